@@ -1,0 +1,306 @@
+"""A domain: aggregates, projections and queries together, with names, keys and services resolved."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
+
+from cqrs_cli.aggregate import Aggregate, AggregateType, aggregate_type, plain_type
+from cqrs_cli.clauses import Clause, annotations
+from cqrs_cli.columns import ColumnCodec
+from cqrs_cli.errors import DefinitionError, DomainFailed, NotFound
+from cqrs_cli.messages import Command, Event, Message, kebab, snake
+from cqrs_cli.projection import Projection, ProjectionType, projection_type
+from cqrs_cli.query import Query, check_query
+from cqrs_cli.stores.contract import Recorded
+
+F = TypeVar("F", bound=Callable[..., Any])
+KeysOf = Callable[[Any, Recorded], Iterable[tuple[Any, ...]]]
+
+
+class Finding(NamedTuple):
+    """Something that `check` has to say. severity: error or warning."""
+
+    code: str
+    severity: str
+    where: str
+    message: str
+    hint: str
+
+
+class Decider(NamedTuple):
+    """Who decides a command."""
+
+    aggregate: AggregateType
+    clause: Clause
+
+
+class Route(NamedTuple):
+    """Which rows of a projection an event concerns.
+
+    fields: of the event. stream: the key is that of the event's stream. function: asks the user's
+    `key=` function. needs_envelope: the function (or the clause) looks at `Recorded`.
+    """
+
+    clause: Clause
+    fields: tuple[str, ...] | None
+    aggregate: AggregateType | None
+    needs_envelope: bool
+
+
+class Domain:
+    """`Domain("orders", Order, OrderSummary, …)`: the classes that make up a system, checked as a whole.
+
+    Parts are aggregate, projection and query classes, or other domains, whose parts and services
+    are taken in. Raises `DefinitionError` for every mistake that can be seen without running.
+    """
+
+    def __init__(self, name: str, *parts: type[Aggregate] | type[Projection] | type[Query[Any]] | Domain) -> None:
+        self.name = name
+        self._parts: list[type] = []
+        self._services: dict[type, Callable[[], Any]] = {}
+        for part in parts:
+            self._take_in(part)
+        self.aggregates: dict[str, AggregateType] = {}
+        self.deciders: dict[type[Command], Decider] = {}
+        self.projections: dict[str, ProjectionType] = {}
+        self.queries: dict[str, type[Query[Any]]] = {}
+        for part in self._parts:
+            self._register(part)
+        self.events = _by_stored_name(
+            chain.from_iterable([*(a.events for a in self.aggregates.values()), *(p.evolvers for p in self.projections.values())])
+        )
+        self.commands: dict[str, type[Command]] = _by_stored_name(self.deciders)
+        self.routes: dict[str, dict[type[Event], Route]] = {
+            name: {event: self._route(projection, event, clause) for event, clause in projection.evolvers.items()}
+            for name, projection in self.projections.items()
+        }
+        _refuse_same_words(self.commands.values(), "commands")
+        _refuse_same_words(self.queries.values(), "queries")
+
+    def __repr__(self) -> str:
+        return f"Domain({self.name!r}, {', '.join(part.__name__ for part in self._parts)})"
+
+    def provide(self, factory: F) -> F:
+        """Offer a service: the factory's return annotation is the type that `decide` methods ask for.
+
+        Called once per workbench, when first needed. Raises `DefinitionError` without an annotation
+        or if that type has a factory already.
+        """
+        kind = annotations(factory, factory.__qualname__, {}).get("return")
+        if not isinstance(kind, type) or kind is type(None):
+            raise DefinitionError(f"{factory.__qualname__} does not say what it makes", hint="def stock() -> Inventory: …")
+        if kind in self._services:
+            raise DefinitionError(f"{kind.__name__} has a factory already: {self._services[kind].__qualname__}")
+        self._services[kind] = factory
+        return factory
+
+    def service(self, kind: type, asked_by: str) -> Any:
+        """A new service of this type. Raises `DefinitionError` if nobody provides it."""
+        factory = self._services.get(kind)
+        if factory is None:
+            raise DefinitionError(
+                f"{asked_by} asks for {kind.__name__}, which nobody provides", hint=f"domain.provide(factory), with `-> {kind.__name__}`"
+            )
+        return factory()
+
+    def decider(self, command: type[Command]) -> Decider:
+        """Who decides this command. Raises `NotFound`."""
+        found = self.deciders.get(command)
+        if found is None:
+            raise NotFound(f"nobody decides {command.__name__} in the domain {self.name!r}", code="command-not-found")
+        return found
+
+    def aggregate_of(self, stream: str) -> AggregateType:
+        """The aggregate whose stream this is, by its category. Raises `NotFound`."""
+        category = stream.partition("-")[0]
+        found = self.aggregates.get(category)
+        if found is None:
+            raise NotFound(
+                f"no aggregate of the domain {self.name!r} has the category {category!r}",
+                code="category-not-found",
+                hint=did_you_mean(category, self.aggregates),
+            )
+        return found
+
+    def projection(self, name: str) -> ProjectionType:
+        """The projection of this table, kebab or snake. Raises `NotFound`."""
+        found = self.projections.get(snake(name))
+        if found is None:
+            raise NotFound(
+                f"no projection {name!r} in the domain {self.name!r}", code="projection-not-found", hint=did_you_mean(snake(name), self.projections)
+            )
+        return found
+
+    def projection_of(self, cls: type[Projection]) -> ProjectionType:
+        """The projection of this class. Raises `NotFound`."""
+        found = self.projections.get(cls.keywords.table)
+        if found is None or found.cls is not cls:
+            raise NotFound(f"{cls.__name__} is no part of the domain {self.name!r}", code="projection-not-found")
+        return found
+
+    def check(self) -> list[Finding]:
+        """What would not stop a command but is probably wrong: events without an evolve, services nobody provides."""
+        findings = []
+        for aggregate in self.aggregates.values():
+            for clause in aggregate.deciders.values():
+                for event in clause.produces:
+                    if event not in aggregate.evolvers and event not in aggregate.cls.ignores:
+                        findings.append(
+                            Finding(
+                                "no-evolve",
+                                "error",
+                                clause.where,
+                                f"{event.__name__} is decided but {aggregate.cls.__name__} has no evolve for it",
+                                f"add one, or ignores = ({event.__name__},)",
+                            )
+                        )
+                for kind in clause.services:
+                    if kind not in self._services:
+                        findings.append(
+                            Finding("no-service", "error", clause.where, f"asks for {kind.__name__}, which nobody provides", "domain.provide(factory)")
+                        )
+        return findings
+
+    # ── reading the parts ─────────────────────────────────────────────────────────────────────
+
+    def _take_in(self, part: object) -> None:
+        if isinstance(part, Domain):
+            for inner in part._parts:
+                self._take_in(inner)
+            for kind, factory in part._services.items():
+                if self._services.setdefault(kind, factory) is not factory:
+                    raise DefinitionError(f"two parts of {self.name!r} provide {kind.__name__}", hint="let one of them do it")
+        elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query):
+            if part not in self._parts:
+                self._parts.append(part)
+        else:
+            shown = part.__name__ if isinstance(part, type) else repr(part)
+            raise DefinitionError(
+                f"{shown} can't be part of a domain",
+                hint="aggregates, projections, queries and domains can; commands and events come with their aggregate",
+            )
+
+    def _register(self, part: type) -> None:
+        if issubclass(part, Aggregate):
+            aggregate = aggregate_type(part)
+            _claim(self.aggregates, aggregate.category, aggregate, part, "category", "category=")
+            for command, clause in aggregate.deciders.items():
+                if command in self.deciders:
+                    raise DefinitionError(
+                        f"{clause.where} and {self.deciders[command].clause.where} both decide {command.__name__}", hint="keep one of them"
+                    )
+                self.deciders[command] = Decider(aggregate, clause)
+        elif issubclass(part, Projection):
+            projection = projection_type(part)
+            _claim(self.projections, projection.name, projection, part, "table", "name=")
+        elif issubclass(part, Query):
+            check_query(part)
+            _claim(self.queries, part.__name__, part, part, "name", "another class name")
+
+    def _route(self, projection: ProjectionType, event: type[Event], clause: Clause) -> Route:
+        if clause.key is not None:
+            return Route(clause, None, None, needs_envelope=True)
+        if all(name in event.model_fields for name in projection.table.key):
+            for column in projection.key_columns:
+                _check_key_type(projection, column, event, clause, plain_type(event.model_fields[column.column.name].annotation))
+            return Route(clause, projection.table.key, None, clause.recorded)
+        owners = [aggregate for aggregate in self.aggregates.values() if event in aggregate.events]
+        if owners and all(aggregate.key == projection.table.key for aggregate in owners):
+            for column, kind in zip(projection.key_columns, owners[0].key_types, strict=True):
+                _check_key_type(projection, column, event, clause, kind)
+            return Route(clause, None, owners[0], clause.recorded)
+        raise DefinitionError(
+            f"{clause.where}: which row does {event.__name__} concern? It has no field {', '.join(projection.table.key)}, "
+            "and it is not an event of the aggregate with that key alone",
+            hint=f"@evolve(key=lambda event, recorded: …), or put {projection.table.key[-1]} into the event",
+        )
+
+
+def did_you_mean(typed: str, known: Iterable[str]) -> str | None:
+    """`did you mean …?`, what there is, or None if there is nothing."""
+    names = list(known)
+    close = difflib.get_close_matches(typed, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are: {', '.join(sorted(names)[:12])}" if names else None
+
+
+def _claim(taken: dict[str, Any], name: str, value: Any, part: type, what: str, remedy: str) -> None:
+    if name in taken:
+        other = getattr(taken[name], "cls", taken[name]).__name__
+        raise DefinitionError(f"{part.__name__} and {other} have the same {what} {name!r}", hint=f"give one of them another with {remedy}")
+    taken[name] = value
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
+    found: dict[str, type[M]] = {}
+    for cls in dict.fromkeys(classes):
+        for name in (cls.stored.name, *cls.stored.aliases):
+            if found.setdefault(name, cls) is not cls:
+                raise DefinitionError(
+                    f"{cls.__name__} and {found[name].__name__} are both stored as {name!r}", hint="give one of them another with name="
+                )
+    return found
+
+
+def _refuse_same_words(classes: Iterable[type], what: str) -> None:
+    words: dict[str, type] = {}
+    for cls in dict.fromkeys(classes):
+        if words.setdefault(kebab(cls.__name__), cls) is not cls:
+            raise DefinitionError(f"two {what} are called {kebab(cls.__name__)!r} on the command line", hint="rename one of the classes")
+
+
+def _check_key_type(projection: ProjectionType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
+    wanted = plain_type(projection.cls.model_fields[column.column.name].annotation)
+    if kind is not wanted:
+        raise DefinitionError(
+            f"{clause.where}: the key {column.column.name!r} is {getattr(wanted, '__name__', wanted)} in {projection.cls.__name__} "
+            f"but {getattr(kind, '__name__', kind)} by way of {event.__name__}",
+            hint="give both the same type, or convert it with key=",
+        )
+
+
+def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
+    """The function from an event to the keys of its rows, each a tuple, each once."""
+    single = len(projection.table.key) == 1
+    if route.fields is not None:
+        names = route.fields
+
+        def from_fields(event: Any, _: Recorded) -> Iterable[tuple[Any, ...]]:
+            key = tuple([getattr(event, name) for name in names])
+            return () if None in key else (key,)
+
+        return from_fields
+    if route.aggregate is not None:
+        key_of = route.aggregate.key_of
+        return lambda _, recorded: (key_of(recorded.stream),)
+    function = route.clause.key
+    assert function is not None
+
+    def from_function(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+        answer = function(event, recorded)
+        if answer is None:
+            return ()
+        if single:
+            many = answer if _is_many(answer, tuple) else (answer,)
+            return dict.fromkeys((key,) for key in many if key is not None)
+        many = answer if _is_many(answer) else (answer,)
+        keys = dict.fromkeys(tuple(key) for key in many if key is not None)
+        for key in keys:
+            if len(key) != len(projection.table.key):
+                raise DomainFailed(f"{route.clause.where}: key= gave {key!r}, not ({', '.join(projection.table.key)})")
+        return keys
+
+    return from_function
+
+
+def _is_many(answer: Any, *more: type) -> bool:
+    return isinstance(answer, (list, set, frozenset, dict, *more)) or hasattr(answer, "__next__") or hasattr(answer, "keys")
+
+

@@ -1,0 +1,165 @@
+"""Every error that `cqrs` raises on purpose, with its stable code and its exit code.
+
+    CqrsError
+    ├── Rejected                1   the domain said no
+    ├── Misuse                  2   a bad option, payload, configuration or definition
+    │   ├── InvalidInput            fields that do not validate, all complaints at once
+    │   ├── LimitExceeded           a payload, commit or name over a limit of the log
+    │   ├── ConfigurationError      a setting that can't be read or used
+    │   ├── DefinitionError         a mistake in the user's domain classes
+    │   └── DomainNotLoaded         the user's module can't be imported or holds no Domain
+    ├── NotFound                3   store, stream, event, projection, query or command
+    ├── Conflict                4   the expected version is not the actual one
+    │   └── CommandReused           a command id used again with another body
+    ├── NothingMatched          5   no row, under --fail-if-empty
+    ├── Damaged                 6   the store is damaged or was changed
+    ├── Unavailable             7   store not reachable, locked, full, read-only, or of a newer format
+    ├── DomainFailed            8   the domain's own code raised
+    └── Undecodable             8   a stored event that today's classes can't read
+
+`code` is stable and printed as `error[code]: message`; `hint` says what helps; `details` are the
+values a program would want (they end up in the JSON form of the error).
+"""
+
+from typing import Any, ClassVar
+
+
+class CqrsError(Exception):
+    """Base of all errors of this package: a message, a hint and a stable code."""
+
+    code: str = "error"
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+        if code is not None:
+            self.code = code
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as `{"code", "message", "hint", …details}`; a missing hint is left out."""
+        head: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.hint is not None:
+            head["hint"] = self.hint
+        return head | self.details
+
+
+class Rejected(CqrsError):
+    """Raised by a `decide` method: a rule of the domain forbids the command. Nothing is written.
+
+    `code` names the rule for programs (`"out-of-stock"`), the message is for people.
+    """
+
+    code = "rejected"
+    exit_code = 1
+
+
+class Misuse(CqrsError):
+    """The caller asked for something that can't be: a bad option, value or combination."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class InvalidInput(Misuse):
+    """A payload that does not validate; `complaints` holds one line for each thing wrong."""
+
+    code = "invalid-input"
+
+    def __init__(self, message: str, complaints: tuple[str, ...] = (), *, hint: str | None = None, **details: Any) -> None:
+        if complaints:
+            details["complaints"] = list(complaints)
+        super().__init__(message, hint=hint, **details)
+        self.complaints = complaints
+
+
+class LimitExceeded(Misuse):
+    """Larger than the log takes (see `stores.contract`: event, commit, name, depth)."""
+
+    code = "limit-exceeded"
+
+
+class ConfigurationError(Misuse):
+    """A setting from a flag, the environment or a file that can't be used."""
+
+    code = "configuration"
+
+
+class DefinitionError(Misuse):
+    """A mistake in the user's classes; the message names class, method and remedy."""
+
+    code = "definition"
+
+
+class DomainNotLoaded(Misuse):
+    """The domain can't be imported; `traceback` is the user's own part of it, if code ran."""
+
+    code = "domain-not-loaded"
+
+    def __init__(self, message: str, *, hint: str | None = None, traceback: str | None = None, **details: Any) -> None:
+        super().__init__(message, hint=hint, **details)
+        self.traceback = traceback
+
+
+class NotFound(CqrsError):
+    """Nothing there by that name; `code` says what kind of thing was looked for."""
+
+    code = "not-found"
+    exit_code = 3
+
+
+class Conflict(CqrsError):
+    """The stream is not at the expected version. Read again and decide again, then retry."""
+
+    code = "conflict"
+    exit_code = 4
+
+
+class CommandReused(Conflict):
+    """The command id was honoured before with another type or other fields. No retry heals it."""
+
+    code = "command-id-reused"
+
+
+class NothingMatched(CqrsError):
+    """No record was selected and the caller asked for that to be an error."""
+
+    code = "nothing-matched"
+    exit_code = 5
+
+
+class Damaged(CqrsError):
+    """The store is not what was written: damaged, changed by hand, or no store of ours."""
+
+    code = "damaged"
+    exit_code = 6
+
+
+class Unavailable(CqrsError):
+    """The store can't be used now: locked, full, read-only, unreachable, or of a newer format.
+
+    With code `outcome-unknown` the write may or may not have happened: send the same command id again.
+    """
+
+    code = "unavailable"
+    exit_code = 7
+
+
+class DomainFailed(CqrsError):
+    """The user's own code raised something other than `Rejected`; `traceback` is shortened to it."""
+
+    code = "domain-failed"
+    exit_code = 8
+
+    def __init__(self, message: str, *, hint: str | None = None, traceback: str | None = None, **details: Any) -> None:
+        super().__init__(message, hint=hint, **details)
+        self.traceback = traceback
+
+
+class Undecodable(CqrsError):
+    """A stored event of an unknown type, of a newer version, or that no longer fits its class."""
+
+    code = "undecodable"
+    exit_code = 8

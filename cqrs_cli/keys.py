@@ -1,0 +1,64 @@
+"""Keys as text: how the id of an aggregate stands in the name of its stream, and back.
+
+Reversible: UUIDs lowercase, integers decimal, dates ISO; of texts (in NFC) letters, digits and
+`- _ .` stay as they are and everything else is percent-encoded, so `@ / , :` never occur raw.
+The parts of a composite key are joined with a comma.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime
+from urllib.parse import unquote
+from uuid import UUID
+
+from cqrs_cli.errors import InvalidInput
+
+Key = str | int | UUID | date
+
+KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
+
+
+def key_text(value: object) -> str:
+    """One part of a key as text. Raises `InvalidInput` for an empty text or another type."""
+    if isinstance(value, str):
+        if not value:
+            raise InvalidInput("a key can't be empty")
+        return "".join(
+            character if character.isalnum() or character in "-_." else "".join(f"%{byte:02X}" for byte in character.encode())
+            for character in unicodedata.normalize("NFC", value)
+        )
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidInput(f"a key is a text, an integer, a UUID or a date, not {value!r}")
+
+
+def parse_key(kind: type, text: str) -> Key:
+    """The value that `key_text` made this text of; `kind` is one of `KEY_TYPES`. Raises `InvalidInput`."""
+    try:
+        if kind is str:
+            return unquote(text, errors="strict")
+        if kind is UUID:
+            return UUID(text)
+        if kind is date:
+            return date.fromisoformat(text)
+        return int(text)
+    except (ValueError, UnicodeDecodeError):
+        raise InvalidInput(f"{text!r} is no {kind.__name__} key") from None
+
+
+def stream_name(category: str, parts: tuple[object, ...]) -> str:
+    """`order-` and the key's parts as text."""
+    return f"{category}-{','.join([key_text(part) for part in parts])}"
+
+
+def stream_key(stream: str, kinds: tuple[type, ...]) -> tuple[Key, ...]:
+    """The key in a stream's name. Raises `InvalidInput` if it does not have these parts."""
+    parts = stream.partition("-")[2].split(",")
+    if len(parts) != len(kinds):
+        raise InvalidInput(f"{stream!r} has {len(parts)} key parts, not {len(kinds)}")
+    return tuple(parse_key(kind, part) for kind, part in zip(kinds, parts, strict=True))

@@ -1,0 +1,180 @@
+"""Commands and events: what is asked for, and what happened.
+
+Both are pydantic models that are stored under a *name* and a *version*, never under a Python path.
+A command also carries its envelope, `meta`, apart from its fields, so that no field of yours clashes.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Never, Self
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from cqrs_cli.errors import DefinitionError, InvalidInput
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+
+
+def snake(name: str) -> str:
+    """`OrderSummary` → `order_summary`; `HTTPRoute` → `http_route`."""
+    return _WORDS.sub("_", name).replace("-", "_").lower()
+
+
+def kebab(name: str) -> str:
+    """`CreateOrder` → `create-order`: how a class is called on the command line."""
+    return snake(name).replace("_", "-")
+
+
+class Stored:
+    """Under which name and version a message class is stored, and how older versions are read."""
+
+    __slots__ = ("aliases", "name", "upcasters", "version")
+
+    def __init__(self, owner: str, name: str, version: int, aliases: tuple[str, ...], upcasters: Mapping[int, Upcaster]):
+        for text in (name, *aliases):
+            if not _NAME.fullmatch(text) or len(text) > 200:
+                raise DefinitionError(f"{owner}: {text!r} can't be a stored name", hint="letters, digits and _ . - , at most 200")
+        if version < 1:
+            raise DefinitionError(f"{owner}: version={version}, but versions are 1, 2, 3 …")
+        missing = [step for step in range(1, version) if step not in upcasters]
+        if upcasters and missing:
+            raise DefinitionError(
+                f"{owner}: version {version} has no upcaster from version {missing[0]}",
+                hint=f"upcasters={{{missing[0]}: function(dict) -> dict, …}}: one step for each older version",
+            )
+        if any(step < 1 or step >= version for step in upcasters):
+            raise DefinitionError(f"{owner}: upcasters are for the versions 1 to {version - 1}", hint="raise version= with each step")
+        self.name, self.version, self.aliases, self.upcasters = name, version, aliases, dict(upcasters)
+
+
+def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> None:
+    """Raise `DefinitionError` for class keywords that mean nothing (`verion=2` would vanish)."""
+    for keyword in unknown:
+        raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own")
+
+
+def refuse_private(cls: type[BaseModel], own: frozenset[str] = frozenset()) -> None:
+    """Raise `DefinitionError` for private attributes: they are not part of what is stored."""
+    for name in cls.__private_attributes__.keys() - own:
+        raise DefinitionError(f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field")
+
+
+class Message(BaseModel):
+    """What commands and events share. Not for direct use."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    stored: ClassVar[Stored]
+
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        aliases: tuple[str, ...] = (),
+        upcasters: Mapping[int, Upcaster] | None = None,
+        **unknown: Never,
+    ) -> None:
+        refuse_keywords(cls, unknown, "name, version, aliases and upcasters")
+        super().__init_subclass__()
+        cls.stored = Stored(cls.__name__, name or cls.__name__, version, tuple(aliases), upcasters or {})
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        refuse_private(cls, frozenset({"_meta"}))
+        for name in ("meta", "stored"):
+            if name in cls.model_fields:
+                raise DefinitionError(
+                    f"{cls.__name__}.{name}: {name!r} is taken", hint=f"rename the field; Field(alias={name!r}) keeps it in JSON"
+                )
+
+
+class Event(Message):
+    """Something that happened, in the past tense: `class OrderCreated(Event)`.
+
+    Class keywords: `name=` (default: the class's name), `version=` (1), `aliases=` (older names),
+    `upcasters={1: function}` (each step makes the dict of one version into that of the next).
+    Instances are frozen; fields unknown to today's class are passed over when an older event is read.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Meta:
+    """The envelope of a command: who, when, and because of what.
+
+    command_id: unique for ever; sending it again answers with the first result.
+    timestamp: aware, UTC; the only clock a `decide` may look at.
+    """
+
+    __slots__ = ("causation_id", "command_id", "correlation_id", "metadata", "timestamp", "user_id")
+
+    def __init__(
+        self,
+        command_id: str | None = None,
+        timestamp: datetime | None = None,
+        user_id: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if command_id is not None and not 0 < len(command_id) <= 200:
+            raise InvalidInput(f"a command id has 1 to 200 characters, this one {len(command_id)}")
+        if timestamp is not None and timestamp.utcoffset() is None:
+            raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
+        self.command_id = command_id or str(uuid.uuid4())
+        self.timestamp = timestamp.astimezone(UTC) if timestamp is not None else datetime.now(UTC)
+        self.user_id = user_id
+        self.correlation_id = correlation_id
+        self.causation_id = causation_id
+        self.metadata: Mapping[str, Any] = metadata or {}
+
+    def __repr__(self) -> str:
+        return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+class Command(Message):
+    """A wish, in the imperative: `class CreateOrder(Command)`. The domain may reject it.
+
+    Class keywords as with `Event`. `command.meta` is the envelope, made on first use, or given
+    with `command.with_meta(command_id=…)`. Two commands are equal when type and fields are.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    _meta: Meta | None = PrivateAttr(default=None)
+
+    @property
+    def meta(self) -> Meta:
+        """The envelope: `command_id`, `timestamp`, `user_id`, `correlation_id`, `causation_id`, `metadata`."""
+        if self._meta is None:
+            self._meta = Meta()
+        return self._meta
+
+    def with_meta(
+        self,
+        *,
+        command_id: str | None = None,
+        timestamp: datetime | None = None,
+        user_id: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A copy with this envelope; what is not given is made anew (id, timestamp) or left empty."""
+        copy = self.model_copy()
+        copy._meta = Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))

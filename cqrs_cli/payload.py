@@ -1,0 +1,89 @@
+"""Payloads: which JSON may enter the log, and how it is made the same every time.
+
+UTF-8, no NaN or infinity, no lone surrogate, no U+0000, at most 64 levels deep; sets are sorted,
+because their own order changes from run to run with the hash seed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from cqrs_cli.errors import InvalidInput, LimitExceeded
+from cqrs_cli.stores.contract import MAX_DEPTH
+
+
+def sorted_sets(value: Any) -> Any:
+    """The value with every set in it as a sorted list (by the JSON of its members); shared where nothing changed."""
+    if isinstance(value, set | frozenset):
+        return sorted((sorted_sets(member) for member in value), key=to_json)
+    if isinstance(value, BaseModel):
+        changed = {name: new for name, old in value.__dict__.items() if (new := sorted_sets(old)) is not old}
+        return value.model_copy(update=changed) if changed else value
+    if isinstance(value, dict):
+        fresh = {key: sorted_sets(member) for key, member in value.items()}
+        return fresh if any(fresh[key] is not value[key] for key in value) else value
+    if isinstance(value, list | tuple):
+        members = [sorted_sets(member) for member in value]
+        return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
+    return value
+
+
+def payload_json(model: BaseModel, *, has_sets: bool, exclude_unset: bool = False) -> bytes:
+    """The model as payload bytes. Raises `InvalidInput` or `LimitExceeded` for what can't be stored."""
+    name = type(model).__name__
+    try:
+        data = type(model).__pydantic_serializer__.to_json(
+            sorted_sets(model) if has_sets else model, by_alias=True, exclude_unset=exclude_unset, warnings=not has_sets
+        )
+    except (ValueError, TypeError) as error:  # pydantic's serialization errors are ValueErrors
+        raise InvalidInput(f"{name} can't be written as JSON: {error}") from None
+    check_payload(data, name)
+    return data
+
+
+def check_payload(data: bytes, name: str) -> None:
+    """Raise for JSON that no store may hold. Cheap searches first: exact looks only when one hits."""
+    if b"NaN" in data or b"Infinity" in data:
+        json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
+    if b"\\u0000" in data and "\0" in _texts(json.loads(data)):
+        _refuse(name, "holds U+0000, which not every store can keep")
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
+
+
+def _refuse(name: str, what: str) -> None:
+    raise InvalidInput(f"{name} {what}")
+
+
+def _texts(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "".join(key + _texts(member) for key, member in value.items())
+    return "".join(map(_texts, value)) if isinstance(value, list) else ""
+
+
+def _depth(data: bytes) -> int:
+    """The deepest nesting, read from the bytes so that no parser's own limit is met."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest

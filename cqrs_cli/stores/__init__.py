@@ -1,0 +1,27 @@
+"""Stores: `open_store(url)` gives one that keeps the contract in `contract.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cqrs_cli.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cqrs_cli.stores.contract import Store
+
+
+def open_store(url: str, *, create: bool = False, read_only: bool = False, durability: str | None = None) -> Store:
+    """The store behind a URL or path: `shop.db`, `sqlite:shop.db`, `sqlite:////var/lib/shop.db`.
+
+    create: make it when it is missing (else `NotFound`). read_only: never write, not even a lock file.
+    durability: `full` (default) or `relaxed`, recorded when the store is made.
+    """
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme in ("sqlite", "file") or not colon or len(scheme) == 1 or "/" in scheme:
+        from cqrs_cli.stores.sqlite import SQLiteStore
+
+        path = (rest.removeprefix("//") if rest.startswith("///") else rest) if colon and scheme in ("sqlite", "file") else url
+        return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
+    raise ConfigurationError(
+        f"no store understands {url!r}", hint="a path (shop.db) or a URL with the scheme sqlite: is understood"
+    )
