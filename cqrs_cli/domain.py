@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from cqrs_cli.aggregate import Aggregate, AggregateType, aggregate_type, plain_type
-from cqrs_cli.clauses import Clause, annotations
+from cqrs_cli.clauses import Clause, resolved_annotations
 from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.errors import DefinitionError, DomainFailed, NotFound
 from cqrs_cli.messages import Command, Event, Message, kebab, snake
@@ -40,8 +40,9 @@ class Decider(NamedTuple):
 class Route(NamedTuple):
     """Which rows of a projection an event concerns.
 
-    fields: of the event. stream: the key is that of the event's stream. function: asks the user's
-    `key=` function. needs_envelope: the function (or the clause) looks at `Recorded`.
+    fields: the parts of the key that are fields of the event; None: the user's `key=` function is asked.
+    aggregate: the other parts are those of its stream. needs_envelope: the function (or the clause)
+    looks at `Recorded`.
     """
 
     clause: Clause
@@ -89,7 +90,7 @@ class Domain:
         Called once per workbench, when first needed. Raises `DefinitionError` without an annotation
         or if that type has a factory already.
         """
-        kind = annotations(factory, factory.__qualname__, {}).get("return")
+        kind = resolved_annotations(factory, factory.__qualname__, {}).get("return")
         if not isinstance(kind, type) or kind is type(None):
             raise DefinitionError(f"{factory.__qualname__} does not say what it makes", hint="def stock() -> Inventory: …")
         if kind in self._services:
@@ -203,20 +204,22 @@ class Domain:
     def _route(self, projection: ProjectionType, event: type[Event], clause: Clause) -> Route:
         if clause.key is not None:
             return Route(clause, None, None, needs_envelope=True)
-        if all(name in event.model_fields for name in projection.table.key):
-            for column in projection.key_columns:
-                _check_key_type(projection, column, event, clause, plain_type(event.model_fields[column.column.name].annotation))
-            return Route(clause, projection.table.key, None, clause.recorded)
-        owners = [aggregate for aggregate in self.aggregates.values() if event in aggregate.events]
-        if owners and all(aggregate.key == projection.table.key for aggregate in owners):
-            for column, kind in zip(projection.key_columns, owners[0].key_types, strict=True):
-                _check_key_type(projection, column, event, clause, kind)
-            return Route(clause, None, owners[0], clause.recorded)
-        raise DefinitionError(
-            f"{clause.where}: which row does {event.__name__} concern? It has no field {', '.join(projection.table.key)}, "
-            "and it is not an event of the aggregate with that key alone",
-            hint=f"@evolve(key=lambda event, recorded: …), or put {projection.table.key[-1]} into the event",
-        )
+        absent = [name for name in projection.table.key if name not in event.model_fields]
+        owners = [aggregate for aggregate in self.aggregates.values() if event in aggregate.events] if absent else []
+        if absent and not (owners and all(set(absent) <= set(owner.key) and owner.key == owners[0].key for owner in owners)):
+            raise DefinitionError(
+                f"{clause.where}: which row does {event.__name__} concern? It has no field {', '.join(absent)}, "
+                "and it is not an event of an aggregate with that key alone",
+                hint=f"@evolve(key=lambda event, recorded: …), or put {absent[-1]} into the event",
+            )
+        for column in projection.key_columns:
+            name = column.column.name
+            if name not in absent:
+                _check_key_type(projection, column, event, clause, plain_type(event.model_fields[name].annotation))
+            for owner in owners if name in absent else ():
+                _check_key_type(projection, column, event, clause, owner.key_types[owner.key.index(name)])
+        fields = tuple(name for name in projection.table.key if name not in absent)
+        return Route(clause, fields, owners[0] if owners else None, clause.recorded)
 
 
 def did_you_mean(typed: str, known: Iterable[str]) -> str | None:
@@ -269,6 +272,8 @@ def _check_key_type(projection: ProjectionType, column: ColumnCodec, event: type
 def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
     """The function from an event to the keys of its rows, each a tuple, each once."""
     single = len(projection.table.key) == 1
+    if route.fields is not None and route.aggregate is not None:
+        return _keys_from_stream(projection.table.key, route.fields, route.aggregate)
     if route.fields is not None:
         names = route.fields
 
@@ -277,9 +282,6 @@ def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
             return () if None in key else (key,)
 
         return from_fields
-    if route.aggregate is not None:
-        key_of = route.aggregate.key_of
-        return lambda _, recorded: (key_of(recorded.stream),)
     function = route.clause.key
     assert function is not None
 
@@ -298,6 +300,21 @@ def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
         return keys
 
     return from_function
+
+
+def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType) -> KeysOf:
+    """The key of the event's stream, with the parts in between that the event itself names."""
+    key_of = aggregate.key_of
+    if key == aggregate.key and not fields:
+        return lambda _, recorded: (key_of(recorded.stream),)
+    sources = [(name, None if name in fields else aggregate.key.index(name)) for name in key]
+
+    def mixed(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+        parts = key_of(recorded.stream)
+        row = tuple([getattr(event, name) if index is None else parts[index] for name, index in sources])
+        return () if None in row else (row,)
+
+    return mixed
 
 
 def _is_many(answer: Any, *more: type) -> bool:
