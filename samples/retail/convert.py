@@ -93,7 +93,7 @@ def lines(path: Path) -> Iterator[tuple[int, Line]]:
                 if not row:
                     continue
                 if len(row) != len(header):
-                    raise Malformed(f"{path}:{rows.line_num}: {len(row)} values, but the header has {len(header)} columns")
+                    raise Malformed(f"{path}:{rows.line_num}: {len(row)} values under {len(header)} columns")
                 try:
                     yield rows.line_num, parsed(*(row[index] for index in order))
                 except ValueError as error:

@@ -8,10 +8,6 @@ from cqrs_cli import Page, Projection, Query, Read, Recorded, Where, evolve
 from .paper import CreditNoteIssued, InvoicePlaced, total
 
 
-def known_customer(event: InvoicePlaced | CreditNoteIssued, recorded: Recorded) -> str | None:
-    return event.customer_id
-
-
 def products(event: InvoicePlaced | CreditNoteIssued, recorded: Recorded) -> list[str]:
     return [line.stock_code for line in event.lines]
 
@@ -68,18 +64,18 @@ class ProductSales(Projection, key="stock_code", version=1):
 
 
 class CustomerRevenue(Projection, key="customer_id", version=1):
-    """Known customers only: a paper without one concerns no row."""
+    """Known customers only: an event whose key is None concerns no row."""
 
     customer_id: str
     invoices: int = 0
     revenue: Decimal = Decimal(0)
 
-    @evolve(key=known_customer)
+    @evolve
     def bought(self, event: InvoicePlaced) -> None:
         self.invoices += 1
         self.revenue += total(event.lines)
 
-    @evolve(key=known_customer)
+    @evolve
     def returned(self, event: CreditNoteIssued) -> None:
         self.revenue += total(event.lines)
 
