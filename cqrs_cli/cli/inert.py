@@ -1,0 +1,87 @@
+"""Untrusted text made harmless for what it is printed to: a terminal, JSON, CSV, TSV or Markdown.
+
+Payloads come from anywhere. A control character may move the cursor, set the clipboard or retitle the
+window; a bidirectional mark may show a text in another order; a leading `=` is run by a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0, DEL and C1, marks that reorder or hide text, line and paragraph separators, lone surrogates, tags.
+_UNSAFE = (
+    "\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+)
+_CONTROL = re.compile(f"[{_UNSAFE}]")
+_CONTROL_BUT_LINES = re.compile(f"(?!\n)[{_UNSAFE}]")
+_CONTROL_IN_CSV = re.compile(f"(?![\n\t])[{_UNSAFE}]")
+# JSON text may keep its own line breaks and never has other raw C0 characters.
+_CONTROL_IN_JSON = re.compile(f"(?![\n])[{_UNSAFE}]")
+_NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    named = _NAMED.get(character)
+    if named is not None:
+        return named
+    point = ord(character)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def _escape_json(match: re.Match[str]) -> str:
+    point = ord(match.group())
+    if point < 0x10000:
+        return f"\\u{point:04x}"
+    point -= 0x10000
+    return f"\\u{0xD800 + (point >> 10):04x}\\u{0xDC00 + (point & 0x3FF):04x}"
+
+
+def visible(text: str) -> str:
+    """One line for a terminal: every control character, newline and tab too, is written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub(_escape, text)
+
+
+def visible_lines(text: str) -> str:
+    """Lines for a terminal: as `visible`, but the line breaks stay."""
+    return _CONTROL_BUT_LINES.sub(_escape, text)
+
+
+def inert_json(text: str) -> str:
+    """JSON text with the same meaning in which no control character is raw."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL_IN_JSON.sub(_escape_json, text)
+
+
+def csv_text(text: str) -> str:
+    """A text cell for CSV: what a spreadsheet would run as a formula gets a leading apostrophe.
+
+    That is a text which begins with = + - @, a tab or a line break (or their full-width forms) and is not a plain number.
+    Line breaks and tabs stay, quoted; other control characters are written as escapes.
+    """
+    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+        text = "'" + text
+    return _CONTROL_IN_CSV.sub(_escape, text)
+
+
+def tsv_text(text: str) -> str:
+    """A text cell for TSV: as for CSV, and tabs and line breaks, which TSV can't quote, are escapes."""
+    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+        text = "'" + text
+    return visible(text)
+
+
+def markdown_text(text: str) -> str:
+    """A cell of a Markdown table: neither Markdown nor HTML is read in it."""
+    text = _MARKDOWN.sub(lambda match: "\\" + match.group(), visible(text))
+    return re.sub("[&<>]", lambda match: _HTML[match.group()], text)

@@ -1,0 +1,79 @@
+"""Texts that come from outside: strict JSON, and `@file` / `@-` with one reader of stdin."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from typing import Any, Never
+
+from cqrs_cli.errors import Misuse
+
+
+class JsonTextError(ValueError):
+    """The text is not the JSON that is taken here; the message says where and why."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Numbers keep their digits (`Decimal`).
+
+    Raises `JsonTextError` for anything else than JSON (NaN too), a key that stands twice, or nesting without end.
+    """
+    try:
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        raise JsonTextError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
+    except UnicodeDecodeError as error:
+        raise JsonTextError(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise JsonTextError("nested too deeply") from None
+    except JsonTextError:
+        raise
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise JsonTextError(f"not a number that can be read: {str(error)[:60]}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise JsonTextError(f"the key {twice!r} stands twice in one object")
+    return made
+
+
+def _refuse(constant: str) -> Never:
+    raise JsonTextError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse)
+
+
+class Sources:
+    """Reads `@file` and `@-`; stdin can be read by one asker only."""
+
+    def __init__(self) -> None:
+        self._stdin_reader: str | None = None
+
+    def read(self, name: str, asker: str) -> bytes:
+        """The content of the file `name`, of stdin for `-`. `asker` is the option that wants it.
+
+        Raises `Misuse` for a file that can't be read and for a second reader of stdin.
+        """
+        if name == "-":
+            self.claim_stdin(asker)
+            return sys.stdin.buffer.read()
+        try:
+            with open(name, "rb") as file:
+                return file.read()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise Misuse(f"{asker}: can't read {name!r}: {reason}", code="unreadable-file") from None
+
+    def claim_stdin(self, asker: str) -> None:
+        """Say that `asker` is going to read stdin. Raises `Misuse` when another one does."""
+        if self._stdin_reader is not None:
+            other = "twice" if self._stdin_reader == asker else f"by {self._stdin_reader} and {asker}"
+            raise Misuse(f"stdin can't be read {other}", hint="give one of them a file: @FILE")
+        self._stdin_reader = asker

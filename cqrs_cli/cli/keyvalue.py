@@ -1,0 +1,87 @@
+r"""The K=V grammar: `name='Pen, red',quantity=2,note=a\,b`.
+
+    pairs = pair *( "," pair )
+    pair  = key "=" value           split at the first `=`; the rest of the value may hold more of them
+    key   = text                    spaces around it don't count
+    value = quoted / text           text ends at the next comma that is not escaped
+
+A value (or key) that begins with `"` or `'` ends at the next such quote; elsewhere quotes are letters
+(`O'Brien`). A backslash makes the next `,` `=` `\` `"` `'` a plain letter, and is itself one before
+anything else (`C:\temp`). Values stay texts: `007` keeps its zeros.
+"""
+
+from __future__ import annotations
+
+_QUOTES = "\"'"
+_ESCAPABLE = ",=\\" + _QUOTES
+
+
+class KeyValueError(ValueError):
+    """The text is no K=V list; the message says where and why."""
+
+
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """The pairs in order, repeated keys included. Raises `KeyValueError`."""
+    pairs, position = [], 0
+    while True:
+        key, position = _key(text, position)
+        value, position = _value(text, position)
+        pairs.append((key, value))
+        if position == len(text):
+            return pairs
+        position += 1
+
+
+def format_pairs(pairs: list[tuple[str, str]]) -> str:
+    """A text that `parse_pairs` reads back as these pairs."""
+    return ",".join(f"{_quote(key)}={_quote(value)}" for key, value in pairs)
+
+
+def _key(text: str, start: int) -> tuple[str, int]:
+    while start < len(text) and text[start] == " ":
+        start += 1
+    if text[start : start + 1] in (*_QUOTES,):
+        key, end = _quoted(text, start)
+    else:
+        key, end = _plain(text, start, ",=")
+        key = key.strip(" ")
+    if end == len(text) or text[end] != "=":
+        shown = text[start:end] or text[start:]
+        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else "expected key=value, found nothing after a comma")
+    if not key:
+        raise KeyValueError(f"a key is missing before {text[end : end + 20]!r}")
+    return key, end + 1
+
+
+def _value(text: str, start: int) -> tuple[str, int]:
+    if text[start : start + 1] not in (*_QUOTES,):
+        return _plain(text, start, ",")
+    value, end = _quoted(text, start)
+    if end < len(text) and text[end] != ",":
+        raise KeyValueError(f"expected a comma after the closing quote, found {text[end : end + 20]!r}")
+    return value, end
+
+
+def _plain(text: str, start: int, stops: str) -> tuple[str, int]:
+    letters = []
+    while start < len(text) and text[start] not in stops:
+        if text[start] == "\\" and start + 1 < len(text) and text[start + 1] in _ESCAPABLE:
+            start += 1
+        letters.append(text[start])
+        start += 1
+    return "".join(letters), start
+
+
+def _quoted(text: str, start: int) -> tuple[str, int]:
+    quote = text[start]
+    content, end = _plain(text, start + 1, quote)
+    if end == len(text):
+        raise KeyValueError(f"the quote {quote} in {text[start : start + 20]!r} is never closed")
+    return content, end + 1
+
+
+def _quote(text: str) -> str:
+    if text and not text.startswith((*_QUOTES, " ")) and not text.endswith(" ") and not any(letter in ",=\\" for letter in text):
+        return text
+    escaped = "".join("\\" + letter if letter in '\\"' else letter for letter in text)
+    return f'"{escaped}"'

@@ -1,0 +1,121 @@
+"""Where data goes: standard output, or a file that is written beside and renamed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+from cqrs_cli.errors import Misuse
+
+
+def wants_color(choice: str, stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """Whether escape sequences may be written: the flag, else NO_COLOR, FORCE_COLOR, TERM=dumb, else a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") != "0":
+        return True
+    return environ.get("TERM") != "dumb" and is_terminal(stream)
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Whether a person is looking; a closed stream is nobody."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def terminal_width(stream: IO[str], environ: Mapping[str, str]) -> int | None:
+    """Columns of the terminal (COLUMNS is believed over it), or None when the stream is not one."""
+    if not is_terminal(stream):
+        return None
+    asked = environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+class Output:
+    """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
+
+    path: the file, or None for standard output. `close(keep=True)` puts the file in place, `close(keep=False)`
+    leaves what was there before. Raises `Misuse` when the file can't be written.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+        self._stream: IO[str] | None = None
+        self._beside: str | None = None
+
+    @property
+    def stream(self) -> IO[str]:
+        """The stream behind it, opened now if it was not."""
+        if self._stream is None:
+            self._stream = self._standard() if self.path is None else self._open(self.path)
+        return self._stream
+
+    def write(self, text: str) -> None:
+        """Append text; buffered."""
+        self.stream.write(text)
+
+    def flush(self) -> None:
+        """Push out what is buffered."""
+        if self._stream is not None:
+            self._stream.flush()
+
+    def close(self, keep: bool = True) -> None:
+        """Finish. Closing twice is harmless."""
+        stream, self._stream = self._stream, None
+        beside, self._beside = self._beside, None
+        if self.path is None:
+            if stream is not None and keep:
+                stream.flush()
+            return
+        if stream is None and keep and not os.path.lexists(self.path):
+            stream = self._open(self.path)  # a run without rows still leaves the file that was asked for
+            beside, self._beside = self._beside, None
+        if stream is None:
+            return
+        try:
+            if keep:
+                stream.flush()
+                if beside is not None:
+                    os.fsync(stream.fileno())
+            stream.close()
+            if keep and beside is not None:
+                os.replace(beside, os.path.realpath(self.path))
+                beside = None
+        except OSError as error:
+            raise Misuse(f"{self.path} can't be written: {error.strerror}", code="output") from error
+        finally:
+            if beside is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(beside)
+
+    @staticmethod
+    def _standard() -> IO[str]:
+        # What a narrow encoding can't say is escaped rather than fatal.
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+        return sys.stdout
+
+    def _open(self, path: str) -> IO[str]:
+        target = os.path.realpath(path)
+        try:
+            if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+                return open(target, "w", encoding="utf-8", errors="backslashreplace", newline="")  # a device or pipe
+            self._beside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.tmp")
+            return open(self._beside, "x", encoding="utf-8", errors="backslashreplace", newline="")
+        except OSError as error:
+            self._beside = None
+            raise Misuse(f"{path} can't be written: {error.strerror}", code="output") from error

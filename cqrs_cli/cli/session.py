@@ -1,0 +1,175 @@
+"""One run of the shell: its settings, its printer, and the store and domain it opened.
+
+    session = current()
+    store = session.store()                    # read only; NotFound if there is none
+    bench = session.workbench(write=True)      # makes the store if it is missing
+    session.printer.records(...)
+
+Everything is made when it is first asked for and closed when the command ends. A data command that never
+asks for the domain never imports it, nor pydantic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cqrs_cli.cli.render import Printer
+from cqrs_cli.config import Settings
+from cqrs_cli.errors import ConfigurationError, NotFound
+
+if TYPE_CHECKING:
+    from cqrs_cli.domain import Domain
+    from cqrs_cli.stores.contract import Store
+    from cqrs_cli.workbench import Workbench
+
+_CURRENT: ContextVar[Session | None] = ContextVar("session", default=None)
+_Closing = TypeVar("_Closing", bound="contextlib.AbstractContextManager[Any]")
+
+
+def current() -> Session:
+    """The session of the command that is running."""
+    session = _CURRENT.get()
+    if session is None:
+        raise RuntimeError("no command is running")
+    return session
+
+
+class Session:
+    """What a command works with. words: the raw words of the command line, without the program's name."""
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self.words = tuple(words)
+        self._flags: dict[str, Any] = {}
+        app = last_value(self.words, "--app")
+        if app is not None:
+            # `send` must know the domain to resolve its command, before what follows is parsed.
+            self._flags["app"] = app
+        self._settings: Settings | None = None
+        self._printer: Printer | None = None
+        self._domain: Domain | None = None
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Session:
+        self._token = _CURRENT.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        _CURRENT.reset(self._token)
+        try:
+            self._open.close()
+        finally:
+            if self._printer is not None:
+                self._printer.close(keep=kind is None)
+
+    def choose(self, name: str, value: Any) -> None:
+        """A global option as given on the command line, by setting name; the last one given wins."""
+        self._flags[name] = value
+        self._settings = None
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings; complete once the command line is parsed."""
+        if self._settings is None:
+            self._settings = Settings(self._flags)
+        return self._settings
+
+    @property
+    def resolved(self) -> Settings | None:
+        """The settings if they were resolved already: for the error boundary, which must not fail again."""
+        return self._settings
+
+    @property
+    def printer(self) -> Printer:
+        """The printer, made from the settings. Don't ask for it before the command runs."""
+        if self._printer is None:
+            self._printer = Printer(self.settings)
+        return self._printer
+
+    def keep(self, resource: _Closing) -> _Closing:
+        """Enter a context manager now, leave it when the command ends; returns it."""
+        self._open.enter_context(resource)
+        return resource
+
+    def store(self, write: bool = False, create: bool | None = None) -> Store:
+        """Open the store: read only, or for writing; writing makes a missing one unless `create=False`.
+
+        Raises `NotFound` (exit 3) for a store that is not there, `Damaged`, `Unavailable`. Opened anew at each call.
+        """
+        from cqrs_cli.stores import open_store
+
+        url = self.settings.store
+        try:
+            store = open_store(
+                url,
+                create=write if create is None else create,
+                read_only=not write,
+                durability=self.settings.durability if write else None,
+            )
+        except NotFound as error:
+            raise _no_store(url) from error
+        return self.keep(store)
+
+    def domain(self) -> Domain:
+        """The user's domain, imported once. Raises `DomainNotLoaded`, `ConfigurationError` or `DefinitionError` (exit 2)."""
+        if self._domain is None:
+            from cqrs_cli.loading import load_domain
+
+            app = self.settings.app
+            if app is None:
+                raise ConfigurationError(
+                    "nothing says which domain to load",
+                    code="no-domain",
+                    hint='--app MODULE:ATTR, CQRS_APP, or app = "module:attr" under [tool.cqrs] in pyproject.toml; '
+                    "cqrs init makes a project",
+                )
+            # What the user's module prints is not data.
+            with contextlib.redirect_stdout(sys.stderr):
+                self._domain = load_domain(app, self.settings.folder)
+        return self._domain
+
+    def workbench(self, write: bool = False, create: bool | None = None) -> Workbench:
+        """The domain on the store: read only, or for writing; writing makes a missing store unless `create=False`.
+
+        Raises what `store` and `domain` raise.
+        """
+        domain = self.domain()
+        from cqrs_cli.workbench import Workbench
+
+        url = self.settings.store
+        try:
+            bench = Workbench.open(
+                url,
+                domain,
+                create=write if create is None else create,
+                read_only=not write,
+                durability=self.settings.durability if write else None,
+            )
+        except NotFound as error:
+            raise _no_store(url) from error
+        return self.keep(bench)
+
+
+def _no_store(url: str) -> NotFound:
+    return NotFound(
+        f"no store at {url}",
+        code="store-not-found",
+        hint="the first cqrs send creates it; another one: --store PATH",
+        store=url,
+    )
+
+
+def last_value(words: Sequence[str], option: str) -> str | None:
+    """The value that the raw words give to a long option (`--app x`, `--app=x`), the last one; None if none."""
+    found = None
+    for index, word in enumerate(words):
+        if word == "--":
+            break
+        if word == option and index + 1 < len(words):
+            found = words[index + 1]
+        elif word.startswith(option + "="):
+            found = word[len(option) + 1 :]
+    return found

@@ -1,0 +1,246 @@
+"""The shape of a field: how its value is written on a command line.
+
+`shape_of(annotation)` looks at a type hint once and answers with one of the classes below; everything
+else (options, payloads, complaints, examples) goes by these and never looks at a type hint again.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import enum
+import json
+import types
+import typing
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Union
+
+from pydantic import BaseModel, JsonValue, RootModel, SecretBytes, SecretStr
+from pydantic import Json as JsonString
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Scalar(NamedTuple):
+    """One literal text: str, int, Decimal, UUID, date … `name` is for people; secret: never shown."""
+
+    name: str
+    secret: bool = False
+
+
+class Flag(NamedTuple):
+    """A bool: `--gift`, `--no-gift`, or not said at all."""
+
+    name: str = "bool"
+
+
+class Choice(NamedTuple):
+    """An enum or Literal: text → the value that pydantic takes for it."""
+
+    values: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return "|".join(self.values)
+
+
+class Loose(NamedTuple):
+    """Several kinds of scalar, or anything: JSON if it reads as JSON, else the text itself.
+
+    floats: JSON numbers become floats, because nothing says that digits matter (`Any`, `JsonValue`).
+    """
+
+    name: str
+    floats: bool = False
+
+
+class Json(NamedTuple):
+    """A union of models, a recursive model, a dataclass …: JSON or `@file`."""
+
+    name: str
+
+
+class Many(NamedTuple):
+    """A list, set or tuple; `item` is the shape of each element."""
+
+    item: Shape
+
+    @property
+    def name(self) -> str:
+        return self.item.name
+
+
+class Mapping(NamedTuple):
+    """A dict; `value` is the shape of its values, keys are texts."""
+
+    value: Shape
+
+    @property
+    def name(self) -> str:
+        return f"key={self.value.name}"
+
+
+class Member(NamedTuple):
+    """A field of a model. names: the field's own, then its aliases; the first of `public` is what JSON calls it."""
+
+    name: str
+    shape: Shape
+    info: FieldInfo
+    public: str
+    names: tuple[str, ...]
+
+    @property
+    def default(self) -> Any:
+        """The default, `PydanticUndefined` if there is none or a factory makes it."""
+        return self.info.default if self.info.default_factory is None else PydanticUndefined
+
+    @property
+    def singular(self) -> str | None:
+        """What the field declares as its singular: `Field(json_schema_extra={"singular": "child"})`."""
+        extra = self.info.json_schema_extra
+        declared = extra.get("singular") if isinstance(extra, dict) else None
+        return declared if isinstance(declared, str) else None
+
+
+class Record(NamedTuple):
+    """A nested model with its fields. open: it takes fields it doesn't know."""
+
+    model: type[BaseModel]
+    members: tuple[Member, ...]
+    open: bool = False
+
+    @property
+    def name(self) -> str:
+        return "k=v,…"
+
+    def member(self, name: str) -> Member | None:
+        """The field with this name or alias; kebab-case is understood."""
+        for wanted in (name, name.replace("-", "_")):
+            for member in self.members:
+                if wanted in member.names:
+                    return member
+        return None
+
+
+Shape = Union[Scalar, Flag, Choice, Loose, Json, Many, Mapping, Record]  # noqa: UP007  (a forward reference)
+
+_LISTS = (list, set, frozenset, tuple, collections.deque, collections.abc.Sequence, collections.abc.MutableSequence)
+_LISTS += (collections.abc.Set, collections.abc.MutableSet, collections.abc.Iterable, collections.abc.Collection)
+_DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.abc.Mapping, collections.abc.MutableMapping)
+_LITERAL_IN_JSON = (int, float, bool)
+
+
+def record_of(model: type[BaseModel], parents: tuple[type, ...] = ()) -> Record:
+    """The shape of a model. A model inside itself is `Json`, so that this ends."""
+    if not model.__pydantic_complete__:
+        model.model_rebuild()
+    inside = (*parents, model)
+    members = tuple(_member(name, info, inside) for name, info in model.model_fields.items() if info.init is not False)
+    return Record(model, members, model.model_config.get("extra") == "allow")
+
+
+def _member(name: str, info: FieldInfo, inside: tuple[type, ...]) -> Member:
+    literal = any(piece is JsonString or isinstance(piece, JsonString) for piece in info.metadata)
+    shape = Scalar("json") if literal else shape_of(info.annotation, inside)
+    aliases = tuple(_aliases(info))
+    return Member(name, shape, info, aliases[0] if aliases else name, tuple(dict.fromkeys((name, *aliases))))
+
+
+def _aliases(info: FieldInfo) -> Iterator[str]:
+    """The plain aliases that validation takes; a path into nested data is none of them."""
+    for alias in (info.validation_alias, info.alias):
+        for choice in getattr(alias, "choices", (alias,)):
+            if isinstance(choice, str):
+                yield choice
+
+
+def shape_of(annotation: Any, inside: tuple[type, ...] = ()) -> Shape:
+    """The shape of a type hint. `inside`: the models that lead to it, to find recursion."""
+    annotation = _bare(annotation)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any or annotation is object or annotation is JsonValue or isinstance(annotation, typing.TypeVar):
+        return Loose("any", floats=True)
+    if origin is Literal:
+        return _choice(args)
+    if origin in (Union, types.UnionType):
+        return _union(tuple(_bare(arg) for arg in args), inside)
+    plain = origin or annotation
+    if plain in _LISTS:
+        return _many(plain, args, inside)
+    if plain in _DICTS:
+        return Mapping(shape_of(args[1], inside) if len(args) == 2 else Loose("any", floats=True))
+    if isinstance(plain, type):
+        return _class(plain, inside)
+    return Loose(str(annotation))
+
+
+def _bare(annotation: Any) -> Any:
+    """The hint without `Annotated`, `type X = …` and `NewType` around it."""
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            if any(piece is JsonString or isinstance(piece, JsonString) for piece in annotation.__metadata__):
+                return str
+            annotation = annotation.__origin__
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif annotation is not JsonValue and hasattr(annotation, "__value__"):
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def _choice(values: typing.Iterable[Any]) -> Choice:
+    texts: dict[str, Any] = {}
+    for value in values:
+        plain = value.value if isinstance(value, enum.Enum) else value
+        if plain is not None:
+            texts[plain if isinstance(plain, str) else json.dumps(plain, default=str)] = plain
+    return Choice(texts)
+
+
+def _union(members: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
+    known = [member for member in members if member is not type(None)]
+    shapes = [shape_of(member, inside) for member in known]
+    if len(shapes) == 1:
+        return shapes[0]
+    if all(isinstance(shape, Choice) for shape in shapes):
+        return Choice({text: value for shape in shapes for text, value in typing.cast(Choice, shape).values.items()})
+    name = "|".join(dict.fromkeys(shape.name for shape in shapes))
+    if any(isinstance(shape, Loose) and shape.floats for shape in shapes):
+        return Loose("any", floats=True)
+    if not all(isinstance(shape, Scalar | Flag | Choice | Loose) for shape in shapes):
+        return Json("json")
+    # `int | str`: only JSON tells 5 from "5". `UUID | str` or `int | float`: the text says it all.
+    numbers = any(isinstance(member, type) and issubclass(member, _LITERAL_IN_JSON) for member in known)
+    return Loose(name) if numbers and str in known else Scalar(name, any(getattr(shape, "secret", False) for shape in shapes))
+
+
+def _many(plain: Any, args: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
+    if not args:
+        return Many(Loose("any", floats=True))
+    if plain is tuple and not (len(args) == 2 and args[1] is Ellipsis):
+        shapes = [shape_of(arg, inside) for arg in args]
+        if all(isinstance(shape, Scalar) for shape in shapes):
+            return Many(Scalar(" ".join(shape.name for shape in shapes)))
+        return Json("json")
+    return Many(shape_of(args[0], inside))
+
+
+def _class(plain: type, inside: tuple[type, ...]) -> Shape:
+    if plain in inside:
+        return Json("json")
+    if issubclass(plain, RootModel):
+        return shape_of(plain.model_fields["root"].annotation, (*inside, plain))
+    if issubclass(plain, BaseModel):
+        return record_of(plain, inside)
+    if issubclass(plain, enum.Enum):
+        return _choice(plain)
+    if plain is bool:
+        return Flag()
+    if dataclasses.is_dataclass(plain) or issubclass(plain, tuple) or typing.is_typeddict(plain):
+        return Json("json")
+    names = {str: "text", Decimal: "decimal"}
+    return Scalar(names.get(plain, plain.__name__.lower()), secret=plain in (SecretStr, SecretBytes))

@@ -1,0 +1,103 @@
+"""Finding and importing the user's `Domain` from `module:attribute`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from cqrs_cli.errors import CqrsError, DomainNotLoaded
+
+if TYPE_CHECKING:
+    from cqrs_cli.domain import Domain
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_SAMPLES = _PACKAGE + "_samples" + os.sep
+
+
+def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
+    """The `Domain` that `module:attribute` names; without `:attribute` the module's `domain`, or its only one.
+
+    folder: put first on `sys.path`, for good (the module may import its neighbours later).
+    Raises `DomainNotLoaded` (exit 2): no such module or attribute, more than one candidate, or the module
+    raised; then `traceback` holds the user's own frames. `DefinitionError` and others of ours pass through.
+    """
+    name, colon, attribute = spec.partition(":")
+    if not name or not all(part.isidentifier() for part in name.split(".")) or colon and not attribute:
+        hint = "MODULE:ATTR is understood, e.g. samples.orders:domain"
+        if name.endswith(".py") or os.sep in name:
+            hint = f"a module, not a file: {name.removesuffix('.py').strip('./').replace(os.sep, '.')}:domain"
+        raise DomainNotLoaded(f"{spec!r} names no module", hint=hint)
+    return _found(_imported(name, os.fspath(folder)), attribute, spec)
+
+
+def _imported(name: str, folder: str) -> ModuleType:
+    if sys.path[:1] != [folder]:
+        sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except CqrsError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            hint = f"looked in {folder} first; --app MODULE:ATTR names another"
+            raise DomainNotLoaded(f"no module named {error.name!r}", hint=hint, module=name) from error
+        raise _broken(name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(name, error) from error
+
+
+def _broken(name: str, error: BaseException) -> DomainNotLoaded:
+    what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    return DomainNotLoaded(
+        f"importing {name!r} failed: {what}",
+        hint="the module must import without errors: see the traceback",
+        traceback=user_traceback(error),
+        module=name,
+    )
+
+
+def _found(module: ModuleType, attribute: str, spec: str) -> Domain:
+    from cqrs_cli.domain import Domain
+
+    candidates = [name for name, value in vars(module).items() if isinstance(value, Domain)]
+    listed = ", ".join(f"{module.__name__}:{name}" for name in candidates)
+    if attribute:
+        value = getattr(module, attribute, None)
+        if isinstance(value, Domain):
+            return value
+        if hasattr(module, attribute):
+            message = f"{spec} is a {type(value).__name__}, not a Domain"
+        else:
+            message = f"module {module.__name__!r} has no {attribute!r}"
+        raise DomainNotLoaded(message, hint=f"there is {listed}" if listed else 'make one: domain = Domain("name", …)')
+    if not candidates:
+        raise DomainNotLoaded(f"module {module.__name__!r} holds no Domain", hint='make one: domain = Domain("name", …)')
+    distinct = {id(getattr(module, name)) for name in candidates}
+    if "domain" not in candidates and len(distinct) > 1:
+        raise DomainNotLoaded(f"module {module.__name__!r} holds {len(distinct)} Domains", hint=f"name one: {listed}")
+    found: Domain = getattr(module, "domain" if "domain" in candidates else candidates[0])
+    return found
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback with the user's own frames only: none of this package's, the import system's or installed libraries'.
+
+    The last line is the error itself. When no frame is the user's the error stands alone.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+    lines = ["Traceback (shortened to your code):\n", *traceback.format_list(frames)] if frames else []
+    lines += traceback.format_exception_only(error)
+    return "".join(lines).rstrip("\n")
+
+
+def _is_users(filename: str) -> bool:
+    if filename.startswith("<frozen ") or filename.startswith(_PACKAGE) and not filename.startswith(_SAMPLES):
+        return False
+    return not any(part in ("site-packages", "dist-packages") for part in filename.split(os.sep)[:-1]) and not (
+        filename.startswith(os.path.dirname(traceback.__file__) + os.sep)
+    )
