@@ -43,7 +43,13 @@ def invalid(name: str, found: Sequence[Complaint], hint: str | None) -> InvalidI
     return InvalidInput(f"{name}: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
 
 
-def of(error: ValidationError, record: Record, payload: Any, options: Options | None = None, known: Sequence[Complaint] = ()) -> list[Complaint]:
+def of(
+    error: ValidationError,
+    record: Record,
+    payload: Any,
+    options: Options | None = None,
+    known: Sequence[Complaint] = (),
+) -> list[Complaint]:
     """A complaint for each of pydantic's errors, but those about fields in `known`, which could not even be read.
 
     options: maps fields to flags; without, `items[0].quantity` is the place itself, as for a line of JSON.
@@ -106,14 +112,14 @@ def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Opt
     where = ".".join(place.names)
     if options is not None and place.names:
         where = options.by_path[place.names].flag
-    where = (where + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place.inside)).removeprefix(".")
+    where += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place.inside)
     text = _NOISE.sub("", detail["msg"])
     if detail["type"] == "extra_forbidden":
         text = "there is no such field" + (_near(record, str(detail["loc"][-1])) if len(detail["loc"]) == 1 else "")
     elif detail["type"] != "missing" and _is_plain(detail["input"]) and not getattr(place.shape, "secret", False):
         text += f" (got {short(detail['input'])})"
     labels = [label for label in place.labels if "[" not in label]
-    return Complaint(place.names, where, f"as {' '.join(labels)}: {text}" if labels else text)
+    return Complaint(place.names, where.removeprefix("."), f"as {' '.join(labels)}: {text}" if labels else text)
 
 
 def _near(record: Record, name: str) -> str:

@@ -47,7 +47,7 @@ def _key(text: str, start: int) -> tuple[str, int]:
         key = key.strip(" ")
     if end == len(text) or text[end] != "=":
         shown = text[start:end] or text[start:]
-        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else "expected key=value, found nothing after a comma")
+        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else "a key=value is missing after a comma")
     if not key:
         raise KeyValueError(f"a key is missing before {text[end : end + 20]!r}")
     return key, end + 1
@@ -81,7 +81,8 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
 
 
 def _quote(text: str) -> str:
-    if text and not text.startswith((*_QUOTES, " ")) and not text.endswith(" ") and not any(letter in ",=\\" for letter in text):
+    plain = not text.startswith((*_QUOTES, " ")) and not text.endswith(" ")
+    if text and plain and not any(letter in ",=\\" for letter in text):
         return text
     escaped = "".join("\\" + letter if letter in '\\"' else letter for letter in text)
     return f'"{escaped}"'

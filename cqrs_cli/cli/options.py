@@ -18,7 +18,9 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from cqrs_cli.cli import shapes
 from cqrs_cli.cli.shapes import Choice, Flag, Json, Loose, Many, Member, Record, Shape
 
-GLOBALS = frozenset({"store", "app", "format", "json", "jsonl", "csv", "output", "color", "quiet", "debug", "no-progress", "help"})
+GLOBALS = frozenset(
+    {"store", "app", "format", "json", "jsonl", "csv", "output", "color", "quiet", "debug", "no-progress", "help"}
+)
 RESERVED = GLOBALS | {"data", "expect", "command-id", "as", "meta", "dry-run", "batch", "limit", "cursor"}
 
 
@@ -59,7 +61,10 @@ class Options:
         self._taken = {f"--{name}" for name in reserved}
         found = list(_fields(self.record))
         firsts = [self._claim(field.steps) for field in found]
-        self.all = tuple(self._option(f"field_{number}", field, first) for number, (field, first) in enumerate(zip(found, firsts, strict=True)))
+        self.all = tuple(
+            self._option(f"field_{number}", field, first)
+            for number, (field, first) in enumerate(zip(found, firsts, strict=True))
+        )
         self.by_path = {option.path: option for option in self.all}
 
     def _claim(self, path: tuple[str, ...]) -> str:
@@ -104,8 +109,8 @@ def _fields(record: Record, above: _Field | None = None) -> Iterator[_Field]:
 def kebab_option(name: str) -> str:
     """`unitPrice`, `unit_price` → `unit-price`; what a shell or Typer would trip over becomes a dash."""
     words = "".join(
-        f"-{letter}" if letter.isupper() and (name[number - 1].islower() or name[number - 1].isdigit()) and number else letter
-        for number, letter in enumerate(name)
+        f"-{letter}" if letter.isupper() and before.isalnum() and not before.isupper() else letter
+        for before, letter in zip(f" {name}", name, strict=False)
     )
     return "".join(letter if letter.isalnum() else "-" for letter in words).strip("-").lower() or "value"
 
@@ -205,7 +210,10 @@ def with_signature(callback: Callable[[dict[str, Any]], Any], annotations: Mappi
     def call(**values: Any) -> Any:
         return callback(values)
 
-    made = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint) for name, hint in annotations.items()]
+    made = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+        for name, hint in annotations.items()
+    ]
     setattr(call, "__signature__", inspect.Signature(made))  # noqa: B010  (mypy knows no such attribute)
     call.__annotations__ = dict(annotations)
     return call

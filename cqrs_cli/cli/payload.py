@@ -16,6 +16,8 @@ from cqrs_cli.cli.options import Option, Options
 from cqrs_cli.cli.shapes import Choice, Json, Loose, Many, Record, Shape
 from cqrs_cli.errors import InvalidInput
 
+_DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: -d @-"""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -27,7 +29,15 @@ class Unreadable(ValueError):
         self.at = at
 
 
-def build(model: type[Model], options: Options, values: Mapping[str, Any], data: str | None, sources: Sources, name: str, hint: str) -> Model:
+def build(
+    model: type[Model],
+    options: Options,
+    values: Mapping[str, Any],
+    data: str | None,
+    sources: Sources,
+    name: str,
+    hint: str,
+) -> Model:
     """The model that the options (`values` by `Option.id`) and `data` (`-d`) describe; options override.
 
     Raises `InvalidInput` with every complaint at once, and `Misuse` for files or stdin that can't be read.
@@ -47,7 +57,8 @@ def build(model: type[Model], options: Options, values: Mapping[str, Any], data:
     try:
         made = validate(model, payload)
     except ValidationError as error:
-        raise complaints.invalid(name, [*found, *complaints.of(error, options.record, payload, options, found)], hint) from None
+        found += complaints.of(error, options.record, payload, options, found)
+        raise complaints.invalid(name, found, hint) from None
     if found:
         raise complaints.invalid(name, found, hint)
     return made
@@ -63,7 +74,7 @@ def _data(record: Record, data: str, sources: Sources) -> dict[str, Any]:
     try:
         payload = parse_json(text)
     except JsonTextError as error:
-        raise InvalidInput(f"-d/--data: {error}", hint='a JSON object: -d \'{"name": "value"}\', a file: -d @FILE, stdin: -d @-') from None
+        raise InvalidInput(f"-d/--data: {error}", hint=_DATA_HINT) from None
     if not isinstance(payload, dict):
         raise InvalidInput(f"-d/--data: expected a JSON object, found {complaints.kind(payload)}")
     named: dict[str, Any] = tidy(record, payload)
@@ -149,7 +160,8 @@ def _add_pairs(made: dict[str, Any], value: Shape, text: str, sources: Sources, 
         raise Unreadable(f"expected key=value (got {complaints.short(text)})")
     if key in made:
         raise Unreadable(f"the key {key!r} is given twice")
-    made[key] = _json(value, rest, sources, asker) if isinstance(value, Many | shapes.Mapping) else _one(value, rest, sources, asker)
+    read = _json if isinstance(value, Many | shapes.Mapping) else _one
+    made[key] = read(value, rest, sources, asker)
 
 
 def _one(shape: Shape, text: str, sources: Sources, asker: str) -> Any:
@@ -160,9 +172,9 @@ def _one(shape: Shape, text: str, sources: Sources, asker: str) -> Any:
             return tidy(shape, parse_json(text))
         except JsonTextError:
             return text
-    if isinstance(shape, Json) or (isinstance(shape, Record) and (text.startswith("@") or text.lstrip().startswith("{"))):
-        return _json(shape, text, sources, asker)
-    return _pairs(shape, text, sources, asker) if isinstance(shape, Record) else text
+    if isinstance(shape, Record) and not text.startswith("@") and not text.lstrip().startswith("{"):
+        return _pairs(shape, text, sources, asker)
+    return _json(shape, text, sources, asker) if isinstance(shape, Record | Json) else text
 
 
 def _json(shape: Shape, text: str, sources: Sources, asker: str) -> Any:
@@ -196,12 +208,13 @@ def _pairs(record: Record, text: str, sources: Sources, asker: str) -> dict[str,
 
 def _set_key(payload: dict[str, Any], record: Record, key: str, texts: list[str], sources: Sources, asker: str) -> None:
     """Put a key, `quantity` or `address.street`, where it belongs."""
+    shape: Shape = Loose("any")
     head, dot, rest = key.partition(".")
     member = record.member(key) or (record.member(head) if dot else None)
     if member is None:
         if not record.open:
             raise Unreadable(_unknown(record, key))
-        member_name, shape = key, Loose("any")
+        member_name = key
     else:
         member_name, shape = member.name, member.shape
     if len(texts) > 1 and not isinstance(shape, Many):
@@ -225,5 +238,3 @@ def _unknown(record: Record, key: str) -> str:
     names = [member.public for member in record.members]
     near = difflib.get_close_matches(key, names, 1)
     return f"no such key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
-
-

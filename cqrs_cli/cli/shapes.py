@@ -6,6 +6,7 @@ else (options, payloads, complaints, examples) goes by these and never looks at 
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import dataclasses
 import enum
@@ -15,8 +16,8 @@ import typing
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Union
 
+import pydantic
 from pydantic import BaseModel, JsonValue, RootModel, SecretBytes, SecretStr
-from pydantic import Json as JsonString
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -127,9 +128,15 @@ class Record(NamedTuple):
 
 Shape = Union[Scalar, Flag, Choice, Loose, Json, Many, Mapping, Record]  # noqa: UP007  (a forward reference)
 
-_LISTS = (list, set, frozenset, tuple, collections.deque, collections.abc.Sequence, collections.abc.MutableSequence)
-_LISTS += (collections.abc.Set, collections.abc.MutableSet, collections.abc.Iterable, collections.abc.Collection)
-_DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.abc.Mapping, collections.abc.MutableMapping)
+_LISTS: tuple[Any, ...] = (
+    *(list, set, frozenset, tuple, collections.deque, collections.abc.Sequence, collections.abc.MutableSequence),
+    *(collections.abc.Set, collections.abc.MutableSet, collections.abc.Iterable, collections.abc.Collection),
+)
+_DICTS: tuple[Any, ...] = (
+    *(dict, collections.OrderedDict, collections.defaultdict),
+    *(collections.abc.Mapping, collections.abc.MutableMapping),
+)
+_JSON_TEXT: Any = pydantic.Json
 _LITERAL_IN_JSON = (int, float, bool)
 
 
@@ -143,10 +150,15 @@ def record_of(model: type[BaseModel], parents: tuple[type, ...] = ()) -> Record:
 
 
 def _member(name: str, info: FieldInfo, inside: tuple[type, ...]) -> Member:
-    literal = any(piece is JsonString or isinstance(piece, JsonString) for piece in info.metadata)
+    literal = _is_json_text(info.metadata)
     shape = Scalar("json") if literal else shape_of(info.annotation, inside)
     aliases = tuple(_aliases(info))
     return Member(name, shape, info, aliases[0] if aliases else name, tuple(dict.fromkeys((name, *aliases))))
+
+
+def _is_json_text(metadata: typing.Iterable[Any]) -> bool:
+    """`pydantic.Json[…]`: the field takes a JSON text, so what is typed is handed on as it is."""
+    return any(piece is _JSON_TEXT or isinstance(piece, _JSON_TEXT) for piece in metadata)
 
 
 def _aliases(info: FieldInfo) -> Iterator[str]:
@@ -181,7 +193,7 @@ def _bare(annotation: Any) -> Any:
     """The hint without `Annotated`, `type X = …` and `NewType` around it."""
     while True:
         if typing.get_origin(annotation) is typing.Annotated:
-            if any(piece is JsonString or isinstance(piece, JsonString) for piece in annotation.__metadata__):
+            if _is_json_text(annotation.__metadata__):
                 return str
             annotation = annotation.__origin__
         elif isinstance(annotation, typing.NewType):
@@ -215,7 +227,9 @@ def _union(members: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
         return Json("json")
     # `int | str`: only JSON tells 5 from "5". `UUID | str` or `int | float`: the text says it all.
     numbers = any(isinstance(member, type) and issubclass(member, _LITERAL_IN_JSON) for member in known)
-    return Loose(name) if numbers and str in known else Scalar(name, any(getattr(shape, "secret", False) for shape in shapes))
+    if numbers and str in known:
+        return Loose(name)
+    return Scalar(name, any(getattr(shape, "secret", False) for shape in shapes))
 
 
 def _many(plain: Any, args: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
