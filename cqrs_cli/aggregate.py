@@ -116,7 +116,7 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
         _check_command_key(cls, key, key_types, command, clause)
     produced = {event for clause in deciders.values() for event in clause.produces}
     return AggregateType(
-        cls, category, key, key_types, deciders, evolvers, frozenset({*evolvers, *cls.ignores, *produced})  # type: ignore[arg-type]
+        cls, category, key, key_types, deciders, evolvers, frozenset({*evolvers, *cls.ignores, *produced})
     )
 
 

@@ -149,9 +149,9 @@ def clauses_of(cls: type, kind: str) -> list[Clause]:
     return list(found.values())
 
 
-def by_message(clauses: Iterable[Clause]) -> dict[type[Message], Clause]:
+def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
     """One clause for each message; `DefinitionError` if two are meant for the same."""
-    chosen: dict[type[Message], Clause] = {}
+    chosen: dict[Any, Clause] = {}
     for clause in clauses:
         for message in clause.messages:
             if message in chosen:
@@ -164,7 +164,7 @@ def by_message(clauses: Iterable[Clause]) -> dict[type[Message], Clause]:
 
 def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
     where = f"{base.__name__}.{name}"
-    hints = annotations(function, where, {**mark.scope, base.__name__: base})
+    hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if not parameters:
         raise DefinitionError(f"{where} takes no message", hint=f"def {name}(self, {'command' if mark.kind == 'decide' else 'event'}: …)")
@@ -201,7 +201,7 @@ def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], ma
     )
 
 
-def annotations(function: Callable[..., Any], where: str, scope: dict[str, Any]) -> dict[str, Any]:
+def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[str, Any]) -> dict[str, Any]:
     """The function's annotations as objects. Raises `DefinitionError` with the remedy for what can't be resolved."""
     try:
         return typing.get_type_hints(function, localns=scope)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.messages import Command, Event, Message
 from cqrs_cli.payload import payload_json
-from cqrs_cli.stores.contract import SentCommand, StoredEvent, micros
+from cqrs_cli.stores.contract import Recorded, SentCommand, StoredEvent, micros
 
 DecodeData = Callable[[bytes], Any]
 
@@ -57,7 +57,7 @@ class Codec:
             raise InvalidInput(f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE)
         return Encoded(cls.stored.name, cls.stored.version, data, again)
 
-    def decode(self, stored: StoredEvent) -> Any:
+    def decode(self, stored: StoredEvent | Recorded) -> Any:
         """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
         try:
             return self.decoder(stored.type, stored.schema_version)(stored.data)
@@ -75,13 +75,17 @@ class Codec:
         """The function from payload bytes to an event of today's class, made once per stored type and version."""
         found = self._decoders.get((name, schema_version))
         if found is None:
-            cls = self._events.get(name)
-            if cls is None:
-                raise Undecodable(
-                    f"no event of this domain is stored as {name!r}", hint="was it renamed? aliases=(…) on the new class keeps it readable"
-                )
-            found = self._decoders[(name, schema_version)] = _decoder(cls, schema_version)
+            found = self._decoders[(name, schema_version)] = _decoder(self.event_class(name), schema_version)
         return found
+
+    def event_class(self, name: str) -> type[Event]:
+        """Today's class for a stored name. Raises `Undecodable`."""
+        cls = self._events.get(name)
+        if cls is None:
+            raise Undecodable(
+                f"no event of this domain is stored as {name!r}", hint="was it renamed? aliases=(…) on the new class keeps it readable"
+            )
+        return cls
 
     def shareable(self, event: type[Event]) -> bool:
         """Whether nothing inside such an event can be changed, so that several folds may take the same copy."""

@@ -33,11 +33,12 @@ class ColumnCodec(NamedTuple):
     decode: Decode
 
 
-def _checked(kind: type, convert: Encode | None = None) -> Encode:
+def _checked(kind: type[Any], convert: Encode | None = None) -> Encode:
     def encode(value: Any) -> Scalar:
         if type(value) is not kind and not isinstance(value, kind):
             raise InvalidInput(f"{value!r} is no {kind.__name__}")
-        return convert(value) if convert is not None else value  # type: ignore[no-any-return]
+        scalar: Scalar = convert(value) if convert is not None else value
+        return scalar
 
     return encode
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
@@ -304,7 +305,7 @@ def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
 
 def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType) -> KeysOf:
     """The key of the event's stream, with the parts in between that the event itself names."""
-    key_of = aggregate.key_of
+    key_of = lru_cache(maxsize=65_536)(aggregate.key_of)  # an event's stream often is that of the one before
     if key == aggregate.key and not fields:
         return lambda _, recorded: (key_of(recorded.stream),)
     sources = [(name, None if name in fields else aggregate.key.index(name)) for name in key]

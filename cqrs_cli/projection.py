@@ -118,5 +118,5 @@ def projection_type(cls: type[Projection]) -> ProjectionType:
         raise DefinitionError(f"{cls.__name__} has no @evolve", hint="a projection is the fold of at least one event")
     shape = repr((name, [tuple(column) for column in table.columns], key, version))
     return ProjectionType(
-        cls, table, columns, key_columns, evolvers, hashlib.sha256(shape.encode()).hexdigest()[:16]  # type: ignore[arg-type]
+        cls, table, columns, key_columns, evolvers, hashlib.sha256(shape.encode()).hexdigest()[:16]
     )

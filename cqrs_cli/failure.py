@@ -1,0 +1,34 @@
+"""When the user's own code raises: which frames of the traceback are worth showing."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from cqrs_cli.errors import DomainFailed
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_SHOWN = 5
+
+
+def shortened(error: BaseException) -> str:
+    """The traceback without the frames of this package and of installed libraries; the last five at most."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (not frame.filename.startswith(_OURS) or f"{os.sep}_samples{os.sep}" in frame.filename)
+        and "site-packages" not in frame.filename
+        and not frame.filename.startswith("<frozen")
+    ]
+    lines = traceback.format_list(frames[-_SHOWN:]) + traceback.format_exception_only(error)
+    return "".join(lines).rstrip()
+
+
+def domain_failed(error: Exception, where: str, **details: object) -> DomainFailed:
+    """What the user's code raised in `where`, as the typed error. `details` say for which event or command."""
+    return DomainFailed(
+        f"{where} raised {type(error).__name__}: {error}",
+        hint="the domain's code has a bug, or meets data that it did not expect",
+        traceback=shortened(error),
+        **details,
+    )

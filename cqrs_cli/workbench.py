@@ -1,0 +1,243 @@
+"""The workbench: a domain and a store, and what can be done with both. The command line is a shell around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from cqrs_cli.codec import Codec
+from cqrs_cli.domain import Domain
+from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.fold import State
+from cqrs_cli.messages import Command
+from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
+from cqrs_cli.payload import sorted_sets
+from cqrs_cli.projection import Projection, ProjectionType
+from cqrs_cli.projector import Progress, Projector, RowFold, Status
+from cqrs_cli.query import Page, Query
+from cqrs_cli.reader import Reader
+from cqrs_cli.sender import Decision, Sender
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Recorded, Selection, Store
+
+__all__ = ["Outcome", "Request", "RowChange", "State", "Status", "Workbench"]
+
+
+class Workbench:
+    """A domain on a store. Open one with `Workbench.open("shop.db", domain)`, as a context manager.
+
+    services: replacements for what the domain provides, by type (for tests).
+    """
+
+    def __init__(self, store: Store, domain: Domain, *, read_only: bool = False, services: Mapping[type, Any] | None = None) -> None:
+        self.store, self.domain, self.read_only = store, domain, read_only
+        self.codec = Codec(domain.events, domain.commands)
+        self._sender = Sender(store, domain, self.codec, dict(services or {}))
+        self._projector = Projector(store, domain, self.codec)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        domain: Domain,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        durability: str | None = None,
+        services: Mapping[type, Any] | None = None,
+    ) -> Self:
+        """A workbench on the store behind a path or URL. Raises `NotFound`, `Unavailable`, `Damaged` as stores do."""
+        store = open_store(url, create=create and not read_only, read_only=read_only, durability=durability)
+        return cls(store, domain, read_only=read_only, services=services)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────
+
+    def send(self, command: Command, *, expect: Expect = None, dry_run: bool = False) -> Outcome:
+        """Decide the command and append its events, durably.
+
+        expect: the version its aggregate must be at (`"new"`: not there yet). dry_run: write nothing;
+        the outcome has the events as they would be and the changes of rows.
+        Raises `Rejected`, `NotFound`, `Conflict`, `CommandReused`, `InvalidInput`, `LimitExceeded`, `DomainFailed` …
+        """
+        if not dry_run:
+            return self._sender.send(command, expect)
+        sent = self.codec.sent(command)
+        known = self._sender.honoured(command, sent)
+        if known is not None:
+            return known
+        decision = self._sender.decide(command, sent, expect)
+        events = self._provisional(command, decision)
+        changes = [change for name in sorted(self.domain.projections) for change in self._row_changes(self.domain.projections[name], events)]
+        return Outcome("dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=changes)
+
+    def send_batch(self, requests: Iterable[Request], *, fail_fast: bool = False) -> Iterator[Outcome]:
+        """Send many commands in grouped durable writes. Outcomes come in order, each once it is durable; errors are outcomes."""
+        return self._sender.send_batch(requests, fail_fast)
+
+    # ── aggregates ────────────────────────────────────────────────────────────────────────────
+
+    def replay(self, stream: str, *, at: int | None = None, at_position: int | None = None) -> State:
+        """The aggregate of a stream, folded from its events. at: up to this version; at_position: of the log.
+
+        Raises `NotFound` for a stream (or version) that is not there, `Undecodable`, `DomainFailed`.
+        """
+        before = None if at_position is None else at_position + 1
+        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
+        state = fold.over(fold.empty(stream), self.store.scan(Selection(stream=stream, limit=at, before=before)))
+        if at is not None and 0 < state.version < at:
+            raise NotFound(f"{stream} has no version {at}, it is at {state.version}", code="version-not-found", stream=stream)
+        if state.version == 0:
+            raise NotFound(
+                f"no stream {stream}" + ("" if before is None and at is None else " at that point"), code="stream-not-found", hint="cqrs streams lists what there is"
+            )
+        return state
+
+    def steps(self, stream: str, *, at: int | None = None, at_position: int | None = None) -> Iterator[tuple[Recorded, State]]:
+        """Each event of a stream with the state after it. The state object is one and the same, changed from step to step."""
+        before = None if at_position is None else at_position + 1
+        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
+        state = fold.empty(stream)
+        for event in self.store.read(Selection(stream=stream, limit=at, before=before)):
+            state = fold.over(state, (event,))
+            yield event, state
+        if state.version == 0:
+            raise NotFound(f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is")
+
+    def replay_all(self, category: str | None = None) -> Iterator[State]:
+        """Every aggregate of the domain (or of one category), stream by stream."""
+        categories = [category] if category is not None else sorted(self.domain.aggregates)
+        for name in categories:
+            fold = self._sender.fold_of(self.domain.aggregate_of(name))
+            for info in self.store.streams(name):
+                yield fold.over(fold.empty(info.stream), self.store.scan(Selection(stream=info.stream)))
+
+    # ── the read side ─────────────────────────────────────────────────────────────────────────
+
+    def project(self, *names: str, progress: Progress | None = None) -> list[Status]:
+        """Catch projections up with the log (all of the domain without names) and say where they stand.
+
+        Every one is tried; then the first error is raised.
+        """
+        chosen = self._chosen(names)
+        errors: list[CqrsError] = []
+        for projection in chosen:
+            try:
+                self._projector.catch_up(projection, progress)
+            except CqrsError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return [self._projector.status(projection) for projection in chosen]
+
+    def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
+        """Fold projections anew beside the live rows and swap them in, all or none."""
+        chosen = self._chosen(names)
+        self._projector.rebuild(chosen, progress, restart)
+        return [self._projector.status(projection) for projection in chosen]
+
+    def statuses(self) -> list[Status]:
+        """Where each projection stands, without moving it."""
+        return self._projector.statuses()
+
+    def rows(self, name: str) -> Iterator[Projection]:
+        """The live rows of a projection, by key."""
+        projection = self.domain.projection(name)
+        yield from Reader(self.store, self.domain, lambda _: None).rows(projection.cls)
+
+    def query(self, query: Query[Any], *, limit: int | None = None, cursor: str | None = None) -> Page[Any] | list[Any] | BaseModel | None:
+        """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
+
+        limit, cursor: for queries that answer with a `Page`.
+        """
+
+        def fresh(projection: ProjectionType) -> None:
+            if not self.read_only:
+                self._projector.catch_up(projection)
+
+        try:
+            answer: Page[Any] | list[Any] | BaseModel | None = query.run(Reader(self.store, self.domain, fresh, limit, cursor))
+        except CqrsError:
+            raise
+        except Exception as error:
+            raise domain_failed(error, f"{type(query).__name__}.run") from error
+        return answer
+
+    def jsonable(self, model: BaseModel) -> dict[str, Any]:
+        """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""
+        plain: dict[str, Any] = to_jsonable_python(sorted_sets(model), inf_nan_mode="strings", serialize_unknown=True)
+        return plain
+
+    def _chosen(self, names: Sequence[str]) -> list[ProjectionType]:
+        return [self.domain.projection(name) for name in names or sorted(self.domain.projections)]
+
+    # ── dry runs ──────────────────────────────────────────────────────────────────────────────
+
+    def _provisional(self, command: Command, decision: Decision) -> tuple[Recorded, ...]:
+        """The events as they would be recorded if nothing came in between."""
+        from cqrs_cli.stores.contract import micros
+
+        meta, head = command.meta, self.store.head()
+        commit = decision.commit
+        return tuple(
+            Recorded(
+                head + number,
+                decision.stream,
+                decision.before + number,
+                event.type,
+                event.schema_version,
+                event.data,
+                meta.command_id,
+                number,
+                type(command).stored.name,
+                meta.correlation_id or meta.command_id,
+                meta.causation_id,
+                meta.user_id,
+                micros(meta.timestamp),
+                commit.metadata if commit is not None else None,
+            )
+            for number, event in enumerate(decision.encoded, 1)
+        )
+
+    def _row_changes(self, projection: ProjectionType, events: Sequence[Recorded]) -> Iterator[RowChange]:
+        fold = self._projector.fold_of(projection)
+        types = fold.types
+        concerned = [event for event in events if event.type in types]
+        if not concerned:
+            return
+        before = self._rows_now(projection, fold, concerned)
+        fold.over(concerned)
+        for key, row in before.items():
+            after = fold.row(key)
+            shown = None if after is None else self.jsonable(after)
+            if shown != row:
+                names = projection.table.key
+                yield RowChange(projection.name, to_jsonable_python(dict(zip(names, key, strict=True))), row, shown)
+
+    def _rows_now(self, projection: ProjectionType, fold: RowFold, events: Sequence[Recorded]) -> dict[tuple[Any, ...], dict[str, Any] | None]:
+        """The rows that the events concern, as they are at the head: the live ones and what is not projected yet, in memory."""
+        checkpoint = self.store.rows.checkpoint(projection.name)
+        usable = checkpoint is not None and checkpoint.fingerprint == projection.fingerprint
+        if not usable:
+            fold.start_empty()
+        after = checkpoint.position if usable and checkpoint is not None else 0
+        for event in self.store.read(Selection(types=fold.types, after=after)):
+            fold.over((event,))
+        rows = {}
+        for key in fold.keys_of(events):
+            row = fold.row(key)
+            rows[key] = None if row is None else self.jsonable(row)
+        return rows
