@@ -1,0 +1,194 @@
+"""Appending: a batch of commits inside one transaction, checked in memory and written by `executemany`."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.stores import chain, sqlite_read
+from cqrs_cli.stores.checks import check_append, check_same, check_version
+from cqrs_cli.stores.contract import Append, Receipt, Recorded, RecordedCommit
+from cqrs_cli.stores.sqlite_file import SQLiteFile
+from cqrs_cli.stores.sqlite_rows import SQLiteRows
+
+_INSERTS = (
+    "INSERT INTO streams (id, name) VALUES (?, ?)",
+    "INSERT INTO event_types (id, name) VALUES (?, ?)",
+    "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+)
+_LAST_COMMIT = (
+    "SELECT first_position + event_count - 1, hash, recorded_at FROM commits ORDER BY first_position DESC LIMIT 1"
+)
+_STREAM = (
+    "SELECT s.name, s.id, (SELECT max(version) FROM events WHERE stream_id = s.id) FROM streams s WHERE s.name IN ({})"
+)
+_CHUNK = 500
+
+
+class Draft:
+    """An append that passed the checks, with what can be computed before the lock is taken."""
+
+    __slots__ = ("append", "digests", "streams", "texts")
+
+    def __init__(self, append: Append) -> None:
+        commit = append.commit
+        check_append(commit, append.conditions)
+        self.append = append
+        self.texts = [event.data.decode() for event in commit.events]
+        self.digests = [sha256(event.data).hexdigest() for event in commit.events]
+        self.streams = [event.stream for event in commit.events] + [condition.stream for condition in append.conditions]
+
+
+def draft(append: Append) -> Draft | CqrsError:
+    """The draft, or why no store may take the append."""
+    try:
+        return Draft(append)
+    except CqrsError as error:
+        return error
+
+
+class Batch:
+    """The state of the log inside one transaction, and the rows that are still to be written.
+
+    Positions, versions and hashes are worked out here; SQLite sees the rows in bulk. A commit with an
+    inline hook is written at once, in a savepoint; when the hook raises, everything known is read again.
+    """
+
+    def __init__(self, file: SQLiteFile, connection: sqlite3.Connection, drafts: Sequence[Draft | CqrsError]) -> None:
+        self._file = file
+        self._connection = connection
+        self._drafts = [item for item in drafts if isinstance(item, Draft)]
+        self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
+        self._known_ids = self._look_up_ids()
+        self._read_state()
+
+    def _look_up_ids(self) -> set[str]:
+        ids = [item.append.commit.id for item in self._drafts]
+        found: set[str] = set()
+        for at in range(0, len(ids), _CHUNK):
+            part = ids[at : at + _CHUNK]
+            sql = f"SELECT id FROM commits WHERE id IN ({_marks(part)})"
+            found.update(row[0] for row in self._connection.execute(sql, part))
+        return found
+
+    def _read_state(self) -> None:
+        run = self._connection.execute
+        last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
+        self._head, self._hash, self._recorded_us = last
+        self._recorded_us = max(self._recorded_us, time.time_ns() // 1000)
+        self._types: dict[str, int] = {name: id for id, name in run("SELECT id, name FROM event_types")}
+        self._streams: dict[str, tuple[int, int]] = {}
+        names = list({name for item in self._drafts for name in item.streams})
+        for at in range(0, len(names), _CHUNK):
+            part = names[at : at + _CHUNK]
+            for name, id, version in run(_STREAM.format(_marks(part)), part):
+                self._streams[name] = (id, version)
+        self._next_stream: int = 0
+        if len(self._streams) < len(names):
+            self._next_stream = run("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
+
+    def add(self, item: Draft) -> Receipt:
+        """Take one commit. Raises `Conflict`, `CommandReused` and what its inline hook raises; it leaves nothing then."""
+        commit, conditions, inline = item.append
+        if commit.id in self._known_ids:
+            return self._answer_again(item)
+        for condition in conditions:
+            check_version(condition, self._streams.get(condition.stream, (0, 0))[1])
+        if inline is None:
+            receipt = Receipt(self._record(item))
+        else:
+            self.flush()
+            self._connection.execute("SAVEPOINT inline")
+            try:
+                receipt = Receipt(self._record(item))
+                self.flush()
+                with SQLiteRows(self._file) as rows:
+                    inline(rows, receipt.events)
+                self._connection.execute("RELEASE inline")
+            except CqrsError:
+                self._connection.execute("ROLLBACK TO inline")
+                self._connection.execute("RELEASE inline")
+                for rows_ in self._pending:
+                    rows_.clear()
+                self._read_state()
+                raise
+        self._known_ids.add(commit.id)
+        return receipt
+
+    def _answer_again(self, item: Draft) -> Receipt:
+        self.flush()
+        first = sqlite_read.commit(self._file, item.append.commit.id)
+        assert isinstance(first, RecordedCommit)
+        check_same(item.append.commit, first)
+        return Receipt(first.events, duplicate=True)
+
+    def _record(self, item: Draft) -> tuple[Recorded, ...]:
+        commit, at = item.append.commit, self._recorded_us
+        new_streams, new_types, commits, events = self._pending
+        first = position = self._head + 1
+        number = 1
+        command = commit.command
+        command_type = None if command is None else command.type
+        correlation_id = commit.correlation_id or commit.id
+        links, recorded = [], []
+        for (stream, type, schema_version, data), text, digest in zip(
+            commit.events, item.texts, item.digests, strict=True
+        ):
+            known = self._streams.get(stream)
+            if known is None:
+                known = (self._next_stream, 0)
+                new_streams.append((self._next_stream, stream))
+                self._next_stream += 1
+            stream_id, version = known[0], known[1] + 1
+            self._streams[stream] = (stream_id, version)
+            type_id = self._types.get(type)
+            if type_id is None:
+                type_id = self._types[type] = len(self._types) + 1
+                new_types.append((type_id, type))
+            events.append((position, first, stream_id, version, type_id, schema_version, text))
+            links.append((stream, version, type, schema_version, digest))
+            recorded.append(
+                tuple.__new__(
+                    Recorded,
+                    (
+                        position, stream, version, type, schema_version, data, commit.id, number, command_type,
+                        correlation_id, commit.causation_id, commit.user_id, at, commit.metadata,
+                    ),
+                )
+            )  # fmt: skip
+            position += 1
+            number += 1
+        self._head = position - 1
+        self._hash = chain.link(
+            self._hash,
+            chain.Link(
+                commit.id, at, command, correlation_id, commit.causation_id, commit.user_id, commit.metadata, links
+            ),
+        )
+        sent = (None,) * 5 if command is None else (
+            command_type, command.schema_version, command.digest,
+            None if command.data is None else command.data.decode(), command.issued_at,
+        )  # fmt: skip
+        commits.append(
+            (
+                first, commit.id, number - 1, at, *sent, None if correlation_id == commit.id else correlation_id,
+                commit.causation_id, commit.user_id, commit.metadata, self._hash,
+            )
+        )  # fmt: skip
+        return tuple(recorded)
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        for sql, rows in zip(_INSERTS, self._pending, strict=True):
+            if rows:
+                self._connection.executemany(sql, rows)
+                rows.clear()
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,368 @@
+"""A SQLite file as a store: how it is made, opened and recognised, and the one place that opens transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse, NotFound, Unavailable
+from cqrs_cli.stores import sqlite_lock
+from cqrs_cli.stores.sqlite_errors import foreign, missing, read_only, translate
+
+APPLICATION_ID = 0x63717273  # "cqrs"
+FORMAT = 1
+MINIMUM_SQLITE = (3, 37, 0)
+TIMEOUT = 10.0
+"""Seconds to wait for another writer before `Unavailable` (code `locked`)."""
+
+_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
+_open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
+
+
+class SQLiteFile:
+    """One connection to one store file, for one thread of one process.
+
+    path: as the user gave it. facts: what the store says about itself. After a fork the child gets a
+    connection of its own; a second thread gets `Misuse`.
+    """
+
+    def __init__(
+        self, path: str, *, create: bool, read_only: bool, durability: str | None, timeout: float | None = None
+    ) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            raise Unavailable(
+                f"SQLite {sqlite3.sqlite_version} is too old: cqrs needs {'.'.join(map(str, MINIMUM_SQLITE))}",
+                hint="use a Python that is linked to a newer SQLite",
+                code="sqlite-too-old",
+            )
+        if durability is not None and durability not in _SYNCHRONOUS:
+            raise ConfigurationError(f"no such durability: {durability!r}", hint="full or relaxed")
+        if not path or path == ":memory:" or "\0" in path:
+            raise ConfigurationError(f"{path!r} is no path of a store", hint="a store is a file, as in --store shop.db")
+        self.path = path
+        self.real_path = os.path.realpath(path)
+        self.read_only = read_only
+        self.immutable = False
+        self.timeout = TIMEOUT if timeout is None else timeout
+        self.unlocked_because = sqlite_lock.why_not(self.real_path)
+        kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
+        self._lock = kind(path, self.real_path + "-lock", self.timeout)
+        self._connection: sqlite3.Connection | None = None
+        self._thread = threading.get_ident()
+        self._closed = False
+        self.facts: dict[str, str] = {}
+        self._check_folder(create and not read_only)
+        self._connect(create=create and not read_only, durability=durability)
+        _open_files.add(self)
+
+    def _check_folder(self, create: bool) -> None:
+        if os.path.isdir(self.real_path):
+            raise ConfigurationError(f"{self.path} is a folder", hint="a store is a file, as in --store shop.db")
+        if create and not os.path.isdir(os.path.dirname(self.real_path)):
+            raise NotFound(
+                f"no folder for the store {self.path}",
+                hint="make the folder first",
+                code="store-not-found",
+                store=self.path,
+            )
+
+    # ── opening ───────────────────────────────────────────────────────────────────────────────
+
+    def _connect(self, *, create: bool, durability: str | None) -> None:
+        if not os.path.exists(self.real_path) or os.path.getsize(self.real_path) == 0:
+            if not create:
+                raise missing(self.path)
+            self._create(durability or "full")
+            return
+        connection = self._open()
+        try:
+            self._recognise(connection)
+        except NotFound:  # nothing but an empty database: a creation that was interrupted
+            connection.close()
+            if not create:
+                raise
+            self._create(durability or "full")
+            return
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        recorded = self.facts["durability"]
+        if not self.read_only:
+            if durability is not None and durability != recorded:
+                self.close()
+                raise ConfigurationError(
+                    f"{self.path} was made with durability {recorded}, not {durability}",
+                    hint=f"leave the setting out, or set it to {recorded}",
+                )
+            self._set_modes(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        """A connection, with all its pragmas; nothing is created."""
+        if not self.read_only:
+            return self._prepare("rw")
+        connection = self._prepare("immutable" if self.immutable else "ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            name = error.sqlite_errorname
+            # WAL needs files beside the store. Where none can be made, nobody writes either.
+            medium = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(
+                os.path.dirname(self.real_path), os.W_OK
+            )
+            if not medium or self._has_journal():
+                return connection  # the first query says it again, as a typed error
+            connection.close()
+            self.immutable = True
+            connection = self._prepare("immutable")
+        except sqlite3.DatabaseError:
+            pass
+        return connection
+
+    def _has_journal(self) -> bool:
+        for suffix in ("-wal", "-journal"):
+            with suppress(OSError):
+                if os.path.getsize(self.real_path + suffix):
+                    return True
+        return False
+
+    def _prepare(self, mode: str) -> sqlite3.Connection:
+        quoted = self.real_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        uri = f"file:{quoted}?{'mode=ro&immutable=1' if mode == 'immutable' else 'mode=' + mode}"
+        try:
+            connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, timeout=self.timeout, cached_statements=256
+            )
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "recursive_triggers=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        if mode != "rw":
+            connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _recognise(self, connection: sqlite3.Connection) -> None:
+        """Fill in `facts`, or raise: not a store, newer, damaged. `NotFound` if the database is empty."""
+        try:
+            application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+            if application_id != APPLICATION_ID:
+                if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                    raise missing(self.path)
+                raise foreign(self.path, "is a SQLite database, but not a cqrs store")
+            self.facts = dict(connection.execute("SELECT name, value FROM cqrs_store"))
+            stored = int(self.facts["format"])
+            connection.execute("PRAGMA cache_size=-16000")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+                raise foreign(self.path, "is not a SQLite database, or its header is damaged") from error
+            raise translate(error, self.path) from error
+        except (KeyError, ValueError) as error:
+            raise foreign(self.path, "does not say which format of a cqrs store it has") from error
+        if stored > FORMAT:
+            raise Unavailable(
+                f"{self.path} has format {stored}, this cqrs knows up to {FORMAT}",
+                hint="use a newer cqrs",
+                code="newer-format",
+                store=self.path,
+            )
+
+    def _create(self, durability: str) -> None:
+        """Make the store, or open the one that another process makes at the same moment."""
+        with self._locked():
+            try:
+                os.close(os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            except OSError as error:
+                raise read_only(self.path, error.strerror or str(error)) from error
+            connection = self._open()
+            try:
+                self._fill(connection, durability)
+            except sqlite3.Error as error:
+                connection.close()
+                raise translate(error, self.path) from error
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def _fill(self, connection: sqlite3.Connection, durability: str) -> None:
+        journal = "wal" if self.unlocked_because is None else "delete"
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            connection.execute(f"PRAGMA journal_mode={journal}")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                for statement in _statements():
+                    connection.execute(statement)
+                facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
+                connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+        self._recognise(connection)
+        self._set_modes(connection)
+
+    def _set_modes(self, connection: sqlite3.Connection) -> None:
+        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
+        try:
+            for pragma in (
+                f"synchronous={_SYNCHRONOUS[self.facts['durability']]}",
+                "fullfsync=ON",
+                "checkpoint_fullfsync=ON",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+            if self.unlocked_because is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                connection.execute("PRAGMA journal_mode=delete")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    # ── using ─────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of this thread and process. Raises `Misuse` in another thread or after `close`."""
+        if threading.get_ident() != self._thread:
+            raise Misuse(
+                f"{self.path} was opened in another thread",
+                hint="open the store once in each thread",
+                code="wrong-thread",
+            )
+        if self._connection is None:
+            if self._closed:
+                raise Misuse(f"the store {self.path} is closed", code="closed")
+            self._connect(create=False, durability=None)
+        assert self._connection is not None
+        return self._connection
+
+    def query(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement. Raises typed errors."""
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction is open."""
+        return self._connection is not None and self._connection.in_transaction
+
+    @contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A second, read-only connection, for a result that is too long to be held in memory."""
+        connection = self._prepare("immutable" if self.immutable else "ro")
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The one place that writes: lock, BEGIN IMMEDIATE, COMMIT or ROLLBACK, unlock.
+
+        Raises `Unavailable` and `Damaged` for what SQLite reports, and whatever the block raises;
+        nothing is written then.
+        """
+        connection = self.connection
+        if self.read_only:
+            raise read_only(self.path, "it was opened for reading only")
+        if connection.in_transaction:
+            raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
+        with self._locked():
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                self._commit(connection)
+            except BaseException as error:
+                self._roll_back(connection)
+                if isinstance(error, sqlite3.Error):
+                    raise translate(error, self.path) from error
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            known = translate(error, self.path, committing=True)
+            if isinstance(known, CqrsError):
+                # What SQLite believes about pages whose sync failed can't be trusted: begin afresh.
+                self._roll_back(connection)
+                self._discard()
+            raise known from error
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        if connection is self._connection and connection.in_transaction:  # not a child's view of its parent's
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def close(self) -> None:
+        """Close the connection, under the lock if it can checkpoint. Closing twice is harmless."""
+        self._closed = True
+        if self._connection is None:
+            self._lock.close()
+            return
+        if self.read_only:
+            self._discard()
+            return
+        try:
+            # Without the lock SQLite still checkpoints only if nobody else has the store open.
+            with suppress(CqrsError):
+                self._lock.acquire()
+            self._discard()
+        finally:
+            self._lock.release()
+            self._lock.close()
+
+    def abandon(self) -> None:
+        """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
+        connection, self._connection = self._connection, None
+        self._thread = threading.get_ident()
+        self._lock.close()
+        if connection is not None:
+            import ctypes
+
+            # Never finalised here: closing it could roll back what the parent is writing.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+def _statements() -> Iterator[str]:
+    """The statements of schema.sql, one by one: `executescript` would commit behind our back."""
+    with open(os.path.join(os.path.dirname(__file__), "schema.sql"), encoding="utf-8") as file:
+        buffer = ""
+        for line in file:
+            buffer += line
+            if sqlite3.complete_statement(buffer):
+                yield buffer
+                buffer = ""
+
+
+def _abandon_all() -> None:
+    for file in list(_open_files):
+        file.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

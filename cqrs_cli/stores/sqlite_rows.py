@@ -1,0 +1,355 @@
+"""Read models and checkpoints in SQLite: plain STRICT tables, readable by any tool."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from cqrs_cli.errors import Conflict, Misuse
+from cqrs_cli.stores.contract import Checkpoint, Order, Scalar, Table, Where
+from cqrs_cli.stores.sqlite_decimal import decimal_key
+from cqrs_cli.stores.sqlite_errors import translate
+from cqrs_cli.stores.sqlite_file import SQLiteFile
+
+_SQL_TYPES = {
+    "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
+    "uuid": "TEXT", "date": "TEXT", "datetime": "TEXT", "json": "TEXT",
+}  # fmt: skip
+_COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_RESERVED = frozenset(
+    {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
+)
+_CHUNK = 500
+_IN_MEMORY = 5_000
+
+Row = tuple[Scalar, ...]
+
+
+def quote(name: str) -> str:
+    """A name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class SQLiteRowReader:
+    """Rows and checkpoints, read only."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def checkpoint(self, name: str) -> Checkpoint | None:
+        """The checkpoint, or None."""
+        found = self._file.query("SELECT name, position, fingerprint FROM cqrs_checkpoints WHERE name = ?", (name,))
+        return Checkpoint(*found[0]) if found else None
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, by name."""
+        found = self._file.query("SELECT name, position, fingerprint FROM cqrs_checkpoints ORDER BY name")
+        return [Checkpoint(*row) for row in found]
+
+    def load(self, table: Table, keys: Sequence[Row]) -> dict[Row, Row]:
+        """The rows that exist among `keys`, by key."""
+        if not self._exists(table.name):
+            return {}
+        names = [column.name for column in table.columns]
+        at = [names.index(name) for name in table.key]
+        found: dict[Row, Row] = {}
+        chunk = _CHUNK // len(at)
+        for start in range(0, len(keys), chunk):
+            part = keys[start : start + chunk]
+            if len(at) == 1:
+                condition = f"{quote(table.key[0])} IN ({', '.join('?' * len(part))})"
+            else:
+                one = f"({', '.join('?' * len(at))})"
+                condition = f"({_list(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
+            sql = f"SELECT {_list(names)} FROM {quote(table.name)} WHERE {condition}"
+            for row in self._query(table, sql, [value for key in part for value in key]):
+                found[tuple([row[i] for i in at])] = row
+        return found
+
+    def select(
+        self,
+        table: Table,
+        where: Sequence[Where] = (),
+        order: Sequence[Order] = (),
+        after: Row | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Row]:
+        """Rows in order, then by key. A result of more than 5,000 rows is streamed from a snapshot of its own."""
+        sql, values = _Select(table).statement(where, order, after)
+        if not self._exists(table.name):
+            return iter(())
+        if self._file.writing or (limit is not None and limit <= _IN_MEMORY):
+            return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))
+        return self._stream(table, sql + " LIMIT ?", [*values, -1 if limit is None else limit])
+
+    def _stream(self, table: Table, sql: str, values: list[Any]) -> Iterator[Row]:
+        with self._file.reader() as connection:
+            _register(connection)
+            try:
+                cursor = connection.execute(sql, values)
+            except sqlite3.OperationalError as error:
+                raise _changed(table, error) from error
+            rows = cursor.fetchmany(_IN_MEMORY)
+            if len(rows) == _IN_MEMORY:
+                yield from rows
+                yield from cursor
+                return
+        yield from rows
+
+    def count(self, table: Table) -> int:
+        """How many rows; 0 if there is no such table."""
+        if not self._exists(table.name):
+            return 0
+        return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
+
+    def _exists(self, name: str) -> bool:
+        return bool(
+            self._file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (name,))
+        )
+
+    def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
+        connection = self._file.connection
+        if any(column.kind == "decimal" for column in table.columns):
+            _register(connection)
+        try:
+            return connection.execute(sql, values).fetchall()
+        except OverflowError as error:
+            raise Misuse(f"{table.name}: {error}", code="row-value") from error
+        except sqlite3.Error as error:
+            if str(error).startswith("no such column"):
+                raise _changed(table, error) from error
+            raise translate(error, self._file.path) from error
+
+
+class SQLiteRows(SQLiteRowReader):
+    """Rows and checkpoints inside the transaction that is open; of no use after it."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        super().__init__(file)
+        self._open = True
+
+    def __enter__(self) -> SQLiteRows:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._open = False
+
+    def _run(
+        self, what: str, sql: str, values: Sequence[Any] = (), many: Iterable[Sequence[Any]] | None = None
+    ) -> None:
+        connection = self._file.connection
+        if not (self._open and connection.in_transaction):
+            raise Misuse("these rows belong to a transaction that is over", code="transaction-over")
+        try:
+            if many is None:
+                connection.execute(sql, values)
+            else:
+                connection.executemany(sql, many)
+        except (sqlite3.IntegrityError, OverflowError, sqlite3.ProgrammingError) as error:
+            raise Misuse(
+                f"{what} can't take a row: {error}", hint="its values don't fit its columns", code="row-value"
+            ) from error
+        except sqlite3.Error as error:
+            raise translate(error, self._file.path) from error
+
+    def create(self, table: Table) -> None:
+        """Make the table if it is not there; `Misuse` if one with other columns is."""
+        _check_name(table.name)
+        wanted = [
+            (column.name, _sql_type(table, column.kind), int(not column.nullable), _place(column.name, table.key))
+            for column in table.columns
+        ]
+        if self._exists(table.name):
+            found = self._file.query('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table.name,))
+            if found != wanted:
+                raise Misuse(
+                    f"the table {table.name} has other columns than the projection",
+                    hint=f"make it anew: cqrs project {table.name} --rebuild",
+                    code="table-changed",
+                    table=table.name,
+                )
+            return
+        columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
+        self._run(
+            table.name,
+            f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({_list(table.key)})) STRICT, WITHOUT ROWID",
+        )
+
+    def drop(self, name: str) -> None:
+        """Remove the table if it is there."""
+        _check_name(name)
+        self._run(name, f"DROP TABLE IF EXISTS {quote(name)}")
+
+    def rename(self, table: Table, name: str) -> None:
+        """Give `table` another name, replacing the table that has it; views of the user's on that name stay."""
+        _check_name(table.name)
+        self.drop(name)
+        self._run(name, "PRAGMA legacy_alter_table=ON")  # else a view on the dropped table would be in the way
+        try:
+            self._run(name, f"ALTER TABLE {quote(table.name)} RENAME TO {quote(name)}")
+        finally:
+            self._run(name, "PRAGMA legacy_alter_table=OFF")
+
+    def put(self, table: Table, rows: Iterable[Row]) -> None:
+        """Insert or replace rows. Raises `Misuse` for a value that its column can't hold."""
+        _check_name(table.name)
+        reals = [at for at, column in enumerate(table.columns) if column.kind == "real"]
+        if reals:
+            rows = _without_nan(table, rows, reals)
+        marks = ", ".join("?" * len(table.columns))
+        names = _list([column.name for column in table.columns])
+        self._run(table.name, f"INSERT OR REPLACE INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
+
+    def delete(self, table: Table, keys: Iterable[Row]) -> None:
+        """Remove the rows with these keys."""
+        _check_name(table.name)
+        condition = " AND ".join(f"{quote(name)} = ?" for name in table.key)
+        self._run(table.name, f"DELETE FROM {quote(table.name)} WHERE {condition}", many=keys)
+
+    def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
+        """Compare-and-set of a checkpoint. Raises `Conflict`."""
+        actual = self.checkpoint(name)
+        if actual != old:
+            raise Conflict(
+                f"the checkpoint of {name} is {_at(actual)}, expected {_at(old)}",
+                hint="another process is projecting; try again when it is done",
+                code="checkpoint-moved",
+                projection=name,
+            )
+        self._run(
+            name, "INSERT OR REPLACE INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.fingerprint)
+        )
+
+    def forget(self, name: str) -> None:
+        """Remove a checkpoint."""
+        self._run(name, "DELETE FROM cqrs_checkpoints WHERE name = ?", (name,))
+
+
+class _Select:
+    """The SQL of `select`: a total order, and the rows after a given one."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._kinds = {column.name: column.kind for column in table.columns}
+
+    def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
+        conditions, values = [], []
+        for item in where:
+            condition, bound = self._condition(item)
+            conditions.append(condition)
+            values += bound
+        terms = [(self._value(item.column), self._mark(item.column), item.descending) for item in order]
+        terms += [(self._value(name), self._mark(name), False) for name in self._table.key]
+        # Decimals that are equal as numbers may differ as texts, and both may be keys.
+        raw = [i for i, name in enumerate(self._table.key) if self._kinds[name] == "decimal"]
+        if after is not None:
+            if len(after) != len(terms):
+                raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
+            after += tuple(after[len(order) + i] for i in raw)
+        terms += [(quote(self._table.key[i]), "?", False) for i in raw]
+        if after is not None:
+            condition, bound = _beyond(terms, after)
+            conditions.append(condition)
+            values += bound
+        sql = f"SELECT {_list([column.name for column in self._table.columns])} FROM {quote(self._table.name)}"
+        if conditions:
+            sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
+        return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
+
+    def _value(self, name: str) -> str:
+        if name not in self._kinds:
+            raise Misuse(
+                f"{self._table.name} has no column {name}",
+                hint=f"it has: {', '.join(self._kinds)}",
+                code="no-such-column",
+            )
+        return f"cqrs_decimal({quote(name)})" if self._kinds[name] == "decimal" else quote(name)
+
+    def _mark(self, name: str) -> str:
+        return "cqrs_decimal(?)" if self._kinds[name] == "decimal" else "?"
+
+    def _condition(self, item: Where) -> tuple[str, list[Any]]:
+        column, mark = self._value(item.column), self._mark(item.column)
+        if item.operator == "in":
+            if not isinstance(item.value, tuple):
+                raise Misuse(f"'in' wants several values for {item.column}", code="no-such-operator")
+            bound = [value for value in item.value if value is not None]
+            condition = f"{column} IN ({', '.join([mark] * len(bound))})"
+            return (f"{condition} OR {column} IS NULL" if len(bound) < len(item.value) else condition), bound
+        if item.operator not in _COMPARISONS or isinstance(item.value, tuple):
+            raise Misuse(
+                f"{item.operator!r} can't compare {item.column}", hint="= != < <= > >= in", code="no-such-operator"
+            )
+        if item.value is None and item.operator not in ("=", "!="):
+            raise Misuse(
+                f"nothing is {item.operator} null ({item.column})",
+                hint="= and != compare with null",
+                code="no-such-operator",
+            )
+        return f"{column} {_COMPARISONS[item.operator]} {mark}", [item.value]
+
+
+def _beyond(terms: list[tuple[str, str, bool]], after: Row) -> tuple[str, list[Any]]:
+    """The condition for rows that sort after `after`; SQLite sorts NULL before everything."""
+    alternatives: list[str] = []
+    values: list[Any] = []
+    for at, (column, mark, descending) in enumerate(terms):
+        value = after[at]
+        if value is None and descending:
+            continue
+        if value is None:
+            past = f"{column} IS NOT NULL"
+        elif descending:
+            past = f"({column} < {mark} OR {column} IS NULL)"
+        else:
+            past = f"{column} > {mark}"
+        same = [f"{left} IS {bound}" for left, bound, _ in terms[:at]]
+        alternatives.append(" AND ".join([*same, past]))
+        values += [*after[:at], *([] if value is None else [value])]
+    return " OR ".join(f"({alternative})" for alternative in alternatives) or "FALSE", values
+
+
+def _register(connection: sqlite3.Connection) -> None:
+    connection.create_function("cqrs_decimal", 1, decimal_key, deterministic=True)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(map(quote, names))
+
+
+def _place(name: str, key: tuple[str, ...]) -> int:
+    return key.index(name) + 1 if name in key else 0
+
+
+def _sql_type(table: Table, kind: str) -> str:
+    if kind not in _SQL_TYPES:
+        raise Misuse(f"{table.name}: no such kind of column: {kind!r}", hint=", ".join(_SQL_TYPES), code="column-kind")
+    return _SQL_TYPES[kind]
+
+
+def _check_name(name: str) -> None:
+    folded = name.lower()
+    if folded in _RESERVED or folded.startswith(("cqrs_", "sqlite_")) or not folded or "\0" in folded:
+        raise Misuse(f"a read model can't be named {name!r}: the name is taken by the store", code="table-name")
+
+
+def _changed(table: Table, error: sqlite3.Error) -> Misuse:
+    return Misuse(
+        f"the table {table.name} has other columns than the projection: {error}",
+        hint=f"make it anew: cqrs project {table.name} --rebuild",
+        code="table-changed",
+        table=table.name,
+    )
+
+
+def _without_nan(table: Table, rows: Iterable[Row], reals: list[int]) -> Iterator[Row]:
+    for row in rows:
+        for at in reals:
+            if row[at] != row[at]:  # SQLite would store NULL
+                raise Misuse(f"{table.name}.{table.columns[at].name} can't hold NaN", code="row-value")
+        yield row
+
+
+def _at(checkpoint: Checkpoint | None) -> str:
+    return "missing" if checkpoint is None else f"at {checkpoint.position}"
