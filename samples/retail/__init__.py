@@ -1,6 +1,6 @@
 """A shop with natural keys, for real data: invoices and credit notes of the *Online Retail* data set.
 
-    python -m samples.retail.convert FILE.csv.gz | cqrs --app samples.retail:domain send --batch - --allow-rejected
+python -m samples.retail.convert FILE.csv.gz | cqrs --app samples.retail:domain send --batch - --allow-rejected
 """
 
 from cqrs_cli import Domain

@@ -95,19 +95,21 @@ def lines(path: Path) -> Iterator[tuple[int, Line]]:
                 if len(row) != len(header):
                     raise Malformed(f"{path}:{rows.line_num}: {len(row)} values under {len(header)} columns")
                 try:
-                    yield rows.line_num, parsed(*(row[index] for index in order))
+                    line = parsed(*(row[index] for index in order))
                 except ValueError as error:
                     raise Malformed(f"{path}:{rows.line_num}: {error}") from None
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise Malformed(f"{path}:{rows.line_num + 1}: {error}") from None
+                yield rows.line_num, line
+        except csv.Error as error:
+            raise Malformed(f"{path}:{rows.line_num}: {error}") from None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Malformed(f"{path}: not a whole gzip file: {error}") from None
 
 
 def opened(path: Path) -> IO[str]:
+    """The text of the file. Bytes that are no UTF-8 become lone surrogates, to be refused on their line."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def parsed(
@@ -124,6 +126,9 @@ def parsed(
     for column, text in (("InvoiceNo", invoice_no), ("StockCode", stock_code), ("Country", country)):
         if not text:
             raise ValueError(f"{column} is empty")
+    for text in (invoice_no, stock_code, description, customer_id, country):
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError("not UTF-8")
     try:
         pieces = int(quantity)
     except ValueError:

@@ -1,0 +1,55 @@
+"""Fixtures for every test: the program as its users run it, and the real data where it is there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RETAIL_CSV = ROOT.parent / "shared" / "data" / "online-retail-2010-12.csv.gz"
+
+
+class Shell:
+    """`cqrs …` in a process of its own, in a folder, with none of the caller's settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+        self.environ["PYTHONPATH"] = str(ROOT)
+        self.environ.pop("FORCE_COLOR", None)
+
+    def __call__(self, *words: str, exit_code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the words; what it printed is shown if the exit code is another."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "cqrs_cli", *words],
+            cwd=self.folder,
+            env=self.environ,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+        assert ran.returncode == exit_code, f"cqrs {' '.join(words)} gave {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
+    def json(self, *words: str, exit_code: int = 0, stdin: str = "") -> Any:
+        """What the words print with `--json`."""
+        return json.loads(self(*words, "--json", exit_code=exit_code, stdin=stdin).stdout)
+
+
+@pytest.fixture
+def cqrs(tmp_path: Path) -> Shell:
+    """The shell in an empty folder."""
+    return Shell(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def retail_csv() -> Path:
+    """December 2010 of the *Online Retail* data set; tests that need it are skipped where it is absent."""
+    if not RETAIL_CSV.is_file():
+        pytest.skip(f"the real data is not there: {RETAIL_CSV}")
+    return RETAIL_CSV
