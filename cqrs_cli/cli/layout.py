@@ -17,11 +17,16 @@ _TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 class Column(NamedTuple):
-    """A column of a table. whole: never folded, cut or dropped; None: decided by the name (ids, streams, positions …)."""
+    """A column of a table.
+
+    whole: never folded, cut or dropped; None: decided by the name (ids, streams, positions …).
+    drop: where there is no room, columns with the highest number go first; of equals the one furthest right.
+    """
 
     name: str
     title: str | None = None
     whole: bool | None = None
+    drop: int = 0
 
     @property
     def keeps(self) -> bool:
@@ -71,7 +76,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int
         return [index for index in shown if not columns[index].keeps]
 
     while foldable() and sum(min(natural[index], LEAST) for index in foldable()) > room() and len(shown) > 1:
-        shown.remove(foldable()[-1])
+        shown.remove(max(foldable(), key=lambda index: (columns[index].drop, index)))
     widths = list(natural)
     left, waiting = room(), sorted(foldable(), key=lambda index: natural[index])
     while waiting:

@@ -1,0 +1,166 @@
+"""Commands as this shell builds them: plain help, the global options everywhere, modules loaded when needed.
+
+A module of the shell has one function that the table in `app.py` names:
+
+    def command() -> Command:
+        return make(log)
+
+    def log(stream: Annotated[str | None, typer.Argument(help="…")] = None, …) -> int | None:
+        \"\"\"What it does, in a sentence.\"\"\"
+
+`make` turns the typed function into a command; what it returns is the exit code (None: 0). A group whose
+commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cqrs_cli.cli.plain import spare
+from cqrs_cli.cli.session import Session
+from cqrs_cli.errors import CqrsError, Misuse
+
+GLOBALS_LINE = (
+    "Global options, before or after the command: --store --app --format (--json --jsonl --csv) -o/--output "
+    "--color -q/--quiet --debug --no-progress; cqrs --help explains them."
+)
+_shared: list[Any] = []
+
+
+def _choose(name: str, value: Any = None) -> Callable[[typer.Context, Any], None]:
+    """A callback that tells the session; a flag says `value`."""
+
+    def tell(ctx: typer.Context, given: Any) -> None:
+        if given is not None and isinstance(ctx.obj, Session):
+            ctx.obj.choose(name, given if value is None else value)
+
+    return tell
+
+
+def _global(name: str, *spellings: str, value: Any = None, metavar: str | None = None, help: str) -> Any:
+    return typer.Option(
+        *spellings, help=help, metavar=metavar, hidden=True, expose_value=False, callback=_choose(name, value)
+    )
+
+
+# The names can't clash with a field of a command: they are no option's spelling.
+def _globals(
+    cqrs_store: Annotated[
+        str | None, _global("store", "--store", metavar="URL|PATH", help="The store: a path or URL.")
+    ] = None,
+    cqrs_app: Annotated[
+        str | None, _global("app", "--app", metavar="MODULE:ATTR", help="The domain to load.")
+    ] = None,
+    cqrs_format: Annotated[
+        str | None, _global("format", "--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
+    ] = None,
+    cqrs_json: Annotated[bool | None, _global("format", "--json", value="json", help="As --format json.")] = None,
+    cqrs_jsonl: Annotated[bool | None, _global("format", "--jsonl", value="jsonl", help="As --format jsonl.")] = None,
+    cqrs_csv: Annotated[bool | None, _global("format", "--csv", value="csv", help="As --format csv.")] = None,
+    cqrs_output: Annotated[
+        str | None, _global("output", "-o", "--output", metavar="FILE", help="Write data to a file, when all went well.")
+    ] = None,
+    cqrs_color: Annotated[
+        str | None, _global("color", "--color", metavar="WHEN", help="auto, always or never.")
+    ] = None,
+    cqrs_quiet: Annotated[bool | None, _global("quiet", "-q", "--quiet", value=True, help="No notes.")] = None,
+    cqrs_debug: Annotated[
+        bool | None, _global("debug", "--debug", value=True, help="Tracebacks of unexpected errors.")
+    ] = None,
+    cqrs_no_progress: Annotated[
+        bool | None, _global("no-progress", "--no-progress", value=True, help="No progress on standard error.")
+    ] = None,
+) -> None: ...
+
+
+def global_parameters() -> list[Any]:
+    """The global options as parameters, hidden in help; the same objects for every command."""
+    if not _shared:
+        _shared.extend(_typed(_globals, TyperCommand).params)
+    return _shared
+
+
+def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | None = None) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name or function.__name__.strip("_").replace("_", "-"), cls=kind)(function)
+    return typer.main.get_command(app)
+
+
+class Command(TyperCommand):
+    """A command that takes the global options and prints its help as plain text."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Its own parameters and the global ones, which keep their meaning where names clash."""
+        parameters = [*super().get_params(ctx), *global_parameters()]
+        spare(parameters)
+        return parameters
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The global options in a line."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(GLOBALS_LINE)
+
+
+class Group(TyperGroup):
+    """A group of commands that takes the global options too; unknown names are answered with near ones."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{"rich_markup_mode": None, **attributes})
+
+    def get_params(self, ctx: Any) -> Any:
+        """Its own parameters and the global ones."""
+        parameters = [*super().get_params(ctx), *global_parameters()]
+        spare(parameters)
+        return parameters
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The global options in a line."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(GLOBALS_LINE)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names. Raises what `unknown` makes if there is none."""
+        name = args[0]
+        found = self.get_command(ctx, name)
+        if found is None and not ctx.resilient_parsing:
+            raise self.unknown(ctx, name)
+        return (name if found else None), found, args[1:]
+
+    def unknown(self, ctx: Any, name: str) -> CqrsError:
+        """The error for a name that is no command of this group."""
+        hint = did_you_mean(name, self.list_commands(ctx)) or f"{ctx.command_path} --help lists them"
+        return Misuse(f"no such command: {name}", hint=hint)
+
+
+class Lazy(TyperCommand):
+    """A command that is known by name and line; its module is imported when it runs."""
+
+    def __init__(self, name: str, line: str, load: Callable[[], Any]) -> None:
+        super().__init__(name, help=line, short_help=line, rich_markup_mode=None)
+        self._load = load
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command."""
+        return self._load().make_context(info_name, args, parent=parent, **extra)
+
+
+def make(function: Callable[..., Any], name: str | None = None) -> Command:
+    """A command from a typed function: its signature gives arguments and options, its docstring the help.
+
+    The function returns None or the exit code. name: kebab-case of the function's unless given.
+    """
+    command: Command = _typed(function, Command, name)
+    return command
+
+
+def did_you_mean(name: str, known: list[str] | tuple[str, ...], count: int = 3) -> str | None:
+    """`did you mean 'log'?` or None if nothing is near."""
+    near = difflib.get_close_matches(name, known, count, 0.6)
+    return f"did you mean {' or '.join(repr(match) for match in near)}?" if near else None

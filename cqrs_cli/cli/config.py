@@ -1,0 +1,21 @@
+"""`cqrs config`: every setting and where it came from."""
+
+from __future__ import annotations
+
+from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.session import current
+
+
+def command() -> Command:
+    """The command `config`."""
+    return make(config)
+
+
+def config() -> None:
+    """Every setting and where it came from: a flag, the environment, a file, or the default."""
+    session = current()
+    settings = session.settings
+    rows = [setting._asdict() for setting in settings.all()]
+    session.printer.records(rows, ["name", "value", "source"])
+    found = f"read {settings.file}" if settings.file else f"no config file from {settings.cwd} upwards"
+    session.printer.message(found)
