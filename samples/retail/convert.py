@@ -84,7 +84,7 @@ def lines(path: Path) -> Iterator[tuple[int, Line]]:
     with opened(path) as file:
         rows = csv.reader(file, strict=True)
         try:
-            header = next(rows, [])
+            header: list[str] = next(rows, list[str]())
             header[:1] = [name.removeprefix("\ufeff") for name in header[:1]]
             if missing := [column for column in COLUMNS if column not in header]:
                 raise Malformed(f"{path}:1: the header has no column {', '.join(missing)}")

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from cqrs_cli import Event, NotFound, Rejected, Scenario, Workbench
-from samples.orders import OrderById, OrdersByCustomer, OrderSummary, domain
+from cqrs_cli import Event, NotFound, Page, Rejected, Scenario, Workbench
+from samples.orders import domain
 from samples.orders.order import (
     AddOrderItem,
     Address,
@@ -30,6 +30,7 @@ from samples.orders.order import (
     ShipOrder,
     SubmitOrder,
 )
+from samples.orders.read_models import OrderById, OrdersByCustomer, OrderSummary
 from tests.conftest import ROOT, Shell
 
 ADA = UUID("11111111-1111-4111-8111-111111111111")
@@ -243,6 +244,7 @@ def test_orders_by_customer_in_pages_the_newest_first(bench: Workbench) -> None:
     cursor = None
     for size in (2, 2, 1):
         page = bench.query(OrdersByCustomer(customer_id=ADA), limit=2, cursor=cursor)
+        assert isinstance(page, Page)
         assert len(page.rows) == size
         seen += [row.order_id for row in page.rows]
         cursor = page.cursor
@@ -255,6 +257,7 @@ def test_orders_by_customer_and_status(bench: Workbench) -> None:
     opened(bench, create(item()))
     bench.send(SubmitOrder(order_id=submitted))
     page = bench.query(OrdersByCustomer(customer_id=ADA, status=OrderStatus.SUBMITTED))
+    assert isinstance(page, Page)
     assert [row.order_id for row in page.rows] == [submitted]
 
 
