@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Never, Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict
 
 from cqrs_cli.errors import DefinitionError, InvalidInput
 
@@ -60,9 +60,9 @@ def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> Non
         raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own")
 
 
-def refuse_private(cls: type[BaseModel], own: frozenset[str] = frozenset()) -> None:
+def refuse_private(cls: type[BaseModel]) -> None:
     """Raise `DefinitionError` for private attributes: they are not part of what is stored."""
-    for name in cls.__private_attributes__.keys() - own:
+    for name in cls.__private_attributes__:
         raise DefinitionError(f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field")
 
 
@@ -88,7 +88,7 @@ class Message(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        refuse_private(cls, frozenset({"_meta"}))
+        refuse_private(cls)
         for name in ("meta", "stored"):
             if name in cls.model_fields:
                 raise DefinitionError(
@@ -149,14 +149,18 @@ class Command(Message):
 
     model_config = ConfigDict(extra="forbid")
 
-    _meta: Meta | None = PrivateAttr(default=None)
+    # A slot, not a private attribute of pydantic's: read on the hot path, and no part of equality.
+    __slots__ = ("__cqrs_meta__",)
 
     @property
     def meta(self) -> Meta:
         """The envelope: `command_id`, `timestamp`, `user_id`, `correlation_id`, `causation_id`, `metadata`."""
-        if self._meta is None:
-            self._meta = Meta()
-        return self._meta
+        try:
+            found: Meta = object.__getattribute__(self, "__cqrs_meta__")
+        except AttributeError:
+            found = Meta()
+            object.__setattr__(self, "__cqrs_meta__", found)
+        return found
 
     def with_meta(
         self,
@@ -170,7 +174,7 @@ class Command(Message):
     ) -> Self:
         """A copy with this envelope; what is not given is made anew (id, timestamp) or left empty."""
         copy = self.model_copy()
-        copy._meta = Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata)
+        object.__setattr__(copy, "__cqrs_meta__", Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata))
         return copy
 
     def __eq__(self, other: object) -> bool:

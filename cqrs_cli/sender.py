@@ -64,8 +64,9 @@ class Sender:
         known = self.honoured(command, sent)
         if known is not None:
             return known
+        stream = self.stream_of(command)
         for _ in range(MAX_TRIES):
-            decision = self.decide(command, sent, expect)
+            decision = self.decide(command, sent, stream, expect)
             if decision.commit is None:
                 return Outcome("unchanged", sent.type, command.meta.command_id, (), decision.stream, decision.before)
             try:
@@ -97,12 +98,12 @@ class Sender:
         first = recorded.events[0]
         return Outcome("duplicate", sent.type, command_id, recorded.events, first.stream, first.version - 1)
 
-    def decide(self, command: Command, sent: SentCommand, expect: Expect = None, state: State | None = None) -> Decision:
-        """Decide without writing. state: the aggregate, if it is at hand; it is given away."""
+    def decide(self, command: Command, sent: SentCommand, stream: str, expect: Expect = None, state: State | None = None) -> Decision:
+        """Decide without writing. state: the aggregate of the stream, if it is at hand; it is given away."""
         aggregate, clause = self._domain.decider(type(command))
         if state is None:
-            state = self.load(aggregate, self.stream_of(command))
-        stream, before = state.stream, state.version
+            state = self.load(aggregate, stream)
+        before = state.version
         if expect is not None and before != (0 if expect == "new" else expect):
             raise Conflict(
                 f"{stream} is at version {before}, expected {expect}", hint=f"look at it: cqrs log {stream}", stream=stream, actual=before, expected=expect
@@ -261,7 +262,7 @@ class _Batch:
             if known is not None:
                 return _Slot(request, known._replace(line=request.line), None, None)
             stream = self._sender.stream_of(command)
-            decision = self._sender.decide(command, sent, request.expect, self._states.pop(stream, None))
+            decision = self._sender.decide(command, sent, stream, request.expect, self._states.pop(stream, None))
         except Unavailable:
             raise
         except CqrsError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Self
 
 from pydantic import BaseModel
@@ -79,7 +81,7 @@ class Workbench:
         known = self._sender.honoured(command, sent)
         if known is not None:
             return known
-        decision = self._sender.decide(command, sent, expect)
+        decision = self._sender.decide(command, sent, self._sender.stream_of(command), expect)
         events = self._provisional(command, decision)
         changes = [change for name in sorted(self.domain.projections) for change in self._row_changes(self.domain.projections[name], events)]
         return Outcome("dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=changes)
@@ -117,13 +119,14 @@ class Workbench:
         if state.version == 0:
             raise NotFound(f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is")
 
-    def replay_all(self, category: str | None = None) -> Iterator[State]:
-        """Every aggregate of the domain (or of one category), stream by stream."""
-        categories = [category] if category is not None else sorted(self.domain.aggregates)
-        for name in categories:
+    def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State]:
+        """Every aggregate of the domain (or of one category), stream by stream; at_position: as the log was then."""
+        before = None if at_position is None else at_position + 1
+        for name in [category] if category is not None else sorted(self.domain.aggregates):
             fold = self._sender.fold_of(self.domain.aggregate_of(name))
-            for info in self.store.streams(name):
-                yield fold.over(fold.empty(info.stream), self.store.scan(Selection(stream=info.stream)))
+            events = self.store.scan(Selection(category=name, before=before, by_stream=True))
+            for stream, of_stream in groupby(events, key=itemgetter(1)):
+                yield fold.over(fold.empty(stream), of_stream)
 
     # ── the read side ─────────────────────────────────────────────────────────────────────────
 

@@ -134,7 +134,8 @@ class Selection(NamedTuple):
 
     stream: a full name. category: what stands before the first dash. types: stored type names.
     after, before: positions, both exclusive. limit: at most so many, counted in reading order.
-    backwards: from the newest.
+    backwards: from the newest. by_stream: not in position order but stream after stream, each from
+    its first version on (the order of the streams is the store's); not together with backwards.
     """
 
     stream: str | None = None
@@ -144,6 +145,7 @@ class Selection(NamedTuple):
     before: int | None = None
     limit: int | None = None
     backwards: bool = False
+    by_stream: bool = False
 
 
 # ── what comes out ────────────────────────────────────────────────────────────────────────────
@@ -392,6 +394,9 @@ class Store(Protocol):
 
     def commit(self, id: str) -> RecordedCommit | None:
         """The commit with this id, with its events, or None."""
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the commit ids that the log has."""
 
     def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
         """Commits whose events come after position `after`, in position order."""

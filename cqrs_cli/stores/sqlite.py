@@ -98,6 +98,10 @@ class SQLiteStore:
         """The commit with this id, or None."""
         return sqlite_read.commit(self._file, id)
 
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the commit ids that the log has."""
+        return sqlite_read.known(self._file, ids)
+
     def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
         """Commits whose events come after a position, in order."""
         return sqlite_read.commits(self._file, after, limit)

@@ -6,10 +6,11 @@ commit: the last position is taken from the head, which is always the end of a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.contract import Recorded, RecordedCommit, Selection, SentCommand, StoredEvent, StreamInfo
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 
@@ -77,7 +78,9 @@ def _select(file: SQLiteFile, sql: str, make: Callable[[tuple[Any, ...]], T], se
         # By range, so that no wildcard of LIKE leaks into other categories: '.' follows '-' in ASCII.
         filters += " AND (s.name = ? OR (s.name >= ? AND s.name < ?))"
         values += [selection.category, selection.category + "-", selection.category + "."]
-    pages = _log_pages if selection.stream is None else _stream_pages
+    if selection.by_stream and selection.backwards:
+        raise Misuse("stream by stream is read forwards only", code="selection")
+    pages = _stream_pages if selection.stream is not None else _grouped_pages if selection.by_stream else _log_pages
     for rows in pages(file, sql, filters, values, selection):
         yield from map(make, rows)
 
@@ -137,6 +140,28 @@ def _stream_pages(
         version = rows[-1][2]
 
 
+def _grouped_pages(
+    file: SQLiteFile, sql: str, filters: str, values: list[Any], selection: Selection
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Along the index of (stream, version), up to the head as it is at the start."""
+    statement = (
+        f"{sql} WHERE (e.stream_id, e.version) > (?, ?) AND +e.position > ? AND +e.position < ?{filters} "
+        "ORDER BY e.stream_id, e.version LIMIT ?"
+    )
+    page = _Page(selection.limit)
+    stream_id = version = 0
+    after = max(0, min(selection.after, _LAST))
+    before = min(_LAST if selection.before is None else selection.before, head(file) + 1)
+    while page.left:
+        wanted = page.size
+        rows = file.query(statement, (stream_id, version, after, before, *values, wanted))
+        yield rows
+        if len(rows) < wanted:
+            return
+        page.took(rows)
+        stream_id, version = file.query("SELECT stream_id, version FROM events WHERE position = ?", (rows[-1][0],))[0]
+
+
 # ── commits ───────────────────────────────────────────────────────────────────────────────────
 
 _COMMIT = (
@@ -146,6 +171,7 @@ _COMMIT = (
 )
 _EVENTS_BETWEEN = f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM} WHERE e.position BETWEEN ? AND ? ORDER BY e.position"
 _COMMITS_A_PAGE = 32
+_IDS_A_QUERY = 500
 
 
 def commit(file: SQLiteFile, id: str) -> RecordedCommit | None:
@@ -153,6 +179,15 @@ def commit(file: SQLiteFile, id: str) -> RecordedCommit | None:
     for row in file.query(_COMMIT + "WHERE id = ?", (id,)):
         return _commit_of(row, _events_of(file, row[0], row[0] + row[1] - 1))
     return None
+
+
+def known(file: SQLiteFile, ids: Sequence[str]) -> set[str]:
+    """Those of the commit ids that the log has."""
+    found: set[str] = set()
+    for at in range(0, len(ids), _IDS_A_QUERY):
+        some = ids[at : at + _IDS_A_QUERY]
+        found.update(row[0] for row in file.query(f"SELECT id FROM commits WHERE id IN ({', '.join('?' * len(some))})", tuple(some)))
+    return found
 
 
 def commits(file: SQLiteFile, after: int, limit: int | None) -> Iterator[RecordedCommit]:

@@ -1,0 +1,1 @@
+"""Looking back: what a history says beyond its last state."""
