@@ -30,6 +30,7 @@ INK = "44444444-4444-4444-8444-444444444444"
 ORDER = re.compile(r"\border-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 SETTINGS = 'app = "orders:domain"\nstore = "demo.db"\n'
 
+
 def command() -> Command:
     """`cqrs demo`."""
     return make(demo)
@@ -41,12 +42,12 @@ Run = Callable[[list[str]], tuple[int, str]]
 class Step(NamedTuple):
     """A command line, what it is there to show, and what it must answer.
 
-    `ORDER` in the words and texts stands for the stream that the first step opened, `ORDER_ID` for
+    `ORDER` in the line and texts stands for the stream that the first step opened, `ORDER_ID` for
     the id in it. shows: texts that the output holds, `absent` ones that it doesn't.
     """
 
     note: str
-    words: str
+    line: str
     exit_code: int = 0
     shows: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Ran(NamedTuple):
     """A step that was run: its output (data and notes, in order) and in what it differed, if it did."""
 
     step: Step
-    words: str
+    line: str
     exit_code: int
     output: str
     differences: tuple[str, ...]
@@ -65,16 +66,19 @@ class Ran(NamedTuple):
 STEPS = (
     Step(
         "A customer orders two pens and a bottle of ink. The command is decided, its events are appended.",
-        f"cqrs send create-order --customer-id {ADA} --item product_id={PEN},product_name=Pen,quantity=2,unit_price=1.50"
-        f" --item product_id={INK},product_name=Ink,quantity=1,unit_price=4.20 --shipping-address.street '1 Main'"
-        " --shipping-address.city Paris --shipping-address.postal-code 75001 --shipping-address.country FR",
+        f"""cqrs send create-order --customer-id {ADA}
+  --item product_id={PEN},product_name=Pen,quantity=2,unit_price=1.50
+  --item product_id={INK},product_name=Ink,quantity=1,unit_price=4.20
+  --shipping-address.street '1 Main' --shipping-address.city Paris
+  --shipping-address.postal-code 75001 --shipping-address.country FR""",
         shows=("appended 3 events to order-", "version 0 → 3"),
     ),
     Step(
         "The domain says no: the gold nib is sold out. Nothing is written, the exit code is 1.",
-        f"cqrs send add-order-item --order-id ORDER_ID --item product_id={SOLD_OUT},product_name=Nib,quantity=1,unit_price=90",
+        f"""cqrs send add-order-item --order-id ORDER_ID
+  --item product_id={SOLD_OUT},product_name='Gold nib',quantity=1,unit_price=90""",
         exit_code=1,
-        shows=("error[out-of-stock]", "not enough of Nib in stock"),
+        shows=("error[out-of-stock]", "not enough of Gold nib in stock"),
     ),
     Step(
         "What would happen? A dry run decides and shows, and writes nothing.",
@@ -98,11 +102,11 @@ STEPS = (
         "The log holds what happened, and nothing else.",
         "cqrs log",
         shows=("OrderCreated", "OrderItemAdded", "OrderSubmitted", "OrderPaid", "OrderShipped", "7.20"),
-        absent=("OrderCancelled", "Nib"),
+        absent=("OrderCancelled", "Gold nib"),
     ),
-    Step("The order now is the fold of its events.", "cqrs replay ORDER", shows=("shipped", "Ink")),
+    Step("The order is the fold of its events: now,", "cqrs replay ORDER", shows=("shipped", "Pen", "Ink")),
     Step(
-        "As it was after its second event: one item, still pending.",
+        "and as it was after the second of them.",
         "cqrs replay ORDER --at 2",
         shows=("pending", "Pen"),
         absent=("Ink", "shipped"),
@@ -126,14 +130,17 @@ STEPS = (
 
 
 def tour(run: Run) -> Iterator[Ran]:
-    """Run the steps one by one; each is given as it was run, whatever it answered."""
+    """Run the steps one by one, up to the first that differs; each is given as it was run."""
     stream = ""
     for step in STEPS:
-        words = _named(step.words, stream)
-        exit_code, output = run(shlex.split(words)[1:])
+        line = _named(step.line, stream)
+        exit_code, output = run(shlex.split(line)[1:])
         if not stream and (opened := ORDER.search(output)):
             stream = opened.group()
-        yield Ran(step, words, exit_code, output, tuple(_differences(step, stream, exit_code, output)))
+        ran = Ran(step, line, exit_code, output, tuple(_differences(step, stream, exit_code, output)))
+        yield ran
+        if ran.differences:
+            return
 
 
 def _named(text: str, stream: str) -> str:
@@ -199,27 +206,25 @@ def demo() -> None:
         for each in tour(run):
             ran.append(each)
             if printer.format == "table":
-                printer.text(f"# {each.step.note}\n$ {each.words}\n{each.output}")
+                typed = each.line.replace("\n", " \\\n")
+                printer.text(f"# {each.step.note}\n$ {typed}\n{each.output}")
     if printer.format != "table":
-        printer.records(
-            [
-                {
-                    "command": each.words,
-                    "exit_code": each.exit_code,
-                    "output": each.output,
-                    "differences": list(each.differences),
-                }
-                for each in ran
-            ]
-        )
-    wrong = [f"{each.words}: {difference}" for each in ran for difference in each.differences]
-    if wrong:
+        printer.records([_record(each) for each in ran])
+    last = ran[-1]
+    if last.differences:
         raise CqrsError(
-            f"the demo differs in {len(wrong)} places: {wrong[0]}"
-            if len(wrong) > 1
-            else f"the demo differs: {wrong[0]}",
+            f"the demo differs at its step {len(ran)} of {len(STEPS)}: {'; '.join(last.differences)}",
             code="demo-differs",
-            hint="this is a bug in cqrs, or a changed sample",
-            differences=wrong,
+            hint="this is a bug in cqrs, or the sample was changed",
+            command=_one_line(last),
+            differences=list(last.differences),
         )
     printer.message(f"{len(ran)} commands answered as they should; next: cqrs init shop, a domain of your own")
+
+
+def _record(ran: Ran) -> dict[str, object]:
+    return {"command": _one_line(ran), "exit_code": ran.exit_code, "output": ran.output, "differences": ran.differences}
+
+
+def _one_line(ran: Ran) -> str:
+    return " ".join(ran.line.split())
