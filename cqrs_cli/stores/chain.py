@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
 
 from cqrs_cli.stores.contract import RecordedCommit, SentCommand
 
@@ -19,45 +18,41 @@ GENESIS = bytes(32)
 """What stands for the previous hash in the first commit."""
 
 
-class Link(NamedTuple):
-    """The fields of one commit that its hash covers, in the order of the chain's text.
-
-    command: None for imports. metadata: JSON text or None. events: (stream, version, type, schema
-    version, hex SHA-256 of the payload), in the order of the commit.
-    """
-
-    id: str
-    recorded_us: int
-    command: SentCommand | None
-    correlation_id: str
-    causation_id: str | None
-    user_id: str | None
-    metadata: str | None
-    events: Sequence[tuple[str, int, str, int, str]]
-
-
-def _text(value: str | None) -> str:
-    if value is None:
-        return "-,"
+def _text(value: str) -> str:
     return f"{len(value) if value.isascii() else len(value.encode())}:{value},"
 
 
 def _command(command: SentCommand | None) -> str:
     if command is None:
         return "-,-,-,-,-,"
-    payload = "-," if command.data is None else f"64:{sha256(command.data).hexdigest()},"
-    return f"{_text(command.type)}{command.schema_version},64:{command.digest.hex()},{payload}{command.issued_at},"
+    type, schema_version, digest, data, issued_at = command
+    payload = "-," if data is None else f"64:{sha256(data).hexdigest()},"
+    return f"{_text(type)}{schema_version},64:{digest.hex()},{payload}{issued_at},"
 
 
-def link(previous: bytes, fields: Link) -> bytes:
-    """The hash of a commit after `previous` (`GENESIS` for the first): 32 bytes."""
-    id, recorded_us, command, correlation_id, causation_id, user_id, metadata, events = fields
+def link(
+    previous: bytes,
+    id: str,
+    recorded_us: int,
+    command: SentCommand | None,
+    correlation_id: str,
+    causation_id: str | None,
+    user_id: str | None,
+    metadata: str | None,
+    events: Sequence[tuple[str, int, str, int, str]],
+) -> bytes:
+    """The hash of a commit after `previous` (`GENESIS` for the first): 32 bytes.
+
+    command: None for imports. metadata: JSON text or None. events: (stream, version, type, schema
+    version, hex SHA-256 of the payload), in the order of the commit.
+    """
     own = _text(id)
     correlation = own if correlation_id == id else _text(correlation_id)
     extra = "-," if metadata is None else f"64:{sha256(metadata.encode()).hexdigest()},"
     parts = [
         f"12:cqrs-chain-1,64:{previous.hex()},{own}{recorded_us},{_command(command)}{correlation}"
-        f"{_text(causation_id)}{_text(user_id)}{extra}{len(events)},"
+        f"{'-,' if causation_id is None else _text(causation_id)}{'-,' if user_id is None else _text(user_id)}"
+        f"{extra}{len(events)},"
     ]
     for stream, version, type, schema_version, digest in events:
         parts.append(f"{_text(stream)}{version},{_text(type)}{schema_version},64:{digest},")
@@ -69,14 +64,12 @@ def link_of(previous: bytes, commit: RecordedCommit) -> bytes:
     events = [(e.stream, e.version, e.type, e.schema_version, sha256(e.data).hexdigest()) for e in commit.events]
     return link(
         previous,
-        Link(
-            commit.id,
-            commit.recorded_us,
-            commit.command,
-            commit.correlation_id,
-            commit.causation_id,
-            commit.user_id,
-            commit.metadata_json,
-            events,
-        ),
+        commit.id,
+        commit.recorded_us,
+        commit.command,
+        commit.correlation_id,
+        commit.causation_id,
+        commit.user_id,
+        commit.metadata_json,
+        events,
     )

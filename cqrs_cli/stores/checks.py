@@ -21,34 +21,39 @@ from cqrs_cli.stores.contract import (
 )
 
 _MAX_ID_BYTES = 2 * MAX_NAME_BYTES  # an event id is a commit id and a number, so it needs more than a name
-_INTEGERS = range(-(2**63), 2**63)
-_VERSIONS = range(1, 2**31)
-_WITHOUT_PUNCTUATION = {ord(character): None for character in "-_.%,"}
+_MAX_SCHEMA_VERSION = 2**31 - 1
+_PUNCTUATION = b"-_.%,"
 
 
 def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     """Raise `LimitExceeded`, `InvalidInput` or `Misuse` if no store may take this, whatever it holds."""
-    if not commit.events:
-        raise Misuse(f"the commit {commit.id!r} has no events", code="no-events")
-    if len(commit.events) > MAX_COMMIT_EVENTS:
+    id, events, command, correlation_id, causation_id, user_id, metadata = commit
+    if not events:
+        raise Misuse(f"the commit {id!r} has no events", code="no-events")
+    if len(events) > MAX_COMMIT_EVENTS:
         raise LimitExceeded(
-            f"the commit {commit.id!r} has {len(commit.events)} events, at most {MAX_COMMIT_EVENTS} are taken",
+            f"the commit {id!r} has {len(events)} events, at most {MAX_COMMIT_EVENTS} are taken",
             hint="split it into several commands",
             limit=MAX_COMMIT_EVENTS,
         )
-    check_text("commit id", commit.id, MAX_NAME_BYTES)
-    check_optional_text("correlation id", commit.correlation_id, _MAX_ID_BYTES)
-    check_optional_text("causation id", commit.causation_id, _MAX_ID_BYTES)
-    check_optional_text("user id", commit.user_id, _MAX_ID_BYTES)
-    check_optional_text("metadata", commit.metadata, MAX_COMMIT_BYTES)
-    size = len(commit.metadata or "")
-    if commit.command is not None:
-        size += _check_command(commit.command)
-    for event in commit.events:
+    check_text("commit id", id, MAX_NAME_BYTES)
+    if correlation_id is not None:
+        check_text("correlation id", correlation_id, _MAX_ID_BYTES)
+    if causation_id is not None:
+        check_text("causation id", causation_id, _MAX_ID_BYTES)
+    if user_id is not None:
+        check_text("user id", user_id, _MAX_ID_BYTES)
+    size = 0
+    if metadata is not None:
+        check_text("metadata", metadata, MAX_COMMIT_BYTES)
+        size = len(metadata.encode())
+    if command is not None:
+        size += _check_command(command)
+    for event in events:
         size += _check_event(event)
     if size > MAX_COMMIT_BYTES:
         raise LimitExceeded(
-            f"the commit {commit.id!r} has {size} bytes, at most {MAX_COMMIT_BYTES} are taken",
+            f"the commit {id!r} has {size} bytes, at most {MAX_COMMIT_BYTES} are taken",
             hint="split it into several commands",
             limit=MAX_COMMIT_BYTES,
         )
@@ -60,7 +65,9 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
 
 def _check_stream(stream: str) -> None:
     # The plain names, which are nearly all, without a step for each character.
-    if not (stream.isascii() and len(stream) <= MAX_NAME_BYTES and stream.translate(_WITHOUT_PUNCTUATION).isalnum()):
+    if not (
+        stream.isascii() and len(stream) <= MAX_NAME_BYTES and stream.encode().translate(None, _PUNCTUATION).isalnum()
+    ):
         check_stream_name(stream)
 
 
@@ -68,7 +75,7 @@ def _check_event(event: NewEvent) -> int:
     stream, type, schema_version, data = event
     _check_stream(stream)
     check_text("event type", type, MAX_NAME_BYTES)
-    if schema_version not in _VERSIONS:
+    if not 0 < schema_version <= _MAX_SCHEMA_VERSION:
         raise Misuse(f"{schema_version!r} is no schema version of {type}", code="schema-version")
     if len(data) > MAX_EVENT_BYTES:
         raise LimitExceeded(
@@ -81,21 +88,22 @@ def _check_event(event: NewEvent) -> int:
 
 
 def _check_command(command: SentCommand) -> int:
-    check_text("command type", command.type, MAX_NAME_BYTES)
-    if command.schema_version not in _VERSIONS:
-        raise Misuse(f"{command.schema_version!r} is no schema version of {command.type}", code="schema-version")
-    if len(command.digest) != 32:
-        raise Misuse(f"the digest of {command.type} has {len(command.digest)} bytes instead of 32", code="digest")
-    if command.issued_at not in _INTEGERS:
-        raise Misuse(f"the time of {command.type} is out of range", code="issued-at")
-    if command.data is None:
+    type, schema_version, digest, data, issued_at = command
+    check_text("command type", type, MAX_NAME_BYTES)
+    if not 0 < schema_version <= _MAX_SCHEMA_VERSION:
+        raise Misuse(f"{schema_version!r} is no schema version of {type}", code="schema-version")
+    if len(digest) != 32:
+        raise Misuse(f"the digest of {type} has {len(digest)} bytes instead of 32", code="digest")
+    if not -(2**63) <= issued_at < 2**63:
+        raise Misuse(f"the time of {type} is out of range", code="issued-at")
+    if data is None:
         return 0
-    _check_payload(command.type, command.data)
-    return len(command.data)
+    _check_payload(type, data)
+    return len(data)
 
 
 def _check_payload(type: str, data: bytes) -> None:
-    if not data or b"\0" in data or (not data.isascii() and not _is_utf8(data)):
+    if not data or b"\0" in data or not (data.isascii() or _is_utf8(data)):
         raise InvalidInput(f"the payload of {type} is not UTF-8 JSON", hint="a payload is JSON text, without U+0000")
 
 
@@ -107,16 +115,12 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def check_optional_text(what: str, value: str | None, limit: int) -> None:
-    """`check_text` for what may be None."""
-    if value is not None:
-        check_text(what, value, limit)
-
-
 def check_text(what: str, value: str, limit: int) -> None:
     """Raise if the text is empty, too long (bytes of UTF-8), holds U+0000 or can't be UTF-8."""
     if value.isascii():
         size = len(value)
+        if 0 < size <= limit and "\0" not in value:
+            return
     else:
         try:
             size = len(value.encode())

@@ -52,15 +52,14 @@ CREATE TABLE events (
 ) STRICT;
 
 -- Append-only. The INSERT triggers are there because INSERT OR REPLACE removes a row without
--- firing DELETE triggers (unless recursive_triggers is on); they also keep positions and
--- versions free of holes, whoever writes.
+-- firing DELETE triggers (unless recursive_triggers is on).
 
 CREATE TRIGGER events_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_insert BEFORE INSERT ON events
-WHEN NEW.position IS NOT 1 + (SELECT coalesce(max(position), 0) FROM events)
-  OR NEW.version IS NOT 1 + (SELECT coalesce(max(version), 0) FROM events WHERE stream_id = NEW.stream_id)
-BEGIN SELECT RAISE(ABORT, 'events are append-only: the next position and the next version are the only ones'); END;
+WHEN NEW.position <= (SELECT coalesce(max(position), 0) FROM events)
+  OR EXISTS (SELECT 1 FROM events WHERE stream_id = NEW.stream_id AND version = NEW.version)
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 CREATE TRIGGER commits_update BEFORE UPDATE ON commits BEGIN SELECT RAISE(ABORT, 'commits are append-only'); END;
 CREATE TRIGGER commits_delete BEFORE DELETE ON commits BEGIN SELECT RAISE(ABORT, 'commits are append-only'); END;

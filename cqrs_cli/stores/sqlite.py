@@ -48,7 +48,7 @@ class SQLiteStore:
 
         durability: `full` (default; survives power loss) or `relaxed` (the last commits may be lost then);
         recorded when the store is made. timeout: seconds to wait for other writers.
-        Raises `NotFound`, `Damaged` (not a store), `Unavailable` (newer format, locked, rights) and `ConfigurationError`.
+        Raises `NotFound`, `Damaged` (not a store), `Unavailable` (newer format, rights), `ConfigurationError`.
         """
         self._file = SQLiteFile(path, create=create, read_only=read_only, durability=durability, timeout=timeout)
         self._rows = SQLiteRowReader(self._file)

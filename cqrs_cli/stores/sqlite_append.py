@@ -11,7 +11,7 @@ from typing import Any
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import chain, sqlite_read
 from cqrs_cli.stores.checks import check_append, check_same, check_version
-from cqrs_cli.stores.contract import Append, Receipt, Recorded, RecordedCommit
+from cqrs_cli.stores.contract import Append, Receipt, Recorded, RecordedCommit, SentCommand
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRows
 
@@ -93,7 +93,7 @@ class Batch:
             self._next_stream = run("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
 
     def add(self, item: Draft) -> Receipt:
-        """Take one commit. Raises `Conflict`, `CommandReused` and what its inline hook raises; it leaves nothing then."""
+        """Take one commit. It leaves nothing when a condition, the command id or the inline hook raises."""
         commit, conditions, inline = item.append
         if commit.id in self._known_ids:
             return self._answer_again(item)
@@ -128,59 +128,52 @@ class Batch:
         return Receipt(first.events, duplicate=True)
 
     def _record(self, item: Draft) -> tuple[Recorded, ...]:
-        commit, at = item.append.commit, self._recorded_us
-        new_streams, new_types, commits, events = self._pending
-        first = position = self._head + 1
-        number = 1
-        command = commit.command
+        id, events, command, correlation_id, causation_id, user_id, metadata = item.append.commit
+        at = self._recorded_us
+        _, _, commit_rows, event_rows = self._pending
+        first = self._head + 1
+        position, number = first, 0
         command_type = None if command is None else command.type
-        correlation_id = commit.correlation_id or commit.id
+        correlation = correlation_id or id
         links, recorded = [], []
-        for (stream, type, schema_version, data), text, digest in zip(
-            commit.events, item.texts, item.digests, strict=True
-        ):
-            known = self._streams.get(stream)
-            if known is None:
-                known = (self._next_stream, 0)
-                new_streams.append((self._next_stream, stream))
-                self._next_stream += 1
-            stream_id, version = known[0], known[1] + 1
+        for (stream, type, schema_version, data), text, digest in zip(events, item.texts, item.digests, strict=True):
+            stream_id, version = self._streams.get(stream) or self._new_stream(stream)
+            version += 1
             self._streams[stream] = (stream_id, version)
-            type_id = self._types.get(type)
-            if type_id is None:
-                type_id = self._types[type] = len(self._types) + 1
-                new_types.append((type_id, type))
-            events.append((position, first, stream_id, version, type_id, schema_version, text))
+            type_id = self._types.get(type) or self._new_type(type)
+            number += 1
+            event_rows.append((position, first, stream_id, version, type_id, schema_version, text))
             links.append((stream, version, type, schema_version, digest))
             recorded.append(
                 tuple.__new__(
                     Recorded,
                     (
-                        position, stream, version, type, schema_version, data, commit.id, number, command_type,
-                        correlation_id, commit.causation_id, commit.user_id, at, commit.metadata,
+                        position, stream, version, type, schema_version, data, id, number, command_type,
+                        correlation, causation_id, user_id, at, metadata,
                     ),
                 )
             )  # fmt: skip
             position += 1
-            number += 1
         self._head = position - 1
-        self._hash = chain.link(
-            self._hash,
-            chain.Link(
-                commit.id, at, command, correlation_id, commit.causation_id, commit.user_id, commit.metadata, links
-            ),
-        )
-        sent = (None,) * 5 if command is None else (
-            command_type, command.schema_version, command.digest,
-            None if command.data is None else command.data.decode(), command.issued_at,
-        )  # fmt: skip
-        commits.append(
+        self._hash = chain.link(self._hash, id, at, command, correlation, causation_id, user_id, metadata, links)
+        commit_rows.append(
             (
-                first, commit.id, number - 1, at, *sent, None if correlation_id == commit.id else correlation_id,
-                commit.causation_id, commit.user_id, commit.metadata, self._hash,
+                first, id, number, at, *_columns(command), None if correlation == id else correlation,
+                causation_id, user_id, metadata, self._hash,
             )
         )  # fmt: skip
         return tuple(recorded)
+
+    def _new_stream(self, name: str) -> tuple[int, int]:
+        id = self._next_stream
+        self._next_stream += 1
+        self._pending[0].append((id, name))
+        return id, 0
+
+    def _new_type(self, name: str) -> int:
+        id = self._types[name] = len(self._types) + 1
+        self._pending[1].append((id, name))
+        return id
 
     def flush(self) -> None:
         """Write what is pending."""
@@ -188,6 +181,13 @@ class Batch:
             if rows:
                 self._connection.executemany(sql, rows)
                 rows.clear()
+
+
+def _columns(command: SentCommand | None) -> tuple[Any, ...]:
+    if command is None:
+        return (None, None, None, None, None)
+    type, schema_version, digest, data, issued_at = command
+    return type, schema_version, digest, None if data is None else data.decode(), issued_at
 
 
 def _marks(values: Sequence[str]) -> str:

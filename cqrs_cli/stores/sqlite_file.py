@@ -219,6 +219,7 @@ class SQLiteFile:
             ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("PRAGMA journal_size_limit=67108864")
+            connection.execute("PRAGMA wal_autocheckpoint=4000")
             if self.unlocked_because is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 connection.execute("PRAGMA journal_mode=delete")
         except sqlite3.Error as error:

@@ -166,7 +166,8 @@ def _grouped_pages(
 
 _COMMIT = (
     "SELECT first_position, event_count, id, command_type, command_schema_version, command_digest, "
-    "CAST(command_data AS BLOB), issued_at, coalesce(correlation_id, id), causation_id, user_id, metadata, recorded_at, hash "
+    "CAST(command_data AS BLOB), issued_at, coalesce(correlation_id, id), causation_id, user_id, metadata, "
+    "recorded_at, hash "
     "FROM commits "
 )
 _EVENTS_BETWEEN = f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM} WHERE e.position BETWEEN ? AND ? ORDER BY e.position"

@@ -330,7 +330,9 @@ def _sql_type(table: Table, kind: str) -> str:
 
 def _check_name(name: str) -> None:
     folded = name.lower()
-    if folded in _RESERVED or folded.startswith(("cqrs_", "sqlite_")) or not folded or "\0" in folded:
+    # cqrs_new_<name> is a read model's rows being made anew beside the live ones.
+    internal = folded.startswith(("cqrs_", "sqlite_")) and not folded.startswith("cqrs_new_")
+    if folded in _RESERVED or internal or not folded or "\0" in folded:
         raise Misuse(f"a read model can't be named {name!r}: the name is taken by the store", code="table-name")
 
 
