@@ -171,7 +171,9 @@ def _checked(known: Known, value: Any, source: str) -> Any:
     if not isinstance(value, str):
         raise ConfigurationError(f"{source}: {known.name} must be a text, not {value!r}")
     if isinstance(known.kind, tuple) and value not in known.kind:
-        raise ConfigurationError(f"{source}: no {known.name} is called {value!r}", hint=f"one of {', '.join(known.kind)}")
+        raise ConfigurationError(
+            f"{source}: no {known.name} is called {value!r}", hint=f"one of {', '.join(known.kind)}"
+        )
     if not value or "\0" in value:
         raise ConfigurationError(f"{source}: {known.name} can't be {value!r}")
     return value

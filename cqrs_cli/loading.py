@@ -26,7 +26,7 @@ def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
     raised; then `traceback` holds the user's own frames. `DefinitionError` and others of ours pass through.
     """
     name, colon, attribute = spec.partition(":")
-    if not name or not all(part.isidentifier() for part in name.split(".")) or colon and not attribute:
+    if not name or not all(part.isidentifier() for part in name.split(".")) or (colon and not attribute):
         hint = "MODULE:ATTR is understood, e.g. samples.orders:domain"
         if name.endswith(".py") or os.sep in name:
             hint = f"a module, not a file: {name.removesuffix('.py').strip('./').replace(os.sep, '.')}:domain"
@@ -76,7 +76,9 @@ def _found(module: ModuleType, attribute: str, spec: str) -> Domain:
             message = f"module {module.__name__!r} has no {attribute!r}"
         raise DomainNotLoaded(message, hint=f"there is {listed}" if listed else 'make one: domain = Domain("name", …)')
     if not candidates:
-        raise DomainNotLoaded(f"module {module.__name__!r} holds no Domain", hint='make one: domain = Domain("name", …)')
+        raise DomainNotLoaded(
+            f"module {module.__name__!r} holds no Domain", hint='make one: domain = Domain("name", …)'
+        )
     distinct = {id(getattr(module, name)) for name in candidates}
     if "domain" not in candidates and len(distinct) > 1:
         raise DomainNotLoaded(f"module {module.__name__!r} holds {len(distinct)} Domains", hint=f"name one: {listed}")
@@ -96,7 +98,7 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _is_users(filename: str) -> bool:
-    if filename.startswith("<frozen ") or filename.startswith(_PACKAGE) and not filename.startswith(_SAMPLES):
+    if filename.startswith("<frozen ") or (filename.startswith(_PACKAGE) and not filename.startswith(_SAMPLES)):
         return False
     return not any(part in ("site-packages", "dist-packages") for part in filename.split(os.sep)[:-1]) and not (
         filename.startswith(os.path.dirname(traceback.__file__) + os.sep)

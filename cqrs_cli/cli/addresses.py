@@ -1,8 +1,8 @@
 """Addresses and times as they are typed.
 
-    order-17        a stream                     5                     a version (digits alone)
-    order-17@5      the stream at version 5      2026-01-01T10:00Z     a time, RFC 3339, UTC unless it says
-    @1200           a position of the log        2h                    so long ago: s, m, h, d, w
+order-17        a stream                     5                     a version (digits alone)
+order-17@5      the stream at version 5      2026-01-01T10:00Z     a time, RFC 3339, UTC unless it says
+@1200           a position of the log        2h                    so long ago: s, m, h, d, w
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """The root of the command line: one table of commands, whose modules are imported when they run."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from typing import Annotated, Any, NamedTuple
@@ -26,9 +24,9 @@ COMMANDS = (
     Entry("log", "Log", "cqrs_cli.cli.log:command", "Events in the order of the log, of one stream or of all."),
     Entry("streams", "Log", "cqrs_cli.cli.streams:streams_command", "Streams with their versions."),
     Entry("stats", "Log", "cqrs_cli.cli.streams:stats_command", "How much is in the store, by category and type."),
-    Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "The state of aggregates, now or at a version or time."),
+    Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "State of aggregates, now or at a version or time."),
     Entry("project", "Read side", "cqrs_cli.cli.project:command", "Bring read models up to date and print them."),
-    Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query of the domain: cqrs query orders-by-customer …"),
+    Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query: cqrs query orders-by-customer …"),
     Entry("schema", "Evolution", "cqrs_cli.cli.schema:command", "The JSON Schema of a command, event or query."),
     Entry("init", "Store", "cqrs_cli.cli.init:command", "Start a project: a small domain, its config and a test."),
     Entry("demo", "Store", "cqrs_cli.cli.demo:command", "A guided run of the orders sample in a temporary folder."),
@@ -40,42 +38,30 @@ _SHELLS = ("bash", "zsh", "fish")
 _COMPLETION = ("--install-completion", "--show-completion")
 
 
-def _version(value: bool | None) -> None:
-    if value:
-        print(f"cqrs {__version__}")
-        raise typer.Exit
-
-
-def _install(ctx: typer.Context, value: str | None) -> None:
-    if value is not None and not ctx.resilient_parsing:
-        from cqrs_cli.cli.completion import install
-
-        install(value, ctx.obj)
-        raise typer.Exit
-
-
-def _show(ctx: typer.Context, value: str | None) -> None:
-    if value is not None and not ctx.resilient_parsing:
-        from cqrs_cli.cli.completion import show
-
-        show(value, ctx.obj)
-        raise typer.Exit
-
-
 def _root(
     version: Annotated[
-        bool | None,
-        typer.Option("-V", "--version", help="Print the version.", callback=_version, is_eager=True, expose_value=False),
+        bool | None, typer.Option("-V", "--version", help="Print the version.", is_eager=True, expose_value=False)
     ] = None,
     install_completion: Annotated[
-        str | None,
-        typer.Option(metavar="[bash|zsh|fish]", help="Install completion.", callback=_install, expose_value=False),
+        str | None, typer.Option(metavar="[bash|zsh|fish]", help="Install completion.", expose_value=False)
     ] = None,
     show_completion: Annotated[
-        str | None,
-        typer.Option(metavar="[bash|zsh|fish]", help="Print completion.", callback=_show, expose_value=False),
+        str | None, typer.Option(metavar="[bash|zsh|fish]", help="Print completion.", expose_value=False)
     ] = None,
 ) -> None: ...
+
+
+def _do_instead(ctx: Any, parameter: Any, value: Any) -> None:
+    """The callback of the root's own options: each is done instead of a command."""
+    if value is None or ctx.resilient_parsing:
+        return
+    if parameter.name == "version":
+        print(f"cqrs {__version__}")
+    else:
+        from cqrs_cli.cli import completion
+
+        (completion.install if parameter.name == "install_completion" else completion.show)(value, ctx.obj)
+    raise typer.Exit
 
 
 class Root(Group):
@@ -95,7 +81,7 @@ class Root(Group):
         if not args and not ctx.resilient_parsing:
             print(ctx.get_help(), file=sys.stderr)
             raise typer.Exit(2)
-        words = []
+        words: list[str] = []
         for word in args:
             if words and words[-1] in _COMPLETION and word in _SHELLS:
                 words[-1] += f"={word}"
@@ -142,4 +128,6 @@ def root() -> Root:
     )
     app.callback()(_root)
     group: Root = typer.main.get_command(app)  # type: ignore[assignment]
+    for parameter in group.params:
+        parameter.callback = _do_instead
     return group

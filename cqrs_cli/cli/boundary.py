@@ -12,6 +12,7 @@ standard error: `{"error": {"code", "message", "hint", …}}`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from cqrs_cli.errors import CqrsError, Misuse
 BUG = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-COMPLETE = "_CQRS_COMPLETE"
+COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
 
 
 def run(words: Sequence[str]) -> int:
@@ -88,10 +89,7 @@ def _usage(error: typer.TyperException) -> Misuse:
     message = error.format_message().strip().rstrip(".")
     if option is not None and near is not None:
         message = f"no such option: {option}"
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"{path} --help shows what it takes"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
 
 
@@ -168,11 +166,7 @@ def _trace(error: BaseException) -> None:
 
 def _tell(text: Any) -> None:
     """To standard error; if that is closed too, the exit code has to do."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    except (OSError, ValueError):
-        pass
-    try:
+    with contextlib.suppress(OSError, ValueError):
         print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass

@@ -12,8 +12,6 @@ A module of the shell has one function that the table in `app.py` names:
 commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -30,58 +28,50 @@ GLOBALS_LINE = (
     "--color -q/--quiet --debug --no-progress; cqrs --help explains them."
 )
 _shared: list[Any] = []
+_Text = str | None
+_Flag = bool | None
 
 
-def _choose(name: str, value: Any = None) -> Callable[[typer.Context, Any], None]:
-    """A callback that tells the session; a flag says `value`."""
-
-    def tell(ctx: typer.Context, given: Any) -> None:
-        if given is not None and isinstance(ctx.obj, Session):
-            ctx.obj.choose(name, given if value is None else value)
-
-    return tell
+def _hidden(*spellings: str, help: str, metavar: str | None = None) -> Any:
+    return typer.Option(*spellings, help=help, metavar=metavar, hidden=True, expose_value=False)
 
 
-def _global(name: str, *spellings: str, value: Any = None, metavar: str | None = None, help: str) -> Any:
-    return typer.Option(
-        *spellings, help=help, metavar=metavar, hidden=True, expose_value=False, callback=_choose(name, value)
-    )
-
-
-# The names can't clash with a field of a command: they are no option's spelling.
+# The names can't clash with a field of a command, which never begins so. Not strings: Typer would evaluate each.
 def _globals(
-    cqrs_store: Annotated[
-        str | None, _global("store", "--store", metavar="URL|PATH", help="The store: a path or URL.")
-    ] = None,
-    cqrs_app: Annotated[
-        str | None, _global("app", "--app", metavar="MODULE:ATTR", help="The domain to load.")
-    ] = None,
+    cqrs_store: Annotated[_Text, _hidden("--store", metavar="URL|PATH", help="The store: a path or URL.")] = None,
+    cqrs_app: Annotated[_Text, _hidden("--app", metavar="MODULE:ATTR", help="The domain to load.")] = None,
     cqrs_format: Annotated[
-        str | None, _global("format", "--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
+        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
     ] = None,
-    cqrs_json: Annotated[bool | None, _global("format", "--json", value="json", help="As --format json.")] = None,
-    cqrs_jsonl: Annotated[bool | None, _global("format", "--jsonl", value="jsonl", help="As --format jsonl.")] = None,
-    cqrs_csv: Annotated[bool | None, _global("format", "--csv", value="csv", help="As --format csv.")] = None,
+    cqrs_json: Annotated[_Flag, _hidden("--json", help="As --format json.")] = None,
+    cqrs_jsonl: Annotated[_Flag, _hidden("--jsonl", help="As --format jsonl.")] = None,
+    cqrs_csv: Annotated[_Flag, _hidden("--csv", help="As --format csv.")] = None,
     cqrs_output: Annotated[
-        str | None, _global("output", "-o", "--output", metavar="FILE", help="Write data to a file, when all went well.")
+        _Text, _hidden("-o", "--output", metavar="FILE", help="Write data to a file, when all went well.")
     ] = None,
-    cqrs_color: Annotated[
-        str | None, _global("color", "--color", metavar="WHEN", help="auto, always or never.")
-    ] = None,
-    cqrs_quiet: Annotated[bool | None, _global("quiet", "-q", "--quiet", value=True, help="No notes.")] = None,
-    cqrs_debug: Annotated[
-        bool | None, _global("debug", "--debug", value=True, help="Tracebacks of unexpected errors.")
-    ] = None,
-    cqrs_no_progress: Annotated[
-        bool | None, _global("no-progress", "--no-progress", value=True, help="No progress on standard error.")
-    ] = None,
+    cqrs_color: Annotated[_Text, _hidden("--color", metavar="WHEN", help="auto, always or never.")] = None,
+    cqrs_quiet: Annotated[_Flag, _hidden("-q", "--quiet", help="No notes.")] = None,
+    cqrs_debug: Annotated[_Flag, _hidden("--debug", help="Tracebacks of unexpected errors.")] = None,
+    cqrs_no_progress: Annotated[_Flag, _hidden("--no-progress", help="No progress on standard error.")] = None,
 ) -> None: ...
+
+
+def _choose(ctx: Any, parameter: Any, value: Any) -> None:
+    """The callback of every global option: tell the session which setting was given."""
+    if value is not None and isinstance(ctx.obj, Session):
+        setting = parameter.name.removeprefix("cqrs_").replace("_", "-")
+        if setting in ("json", "jsonl", "csv"):
+            setting, value = "format", setting
+        ctx.obj.choose(setting, value)
 
 
 def global_parameters() -> list[Any]:
     """The global options as parameters, hidden in help; the same objects for every command."""
     if not _shared:
         _shared.extend(_typed(_globals, TyperCommand).params)
+        for parameter in _shared:
+            # Set here, since Typer inspects a callback that is declared, which takes longer than all the rest.
+            parameter.callback = _choose
     return _shared
 
 

@@ -28,16 +28,16 @@ Completer = Callable[[str], list[str]]
 
 
 def answer(words: Sequence[str]) -> int:
-    """Answer the shell's question (in the environment) on standard output; always 0 or what the shell's protocol says."""
+    """Answer the shell's question, which is in the environment; 0, or what the shell's protocol says."""
     said = io.StringIO()
     code = 0
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), Session(_typed()) as session:
-            from typer import completion
+            from typer.completion import completion_init  # type: ignore[attr-defined]
 
             from cqrs_cli.cli.app import root
 
-            completion.completion_init()
+            completion_init()
             root().main([], prog_name="cqrs", complete_var=VARIABLE, obj=session)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0
@@ -84,10 +84,20 @@ def _categories(store: Store, incomplete: str) -> Iterable[str]:
     return dict.fromkeys(info.category for info in store.streams())
 
 
-streams = from_store(_streams)
-categories = from_store(_categories)
-types = from_store(lambda store, incomplete: sorted(store.types()))
-projections = from_store(lambda store, incomplete: [checkpoint.name for checkpoint in store.rows.checkpoints()])
+def _types(store: Store, incomplete: str) -> Iterable[str]:
+    return sorted(store.types())
+
+
+def _projections(store: Store, incomplete: str) -> Iterable[str]:
+    return [checkpoint.name for checkpoint in store.rows.checkpoints()]
+
+
+# For `autocompletion=`. Typer inspects every completer that is declared, so none is unless a shell asks.
+_asked = VARIABLE in os.environ
+streams = from_store(_streams) if _asked else None
+categories = from_store(_categories) if _asked else None
+types = from_store(_types) if _asked else None
+projections = from_store(_projections) if _asked else None
 
 
 def show(shell: str, session: Session) -> None:
@@ -118,5 +128,3 @@ def _shell(name: str) -> str:
         what = f"no completion for {found!r}" if found else "it is not known which shell this is"
         raise Misuse(what, hint=f"name it: --show-completion {'|'.join(known)}")
     return found
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cqrs_cli.cli.layout import Column
+from cqrs_cli.cli.column import Column
 from cqrs_cli.cli.values import RawJson
 from cqrs_cli.errors import Damaged
 from cqrs_cli.stores.contract import Recorded, rfc3339
@@ -60,6 +60,8 @@ def _checked(data: bytes, position: int) -> RawJson:
         _parse(text)
     except (ValueError, RecursionError) as error:
         raise Damaged(
-            f"the event at @{position} holds no JSON: {error}", hint="cqrs doctor says more about the store", position=position
+            f"the event at @{position} holds no JSON: {error}",
+            hint="cqrs doctor says more about the store",
+            position=position,
         ) from error
     return RawJson(text)

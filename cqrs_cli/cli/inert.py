@@ -7,22 +7,21 @@ window; a bidirectional mark may show a text in another order; a leading `=` is 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 # C0, DEL and C1, marks that reorder or hide text, line and paragraph separators, lone surrogates, tags.
-_UNSAFE = (
-    "\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-)
-_CONTROL = re.compile(f"[{_UNSAFE}]")
-_CONTROL_BUT_LINES = re.compile(f"(?!\n)[{_UNSAFE}]")
-_CONTROL_IN_CSV = re.compile(f"(?![\n\t])[{_UNSAFE}]")
-# JSON text may keep its own line breaks and never has other raw C0 characters.
-_CONTROL_IN_JSON = re.compile(f"(?![\n])[{_UNSAFE}]")
+_UNSAFE = "\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-
-_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_MARKDOWN = re.compile(r"[\\`*\[\]|~]")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKDOWN = r"[\\`*\[\]|~]"
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_NUMBER = r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+
+
+@cache
+def _control(but: str = "") -> re.Pattern[str]:
+    """Unsafe characters, but for these; compiled when first needed, which most output never does."""
+    return re.compile(f"(?![{but}])[{_UNSAFE}]" if but else f"[{_UNSAFE}]")
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -48,19 +47,19 @@ def visible(text: str) -> str:
     """One line for a terminal: every control character, newline and tab too, is written as an escape."""
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROL.sub(_escape, text)
+    return _control().sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
     """Lines for a terminal: as `visible`, but the line breaks stay."""
-    return _CONTROL_BUT_LINES.sub(_escape, text)
+    return _control("\n").sub(_escape, text)
 
 
 def inert_json(text: str) -> str:
-    """JSON text with the same meaning in which no control character is raw."""
+    """JSON text with the same meaning in which no control character is raw (line breaks between tokens may be)."""
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROL_IN_JSON.sub(_escape_json, text)
+    return _control("\n").sub(_escape_json, text)
 
 
 def csv_text(text: str) -> str:
@@ -69,19 +68,19 @@ def csv_text(text: str) -> str:
     That is a text which begins with = + - @, a tab or a line break (or their full-width forms) and is not a plain number.
     Line breaks and tabs stay, quoted; other control characters are written as escapes.
     """
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
         text = "'" + text
-    return _CONTROL_IN_CSV.sub(_escape, text)
+    return _control("\n\t").sub(_escape, text)
 
 
 def tsv_text(text: str) -> str:
     """A text cell for TSV: as for CSV, and tabs and line breaks, which TSV can't quote, are escapes."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
         text = "'" + text
     return visible(text)
 
 
 def markdown_text(text: str) -> str:
     """A cell of a Markdown table: neither Markdown nor HTML is read in it."""
-    text = _MARKDOWN.sub(lambda match: "\\" + match.group(), visible(text))
+    text = re.sub(_MARKDOWN, lambda match: "\\" + match.group(), visible(text))
     return re.sub("[&<>]", lambda match: _HTML[match.group()], text)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from cqrs_cli.cli.column import Column
 from cqrs_cli.cli.inert import visible
 
 GAP = 2
@@ -14,30 +15,6 @@ LEAST = 12
 GROWN = 40
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?")
 _TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
-
-
-class Column(NamedTuple):
-    """A column of a table.
-
-    whole: never folded, cut or dropped; None: decided by the name (ids, streams, positions …).
-    drop: where there is no room, columns with the highest number go first; of equals the one furthest right.
-    """
-
-    name: str
-    title: str | None = None
-    whole: bool | None = None
-    drop: int = 0
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the column stays whole on a narrow terminal."""
-        if self.whole is not None:
-            return self.whole
-        name = self.name
-        return name in _WHOLE or name.endswith(("_id", "_no", "_code", "_key"))
-
-
-_WHOLE = frozenset({"id", "stream", "position", "version", "type", "projection", "key", "category", "name", "path", "code"})
 
 
 def text_width(text: str) -> int:
@@ -154,14 +131,24 @@ def drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], fitted: Fit,
     for index, width, right in zip(fitted.shown, fitted.widths, fitted.right, strict=True):
         column = columns[index]
         title = Text(visible(column.title or column.name))
-        table.add_column(title, width=width, justify="right" if right else "left", overflow="fold", no_wrap=column.keeps)
+        table.add_column(
+            title, width=width, justify="right" if right else "left", overflow="fold", no_wrap=column.keeps
+        )
     for row in rows:
         table.add_row(*[Text(row[index]) for index in fitted.shown])
     out = io.StringIO()
     total = sum(fitted.widths) + GAP * len(fitted.widths) + 8
     console = Console(
-        file=out, width=total, color_system="standard" if color else None, force_terminal=color, no_color=False,
-        highlight=False, markup=False, emoji=False, legacy_windows=False, _environ={},
+        file=out,
+        width=total,
+        color_system="standard" if color else None,
+        force_terminal=color,
+        no_color=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
     )
     console.print(table)
     return _TRAILING.sub(r"\1", out.getvalue())

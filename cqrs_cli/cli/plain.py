@@ -33,9 +33,7 @@ def _short_way(parameter: Any) -> Any:
             if parameter.required:
                 return slow(ctx, value)
             converted: Any = () if kind == list[str] else None
-        elif kind is str and type(value) is str:
-            converted = value
-        elif kind is int and type(value) is int:
+        elif (kind is str and type(value) is str) or (kind is int and type(value) is int):
             converted = value
         elif kind is int and type(value) is str and _INTEGER.fullmatch(value):
             converted = int(value)
@@ -50,7 +48,7 @@ def _short_way(parameter: Any) -> Any:
 
 def _kind(parameter: Any) -> Any:
     """`str`, `int`, `bool` or `list[str]` if the parameter is no more than that, else None."""
-    described = getattr(parameter, "type_descriptor", None)
+    described: Any = getattr(parameter, "type_descriptor", None)
     annotation = getattr(described, "annotation", None)
     many = parameter.multiple or parameter.nargs == -1
     if annotation == list[str]:

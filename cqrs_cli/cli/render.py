@@ -20,8 +20,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cqrs_cli.cli.column import Column
 from cqrs_cli.cli.inert import csv_text, markdown_text, tsv_text, visible, visible_lines
-from cqrs_cli.cli.layout import Column, drawn, fit, plain_lines
 from cqrs_cli.cli.output import Output, is_terminal, terminal_width, wants_color
 from cqrs_cli.cli.progress import Progress
 from cqrs_cli.cli.values import RawJson, cell_text, json_line, json_text
@@ -158,7 +158,7 @@ class Printer:
         holds nothing but a possible error object.
         """
         bar = is_terminal(sys.stderr) and self._environ.get("TERM") != "dumb"
-        silent = self.settings.quiet or not self.settings.progress or not bar and self.format in ("json", "jsonl")
+        silent = self.settings.quiet or not self.settings.progress or (not bar and self.format in ("json", "jsonl"))
         return Progress(None if silent else sys.stderr, visible(label), total, unit, bar)
 
     @property
@@ -225,6 +225,8 @@ class Printer:
         if self.format == "md":
             self._markdown(names, itertools.chain(rows, rest), live)
             return
+        from cqrs_cli.cli.layout import drawn, fit, plain_lines
+
         terminal = None if self.settings.output else terminal_width(self._output.stream, self._environ)
         fitted = fit(names, rows[:DRAWN_ROWS], None if live else terminal)
         if live or len(rows) > DRAWN_ROWS:

@@ -31,9 +31,13 @@ Category = Annotated[
 ]
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="NAME", help="Events of this type; may be repeated.", autocompletion=completion.types),
+    typer.Option(
+        "--type", metavar="NAME", help="Events of this type; may be repeated.", autocompletion=completion.types
+    ),
 ]
-Since = Annotated[str | None, typer.Option(metavar="TIME", help="Recorded at or after: 2026-01-01T10:00Z, or 2h (ago).")]
+Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Recorded at or after: 2026-01-01T10:00Z, or 2h (ago).")
+]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Recorded before.")]
 After = Annotated[str | None, typer.Option(metavar="@POSITION", help="After this position.")]
 Before = Annotated[str | None, typer.Option(metavar="@POSITION", help="Before this position.")]
@@ -141,7 +145,9 @@ def no_stream(store: Store, stream: str) -> NotFound:
         if number == 2_000:
             break
     near = did_you_mean(stream, names)
-    return NotFound(f"no stream {stream}", code="stream-not-found", hint=near or "cqrs streams lists them", stream=stream)
+    return NotFound(
+        f"no stream {stream}", code="stream-not-found", hint=near or "cqrs streams lists them", stream=stream
+    )
 
 
 def known_types(names: Iterable[str], store: Store, printer: Printer) -> frozenset[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cqrs_cli.cli.render import Printer
 from cqrs_cli.config import Settings
-from cqrs_cli.errors import ConfigurationError, NotFound
+from cqrs_cli.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cqrs_cli.domain import Domain
@@ -101,16 +101,12 @@ class Session:
         """
         from cqrs_cli.stores import open_store
 
-        url = self.settings.store
-        try:
-            store = open_store(
-                url,
-                create=write if create is None else create,
-                read_only=not write,
-                durability=self.settings.durability if write else None,
-            )
-        except NotFound as error:
-            raise _no_store(url) from error
+        store = open_store(
+            self.settings.store,
+            create=write if create is None else create,
+            read_only=not write,
+            durability=self.settings.durability if write else None,
+        )
         return self.keep(store)
 
     def domain(self) -> Domain:
@@ -139,27 +135,14 @@ class Session:
         domain = self.domain()
         from cqrs_cli.workbench import Workbench
 
-        url = self.settings.store
-        try:
-            bench = Workbench.open(
-                url,
-                domain,
-                create=write if create is None else create,
-                read_only=not write,
-                durability=self.settings.durability if write else None,
-            )
-        except NotFound as error:
-            raise _no_store(url) from error
+        bench = Workbench.open(
+            self.settings.store,
+            domain,
+            create=write if create is None else create,
+            read_only=not write,
+            durability=self.settings.durability if write else None,
+        )
         return self.keep(bench)
-
-
-def _no_store(url: str) -> NotFound:
-    return NotFound(
-        f"no store at {url}",
-        code="store-not-found",
-        hint="the first cqrs send creates it; another one: --store PATH",
-        store=url,
-    )
 
 
 def last_value(words: Sequence[str], option: str) -> str | None:

@@ -22,7 +22,7 @@ class RawJson(str):
 
 def jsonable(value: Any) -> Any:
     """Plain JSON values: decimals and ids are strings, times RFC 3339 UTC, enums their values, models objects."""
-    if value is None or isinstance(value, (bool, int, float)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (bool, int, float)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, RawJson):
         return json.loads(value)

@@ -1,0 +1,30 @@
+"""A column of a table, as a command declares it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_WHOLE = frozenset(
+    {"id", "stream", "position", "version", "type", "projection", "key", "category", "name", "path", "code"}
+)
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    whole: never folded, cut or dropped; None: decided by the name (ids, streams, positions …).
+    drop: where there is no room, columns with the highest number go first; of equals the one furthest right.
+    """
+
+    name: str
+    title: str | None = None
+    whole: bool | None = None
+    drop: int = 0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the column stays whole on a narrow terminal."""
+        if self.whole is not None:
+            return self.whole
+        name = self.name
+        return name in _WHOLE or name.endswith(("_id", "_no", "_code", "_key"))
