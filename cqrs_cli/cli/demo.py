@@ -6,7 +6,6 @@ it answers is compared with what it must answer: a demo that differs fails.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
@@ -15,10 +14,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
+from cqrs_cli.cli import boundary
 from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.output import is_terminal
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import CqrsError
 
@@ -43,7 +45,7 @@ class Step(NamedTuple):
     """A command line, what it is there to show, and what it must answer.
 
     `ORDER` in the line and texts stands for the stream that the first step opened, `ORDER_ID` for
-    the id in it. shows: texts that the output holds, `absent` ones that it doesn't.
+    the id in it. shows: texts that the answer holds, `absent` ones that it doesn't.
     """
 
     note: str
@@ -83,7 +85,7 @@ STEPS = (
     Step(
         "What would happen? A dry run decides and shows, and writes nothing.",
         "cqrs send submit-order --order-id ORDER_ID --dry-run",
-        shows=("OrderSubmitted",),
+        shows=("dry run: would append 1 event to ORDER", "nothing was written"),
     ),
     Step(
         "The order is submitted,",
@@ -134,10 +136,13 @@ def tour(run: Run) -> Iterator[Ran]:
     stream = ""
     for step in STEPS:
         line = _named(step.line, stream)
-        exit_code, output = run(shlex.split(line)[1:])
+        words = shlex.split(line)[1:]
+        exit_code, output = run(words)
         if not stream and (opened := ORDER.search(output)):
             stream = opened.group()
-        ran = Ran(step, line, exit_code, output, tuple(_differences(step, stream, exit_code, output)))
+        # A table folds and drops columns on a narrow terminal; a note of `send` is always whole.
+        answer = output if words[0] == "send" else run([*words, "--json"])[1]
+        ran = Ran(step, line, exit_code, output, tuple(_differences(step, stream, exit_code, answer)))
         yield ran
         if ran.differences:
             return
@@ -147,15 +152,26 @@ def _named(text: str, stream: str) -> str:
     return text.replace("ORDER_ID", stream.partition("-")[2]).replace("ORDER", stream)
 
 
-def _differences(step: Step, stream: str, exit_code: int, output: str) -> Iterator[str]:
+def _differences(step: Step, stream: str, exit_code: int, answer: str) -> Iterator[str]:
     if exit_code != step.exit_code:
         yield f"exit code {exit_code}, expected {step.exit_code}"
     for text in step.shows:
-        if _named(text, stream) not in output:
-            yield f"{_named(text, stream)!r} is missing in what it printed"
+        if _named(text, stream) not in answer:
+            yield f"{_named(text, stream)!r} is missing in what it answered"
     for text in step.absent:
-        if text in output:
-            yield f"{text!r} should not be in what it printed"
+        if text in answer:
+            yield f"{text!r} should not be in what it answered"
+
+
+class Captured(io.StringIO):
+    """What a step prints, drawn for the terminal that it is going to be shown on, if it is one."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
 
 
 def samples_folder() -> Path:
@@ -165,16 +181,16 @@ def samples_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "samples"
 
 
-@contextlib.contextmanager
+@contextmanager
 def prepared() -> Iterator[Run]:
     """A temporary folder with the orders sample and its settings; gives what runs a command line in it.
 
     The folder is the working directory and settings of the caller's environment don't count until it is left.
     """
-    from cqrs_cli.cli import boundary
+    terminal = is_terminal(sys.stdout)
 
     def run(words: list[str]) -> tuple[int, str]:
-        with io.StringIO() as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        with Captured(terminal) as output, redirect_stdout(output), redirect_stderr(output):
             exit_code = boundary.run(words)
             if exit_code == boundary.INTERRUPTED:
                 raise KeyboardInterrupt
@@ -189,10 +205,12 @@ def prepared() -> Iterator[Run]:
         try:
             for variable in [variable for variable in environ if variable.startswith("CQRS_")]:
                 del os.environ[variable]
-            with contextlib.chdir(folder):
+            os.environ |= {"NO_COLOR": "1", "COLUMNS": str(shutil.get_terminal_size().columns)}
+            with chdir(folder):
                 yield run
         finally:
-            os.environ.update(environ)
+            os.environ.clear()
+            os.environ |= environ
             sys.path[:] = path
             for module in [module for module in sys.modules if module.partition(".")[0] == "orders"]:
                 del sys.modules[module]
