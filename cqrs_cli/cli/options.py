@@ -134,6 +134,8 @@ def _singulars(names: tuple[str, ...]) -> list[str]:
 
 def _help(member: Member, condition: str) -> str:
     notes = []
+    if isinstance(member.shape, Many) and isinstance(member.shape.item, Record):
+        notes.append(f"keys: {', '.join(inner.public for inner in member.shape.item.members)}")
     if isinstance(member.shape, Many | shapes.Mapping):
         notes.append("repeatable")
     if member.info.is_required():

@@ -92,6 +92,17 @@ def tidy(shape: Shape, value: Any) -> Any:
     return _floats(value) if isinstance(shape, Loose) and shape.floats else value
 
 
+def needs_tidying(shape: Shape) -> bool:
+    """Whether `tidy` could change anything in such a value."""
+    if isinstance(shape, Record):
+        return any(len(member.names) > 1 or needs_tidying(member.shape) for member in shape.members)
+    if isinstance(shape, Many):
+        return needs_tidying(shape.item)
+    return (
+        needs_tidying(shape.value) if isinstance(shape, shapes.Mapping) else isinstance(shape, Loose) and shape.floats
+    )
+
+
 def _tidy_record(record: Record, value: dict[str, Any]) -> dict[str, Any]:
     by_name = {name: member for member in record.members for name in member.names}
     named: dict[str, Any] = {}

@@ -1,0 +1,141 @@
+"""`cqrs query NAME`: the queries of the domain as commands, their parameters as options."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from cqrs_cli.cli.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
+from cqrs_cli.cli.session import Session, current
+from cqrs_cli.errors import Misuse, Unavailable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from cqrs_cli.query import Query
+    from cqrs_cli.workbench import Workbench
+
+OWN = {
+    "limit": Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")],
+    "cursor": Annotated[
+        str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
+    ],
+    "data": Annotated[
+        typer.Option("-d", "--data", metavar="JSON|@FILE|@-", help="All parameters at once; options override."),
+    ],
+}
+
+
+def command() -> Queries:
+    """The group `query`."""
+    app = typer.Typer(cls=Queries, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+    app.callback()(_query)
+    group = cast("Queries", typer.main.get_command(app))
+    group.name = "query"
+    return group
+
+
+def _query(ctx: typer.Context) -> None:
+    """Run a query of the domain: its parameters are options, cqrs query NAME --help shows them.
+
+    Read models are brought up to date first. Without a name the queries are listed.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    session = current()
+    queries = by_word(session.domain().queries.values())
+    rows = (
+        {"query": name, "parameters": list(cls.model_fields), "description": line_of(cls)}
+        for name, cls in queries.items()
+    )
+
+    def row(record: Mapping[str, Any]) -> dict[str, Any]:
+        return {**record, "parameters": ", ".join(record["parameters"])}
+
+    session.printer.records(rows, row=row, empty=f"the domain {session.domain().name!r} has no queries")
+
+
+class Queries(DomainGroup):
+    """The queries of the domain as commands of the shell."""
+
+    what = "query"
+    title = "Queries of the domain"
+
+    def classes(self) -> Mapping[str, type[Query[Any]]]:
+        """The query classes by their names in kebab-case."""
+        return by_word(current().domain().queries.values())
+
+    def build(self, name: str, cls: type[BaseModel]) -> ModelCommand:
+        """The command with the parameters of `cls` as options."""
+        from cqrs_cli.cli.options import Options
+
+        options = Options(cls)
+
+        def run(values: dict[str, Any]) -> None:
+            from cqrs_cli.cli.jsontext import Sources
+            from cqrs_cli.cli.payload import build
+
+            hint = f"cqrs query {name} --help shows its parameters"
+            asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
+            answer(cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
+
+        return model_command(name, cls, options, OWN, run)
+
+
+def answer(query: Query[Any], limit: int | None, cursor: str | None) -> None:
+    """Run it and print the rows; a cursor to more of them is said on standard error."""
+    from cqrs_cli.query import Page
+
+    if limit is not None and limit < 1:
+        raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+    session = current()
+    bench = _workbench(session)
+    found = bench.query(query, limit=limit, cursor=cursor)
+    paged = isinstance(found, Page)
+    if not paged and cursor is not None:
+        raise Misuse(f"{type(query).__name__} has no pages, so --cursor means nothing")
+    if found is None:
+        session.printer.value(None) if session.printer.format in ("json", "jsonl") else None
+        session.printer.message("nothing found")
+    elif isinstance(found, Page | list):
+        rows = iter(found) if paged or limit is None else itertools.islice(found, limit)
+        session.printer.records((_record(bench, row) for row in rows), empty="no rows")
+    else:
+        session.printer.record(_record(bench, found))
+    if isinstance(found, Page) and found.cursor is not None:
+        session.printer.message(f"there is more; the next page: {next_page(session.words, found.cursor)}")
+
+
+def _workbench(session: Session) -> Workbench:
+    """One that may write, so that read models catch up; on a store that only can be read, one that reads."""
+    try:
+        return session.workbench(write=True, create=False)
+    except Unavailable as error:
+        if error.code not in ("read-only", "not-writable"):
+            raise
+    session.printer.message("the store can't be written: rows are as of the last time it was")
+    return session.workbench(write=False)
+
+
+def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:
+    if hasattr(row, "model_dump"):
+        return bench.jsonable(row)
+    return row if isinstance(row, Mapping) else {"value": row}
+
+
+def next_page(words: tuple[str, ...], cursor: str) -> str:
+    """The command line as it was typed, with another cursor."""
+    return shlex.join(["cqrs", *_without_cursor(words), "--cursor", cursor])
+
+
+def _without_cursor(words: tuple[str, ...]) -> Iterator[str]:
+    passing = False
+    for word in words:
+        if passing or word == "--cursor":
+            passing = word == "--cursor" and not passing
+        elif not word.startswith("--cursor="):
+            yield word
