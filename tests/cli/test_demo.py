@@ -1,0 +1,104 @@
+"""`cqrs demo`: it passes, leaves nothing behind, minds no one's settings, and fails when something differs."""
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.cli import boundary, demo
+from tests.conftest import ROOT, Shell
+
+
+def test_it_shows_each_command_as_typed_and_leaves_nothing(cqrs: Shell, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    cqrs.environ["TMPDIR"] = str(temporary)
+    shown = cqrs("demo")
+    typed = [line for line in shown.stdout.splitlines() if line.startswith("$ cqrs ")]
+    assert len(typed) == len(demo.STEPS)
+    assert {line.split()[2] for line in typed} == {"send", "log", "replay", "project", "query"}
+    assert "error[out-of-stock]" in shown.stdout
+    assert "13 commands answered as they should" in shown.stderr
+    assert list(temporary.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [temporary]
+
+
+def test_settings_around_it_do_not_count(cqrs: Shell) -> None:
+    (cqrs.folder / "cqrs.toml").write_text('app = "nowhere:domain"\nstore = "mine.db"\n')
+    cqrs.environ |= {"CQRS_STORE": "mine.db", "CQRS_APP": "nowhere:domain", "CQRS_DURABILITY": "relaxed"}
+    cqrs("demo")
+    assert [path.name for path in cqrs.folder.iterdir()] == ["cqrs.toml"]
+
+
+def test_its_records(cqrs: Shell) -> None:
+    records = cqrs.json("demo")
+    assert [record["exit_code"] for record in records] == [step.exit_code for step in demo.STEPS]
+    assert all(record["command"].startswith("cqrs ") and record["output"] for record in records)
+    assert not any(record["differences"] for record in records)
+
+
+def test_on_a_narrow_terminal(cqrs: Shell) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cqrs_cli", "demo"],
+        cwd=cqrs.folder,
+        env={**cqrs.environ, "COLUMNS": "80", "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+    os.close(ours)
+    assert process.returncode == 0, shown.decode()
+    drawn = [line for line in shown.decode().splitlines() if line.startswith("─")]
+    assert drawn
+    assert max(map(len, drawn)) <= 80
+    assert "\x1b" not in shown.decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # Linux reports the end of a terminal as an input error
+        return b""
+
+
+def test_a_changed_rule_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = tmp_path / "samples"
+    shutil.copytree(ROOT / "samples", samples)
+    (samples / "orders" / "stock.json").write_text("{}")
+    monkeypatch.setattr(demo, "samples_folder", lambda: samples)
+    before = (os.getcwd(), dict(os.environ), list(sys.path))
+    assert boundary.run(["demo"]) == 70
+    shown = capsys.readouterr()
+    assert "error[demo-differs]: the demo differs at its step 2 of 13: exit code 0, expected 1" in shown.err
+    assert shown.out.count("$ cqrs ") == 2
+    assert (os.getcwd(), dict(os.environ), list(sys.path)) == before
+
+
+@pytest.mark.parametrize("number", range(len(demo.STEPS)))
+def test_every_step_is_checked(number: int) -> None:
+    """Answers as they should be up to one step, which says nothing: the tour ends there, with differences."""
+    with demo.prepared() as run:
+        left = number
+
+        def forgetful(words: list[str]) -> tuple[int, str]:
+            nonlocal left
+            if "--json" not in words:
+                left -= 1
+            exit_code, output = run(words)
+            return (exit_code, "") if left < 0 else (exit_code, output)
+
+        ran = list(demo.tour(forgetful))
+    assert len(ran) == number + 1
+    assert ran[-1].differences
+    assert not any(each.differences for each in ran[:-1])
