@@ -87,7 +87,7 @@ def _found(module: ModuleType, attribute: str, spec: str) -> Domain:
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback with the user's own frames only: none of this package's, the import system's or installed libraries'.
+    """The traceback with the user's own frames only, without this package's, Python's and installed libraries'.
 
     The last line is the error itself. When no frame is the user's the error stands alone.
     """

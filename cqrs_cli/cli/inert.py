@@ -10,7 +10,10 @@ import re
 from functools import cache
 
 # C0, DEL and C1, marks that reorder or hide text, line and paragraph separators, lone surrogates, tags.
-_UNSAFE = "\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+_UNSAFE = (
+    r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f"
+)
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKDOWN = r"[\\`*\[\]|~]"
@@ -65,7 +68,7 @@ def inert_json(text: str) -> str:
 def csv_text(text: str) -> str:
     """A text cell for CSV: what a spreadsheet would run as a formula gets a leading apostrophe.
 
-    That is a text which begins with = + - @, a tab or a line break (or their full-width forms) and is not a plain number.
+    That is a text which begins with = + - @ (full-width too), a tab or a line break and is not a plain number.
     Line breaks and tabs stay, quoted; other control characters are written as escapes.
     """
     if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):

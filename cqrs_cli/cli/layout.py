@@ -84,7 +84,7 @@ def plain_lines(
 ) -> Iterator[str]:
     """Aligned lines, one a row, as rows come, under a header.
 
-    cut: shorten cells of columns that need not stay whole to their width. grow: a wider cell widens its column from then on.
+    cut: shorten cells of columns that need not stay whole. grow: a wider cell widens its column from then on.
     """
     chosen = [columns[index] for index in fitted.shown]
     widths = list(fitted.widths)

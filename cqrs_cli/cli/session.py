@@ -110,7 +110,7 @@ class Session:
         return self.keep(store)
 
     def domain(self) -> Domain:
-        """The user's domain, imported once. Raises `DomainNotLoaded`, `ConfigurationError` or `DefinitionError` (exit 2)."""
+        """The user's domain, imported once. Raises `DomainNotLoaded` and other `Misuse` (exit 2)."""
         if self._domain is None:
             from cqrs_cli.loading import load_domain
 
