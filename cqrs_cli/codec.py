@@ -32,6 +32,7 @@ class Encoded(NamedTuple):
 class _Shape(NamedTuple):
     has_sets: bool
     has_mappings: bool
+    flat: bool  # no model within
     shareable: bool  # nothing in an instance can change: one copy serves several folds
 
 
@@ -96,7 +97,9 @@ class Codec:
         cls = type(command)
         shape = self._shape(cls)
         data = payload_json(command, has_sets=shape.has_sets)
-        sent = payload_json(command, has_sets=shape.has_sets, exclude_unset=True)
+        sent = data
+        if not shape.flat or len(command.model_fields_set) < len(cls.model_fields):
+            sent = payload_json(command, has_sets=shape.has_sets, exclude_unset=True)
         if shape.has_mappings:  # the order in which somebody wrote a mapping is no difference
             sent = json.dumps(json.loads(sent), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         digest = hashlib.sha256(sent).digest()
@@ -118,6 +121,7 @@ class Codec:
             kinds = set(_schema_kinds(cls.__pydantic_core_schema__, set()))
             shape = self._shapes[cls] = _Shape(
                 has_sets=bool(kinds & {"set", "frozenset", "any"}),
+                flat=_count_models(cls.__pydantic_core_schema__) <= 1,
                 has_mappings=bool(kinds & {"dict", "any", "typed-dict"}),
                 shareable=not kinds & {"list", "set", "dict", "any", "typed-dict", "dataclass", "is-instance", "bytes"}
                 and _frozen_throughout(cls, set()),
@@ -188,6 +192,10 @@ def _schema_kinds(schema: Any, seen: set[int]) -> Iterable[str]:
     elif isinstance(schema, list | tuple):
         for value in schema:
             yield from _schema_kinds(value, seen)
+
+
+def _count_models(schema: Any) -> int:
+    return sum(kind in ("model", "dataclass", "typed-dict") for kind in _schema_kinds(schema, set()))
 
 
 def _frozen_throughout(annotation: Any, seen: set[Any]) -> bool:

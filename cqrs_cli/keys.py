@@ -7,6 +7,7 @@ The parts of a composite key are joined with a comma.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date, datetime
 from urllib.parse import unquote
@@ -16,12 +17,16 @@ from cqrs_cli.errors import InvalidInput
 
 Key = str | int | UUID | date
 
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+
 KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
 
 
 def key_text(value: object) -> str:
     """One part of a key as text. Raises `InvalidInput` for an empty text or another type."""
     if isinstance(value, str):
+        if _PLAIN.fullmatch(value):
+            return value
         if not value:
             raise InvalidInput("a key can't be empty")
         return "".join(

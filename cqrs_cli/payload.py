@@ -51,7 +51,7 @@ def check_payload(data: bytes, name: str) -> None:
         json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
     if b"\\u0000" in data and "\0" in _texts(json.loads(data)):
         _refuse(name, "holds U+0000, which not every store can keep")
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
         raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
 
 

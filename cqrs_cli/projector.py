@@ -17,7 +17,7 @@ from cqrs_cli.stores.contract import Checkpoint, Recorded, RowReader, Rows, Scal
 Key = tuple[Any, ...]
 Progress = Callable[[int, int], None]
 
-BATCH_EVENTS = 10_000
+BATCH_EVENTS = 2_000
 CACHED_ROWS = 100_000
 LOAD_KEYS = 500
 REBUILD = "~rebuild"

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from cqrs_cli.batch import send_batch
 from cqrs_cli.codec import Codec
 from cqrs_cli.domain import Domain
 from cqrs_cli.errors import CqrsError, NotFound
@@ -81,14 +82,17 @@ class Workbench:
         known = self._sender.honoured(command, sent)
         if known is not None:
             return known
-        decision = self._sender.decide(command, sent, self._sender.stream_of(command), expect)
+        decision = self._sender.decide(command, sent, self._sender.target(command), expect)
         events = self._provisional(command, decision)
         changes = [change for name in sorted(self.domain.projections) for change in self._row_changes(self.domain.projections[name], events)]
         return Outcome("dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=changes)
 
-    def send_batch(self, requests: Iterable[Request], *, fail_fast: bool = False) -> Iterator[Outcome]:
-        """Send many commands in grouped durable writes. Outcomes come in order, each once it is durable; errors are outcomes."""
-        return self._sender.send_batch(requests, fail_fast)
+    def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
+        """Send many commands in grouped durable writes. Outcomes come in order, each once it is durable; errors are outcomes.
+
+        None among the requests: nothing more is at hand now, so what waits is written.
+        """
+        return send_batch(self._sender, self.store, requests, fail_fast)
 
     # ── aggregates ────────────────────────────────────────────────────────────────────────────
 

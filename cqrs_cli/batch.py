@@ -1,0 +1,181 @@
+"""Many commands in grouped durable writes, each with an outcome of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, Unavailable
+from cqrs_cli.fold import State
+from cqrs_cli.outcome import Outcome, Request, Status
+from cqrs_cli.sender import Decision, Sender
+from cqrs_cli.stores.contract import Append, Receipt, Store
+
+GROUP = 500
+CACHED_STATES = 10_000
+
+
+def send_batch(sender: Sender, store: Store, requests: Iterable[Request | None], fail_fast: bool = False) -> Iterator[Outcome]:
+    """Outcomes in the order of the requests, each given only once it is durable. Errors are outcomes.
+
+    None among the requests means that nothing more is at hand now: what waits is written.
+    fail_fast: nothing after the first request without success is decided.
+    """
+    batch = _Batch(sender, store)
+    for group in _groups(requests):
+        for outcome in batch.outcomes(group, fail_fast):
+            yield outcome
+            if fail_fast and outcome.error is not None:
+                return
+
+
+def _groups(requests: Iterable[Request | None]) -> Iterator[list[Request]]:
+    group: list[Request] = []
+    for request in requests:
+        if request is not None:
+            group.append(request)
+        if group and (request is None or len(group) == GROUP):
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+class _Slot(NamedTuple):
+    request: Request
+    outcome: Outcome | None  # what is known without writing
+    decision: Decision | None
+    stream: str | None
+
+
+class _Batch:
+    """Decisions that wait for one durable write.
+
+    States are kept between commands, but only as long as everything they are made of was
+    acknowledged: after a rejection (a decide may have touched the state) or a failed append the
+    stream is read again.
+    """
+
+    def __init__(self, sender: Sender, store: Store) -> None:
+        self._sender, self._store = sender, store
+        self._states: dict[str, State] = {}
+        self._known: set[str] = set()
+        self._slots: list[_Slot] = []
+        self._ids: set[str] = set()  # decided in this group, not written yet
+        self._pending: set[str] = set()  # streams with decided, unwritten events
+        self._stale: set[str] = set()  # of those, the ones whose kept state is gone
+
+    def outcomes(self, group: list[Request], fail_fast: bool) -> Iterator[Outcome]:
+        """Decide and write a group."""
+        self._known = self._store.known([request.command.meta.command_id for request in group if request.command is not None])
+        for request in group:
+            slot = self._decided(request)
+            if slot is None:
+                yield from self._write()
+                slot = self._decided(request)
+                assert slot is not None
+            self._slots.append(slot)
+            if fail_fast and slot.outcome is not None and slot.outcome.error is not None:
+                break
+        yield from self._write()
+
+    def _decided(self, request: Request) -> _Slot | None:
+        """The request's slot; None if what waits must be written first: the same id, or a state that is gone."""
+        command = request.command
+        if command is None:
+            return _Slot(request, failed(request, request.error), None, None)
+        command_id = command.meta.command_id
+        if command_id in self._ids:
+            return None
+        stream = None
+        try:
+            sent = self._sender.codec.sent(command)
+            if command_id in self._known:  # first: a command that was honoured is not decided again
+                known = self._sender.honoured(command, sent)
+                if known is not None:
+                    return _Slot(request, known._replace(line=request.line), None, None)
+            target = self._sender.target(command)
+            stream = target.stream
+            if stream in self._stale:
+                return None
+            state = self._states.pop(stream, None) or self._sender.first_state(target)
+            decision = self._sender.decide(command, sent, target, request.expect, state)
+        except Unavailable:
+            raise
+        except CqrsError as error:
+            self._lose(stream)
+            return _Slot(request, failed(request, error), None, stream)
+        if decision.commit is None:
+            self._lose(stream)
+            return _Slot(request, decision.unchanged()._replace(line=request.line), None, stream)
+        self._ids.add(command_id)
+        self._pending.add(stream)
+        self._states[stream] = decision.state
+        return _Slot(request, None, decision, stream)
+
+    def _lose(self, stream: str | None) -> None:
+        if stream in self._pending:
+            self._stale.add(stream)
+
+    def _write(self) -> Iterator[Outcome]:
+        """Write what waits and give the outcomes, in order."""
+        slots, self._slots = self._slots, []
+        appends = [Append(slot.decision.commit, (slot.decision.condition,)) for slot in slots if slot.decision and slot.decision.commit]
+        try:
+            answers = iter(self._store.append_many(appends) if appends else ())
+        except CqrsError:
+            self._states.clear()
+            raise
+        self._known |= self._ids
+        for names in (self._ids, self._pending, self._stale):
+            names.clear()
+        broken: set[str] = set()
+        for slot in slots:
+            yield self._outcome(slot, next(answers) if slot.decision else None, broken)
+        while len(self._states) > CACHED_STATES:
+            del self._states[next(iter(self._states))]
+
+    def _outcome(self, slot: _Slot, answer: Receipt | CqrsError | None, broken: set[str]) -> Outcome:
+        request = slot.request
+        if slot.stream in broken and request.command is not None:
+            return self._again(request)  # it was decided on events that were not written
+        if slot.outcome is not None:
+            return slot.outcome
+        assert slot.decision is not None
+        if isinstance(answer, Receipt):
+            return slot.decision.answered(answer)._replace(line=request.line)
+        broken.add(slot.decision.stream)
+        self._states.pop(slot.decision.stream, None)
+        if isinstance(answer, Conflict) and not isinstance(answer, CommandReused) and request.expect is None:
+            return self._again(request)
+        return failed(request, answer)
+
+    def _again(self, request: Request) -> Outcome:
+        assert request.command is not None
+        try:
+            return self._sender.send(request.command, request.expect)._replace(line=request.line)
+        except Unavailable:
+            raise
+        except CqrsError as error:
+            return failed(request, error)
+
+
+def failed(request: Request, error: CqrsError | None) -> Outcome:
+    """The outcome of a request that came to nothing, by the kind of its error."""
+    error = error if error is not None else Misuse("there is no command")
+    status: Status
+    match error:
+        case Rejected():
+            status = "rejected"
+        case NotFound():
+            status = "not-found"
+        case Conflict():
+            status = "conflict"
+        case Misuse():
+            status = "invalid"
+        case _:
+            status = "failed"
+    command = request.command
+    name = type(command).stored.name if command is not None else None
+    command_id = command.meta.command_id if command is not None else None
+    return Outcome(status, name, command_id, line=request.line, error=error)
