@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 32 * 1024 * 1024
 KEYS = ("command", "data", "command_id", "user_id", "timestamp", "correlation_id", "metadata", "expect")
 
-_NAMES = {str: "a text", dict: "an object"}
-_KINDS = {"command_id": str, "user_id": str, "timestamp": str, "correlation_id": str, "metadata": dict}
+_NAMES: dict[type, str] = {str: "a text", dict: "an object"}
+_NEEDED: dict[str, type] = {"command": str, "data": dict}
+_KINDS: dict[str, type] = {"command_id": str, "user_id": str, "timestamp": str, "correlation_id": str, "metadata": dict}
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
@@ -117,7 +118,7 @@ def _envelope_complaints(given: dict[str, Any]) -> Iterator[complaints.Complaint
             near = difflib.get_close_matches(name, KEYS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"
             yield complaints.Complaint((), name, f"there is no such member; {hint}")
-    for name, kind in (("command", str), ("data", dict)):
+    for name, kind in _NEEDED.items():
         if name not in given:
             yield complaints.Complaint((), name, "is required")
         elif not isinstance(given[name], kind):

@@ -40,7 +40,7 @@ class Complaint(NamedTuple):
 def invalid(name: str, found: Sequence[Complaint], hint: str | None) -> InvalidInput:
     """The error that holds all of them."""
     lines = tuple(dict.fromkeys(str(complaint) for complaint in found))
-    return InvalidInput(f"{name}: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
+    return InvalidInput(f"{name} is not valid: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
 
 
 def of(

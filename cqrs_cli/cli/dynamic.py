@@ -52,6 +52,8 @@ class ModelCommand(Command):
     written `--reason=--dry-run`; understands `--customer_id`.
     """
 
+    fields_title = "Fields"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Typer's own parsing, after a look at the words."""
         takes_value = {
@@ -66,7 +68,7 @@ class ModelCommand(Command):
         shown = [(parameter, parameter.get_help_record(ctx)) for parameter in self.get_params(ctx)]
         fields = [record for parameter, record in shown if record and (parameter.name or "").startswith("field_")]
         others = [record for parameter, record in shown if record and not (parameter.name or "").startswith("field_")]
-        for title, records in (("Fields", fields), ("Options", others)):
+        for title, records in ((self.fields_title, fields), ("Options", others)):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)

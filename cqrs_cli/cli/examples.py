@@ -37,6 +37,7 @@ _TEXTS = {
         "redis://example.com/0",
         "file:///tmp/example",
     ),
+    "multi-host-uri": ("postgresql://user@example.com/name", "mongodb://user@example.com/name"),
     "hostname": ("example.com",),
     "ipv4": ("192.0.2.1",),
     "ipv6": ("2001:db8::1",),
@@ -107,6 +108,8 @@ def _advance(turns: dict[Path, int], error: ValidationError, choices: dict[Path,
 
 def _known(loc: Path, choices: dict[Path, int]) -> Path | None:
     """The place with candidates that an error is about. Pydantic's own labels in the path are passed over."""
+    if loc and loc[-1] == "[key]":
+        loc = (*loc[:-2], "[key]")
     for length in range(len(loc), 0, -1):
         for steps in itertools.combinations(loc, length):
             if choices.get(steps, 0) > 1:
@@ -156,9 +159,7 @@ class _Maker:
     def _branch(self, branches: list[Schema], path: Path) -> Any:
         """A number that may also be a text is a Decimal: written as text, so that it keeps its digits."""
         kinds = [branch.get("type") for branch in branches]
-        decimal = "number" in kinds and any(
-            branch.get("type") == "string" and "pattern" in branch for branch in branches
-        )
+        decimal = "number" in kinds and "string" in kinds
         candidates: list[Any] = []
         for branch in sorted(branches, key=lambda branch: branch.get("type") == "null"):
             if decimal and branch.get("type") == "string":
@@ -197,12 +198,16 @@ class _Maker:
         return made
 
     def _free_keys(self, made: dict[str, Any], schema: Schema, path: Path) -> None:
+        """One member or as many as must be, under keys that fit; which ones those are is tried too."""
         patterns = schema.get("patternProperties") or {"": schema.get("additionalProperties")}
         for pattern, inner in patterns.items():
             if not isinstance(inner, dict):
                 continue
-            keys = _keys(pattern or schema.get("propertyNames", {}), path)
-            for key in itertools.islice(keys, max(1, schema.get("minProperties", 1))):
+            keys = _keys({"pattern": pattern} if pattern else schema.get("propertyNames", {}), path)
+            place = (*path, "[key]")
+            self.choices[place] = len(keys)
+            start = self._turns.get(place, 0)
+            for key in keys[start : start + max(1, schema.get("minProperties", 1))]:
                 try:
                     made[key] = self.make(inner, (*path, key))
                 except _Endless:
@@ -227,13 +232,12 @@ class _Maker:
         return made
 
 
-def _keys(names: str | Schema, path: Path) -> Iterator[str]:
-    schema = {"type": "string", "pattern": names} if isinstance(names, str) and names else names or {}
-    assert isinstance(schema, dict)
-    if schema:
-        yield from dict.fromkeys(str(value) for value in _scalars({"type": "string", **schema}, path))
-    else:
-        yield from (f"key{number}" for number in itertools.count(1))
+def _keys(names: Schema, path: Path) -> list[str]:
+    """Candidates for the keys of a free object: what its names must be, else names, numbers, ids."""
+    if names:
+        return list(dict.fromkeys(str(value) for value in _scalars({"type": "string", **names}, path)))
+    texts = [f"key{number}" for number in range(1, 6)]
+    return [*texts, *map(str, range(1, 51)), _uuid("uuid4", path), *_TEXTS["date"], "true"]
 
 
 # ── candidates of one place ───────────────────────────────────────────────────────────────────
@@ -304,7 +308,7 @@ def _strings(schema: Schema, path: Path) -> Iterator[str]:
 
 
 def _long_enough(text: str, schema: Schema) -> bool:
-    return schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text))
+    return bool(schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text)))
 
 
 def _uuid(kind: str, path: Iterable[str | int]) -> str:

@@ -20,7 +20,7 @@ def parse_json(text: str | bytes) -> Any:
     Raises `JsonTextError` for anything else than JSON (NaN too), a key that stands twice, or nesting without end.
     """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return _DECODER.decode(text if isinstance(text, str) else text.removeprefix(_MARK).decode())
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
         raise JsonTextError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
@@ -32,6 +32,9 @@ def parse_json(text: str | bytes) -> Any:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
         raise JsonTextError(f"not a number that can be read: {str(error)[:60]}") from None
+
+
+_MARK = b"\xef\xbb\xbf"  # some editors put it before UTF-8
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ OWN = {
         str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
     ],
     "data": Annotated[
+        str | None,
         typer.Option("-d", "--data", metavar="JSON|@FILE|@-", help="All parameters at once; options override."),
     ],
 }
@@ -83,7 +84,9 @@ class Queries(DomainGroup):
             asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
             answer(cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
 
-        return model_command(name, cls, options, OWN, run)
+        made = model_command(name, cls, options, OWN, run)
+        made.fields_title = "Parameters"
+        return made
 
 
 def answer(query: Query[Any], limit: int | None, cursor: str | None) -> None:

@@ -67,7 +67,7 @@ def named(domain: Domain) -> Iterator[Named]:
         return frozenset(every)
 
     for kind, classes in (("command", domain.commands), ("event", domain.events)):
-        for cls in dict.fromkeys(classes.values()):
+        for cls in sorted(dict.fromkeys(classes.values()), key=lambda cls: cls.stored.name):
             stored = cls.stored
             shown = kebab(cls.__name__) if kind == "command" else stored.name
             yield Named(kind, shown, cls, stored.version, words(cls, stored.name, *stored.aliases))

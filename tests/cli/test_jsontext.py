@@ -46,5 +46,5 @@ def test_stdin_has_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="--item: can't read .*No such file"):
+    with pytest.raises(Misuse, match=r"--item: can't read .*No such file"):
         Sources().read(str(tmp_path / "none.json"), "--item")
