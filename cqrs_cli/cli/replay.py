@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.addresses import Address, address, at_of
+from cqrs_cli.cli.addresses import Address, Point, parse_point, parse_stream
 from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.log import log_record
+from cqrs_cli.cli.events import event_record
 from cqrs_cli.cli.session import Session, current
+from cqrs_cli.cli.values import cell_text
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
+from cqrs_cli.messages import snake
+from cqrs_cli.stores.contract import category_of
 from cqrs_cli.workbench import State, Workbench
 
 
@@ -65,25 +68,30 @@ def replay(
 
 def _one(bench: Workbench, text: str, at: str | None) -> Address:
     """The stream and the point in its history that a word and `--at` name together."""
-    one = address(text)
-    if at is not None:
-        if one.version is not None:
-            raise Misuse(f"{text} says the version already", hint="leave --at away")
-        one = at_of(at, bench.store, one.stream)
-    if one.stream is None:
-        raise Misuse(f"{text!r} is no stream", hint="cqrs replay --at @1200 shows every aggregate at a log position")
-    bench.domain.aggregate_of(one.stream)
-    return one
+    one = parse_stream(text)
+    bench.domain.aggregate_of(one.stream or "")
+    if at is None:
+        return one
+    if one.version is not None:
+        raise Misuse(f"{text} says the version already", hint="leave --at away")
+    point = parse_point(at)
+    if point.version == 0:
+        raise Misuse("--at 0: versions begin with 1")
+    return Address(one.stream, point.version, _position(bench, point))
+
+
+def _position(bench: Workbench, point: Point) -> int | None:
+    return bench.store.position_at(point.moment) if point.moment is not None else point.position
 
 
 def _replay_all(session: Session, bench: Workbench, category: str | None, at: str | None) -> None:
     before = None
     if at is not None:
-        point = at_of(at, bench.store)
-        if point.position is None:
+        point = parse_point(at)
+        if point.version is not None:
             raise Misuse(f"--at {at} is a version, and every stream has its own", hint="--at @POSITION or --at TIME")
-        before = point.position
-    names = [bench.domain.aggregate_of(category + "-").category] if category is not None else sorted(bench.domain.aggregates)
+        before = _position(bench, point)
+    names = [bench.domain.aggregate_of(snake(category)).category] if category is not None else sorted(bench.domain.aggregates)
     with session.printer.progress("replaying", bench.store.head()) as done:
 
         def states(name: str) -> Iterator[dict[str, Any]]:
@@ -94,8 +102,8 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
         session.printer.records(
             (record for name in names for record in states(name)),
             row=_state_row,
-            group=lambda record: bench.domain.aggregate_of(record["stream"]).category,
-            empty="no aggregates yet",
+            group=lambda record: category_of(record["stream"]),
+            empty="no aggregates" + ("" if before is None else " at that point"),
         )
 
 
@@ -115,7 +123,7 @@ def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
             key = bench.domain.aggregate_of(state.stream)
             previous = bench.jsonable(key.empty(key.key_of(state.stream)))
         different = [change._asdict() for change in changes(previous, now)]
-        yield {"stream": state.stream, "version": state.version, "state": now, "event": log_record(event), "changes": different}
+        yield {"stream": state.stream, "version": state.version, "state": now, "event": event_record(event), "changes": different}
         previous = now
 
 
@@ -125,6 +133,4 @@ def _step_row(record: Any) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    from cqrs_cli.cli.values import cell_text
-
-    return cell_text(value) or "∅"
+    return "∅" if value is None else cell_text(value)
