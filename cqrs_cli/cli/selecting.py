@@ -137,17 +137,18 @@ def check_limit(limit: int | None) -> int | None:
 
 
 def no_stream(store: Store, stream: str) -> NotFound:
-    """The error for a stream that is not there, with near names of its category."""
-    near = None
-    names = []
-    for number, info in enumerate(store.streams(category=category_of(stream))):
-        names.append(info.stream)
-        if number == 2_000:
-            break
-    near = did_you_mean(stream, names)
-    return NotFound(
-        f"no stream {stream}", code="stream-not-found", hint=near or "cqrs streams lists them", stream=stream
-    )
+    """The error for a stream that is not there, with near names, or the option if it is the name of a category."""
+    category = category_of(stream)
+    names = _some_streams(store, category)
+    if names and stream == category:
+        hint = f"{stream} is a category: --category {stream}"
+    else:
+        hint = did_you_mean(stream, names or _some_streams(store, None)) or "cqrs streams lists them"
+    return NotFound(f"no stream {stream}", code="stream-not-found", hint=hint, stream=stream)
+
+
+def _some_streams(store: Store, category: str | None) -> list[str]:
+    return [info.stream for info in store.streams(category=category, limit=2_000)]
 
 
 def known_types(names: Iterable[str], store: Store, printer: Printer) -> frozenset[str]:

@@ -1,0 +1,99 @@
+"""Fixtures for the command line: a store with known events, and the shell inside this process."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from cqrs_cli.cli import boundary
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
+
+Fill = Callable[..., Path]
+
+
+def commit(number: int, stream: str, type: str, data: Any) -> Commit:
+    """A commit of one event, with every member of the envelope given."""
+    return Commit(
+        id=f"command-{number}",
+        events=(NewEvent(stream, type, 2, json.dumps(data, ensure_ascii=False).encode()),),
+        command=SentCommand("CreateOrder", 1, b"d" * 32, b"{}", 0),
+        correlation_id="story-1",
+        causation_id=None,
+        user_id="ada",
+        metadata='{"channel":"web"}',
+    )
+
+
+@pytest.fixture
+def fill(tmp_path: Path) -> Fill:
+    """Append events to `cqrs.db` in the test's folder: (stream, type, data) each."""
+
+    def append(*events: tuple[str, str, Any]) -> Path:
+        path = tmp_path / "cqrs.db"
+        with open_store(str(path), create=True) as store:
+            head = store.head()
+            store.append_many([Append(commit(head + number, *event)) for number, event in enumerate(events, 1)])
+        return path
+
+    return append
+
+
+@pytest.fixture
+def orders(fill: Fill) -> Path:
+    """Seven events in three streams of two categories."""
+    return fill(
+        ("order-1", "OrderCreated", {"total": "12.50"}),
+        ("order-2", "OrderCreated", {"total": "3"}),
+        ("order-1", "ItemAdded", {"n": 1.10}),
+        ("credit_note-C1", "CreditNoteIssued", {"amount": "-5"}),
+        ("order-1", "OrderShipped", {}),
+        ("order-2", "ItemAdded", {"n": 2}),
+        ("order-2", "OrderShipped", {}),
+    )
+
+
+class Ran(NamedTuple):
+    """What a run in this process gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Standard output as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> Any:
+        """The error object on standard error."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """`cqrs WORDS` in this process, in the test's folder, with none of the caller's settings."""
+    for name in [name for name in os.environ if name.startswith("CQRS_")] + ["NO_COLOR", "FORCE_COLOR", "COLUMNS"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Ran:
+        capsys.readouterr()
+        code = boundary.run(_words(words))
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run
+
+
+def _words(words: Sequence[str]) -> list[str]:
+    return words[0].split() if len(words) == 1 else list(words)
