@@ -255,6 +255,11 @@ class SQLiteFile:
         """Whether a transaction is open."""
         return self._connection is not None and self._connection.in_transaction
 
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether a reader may stay open while others write."""
+        return self.immutable or self.query("PRAGMA journal_mode") == [("wal",)]
+
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A second, read-only connection, for a result that is too long to be held in memory."""

@@ -187,7 +187,8 @@ def known(file: SQLiteFile, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for at in range(0, len(ids), _IDS_A_QUERY):
         some = ids[at : at + _IDS_A_QUERY]
-        found.update(row[0] for row in file.query(f"SELECT id FROM commits WHERE id IN ({', '.join('?' * len(some))})", tuple(some)))
+        marks = ", ".join("?" * len(some))
+        found.update(row[0] for row in file.query(f"SELECT id FROM commits WHERE id IN ({marks})", tuple(some)))
     return found
 
 

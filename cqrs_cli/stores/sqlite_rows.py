@@ -75,11 +75,16 @@ class SQLiteRowReader:
         after: Row | None = None,
         limit: int | None = None,
     ) -> Iterator[Row]:
-        """Rows in order, then by key. A result of more than 5,000 rows is streamed from a snapshot of its own."""
+        """Rows in order, then by key.
+
+        A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
+        where a snapshot would keep writers out, it is taken into memory.
+        """
         sql, values = _Select(table).statement(where, order, after)
         if not self._exists(table.name):
             return iter(())
-        if self._file.writing or (limit is not None and limit <= _IN_MEMORY):
+        short = limit is not None and limit <= _IN_MEMORY
+        if short or self._file.writing or not self._file.has_snapshots:
             return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))
         return self._stream(table, sql + " LIMIT ?", [*values, -1 if limit is None else limit])
 

@@ -1,0 +1,277 @@
+"""What a store must do for read models: the part of the contract about rows and checkpoints."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cmp_to_key
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cqrs_cli.errors import Conflict, Misuse
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Checkpoint, Column, Order, Store, Table, Where
+
+KINDS = ("text", "integer", "real", "boolean", "decimal", "uuid", "date", "datetime", "json")
+WIDE = Table("wide", tuple(Column(kind, kind, nullable=kind != "text") for kind in KINDS), ("text",))
+SALES = Table(
+    "sales",
+    (Column("shop", "text"), Column("day", "integer"), Column("total", "decimal", True), Column("note", "text", True)),
+    ("shop", "day"),
+)
+decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3) | st.sampled_from(
+    [Decimal(text) for text in ("0", "-0.0", "1E+30", "-1E-30", "10", "9.99", "1.0", "1.00", "100", "-9", "-10")]
+)
+notes = st.none() | st.sampled_from(["", "a", "b", "ä", "%", "_", "0", "10", "9"])
+sales_rows = st.dictionaries(
+    st.tuples(st.sampled_from("abc"), st.integers(-3, 3)), st.tuples(st.none() | decimals.map(str), notes), max_size=12
+)
+
+
+def number(text: Any) -> Any:
+    return None if text is None else Decimal(text)
+
+
+class RowsContract:
+    """Mixed into the contract of a store; wants the fixtures `store` and `url`."""
+
+    COUNTS = Table("counts", (Column("id", "text"), Column("n", "integer")), ("id",))
+
+    def test_each_kind_of_column_gives_back_what_it_got(self, store: Store) -> None:
+        full = ("k", -(2**63), 0.1, 1, "12345678901234567890.10", "11111111-1111-4111-8111-111111111111", "2026-01-01",
+                "2026-01-01T10:00:00.000123Z", '{"a":[1]}')  # fmt: skip
+        empty = ("", *[None] * 8)
+        with store.transaction() as rows:
+            rows.create(WIDE)
+            rows.create(WIDE)
+            rows.put(WIDE, [full, empty])
+        assert list(store.rows.select(WIDE)) == [empty, full]
+        assert store.rows.load(WIDE, [("k",), ("gone",)]) == {("k",): full}
+        assert store.rows.count(WIDE) == 2
+
+    def test_put_replaces_and_delete_removes(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+            rows.put(SALES, [("a", 1, "1.5", None), ("a", 2, "2", "x"), ("b", 1, "3", "y")])
+            rows.put(SALES, iter([("a", 1, "9", "new")]))
+            rows.delete(SALES, [("b", 1), ("b", 7)])
+            assert rows.load(SALES, [("a", 1), ("b", 1)]) == {("a", 1): ("a", 1, "9", "new")}
+        assert list(store.rows.select(SALES)) == [("a", 1, "9", "new"), ("a", 2, "2", "x")]
+
+    def test_many_keys_are_loaded(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+            rows.put(SALES, [("a", n, str(n), None) for n in range(2500)])
+        keys: list[Any] = [("a", n) for n in range(-10, 2600)]
+        assert store.rows.load(SALES, keys) == {("a", n): ("a", n, str(n), None) for n in range(2500)}
+
+    def test_a_table_that_is_not_there_has_no_rows(self, store: Store) -> None:
+        assert store.rows.count(SALES) == 0
+        assert store.rows.load(SALES, [("a", 1)]) == {}
+        assert list(store.rows.select(SALES, limit=1)) == []
+        assert list(store.rows.select(SALES)) == []
+
+    def test_a_transaction_that_fails_leaves_nothing(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+            rows.put(SALES, [("a", 1, "1", None)])
+        with pytest.raises(ZeroDivisionError), store.transaction() as rows:
+            rows.put(SALES, [("a", 1, "2", None)])
+            rows.create(self.COUNTS)
+            rows.move("sales", None, Checkpoint("sales", 3, "f"))
+            raise ZeroDivisionError
+        assert list(store.rows.select(SALES)) == [("a", 1, "1", None)]
+        assert store.rows.checkpoint("sales") is None
+
+    def test_transactions_do_not_nest_and_rows_end_with_theirs(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+            with pytest.raises(Misuse), store.transaction():
+                pass
+            rows.put(SALES, [("a", 1, "1", None)])
+        with pytest.raises(Misuse):
+            rows.put(SALES, [("a", 2, "1", None)])
+        assert store.rows.count(SALES) == 1
+
+    def test_another_client_sees_rows_only_when_they_are_committed(self, store: Store, url: str) -> None:
+        with open_store(url, read_only=True) as other:
+            with store.transaction() as rows:
+                rows.create(SALES)
+                rows.put(SALES, [("a", 1, "1", None)])
+                assert other.rows.count(SALES) == 0
+            assert other.rows.count(SALES) == 1
+
+    def test_checkpoints_are_compared_and_set(self, store: Store) -> None:
+        one, two = Checkpoint("sales", 5, "f"), Checkpoint("sales", 9, "g")
+        with store.transaction() as rows:
+            rows.move("sales", None, one)
+        for wrong in (None, Checkpoint("sales", 4, "f"), Checkpoint("sales", 5, "other")):
+            with pytest.raises(Conflict), store.transaction() as rows:
+                rows.move("sales", wrong, two)
+        with store.transaction() as rows:
+            rows.move("sales", one, two)
+            rows.move("b", None, Checkpoint("b", 0, ""))
+        assert store.rows.checkpoints() == [Checkpoint("b", 0, ""), two]
+        assert store.rows.checkpoint("sales") == two
+        with store.transaction() as rows:
+            rows.forget("sales")
+        assert store.rows.checkpoint("sales") is None
+
+    def test_a_new_table_takes_the_place_of_the_old_one(self, store: Store) -> None:
+        fresh = SALES._replace(name="sales_fresh")
+        with store.transaction() as rows:
+            rows.create(SALES)
+            rows.put(SALES, [("old", 1, None, None)])
+            rows.create(fresh)
+            rows.put(fresh, [("new", 1, None, None)])
+            rows.rename(fresh, "sales")
+        assert list(store.rows.select(SALES)) == [("new", 1, None, None)]
+        assert store.rows.count(fresh) == 0
+        with store.transaction() as rows:
+            rows.drop("sales")
+            rows.drop("sales")
+        assert store.rows.count(SALES) == 0
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda t: t._replace(columns=t.columns[:-1]),
+            lambda t: t._replace(columns=(*t.columns, Column("more", "text"))),
+            lambda t: t._replace(columns=(*t.columns[:-1], Column("note", "integer", True))),
+            lambda t: t._replace(columns=(*t.columns[:-1], Column("note", "text"))),
+            lambda t: t._replace(key=("day", "shop")),
+            lambda t: t._replace(columns=t.columns[::-1]),
+        ],
+        ids=["fewer", "more", "kind", "nullable", "key", "order"],
+    )
+    def test_a_table_with_other_columns_wants_a_rebuild(self, store: Store, change: Callable[[Table], Table]) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+        with pytest.raises(Misuse) as caught, store.transaction() as rows:
+            rows.create(change(SALES))
+        assert caught.value.code == "table-changed"
+
+    @pytest.mark.parametrize("row", [(None, 1, "1", None), ("a", "x", "1", None), ("a", 2**63, "1", None), ("a", 1)])
+    def test_a_value_that_does_not_fit_is_refused(self, store: Store, row: Any) -> None:
+        with pytest.raises(Misuse), store.transaction() as rows:
+            rows.create(SALES)
+            rows.put(SALES, [row])
+        assert store.rows.count(SALES) == 0
+
+    def test_nan_is_refused_not_stored_as_null(self, store: Store) -> None:
+        with pytest.raises(Misuse), store.transaction() as rows:
+            rows.create(WIDE)
+            rows.put(WIDE, [("k", 1, float("nan"), *[None] * 6)])
+
+    def test_names_are_names_whatever_they_hold(self, store: Store) -> None:
+        odd = Table('a "b"; DROP TABLE x', (Column("select", "text"), Column('"', "integer", True)), ("select",))
+        with store.transaction() as rows:
+            rows.create(odd)
+            rows.put(odd, [("'); --", 1)])
+        assert list(store.rows.select(odd, [Where("select", "=", "'); --")], [Order('"')])) == [("'); --", 1)]
+
+    @pytest.mark.parametrize("name", ["", "cqrs_x", "CQRS_checkpoints"])
+    def test_names_of_the_store_are_taken(self, store: Store, name: str) -> None:
+        with pytest.raises(Misuse), store.transaction() as rows:
+            rows.create(self.COUNTS._replace(name=name))
+
+    def test_unknown_columns_and_operators_are_refused(self, store: Store) -> None:
+        for where, order in (
+            ([Where("nope", "=", 1)], []),
+            ([Where("day", "like", "x")], []),
+            ([Where("day", "<", None)], []),
+            ([Where("day", "in", 1)], []),
+            ([], [Order("nope")]),
+        ):
+            with pytest.raises(Misuse):
+                list(store.rows.select(SALES, where, order))
+
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        content=sales_rows,
+        column=st.sampled_from(["shop", "day", "total", "note"]),
+        operator=st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "in"]),
+        value=st.integers(0, 11),
+    )
+    def test_where_is_what_python_would_say(
+        self, store: Store, content: Any, column: str, operator: str, value: int
+    ) -> None:
+        rows_ = [(*key, *rest) for key, rest in content.items()]
+        fill(store, rows_)
+        at = ["shop", "day", "total", "note"].index(column)
+        pool = [row[at] for row in rows_] or ["1"]
+        wanted = pool[value % len(pool)]
+        if wanted is None and operator not in ("=", "!=", "in"):
+            operator = "!="
+        given_ = tuple(pool[: value % 4]) if operator == "in" else wanted
+        convert = number if column == "total" else lambda item: item
+        expected = [row for row in rows_ if holds(convert(row[at]), operator, given_, convert)]
+        assert sorted(store.rows.select(SALES, [Where(column, operator, given_)]), key=str) == sorted(expected, key=str)
+
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        content=sales_rows,
+        order=st.lists(
+            st.builds(Order, st.sampled_from(["shop", "day", "total", "note"]), st.booleans()),
+            max_size=3,
+            unique_by=lambda item: item.column,
+        ),
+        page=st.integers(1, 4),
+    )
+    def test_pages_are_the_whole_in_a_total_order(
+        self, store: Store, content: Any, order: list[Order], page: int
+    ) -> None:
+        rows_ = [(*key, *rest) for key, rest in content.items()]
+        fill(store, rows_)
+        names = ["shop", "day", "total", "note"]
+        terms = [(names.index(item.column), item.descending) for item in order] + [(0, False), (1, False)]
+        expected = sorted(rows_, key=cmp_to_key(lambda a, b: compare(a, b, terms)))
+        assert list(store.rows.select(SALES, order=order)) == expected
+        paged: list[Any] = []
+        after = None
+        while found := list(store.rows.select(SALES, order=order, after=after, limit=page)):
+            paged += found
+            after = tuple(found[-1][at] for at, _ in terms)
+        assert paged == expected
+
+    def test_a_long_result_is_one_consistent_state(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(self.COUNTS)
+            rows.put(self.COUNTS, [(f"{n:06}", 0) for n in range(12_000)])
+        seen = []
+        for at, row in enumerate(store.rows.select(self.COUNTS)):
+            seen.append(row[1])
+            if at == 10:
+                with store.transaction() as rows:
+                    rows.put(self.COUNTS, [(f"{n:06}", 1) for n in range(12_000)])
+        assert seen == [0] * 12_000
+
+
+def fill(store: Store, rows_: list[Any]) -> None:
+    with store.transaction() as rows:
+        rows.drop("sales")
+        rows.create(SALES)
+        rows.put(SALES, rows_)
+
+
+def holds(actual: Any, operator: str, wanted: Any, convert: Callable[[Any], Any]) -> bool:
+    if operator == "in":
+        return actual in [convert(item) for item in wanted]
+    wanted = convert(wanted)
+    if operator in ("=", "!="):
+        return (actual == wanted) is (operator == "=")
+    if actual is None:
+        return False
+    return {"<": actual < wanted, "<=": actual <= wanted, ">": actual > wanted, ">=": actual >= wanted}[operator]
+
+
+def compare(a: Any, b: Any, terms: list[tuple[int, bool]]) -> int:
+    """Nulls come first; decimals are numbers; descending turns it round."""
+    for at, descending in terms:
+        left, right = (number(a[at]), number(b[at])) if at == 2 else (a[at], b[at])
+        if left == right:
+            continue
+        less = left is None or (right is not None and left < right)
+        return -1 if less is not descending else 1
+    return 0
