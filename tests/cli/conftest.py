@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
 
 Fill = Callable[..., Path]
+PARCELS = Path(__file__).with_name("parcels_domain.py")
 
 
 def commit(number: int, stream: str, type: str, data: Any) -> Commit:
@@ -97,3 +100,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def _words(words: Sequence[str]) -> list[str]:
     return words[0].split() if len(words) == 1 else list(words)
+
+
+@pytest.fixture
+def orders_app(monkeypatch: pytest.MonkeyPatch, here: Callable[..., Ran]) -> Callable[[str], Ran]:
+    """`here`, split as a shell does, with the orders sample as the domain."""
+    monkeypatch.setenv("CQRS_APP", "samples.orders:domain")
+    return lambda line: here(*shlex.split(line))
+
+
+@pytest.fixture
+def parcels(monkeypatch: pytest.MonkeyPatch, here: Callable[..., Ran], tmp_path: Path) -> Callable[[str], Ran]:
+    """`here`, split as a shell does, with `parcels_domain.py` as the domain."""
+    (tmp_path / "parcels_domain.py").write_text(PARCELS.read_text())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "parcels_domain", raising=False)
+    monkeypatch.setenv("CQRS_APP", "parcels_domain:domain")
+    return lambda line: here(*shlex.split(line))

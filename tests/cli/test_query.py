@@ -1,0 +1,111 @@
+"""`cqrs query NAME`: parameters as options, rows, pages."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cqrs_cli.cli.query import next_page
+
+
+@pytest.fixture
+def filled(parcels: Any) -> Any:
+    for number in range(1, 6):
+        assert parcels(f"send register --parcel-id A{number} --weight {number}.50").code == 0
+    return parcels
+
+
+def test_rows_in_every_format(filled: Any) -> None:
+    rows = filled("query all --json").json
+    assert rows[0] == {"parcel_id": "A1", "weight": "1.50"}
+    assert filled("query all --jsonl").lines == rows
+    assert filled("query all --csv").out.splitlines()[:2] == ["parcel_id,weight", "A1,1.50"]
+    assert "A5" in filled("query all").out
+
+
+def test_rows_are_up_to_date_after_a_send(filled: Any) -> None:
+    assert len(filled("query all --jsonl").lines) == 5
+    filled("send register --parcel-id A6")
+    assert len(filled("query all --jsonl").lines) == 6
+
+
+def test_pages_say_how_to_get_the_next_one(filled: Any) -> None:
+    words = "query heaviest --limit 2 --json"
+    seen = []
+    for _ in range(3):
+        ran = filled(words)
+        seen += [row["parcel_id"] for row in ran.json]
+        if "there is more" not in ran.err:
+            break
+        words = ran.err.strip().partition("the next page: cqrs ")[2]
+    assert seen == ["A5", "A4", "A3", "A2", "A1"]
+    assert "there is more" not in ran.err
+
+
+def test_the_next_page_is_the_line_as_it_was_typed() -> None:
+    words = ("--store", "my shop.db", "query", "x", "--cursor", "old", "--name", "a b", "--cursor=older")
+    assert shlex.split(next_page(words, "new")) == [
+        *("cqrs", "--store", "my shop.db", "query", "x", "--name", "a b", "--cursor", "new")
+    ]
+
+
+def test_a_parameter_named_like_the_tools_option(filled: Any) -> None:
+    assert len(filled("query heaviest --field.limit 7 --limit 1 --json").json) == 1
+    assert "--field.limit" in filled("query heaviest --help").out
+
+
+def test_one_row_or_none(filled: Any) -> None:
+    assert filled("query one --parcel-id A2 --json").json == {"parcel_id": "A2", "weight": "2.50"}
+    nothing = filled("query one --parcel-id X --json")
+    assert (nothing.code, nothing.json) == (0, None)
+    assert "nothing found" in nothing.err
+    assert filled("query one --parcel-id X").out == ""
+
+
+def test_a_limit_cuts_a_list_too(filled: Any) -> None:
+    assert len(filled("query all --limit 2 --jsonl").lines) == 2
+
+
+def test_without_a_name_the_queries_are_listed(parcels: Any) -> None:
+    rows = parcels("query --json").json
+    assert [row["query"] for row in rows] == ["all", "heaviest", "one"]
+    assert rows[1] == {"query": "heaviest", "parameters": ["limit"], "description": "The heaviest first."}
+    assert "The heaviest first." in parcels("query").out
+    assert "The heaviest first." in parcels("query --help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("query heavist", 3, "did you mean 'heaviest'?"),
+        ("query one", 2, "--parcel-id: Field required"),
+        ("query heaviest --field.limit x", 2, "--field.limit: Input should be a valid decimal"),
+        ("query heaviest --limit 0", 2, "--limit: expected a number from 1"),
+        ("query heaviest --limit x", 2, "--limit"),
+        ("query heaviest --cursor nonsense", 2, "cursor"),
+        ("query all --cursor x", 2, "has no pages"),
+        ("query one --parcel-id --json", 2, "--json is an option"),
+        ("query all extra", 2, "unexpected extra argument"),
+    ],
+)
+def test_refusals(filled: Any, words: str, code: int, said: str) -> None:
+    ran = filled(words)
+    assert ran.code == code
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_a_query_never_creates_a_store(parcels: Any, tmp_path: Path) -> None:
+    ran = parcels("query all")
+    assert ran.code == 3
+    assert "no store at" in ran.err
+    assert not list(tmp_path.glob("*.db*"))
+
+
+def test_in_a_process_of_its_own(cqrs: Any) -> None:
+    (cqrs.folder / "parcels_domain.py").write_text(Path(__file__).with_name("parcels_domain.py").read_text())
+    app = ("--app", "parcels_domain:domain")
+    cqrs(*app, "send", "register", "--parcel-id", "A1")
+    assert json.loads(cqrs(*app, "query", "One", "--parcel_id", "A1", "--json").stdout)["parcel_id"] == "A1"
