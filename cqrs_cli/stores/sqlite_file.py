@@ -80,6 +80,7 @@ class SQLiteFile:
                 raise missing(self.path)
             self._create(durability or "full")
             return
+        self._check_header()
         connection = self._open()
         try:
             self._recognise(connection)
@@ -102,6 +103,12 @@ class SQLiteFile:
                     hint=f"leave the setting out, or set it to {recorded}",
                 )
             self._set_modes(connection)
+
+    def _check_header(self) -> None:
+        """SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it."""
+        with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
+            if file.read(16) != b"SQLite format 3\0":
+                raise foreign(self.path, "is not a SQLite database, or its header is damaged")
 
     def _open(self) -> sqlite3.Connection:
         """A connection, with all its pragmas; nothing is created."""

@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.stores.contract", "tests.stores.rows_contract", "tests.stores.races")
+pytest.register_assert_rewrite(
+    "tests.stores.contract", "tests.stores.rows_contract", "tests.stores.races", "tests.faults.crashes"
+)
