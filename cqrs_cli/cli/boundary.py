@@ -21,7 +21,7 @@ from typing import Any
 import typer
 
 from cqrs_cli.cli.inert import visible, visible_lines
-from cqrs_cli.cli.output import wants_color
+from cqrs_cli.cli.output import unwritable, wants_color
 from cqrs_cli.cli.session import Session, last_value
 from cqrs_cli.cli.values import json_text
 from cqrs_cli.errors import CqrsError, Misuse
@@ -42,11 +42,13 @@ def run(words: Sequence[str]) -> int:
     try:
         return _run(session)
     except BrokenPipeError:
-        return _broken_pipe()
+        _let_go()
+        return BROKEN_PIPE
     except SystemExit as stop:
         # Typer turns a broken pipe into exit 1; anything else is the user's own code leaving.
         if isinstance(stop.__context__, BrokenPipeError):
-            return _broken_pipe()
+            _let_go()
+            return BROKEN_PIPE
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else BUG
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -65,19 +67,28 @@ def _run(session: Session) -> int:
         code = root().main(list(session.words), prog_name="cqrs", standalone_mode=False, obj=session)
         if code == INTERRUPTED:
             raise KeyboardInterrupt  # Typer swallowed it; what was being written must not be kept
-        sys.stdout.flush()
+    _flush()
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
-def _broken_pipe() -> int:
-    """Nobody reads: drop what is buffered, or Python complains when it exits."""
+def _flush() -> None:
+    """Help and version are printed without the printer."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable("standard output", error) from error
+
+
+def _let_go() -> None:
+    """Standard output can't be written: drop what is buffered, or Python complains when it exits."""
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.__stdout__.fileno() if sys.__stdout__ else 1)
         os.close(descriptor)
     except (OSError, ValueError):
         pass
-    return BROKEN_PIPE
 
 
 def _usage(error: typer.TyperException) -> Misuse:

@@ -6,6 +6,7 @@ window; a bidirectional mark may show a text in another order; a leading `=` is 
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import cache
 
@@ -44,6 +45,15 @@ def _escape_json(match: re.Match[str]) -> str:
         return f"\\u{point:04x}"
     point -= 0x10000
     return f"\\u{0xD800 + (point >> 10):04x}\\u{0xDC00 + (point & 0x3FF):04x}"
+
+
+def _json_instead(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return re.sub("(?s).", _escape_json, error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("json", _json_instead)
 
 
 def visible(text: str) -> str:

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Mapping
 from typing import IO
 
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import CqrsError, Misuse, Unavailable
+
+PIECE = 16_384
 
 
 def wants_color(choice: str, stream: IO[str], environ: Mapping[str, str]) -> bool:
@@ -44,15 +46,23 @@ def terminal_width(stream: IO[str], environ: Mapping[str, str]) -> int | None:
         return 80
 
 
+def unwritable(what: str, error: OSError) -> CqrsError:
+    """The error for output that could not be written: the disk is full, the terminal is gone."""
+    return Unavailable(f"{what} can't be written: {error.strerror}", code="output")
+
+
 class Output:
     """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
 
     path: the file, or None for standard output. `close(keep=True)` puts the file in place, `close(keep=False)`
-    leaves what was there before. Raises `Misuse` when the file can't be written.
+    leaves what was there before. errors: what becomes of characters that a narrow encoding lacks (`json` writes
+    them as JSON does). Raises `Misuse` when the file can't be opened, `Unavailable` when writing fails, and
+    `BrokenPipeError` when nobody reads any more.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, errors: str = "backslashreplace") -> None:
         self.path = path
+        self._errors = errors
         self._stream: IO[str] | None = None
         self._beside: str | None = None
 
@@ -65,12 +75,20 @@ class Output:
 
     def write(self, text: str) -> None:
         """Append text; buffered."""
-        self.stream.write(text)
+        # In pieces: without Python's buffer (-u) a pipe that is closed during a large write gives no error.
+        try:
+            for start in range(0, len(text), PIECE):
+                self.stream.write(text[start : start + PIECE])
+        except OSError as error:
+            raise self._failed(error) from error
 
     def flush(self) -> None:
         """Push out what is buffered."""
         if self._stream is not None:
-            self._stream.flush()
+            try:
+                self._stream.flush()
+            except OSError as error:
+                raise self._failed(error) from error
 
     def close(self, keep: bool = True) -> None:
         """Finish. Closing twice is harmless."""
@@ -78,7 +96,8 @@ class Output:
         beside, self._beside = self._beside, None
         if self.path is None:
             if stream is not None and keep:
-                stream.flush()
+                self._stream = stream
+                self.flush()
             return
         if stream is None and keep and not os.path.lexists(self.path):
             stream = self._open(self.path)  # a run without rows still leaves the file that was asked for
@@ -95,19 +114,23 @@ class Output:
                 os.replace(beside, os.path.realpath(self.path))
                 beside = None
         except OSError as error:
-            raise Misuse(f"{self.path} can't be written: {error.strerror}", code="output") from error
+            raise self._failed(error) from error
         finally:
             if beside is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(beside)
 
-    @staticmethod
-    def _standard() -> IO[str]:
+    def _standard(self) -> IO[str]:
         # What a narrow encoding can't say is escaped rather than fatal.
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors=self._errors)
         return sys.stdout
+
+    def _failed(self, error: OSError) -> OSError | CqrsError:
+        if isinstance(error, BrokenPipeError):
+            return error
+        return unwritable(self.path or "standard output", error)
 
     def _open(self, path: str) -> IO[str]:
         target = os.path.realpath(path)

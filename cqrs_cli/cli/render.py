@@ -47,7 +47,7 @@ class Printer:
         self.settings = settings
         self.format = settings.format
         self._environ = os.environ if environ is None else environ
-        self._output = Output(settings.output)
+        self._output = Output(settings.output, "json" if self.format in ("json", "jsonl") else "backslashreplace")
 
     # ── data ──────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,138 @@
+"""Completion: read only, silent on every failure, and nothing in it that a shell could run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.cli import completion
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Commit, NewEvent
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def complete(tmp_path):
+    """What a shell would be offered after `cqrs WORDS`."""
+
+    def run(words, shell="bash", **environ):
+        line = f"cqrs {words}"
+        asked = {
+            "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
+            "zsh": {"_TYPER_COMPLETE_ARGS": line},
+            "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+        }[shell]
+        ran = subprocess.run(
+            [sys.executable, "-m", "cqrs_cli"],
+            cwd=tmp_path,
+            env={
+                "PYTHONPATH": str(ROOT),
+                "PATH": os.environ["PATH"],
+                "_CQRS_COMPLETE": f"complete_{shell}",
+                **asked,
+                **environ,
+            },
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return ran.stdout.split() if shell == "bash" else ran.stdout
+
+    return run
+
+
+def test_commands_and_options(complete):
+    assert complete("s") == ["send", "streams", "stats", "schema"]
+    assert complete("log --re") == ["--reverse"]
+    assert complete("--st") == []
+    assert complete("log --fo") == ["--follow"]
+
+
+def test_names_from_the_store(complete, orders):
+    assert complete("log ord") == ["order-1", "order-2"]
+    assert complete("log order-1 --type It") == ["ItemAdded"]
+    assert complete("log --category cr") == ["credit_note"]
+    assert complete("streams o") == ["order"]
+    orders.rename(orders.parent / "other.db")
+    assert complete("log ord") == []
+    assert complete("--store other.db log ord") == ["order-1", "order-2"]
+    assert complete("log ord", CQRS_STORE="other.db") == ["order-1", "order-2"]
+
+
+def test_zsh_and_fish(complete, orders):
+    assert complete("log ord", "zsh") == '_arguments \'*: :(("order-1"\n"order-2"))\'\n'
+    assert complete("log ord", "fish") == "order-1\norder-2\n"
+
+
+def test_every_failure_is_silent_and_nothing_is_written(complete, tmp_path):
+    assert complete("log ord") == []
+    assert complete("send cre") == []
+    assert complete("nonsense x") in ([], complete(""))
+    (tmp_path / "cqrs.db").write_bytes(b"no database at all, but long enough to be one" * 50)
+    assert complete("log ord") == []
+    (tmp_path / "cqrs.toml").write_text("stor = broken")
+    assert complete("log ord") == []
+    assert complete("log ord", COMP_CWORD="x") == []
+    assert sorted(os.listdir(tmp_path)) == ["cqrs.db", "cqrs.toml"]
+
+
+def test_what_a_shell_could_run_is_not_offered(complete, tmp_path):
+    names = ["$(touch x)", "`touch x`", "a b", "a;b", "A\\$(touch x)", "ok", "a'b", 'a"b', "a\nb"]
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        for number, name in enumerate(names):
+            try:
+                store.append(Commit(str(number), (NewEvent("a-1", name, 1, b"{}"),)))
+            except Exception:
+                continue
+    assert complete("log --type ") == ["ok"]
+    assert list(completion._offered(names, "")) == ["ok"]
+
+
+def test_offers_are_few():
+    assert len(completion._offered((f"order-{n}" for n in range(10**9)), "")) == completion.MOST
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts(here, monkeypatch, shell):
+    ran = here(f"--show-completion {shell}")
+    assert ran.code == 0
+    assert "_CQRS_COMPLETE" in ran.out
+    monkeypatch.setenv("SHELL", f"/bin/{shell}")
+    assert here("--show-completion").out == ran.out
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=ran.out, text=True, check=True)
+
+
+def test_an_unknown_shell_is_a_usage_error(here, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/tcsh")
+    assert here("--show-completion --json").error["message"] == "no completion for 'tcsh'"
+    monkeypatch.delenv("SHELL")
+    assert here("--install-completion").code == 2
+
+
+def test_install(here, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ran = here("--install-completion bash")
+    assert (ran.code, ran.out) == (0, "")
+    assert "_CQRS_COMPLETE" in (tmp_path / ".bash_completions" / "cqrs.sh").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_in_a_real_bash(orders, tmp_path, here):
+    (tmp_path / "cqrs").write_text(f'#!/bin/sh\nexec {sys.executable} -m cqrs_cli "$@"\n')
+    (tmp_path / "cqrs").chmod(0o755)
+    script = here("--show-completion bash").out + (
+        'COMP_WORDS=(cqrs log ord); COMP_CWORD=2; _cqrs_completion cqrs; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.split() == ["order-1", "order-2"]

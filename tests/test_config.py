@@ -1,0 +1,92 @@
+"""Settings: where each value comes from, and what can't be used."""
+
+import pytest
+
+from cqrs_cli.config import KNOWN, Settings
+from cqrs_cli.errors import ConfigurationError
+
+
+def sources(settings):
+    return {setting.name: (setting.value, setting.source) for setting in settings.all()}
+
+
+def test_defaults(tmp_path):
+    settings = Settings({}, {}, tmp_path)
+    assert sources(settings) == {known.name: (known.default, "default") for known in KNOWN}
+    assert (settings.store, settings.app, settings.format, settings.output) == ("cqrs.db", None, "table", None)
+    assert settings.progress
+    assert settings.folder == tmp_path
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.cqrs]\nstore = "file.db"\nformat = "csv"\nquiet = true\n')
+    found = sources(Settings({"store": "flag.db"}, {"CQRS_STORE": "environ.db", "CQRS_FORMAT": "json"}, tmp_path))
+    file = str(tmp_path / "pyproject.toml")
+    assert found["store"] == ("flag.db", "--store")
+    assert found["format"] == ("json", "CQRS_FORMAT")
+    assert found["quiet"] == (True, file)
+    assert found["debug"] == (False, "default")
+
+
+def test_the_nearest_file_counts_and_its_paths_are_relative_to_it(tmp_path):
+    deep = tmp_path / "project" / "src"
+    deep.mkdir(parents=True)
+    (tmp_path / "cqrs.toml").write_text('app = "far:domain"\n')
+    (tmp_path / "project" / "pyproject.toml").write_text('[tool.cqrs]\napp = "near:domain"\nstore = "shop.db"\n')
+    (deep / "pyproject.toml").write_text('[project]\nname = "says nothing of cqrs"\n')
+    settings = Settings({}, {}, deep)
+    assert settings.app == "near:domain"
+    assert settings.store == str(tmp_path / "project" / "shop.db")
+    assert settings.folder == tmp_path / "project"
+    assert Settings({"store": "here.db"}, {}, deep).store == "here.db"
+    assert Settings({}, {"CQRS_STORE": "here.db"}, deep).store == "here.db"
+    assert Settings({}, {}, tmp_path / "project").store == "shop.db"
+
+
+def test_the_default_store_is_beside_the_file(tmp_path):
+    (tmp_path / "cqrs.toml").write_text("")
+    deep = tmp_path / "src"
+    deep.mkdir()
+    assert Settings({}, {}, deep).store == str(tmp_path / "cqrs.db")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("sqlite:shop.db", "sqlite:{}/shop.db"), ("/var/shop.db", "/var/shop.db"), ("postgres://x/y", "postgres://x/y")],
+)
+def test_urls_of_stores(tmp_path, written, expected):
+    (tmp_path / "cqrs.toml").write_text(f'store = "{written}"')
+    deep = tmp_path / "src"
+    deep.mkdir()
+    assert Settings({}, {}, deep).store == expected.format(tmp_path)
+
+
+@pytest.mark.parametrize(("word", "value"), [("1", True), ("TRUE", True), ("no", False), ("0", False)])
+def test_flags_in_the_environment(tmp_path, word, value):
+    assert Settings({}, {"CQRS_QUIET": word}, tmp_path).quiet is value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stor = 1", "did you mean 'store'"),
+        ("format = 'xml'", "table, json"),
+        ("quiet = 'perhaps'", "true or false"),
+        ("store = 5", "must be a text"),
+        ("store = ''", "can't be ''"),
+        ("store = ", "not valid TOML"),
+    ],
+)
+def test_what_can_not_be_used_is_named_with_its_file(tmp_path, text, said):
+    (tmp_path / "cqrs.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings({}, {}, tmp_path)
+    assert caught.value.exit_code == 2
+    assert "cqrs.toml" in caught.value.message
+    assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_table_that_is_none(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool]\ncqrs = 1\n")
+    with pytest.raises(ConfigurationError, match="must be a table"):
+        Settings({}, {}, tmp_path)
