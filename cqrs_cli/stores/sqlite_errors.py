@@ -93,7 +93,7 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
         )
     if name.startswith("SQLITE_TOOBIG"):
         return Misuse(f"a value is too large for {path}", code="too-big", **store)
-    if name.startswith("SQLITE_CONSTRAINT_TRIGGER"):
+    if name.startswith("SQLITE_CONSTRAINT"):
         return Damaged(
             f"{path} refused the append: {error}", hint="its tables were changed by hand; restore a backup", **store
         )

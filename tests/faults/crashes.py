@@ -1,4 +1,7 @@
-"""Killing a process that writes, and running out of space, on a real store. Used short by the suite, long by `make faults`."""
+"""Killing a process that writes, failing disks and full ones, on a real store.
+
+Used short by the suite, long by `make faults`.
+"""
 
 import os
 import random
@@ -49,8 +52,8 @@ def write_for_ever(path: str, begin: int) -> None:
             os.write(1, b"".join(item.commit.id.encode() + b"\n" for item in batch))
 
 
-def start(path: Path, begin: int, limit: int | None = None) -> subprocess.Popen[bytes]:
-    """A victim in a process of its own; limit: bytes that a file of its may have."""
+def start(path: Path, begin: int, limit: int | None = None, wrapper: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """A victim in a process of its own; limit: bytes that a file of its may have. wrapper: words before its own."""
     code = f"from tests.faults.crashes import write_for_ever; write_for_ever({str(path)!r}, {begin})"
 
     def restrict() -> None:
@@ -58,7 +61,7 @@ def start(path: Path, begin: int, limit: int | None = None) -> subprocess.Popen[
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [*wrapper, sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -87,7 +90,7 @@ def kill_loop(path: Path, kills: int, seed: int) -> int:
 
 
 def check(path: Path, acknowledged: list[str]) -> None:
-    """All that was acknowledged is there, once; every commit is whole, with its row; the chain holds; writing goes on."""
+    """All that was acknowledged is there, once; every commit is whole, with its row; the chain holds."""
     with SQLiteStore(str(path)) as store:
         commits = list(store.commits())
         ids = [c.id for c in commits]
@@ -102,6 +105,16 @@ def check(path: Path, acknowledged: list[str]) -> None:
         sizes = {c.id: len(c.events) for c in commits if c.id != "after"}
         assert dict(store.rows.select(SIZES)) == sizes
         assert store._file.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def fail_the_sync(path: Path, call: int) -> str:
+    """Let every sync from the `call`th on fail (strace injects EIO); return the complaint."""
+    inject = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync")
+    process = start(path, 0, wrapper=(*inject, "-e", f"inject=fsync,fdatasync:error=EIO:when={call}+"))
+    said, complaint = process.communicate(timeout=120)
+    assert process.returncode == 1
+    check(path, said.decode().split("\n")[:-1])
+    return complaint.decode().strip().rpartition("\n")[2]
 
 
 def fill_the_disk(path: Path, limit: int) -> tuple[str, int]:

@@ -76,7 +76,7 @@ class RowsContract:
         with store.transaction() as rows:
             rows.create(SALES)
             rows.put(SALES, [("a", 1, "1", None)])
-        with pytest.raises(ZeroDivisionError), store.transaction() as rows:
+        with pytest.raises(ZeroDivisionError), store.transaction() as rows:  # noqa: PT012
             rows.put(SALES, [("a", 1, "2", None)])
             rows.create(self.COUNTS)
             rows.move("sales", None, Checkpoint("sales", 3, "f"))
@@ -154,13 +154,13 @@ class RowsContract:
 
     @pytest.mark.parametrize("row", [(None, 1, "1", None), ("a", "x", "1", None), ("a", 2**63, "1", None), ("a", 1)])
     def test_a_value_that_does_not_fit_is_refused(self, store: Store, row: Any) -> None:
-        with pytest.raises(Misuse), store.transaction() as rows:
+        with pytest.raises(Misuse), store.transaction() as rows:  # noqa: PT012
             rows.create(SALES)
             rows.put(SALES, [row])
         assert store.rows.count(SALES) == 0
 
     def test_nan_is_refused_not_stored_as_null(self, store: Store) -> None:
-        with pytest.raises(Misuse), store.transaction() as rows:
+        with pytest.raises(Misuse), store.transaction() as rows:  # noqa: PT012
             rows.create(WIDE)
             rows.put(WIDE, [("k", 1, float("nan"), *[None] * 6)])
 

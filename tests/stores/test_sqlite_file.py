@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Damaged, Misuse, NotFound, Unavailable
-from cqrs_cli.stores import sqlite_file, sqlite_lock
+from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock
 from cqrs_cli.stores.contract import Checkpoint, Column, Selection, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from tests.stores import races
@@ -341,6 +341,18 @@ def test_the_lock_is_held_from_begin_to_the_end_of_the_commit(store: SQLiteStore
     lock.close()
 
 
+def test_the_close_that_may_checkpoint_waits_for_the_lock(path: Path) -> None:
+    store = SQLiteStore(str(path), create=True, timeout=0.3)
+    store.append(commit("c1"))
+    lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
+    lock.acquire()
+    began = time.monotonic()
+    store.close()
+    assert time.monotonic() - began > 0.25
+    lock.release()
+    lock.close()
+
+
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
@@ -535,6 +547,60 @@ def test_a_child_that_unwinds_through_the_parents_transaction(path: Path) -> Non
         timeout=60,
     )
     assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
+
+
+# ── what SQLite reports ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "committing", "code", "exit_code"),
+    [
+        ("SQLITE_BUSY", False, "locked", 7),
+        ("SQLITE_BUSY_SNAPSHOT", False, "locked", 7),
+        ("SQLITE_FULL", True, "full", 7),
+        ("SQLITE_IOERR_WRITE", True, "io-error", 7),
+        ("SQLITE_IOERR_FSYNC", False, "io-error", 7),
+        ("SQLITE_IOERR_FSYNC", True, "outcome-unknown", 7),
+        ("SQLITE_READONLY_DIRECTORY", False, "read-only", 7),
+        ("SQLITE_CANTOPEN", False, "cannot-open", 7),
+        ("SQLITE_CORRUPT_INDEX", False, "damaged", 6),
+        ("SQLITE_CONSTRAINT_TRIGGER", False, "damaged", 6),
+        ("SQLITE_CONSTRAINT_UNIQUE", False, "damaged", 6),
+    ],
+)
+def test_each_report_has_a_code_and_a_hint(name: str, committing: bool, code: str, exit_code: int) -> None:
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorname = name
+    known = sqlite_errors.translate(error, "shop.db", committing=committing)
+    assert isinstance(known, CqrsError)
+    assert (known.code, known.exit_code) == (code, exit_code)
+    assert known.hint
+
+
+def test_a_mistake_of_ours_is_not_dressed_up() -> None:
+    error = sqlite3.OperationalError("no such table: nope")
+    error.sqlite_errorname = "SQLITE_ERROR"
+    assert sqlite_errors.translate(error, "shop.db") is error
+
+
+def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(store: SQLiteStore) -> None:
+    store.append(commit("c1"))
+
+    def deny(action: int, argument: str | None, *_: Any) -> int:
+        return sqlite3.SQLITE_DENY if (action, argument) == (sqlite3.SQLITE_TRANSACTION, "COMMIT") else sqlite3.SQLITE_OK
+
+    store._file.connection.set_authorizer(deny)
+    assert refusal(lambda: store.append(commit("c2"))).exit_code == 7
+    assert store.commit("c2") is None
+    store.append(commit("c3"))
+    assert [e.commit_id for e in store.read()] == ["c1", "c3"]
+
+
+def test_times_never_fall_even_if_the_clock_does(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    (first,) = store.append(commit("c1")).events
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+    (second,) = store.append(commit("c2")).events
+    assert second.recorded_us == first.recorded_us
 
 
 # ── habits ────────────────────────────────────────────────────────────────────────────────────
