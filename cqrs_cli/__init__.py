@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from cqrs_cli.domain import Domain
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
     from cqrs_cli.messages import Command, Event, Meta
-    from cqrs_cli.projection import DELETE, Delete, Projection
+    from cqrs_cli.projection import Projection
     from cqrs_cli.query import Page, Query, Read, Where
+    from cqrs_cli.row_model import DELETE, Delete
     from cqrs_cli.scenario import Scenario
     from cqrs_cli.stores.contract import Recorded
     from cqrs_cli.workbench import Workbench
@@ -48,8 +49,9 @@ _HOMES = {
     "domain": ("Domain",),
     "errors": ("Conflict", "CqrsError", "DefinitionError", "DomainFailed", "NotFound", "Rejected"),
     "messages": ("Command", "Event", "Meta"),
-    "projection": ("DELETE", "Delete", "Projection"),
+    "projection": ("Projection",),
     "query": ("Page", "Query", "Read", "Where"),
+    "row_model": ("DELETE", "Delete"),
     "scenario": ("Scenario",),
     "stores.contract": ("Recorded",),
     "workbench": ("Workbench",),

@@ -13,7 +13,8 @@ from cqrs_cli.clauses import Clause, resolved_annotations
 from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.errors import DefinitionError, DomainFailed, NotFound
 from cqrs_cli.messages import Command, Event, Message, kebab, snake
-from cqrs_cli.projection import Projection, ProjectionType, projection_type
+from cqrs_cli.projection import Projection, projection_type
+from cqrs_cli.row_model import RowType
 from cqrs_cli.query import Query, check_query
 from cqrs_cli.stores.contract import Recorded
 
@@ -67,7 +68,7 @@ class Domain:
             self._take_in(part)
         self.aggregates: dict[str, AggregateType] = {}
         self.deciders: dict[type[Command], Decider] = {}
-        self.projections: dict[str, ProjectionType] = {}
+        self.projections: dict[str, RowType] = {}
         self.queries: dict[str, type[Query[Any]]] = {}
         for part in self._parts:
             self._register(part)
@@ -127,7 +128,7 @@ class Domain:
             )
         return found
 
-    def projection(self, name: str) -> ProjectionType:
+    def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
         found = self.projections.get(snake(name))
         if found is None:
@@ -136,7 +137,7 @@ class Domain:
             )
         return found
 
-    def projection_of(self, cls: type[Projection]) -> ProjectionType:
+    def projection_of(self, cls: type[Projection]) -> RowType:
         """The projection of this class. Raises `NotFound`."""
         found = self.projections.get(cls.keywords.table)
         if found is None or found.cls is not cls:
@@ -202,7 +203,7 @@ class Domain:
             check_query(part)
             _claim(self.queries, part.__name__, part, part, "name", "another class name")
 
-    def _route(self, projection: ProjectionType, event: type[Event], clause: Clause) -> Route:
+    def _route(self, projection: RowType, event: type[Event], clause: Clause) -> Route:
         if clause.key is not None:
             return Route(clause, None, None, needs_envelope=True)
         absent = [name for name in projection.table.key if name not in event.model_fields]
@@ -260,7 +261,7 @@ def _refuse_same_words(classes: Iterable[type], what: str) -> None:
             raise DefinitionError(f"two {what} are called {kebab(cls.__name__)!r} on the command line", hint="rename one of the classes")
 
 
-def _check_key_type(projection: ProjectionType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
+def _check_key_type(projection: RowType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
     wanted = plain_type(projection.cls.model_fields[column.column.name].annotation)
     if kind is not wanted:
         raise DefinitionError(
@@ -270,7 +271,7 @@ def _check_key_type(projection: ProjectionType, column: ColumnCodec, event: type
         )
 
 
-def keys_of(projection: ProjectionType, route: Route) -> KeysOf:
+def keys_of(projection: RowType, route: Route) -> KeysOf:
     """The function from an event to the keys of its rows, each a tuple, each once."""
     single = len(projection.table.key) == 1
     if route.fields is not None and route.aggregate is not None:

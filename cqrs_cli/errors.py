@@ -2,6 +2,7 @@
 
     CqrsError
     ├── Rejected                1   the domain said no
+    │   └── NotUnique               two rows would be equal in columns declared unique
     ├── Misuse                  2   a bad option, payload, configuration or definition
     │   ├── InvalidInput            fields that do not validate, all complaints at once
     │   ├── LimitExceeded           a payload, commit or name over a limit of the log
@@ -54,6 +55,12 @@ class Rejected(CqrsError):
 
     code = "rejected"
     exit_code = 1
+
+
+class NotUnique(Rejected):
+    """Two rows of a read model would be equal in columns that are declared unique. An inline one rejects the command."""
+
+    code = "not-unique"
 
 
 class Misuse(CqrsError):

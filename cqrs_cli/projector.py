@@ -1,202 +1,33 @@
-"""Keeping the rows of projections: catching up, rebuilding, and folding rows in memory."""
+"""Keeping the rows of projections: where they stand, catching up, rebuilding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from cqrs_cli.codec import Codec
-from cqrs_cli.domain import Domain, Route, keys_of
-from cqrs_cli.errors import Conflict, CqrsError, DomainFailed, InvalidInput, Misuse
-from cqrs_cli.failure import domain_failed
-from cqrs_cli.messages import Event
-from cqrs_cli.projection import DELETE, Projection, ProjectionType
-from cqrs_cli.stores.contract import Checkpoint, Recorded, RowReader, Rows, Scalar, Selection, Store, StoredEvent, Table
+from cqrs_cli.domain import Domain
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.poison import Poisoned, Skip, Stop, clear_stop, record_skip, record_stop, skips_of, stop_of
+from cqrs_cli.row_fold import RowFold, write
+from cqrs_cli.row_model import RowType, outdated, source_changed
+from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
 
-Key = tuple[Any, ...]
 Progress = Callable[[int, int], None]
 
 BATCH_EVENTS = 2_000
-CACHED_ROWS = 100_000
-LOAD_KEYS = 500
 REBUILD = "~rebuild"
 
 
-class _Step(NamedTuple):
-    decode: Callable[[bytes], Any]
-    evolve: Callable[..., Any]
-    keys: Callable[[Any, Any], Iterable[Key]]
-    recorded: bool
-    isolate: bool  # each row needs a copy of the event of its own
-    where: str
-
-
-class RowFold:
-    """The fold of one projection: a bounded cache of rows over what the store has.
-
-    load: the stored rows for some keys. Rows that were touched wait in `touched` until they are
-    taken with `changes`; the cache keeps them for the next batch.
-    """
-
-    def __init__(self, projection: ProjectionType, routes: dict[type[Event], Route], codec: Codec, load: Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]) -> None:
-        self.projection = projection
-        self._codec, self._load, self._routes = codec, load, routes
-        self._keys_of = {event: keys_of(projection, route) for event, route in routes.items()}
-        self._steps: dict[tuple[str, int], _Step] = {}
-        self._young: dict[Key, Projection | None] = {}
-        self._old: dict[Key, Projection | None] = {}
-        self._flat = all(column.column.kind != "json" for column in projection.columns)
-        self.touched: dict[Key, None] = {}
-
-    @property
-    def types(self) -> frozenset[str]:
-        """The stored names of the events that concern the projection, aliases included."""
-        return frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
-
-    @property
-    def needs_envelope(self) -> bool:
-        """Whether the events must be read as `Recorded`."""
-        return any(route.needs_envelope for route in self._routes.values())
-
-    def row(self, key: Key) -> Projection | None:
-        """The row as it is in the fold now."""
-        if key not in self._young and key not in self._old:
-            self._bring_in([key])
-        return self._young[key] if key in self._young else self._old.get(key)
-
-    def over(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
-        """Take the events in. Raises `Undecodable` or `DomainFailed` naming the event; the cache is then unusable."""
-        work: list[tuple[_Step, Any, Any, Key]] = []
-        missing: dict[Key, None] = {}
-        young, old = self._young, self._old
-        for stored in events:
-            step = self._steps.get((stored[3], stored[4])) or self._step(stored)
-            try:
-                event = step.decode(stored[5])
-                keys = step.keys(event, stored)
-                for key in keys:
-                    if key not in young and key not in old:
-                        missing[key] = None
-                    work.append((step, event, stored, key))
-            except CqrsError as error:
-                self._codec.decode(stored)
-                raise _at(error, stored) from error
-            except Exception as error:
-                raise domain_failed(error, f"the key of {step.where} at event {stored.position}", position=stored.position) from error
-        if missing:
-            self._bring_in(list(missing))
-        for step, event, stored, key in work:
-            self._apply(step, event, stored, key)
-
-    def start_empty(self) -> None:
-        """Fold from nothing: the stored rows do not count."""
-        self._load = lambda _: {}
-
-    def keys_of(self, events: Sequence[Any]) -> list[Key]:
-        """The rows that these events concern, each once."""
-        keys: dict[Key, None] = {}
-        for stored in events:
-            step = self._steps.get((stored[3], stored[4])) or self._step(stored)
-            keys.update(dict.fromkeys(step.keys(step.decode(stored[5]), stored)))
-        return list(keys)
-
-    def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
-        """The rows to write and the keys to remove since the last call, as the store takes them."""
-        puts, deletes = [], []
-        columns = [(column.column.name, column.encode) for column in self.projection.columns]
-        for key in self.touched:
-            row = self.row(key)
-            if row is None:
-                deletes.append(self._stored_key(key))
-                continue
-            values = row.__dict__
-            try:
-                puts.append(tuple([encode(values[name]) for name, encode in columns]))
-            except InvalidInput as error:
-                raise self._bad_value(row, error) from None
-        self.touched = {}
-        if len(self._young) > CACHED_ROWS // 2:
-            self._old, self._young = self._young, {}
-        return puts, deletes
-
-    def forget(self) -> None:
-        """Drop everything that was folded: the store is the truth again."""
-        self._young, self._old, self.touched = {}, {}, {}
-
-    def _apply(self, step: _Step, event: Any, stored: Any, key: Key) -> None:
-        young = self._young
-        row = young.get(key)
-        if row is None and key not in young:
-            row = self._old.pop(key, None)
-        try:
-            if row is None:
-                row = self.projection.cls(**dict(zip(self.projection.table.key, key, strict=True)))
-            if step.isolate:
-                event = step.decode(stored[5])
-            result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
-        except Exception as error:
-            raise domain_failed(
-                error, f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
-                position=stored.position, stream=stored.stream, projection=self.projection.name,
-            ) from error
-        if result is not None:
-            row = None if result is DELETE else result
-        young[key] = row
-        self.touched[key] = None
-
-    def _bring_in(self, keys: list[Key]) -> None:
-        decoders = [(column.column.name, column.decode) for column in self.projection.columns]
-        construct = self.projection.cls.model_construct
-        for start in range(0, len(keys), LOAD_KEYS):
-            some = keys[start : start + LOAD_KEYS]
-            stored_keys = [self._stored_key(key) for key in some]
-            rows = self._load(stored_keys)
-            for key, stored_key in zip(some, stored_keys, strict=True):
-                values = rows.get(stored_key)
-                self._young[key] = (
-                    construct(**{name: decode(value) for (name, decode), value in zip(decoders, values, strict=True)})
-                    if values is not None
-                    else None
-                )
-
-    def _stored_key(self, key: Key) -> Key:
-        try:
-            return tuple([column.encode(part) for column, part in zip(self.projection.key_columns, key, strict=True)])
-        except InvalidInput as error:
-            raise DomainFailed(f"{self.projection.cls.__name__}: {key!r} is no key: {error.message}", hint="key= gives values of the key's own type") from None
-
-    def _step(self, stored: StoredEvent | Recorded) -> _Step:
-        cls = self._codec.event_class(stored.type)
-        route = self._routes[cls]
-        step = self._steps[(stored.type, stored.schema_version)] = _Step(
-            self._codec.decoder(stored.type, stored.schema_version),
-            route.clause.function,
-            self._keys_of[cls],
-            route.clause.recorded,
-            not (self._flat or self._codec.shareable(cls)),
-            route.clause.where,
-        )
-        return step
-
-    def _bad_value(self, row: Projection, error: InvalidInput) -> DomainFailed:
-        for column in self.projection.columns:
-            try:
-                column.encode(row.__dict__[column.column.name])
-            except InvalidInput as complaint:
-                return DomainFailed(
-                    f"{self.projection.cls.__name__}.{column.column.name}: {complaint.message}", hint="the evolve gave it a value of another type"
-                )
-        return DomainFailed(f"{self.projection.cls.__name__}: {error.message}")
-
-
-def _at(error: CqrsError, stored: Any) -> CqrsError:
-    error.details.setdefault("position", stored.position)
-    return error
-
-
 class Status(NamedTuple):
-    """Where a projection stands. status: `ready`, `behind`, `new` (never run), `needs-rebuild`. lag: events behind the head."""
+    """Where a projection stands.
+
+    status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
+    `needs-rebuild`. lag: events behind the head. reason: why it stopped or must be rebuilt.
+    source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
+    """
 
     projection: str
     status: str
@@ -204,6 +35,18 @@ class Status(NamedTuple):
     lag: int
     rows: int
     reason: str | None = None
+    stop: Stop | None = None
+    skips: Sequence[Skip] = ()
+    source_changed: bool = False
+
+
+class Plan(NamedTuple):
+    """What a rebuild would do. seconds: an estimate from a trial on the first events; None without any."""
+
+    projection: str
+    events: int
+    rows_now: int
+    seconds: float | None
 
 
 class Projector:
@@ -212,82 +55,155 @@ class Projector:
     def __init__(self, store: Store, domain: Domain, codec: Codec) -> None:
         self._store, self._domain, self._codec = store, domain, codec
 
-    def fold_of(self, projection: ProjectionType, table: Table | None = None, reader: RowReader | None = None) -> RowFold:
+    def fold_of(self, projection: RowType, table: Table | None = None, reader: RowReader | None = None) -> RowFold:
         """A fold over the projection's rows, or over those of another table of the same shape."""
         source = table if table is not None else projection.table
         rows = reader if reader is not None else self._store.rows
-        return RowFold(projection, dict(self._domain.routes[projection.name]), self._codec, lambda keys: rows.load(source, keys))
+        skips = frozenset(skip.position for skip in skips_of(self._store.rows, projection.name))
+        return RowFold(projection, self._domain.routes[projection.name], self._codec, lambda keys: rows.load(source, keys), skips)
 
-    def statuses(self) -> list[Status]:
-        """Where each projection of the domain stands, by name."""
-        return [self.status(projection) for _, projection in sorted(self._domain.projections.items())]
+    # ── where it stands ───────────────────────────────────────────────────────────────────────
 
-    def status(self, projection: ProjectionType) -> Status:
-        """Where one projection stands."""
-        head = self._store.head()
-        checkpoint = self._store.rows.checkpoint(projection.name)
+    def status(self, projection: RowType) -> Status:
+        """Where a projection stands."""
+        rows, head = self._store.rows, self._store.head()
+        skips = skips_of(rows, projection.name)
+        checkpoint = rows.checkpoint(projection.name)
         if checkpoint is None:
-            return Status(projection.name, "new", 0, head, 0)
-        rows = self._store.rows.count(projection.table)
+            return Status(projection.name, "new", 0, head, 0, skips=skips)
         lag = max(head - checkpoint.position, 0)
-        if checkpoint.fingerprint != projection.fingerprint:
-            return Status(projection.name, "needs-rebuild", checkpoint.position, lag, rows, "its columns, key or version changed")
-        return Status(projection.name, "behind" if lag else "ready", checkpoint.position, lag, rows)
+        stop = stop_of(rows, projection.name)
+        reason = outdated(checkpoint.definition, projection.definition)
+        if reason is not None:
+            status = "needs-rebuild"
+        elif stop is not None:
+            status, reason = "stopped", f"at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"
+        else:
+            status = "behind" if lag else "ready"
+        changed = reason is None and source_changed(checkpoint.definition, projection.definition)
+        return Status(projection.name, status, checkpoint.position, lag, rows.count(projection.table), reason, stop, skips, changed)
 
-    def catch_up(self, projection: ProjectionType, progress: Progress | None = None) -> None:
-        """Bring the live rows to the head. Raises `Misuse` (needs-rebuild), `DomainFailed`, `Undecodable`."""
+    def plan(self, projection: RowType) -> Plan:
+        """What a rebuild would have to do, with a trial of the first events that is thrown away."""
+        fold = self.fold_of(projection)
+        fold.start_empty()
+        events = sum(count for name, count in self._store.types().items() if name in fold.types)
+        sample: Sequence[Any] = next(self._batches(fold, 0, self._store.head()))[0]
+        seconds = None
+        if sample:
+            start = time.perf_counter()
+            fold.over(sample)
+            fold.changes()
+            seconds = (time.perf_counter() - start) / len(sample) * events * 1.3  # and the writing
+        return Plan(projection.name, events, self._store.rows.count(projection.table), seconds)
+
+    # ── catching up ───────────────────────────────────────────────────────────────────────────
+
+    def catch_up(self, projection: RowType, progress: Progress | None = None) -> None:
+        """Bring the live rows to the head.
+
+        Raises `Misuse` (needs-rebuild), or `DomainFailed`/`Undecodable` … for an event that can't be
+        taken: the rows are then as before that event, and the stop is recorded.
+        """
         checkpoint = self._store.rows.checkpoint(projection.name)
         if checkpoint is None:
+            self._begin(projection)
+        else:
+            self._refuse_outdated(projection, checkpoint)
+        try:
+            self._advance(projection, projection.table, projection.name, self._store.head, progress)
+        except Poisoned as poisoned:
             with self._store.transaction() as rows:
-                if rows.checkpoint(projection.name) is None:
-                    rows.drop(projection.name)  # rows without a checkpoint are nobody's
-                    rows.create(projection.table)
-                    rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.fingerprint))
-        elif checkpoint.fingerprint != projection.fingerprint:
+                record_stop(rows, projection.name, poisoned)
+            raise _stopped(projection, poisoned) from poisoned.error
+        if stop_of(self._store.rows, projection.name) is not None:
+            with self._store.transaction() as rows:
+                clear_stop(rows, projection.name)
+
+    def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
+        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
+        event = next(self._store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
+        if event is None or event.position != position:
+            raise NotFound(f"there is no event @{position}", code="event-not-found", hint="cqrs project --status says where it stopped")
+        checkpoint = self._store.rows.checkpoint(projection.name)
+        if checkpoint is not None and position <= checkpoint.position:
             raise Misuse(
-                f"{projection.name} was made with another definition: its columns, key or version changed",
+                f"{projection.name} has taken @{position} in already, it is at @{checkpoint.position}", hint="only what lies ahead can be skipped"
+            )
+        with self._store.transaction() as rows:
+            record_skip(rows, Skip(projection.name, position, by, time.time_ns() // 1000, reason))
+
+    def _begin(self, projection: RowType) -> None:
+        with self._store.transaction() as rows:
+            if rows.checkpoint(projection.name) is None:
+                rows.drop(projection.name)  # rows without a checkpoint are nobody's
+                rows.create(projection.table)
+                rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.definition))
+
+    def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
+        reason = outdated(checkpoint.definition, projection.definition)
+        if reason is not None:
+            raise Misuse(
+                f"{projection.name} needs a rebuild: {reason}",
                 code="needs-rebuild",
                 hint=f"cqrs project {projection.name} --rebuild",
+                projection=projection.name,
             )
-        self._advance(projection, projection.table, projection.name, progress)
 
-    def rebuild(self, projections: Sequence[ProjectionType], progress: Progress | None = None, restart: bool = False) -> None:
+    # ── rebuilding ────────────────────────────────────────────────────────────────────────────
+
+    def rebuild(self, projections: Sequence[RowType], progress: Progress | None = None, restart: bool = False) -> None:
         """Fold the rows from the beginning, beside the live ones, and swap them in: all projections or none.
 
         Appends go on meanwhile. Interrupted, the live rows are untouched and the next rebuild goes
-        on where this one stopped, unless `restart`.
+        on where this one stopped, unless `restart` or the code of the projection changed.
         """
-        for projection in projections:
-            beside, name = _beside(projection), projection.name + REBUILD
-            with self._store.transaction() as rows:
-                found = rows.checkpoint(name)
-                if restart or found is None or found.fingerprint != projection.fingerprint:
-                    rows.drop(beside.name)
-                    rows.create(beside)
-                    if found is not None:
-                        rows.forget(name)
-                    rows.move(name, None, Checkpoint(name, 0, projection.fingerprint))
-            self._advance(projection, beside, name, progress)
-        with self._store.transaction() as rows:  # no append can come in between: the last few events, then the swap
+        try:
+            for projection in projections:
+                self._build_beside(projection, progress, restart)
+            self._swap(projections)
+        except Poisoned as poisoned:
+            projection = next(one for one in projections if poisoned.event.type in self.fold_of(one).types)
+            raise _stopped(projection, poisoned) from poisoned.error
+
+    def _build_beside(self, projection: RowType, progress: Progress | None, restart: bool) -> None:
+        beside, name = _beside(projection), projection.name + REBUILD
+        with self._store.transaction() as rows:
+            found = rows.checkpoint(name)
+            if restart or found is None or found.definition != projection.definition:
+                rows.drop(beside.name)
+                rows.create(beside)
+                if found is not None:
+                    rows.forget(name)
+                rows.move(name, None, Checkpoint(name, 0, projection.definition))
+        self._advance(projection, beside, name, self._store.head, progress)
+
+    def _swap(self, projections: Sequence[RowType]) -> None:
+        """In one transaction, during which nobody appends: the last few events, then the new names."""
+        with self._store.transaction() as rows:
+            head = self._store.head()
             for projection in projections:
                 beside, name = _beside(projection), projection.name + REBUILD
                 fold = self.fold_of(projection, beside, rows)
                 checkpoint = rows.checkpoint(name)
                 assert checkpoint is not None
-                for events, position in self._batches(fold, checkpoint.position, self._store.head()):
-                    fold.over(events)
-                    _write(rows, beside, fold)
-                    checkpoint = checkpoint._replace(position=position)
+                for events, _ in self._batches(fold, checkpoint.position, head):
+                    _fold_all(fold, events)
+                    write(rows, beside, fold)
                 rows.rename(beside, projection.name)
                 rows.forget(name)
-                rows.move(projection.name, rows.checkpoint(projection.name), checkpoint._replace(name=projection.name))
+                rows.move(projection.name, rows.checkpoint(projection.name), Checkpoint(projection.name, head, projection.definition))
+                clear_stop(rows, projection.name)
 
-    def _advance(self, projection: ProjectionType, table: Table, name: str, progress: Progress | None) -> None:
+    # ── the loop ──────────────────────────────────────────────────────────────────────────────
+
+    def _advance(self, projection: RowType, table: Table, name: str, goal: Callable[[], int], progress: Progress | None) -> None:
+        """Take batches until the goal is reached. Raises `Poisoned` with the one event that can't be taken."""
         fold = self.fold_of(projection, table)
         while True:
             checkpoint = self._store.rows.checkpoint(name)
             assert checkpoint is not None
-            head = self._store.head()
+            head = goal()
             if checkpoint.position >= head:
                 return
             try:
@@ -299,30 +215,32 @@ class Projector:
                 fold.forget()
 
     def _take(self, fold: RowFold, table: Table, checkpoint: Checkpoint, events: Sequence[Any], position: int) -> Checkpoint:
+        """Fold a batch and commit it with its checkpoint; a batch that fails is narrowed down to the one event."""
         try:
             fold.over(events)
-            return self._commit(fold, table, checkpoint, position)
-        except (CqrsError, RecursionError) as error:
+            moved = checkpoint._replace(position=position)
+            with self._store.transaction() as rows:
+                rows.move(checkpoint.name, checkpoint, moved)
+                write(rows, table, fold)
+            return moved
+        except (Conflict, Unavailable, Damaged):
             fold.forget()
-            poison = error.details.get("position") if isinstance(error, CqrsError) else None
-            before = [event for event in events if poison is not None and event.position < poison]
-            if before and not isinstance(error, Conflict):  # what came before the poison is sound: keep it
-                fold.over(before)
-                self._commit(fold, table, checkpoint, before[-1].position)
             raise
-
-    def _commit(self, fold: RowFold, table: Table, checkpoint: Checkpoint, position: int) -> Checkpoint:
-        moved = checkpoint._replace(position=position)
-        with self._store.transaction() as rows:
-            rows.move(checkpoint.name, checkpoint, moved)
-            _write(rows, table, fold)
-        return moved
+        except CqrsError as error:
+            fold.forget()
+            if len(events) <= 1:
+                if not events:
+                    raise
+                raise Poisoned(events[0], error) from error
+            cut = next((at for at, event in enumerate(events) if event.position == error.details.get("position")), len(events) // 2)
+        cut = max(cut, 1)
+        checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
+        return self._take(fold, table, checkpoint, events[cut:], position)
 
     def _batches(self, fold: RowFold, after: int, head: int) -> Iterator[tuple[Sequence[Any], int]]:
         """Batches of events up to `head`, with the position each reaches; none ends inside a commit."""
         selection = Selection(types=fold.types, after=after, before=head + 1)
-        read = self._store.read if fold.needs_envelope else self._store.scan
-        events: Iterator[Any] = iter(read(selection))
+        events: Iterator[Any] = iter((self._store.read if fold.needs_envelope else self._store.scan)(selection))
         carried: list[Any] = []
         while True:
             batch = carried + list(islice(events, BATCH_EVENTS - len(carried)))
@@ -350,13 +268,25 @@ class Projector:
         return end
 
 
-def _beside(projection: ProjectionType) -> Table:
+def _beside(projection: RowType) -> Table:
     return projection.table._replace(name=f"cqrs_new_{projection.name}")
 
 
-def _write(rows: Rows, table: Table, fold: RowFold) -> None:
-    puts, deletes = fold.changes()
-    if deletes:
-        rows.delete(table, deletes)
-    if puts:
-        rows.put(table, puts)
+def _fold_all(fold: RowFold, events: Sequence[Any]) -> None:
+    try:
+        fold.over(events)
+    except CqrsError as error:
+        for event in events:
+            if event.position == error.details.get("position"):
+                raise Poisoned(event, error) from error
+        raise
+
+
+def _stopped(projection: RowType, poisoned: Poisoned) -> CqrsError:
+    """The error of the poison event, saying which projection it stopped and what can be done."""
+    error, position = poisoned.error, poisoned.event.position
+    error.args = (f"{projection.name} stopped at @{position}: {error.message}",)
+    error.message = error.args[0]
+    error.hint = f"mend the code and run cqrs project {projection.name} again, or: cqrs project {projection.name} --skip @{position} --reason …"
+    error.details.update(projection=projection.name, position=position)
+    return error

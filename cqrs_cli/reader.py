@@ -6,12 +6,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.domain import Domain, did_you_mean
 from cqrs_cli.errors import InvalidInput, Misuse
-from cqrs_cli.projection import Projection, ProjectionType
+from cqrs_cli.projection import Projection
+from cqrs_cli.row_model import RowModel, RowType
 from cqrs_cli.query import Page, Where
 from cqrs_cli.stores import contract
 from cqrs_cli.stores.contract import Order, Scalar, Store
@@ -25,7 +26,7 @@ class Reader:
     """The `Read` that `Query.run` is given. `fresh` is called once for each projection before it is first read."""
 
     def __init__(
-        self, store: Store, domain: Domain, fresh: Callable[[ProjectionType], None], limit: int | None = None, cursor: str | None = None
+        self, store: Store, domain: Domain, fresh: Callable[[RowType], None], limit: int | None = None, cursor: str | None = None
     ) -> None:
         self._store, self._domain, self._fresh = store, domain, fresh
         self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
@@ -38,13 +39,13 @@ class Reader:
             raise InvalidInput(f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values")
         stored = tuple(_encode(column, part) for column, part in zip(kind.key_columns, key, strict=True))
         found = self._store.rows.load(kind.table, [stored]).get(stored)
-        return None if found is None else _row(projection, kind, found)
+        return None if found is None else cast(Row, row_of(kind, found))
 
     def rows(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Iterator[Row]:
         """All rows that match, in order, one by one."""
         kind = self._projection(projection)
         for values in self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order)):
-            yield _row(projection, kind, values)
+            yield cast(Row, row_of(kind, values))
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
@@ -52,12 +53,12 @@ class Reader:
         ordering = _order(kind, order)
         after = _read_cursor(self._cursor, kind, ordering)
         found = list(self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1))
-        rows = [_row(projection, kind, values) for values in found[: self._limit]]
+        rows = [cast(Row, row_of(kind, values)) for values in found[: self._limit]]
         if len(found) <= self._limit:
             return Page(rows)
         return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
 
-    def _projection(self, cls: type[Projection]) -> ProjectionType:
+    def _projection(self, cls: type[Projection]) -> RowType:
         kind = self._domain.projection_of(cls)
         if kind.name not in self._seen:
             self._fresh(kind)
@@ -65,12 +66,12 @@ class Reader:
         return kind
 
 
-def _row(cls: type[Row], kind: ProjectionType, values: Sequence[Scalar]) -> Row:
-    decoded = {column.column.name: column.decode(value) for column, value in zip(kind.columns, values, strict=True)}
-    return cls.model_construct(**decoded)
+def row_of(kind: RowType, values: Sequence[Scalar]) -> RowModel:
+    """A stored row as an instance of its class."""
+    return kind.cls.model_construct(**{column.column.name: column.decode(value) for column, value in zip(kind.columns, values, strict=True)})
 
 
-def _column(kind: ProjectionType, name: str) -> ColumnCodec:
+def _column(kind: RowType, name: str) -> ColumnCodec:
     for column in kind.columns:
         if column.column.name == name:
             return column
@@ -88,7 +89,7 @@ def _encode(column: ColumnCodec, value: Any) -> Scalar:
         raise InvalidInput(f"{column.column.name}: {error.message}") from None
 
 
-def _conditions(kind: ProjectionType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:
+def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:
     conditions = []
     for field, operator, value in (*where, *(Where(name, "=", value) for name, value in equals.items() if value is not None)):
         column = _column(kind, field)
@@ -98,26 +99,26 @@ def _conditions(kind: ProjectionType, where: Sequence[Where], equals: dict[str, 
     return conditions
 
 
-def _order(kind: ProjectionType, order: str) -> list[Order]:
+def _order(kind: RowType, order: str) -> list[Order]:
     terms = [term.strip() for term in order.split(",") if term.strip()]
     return [Order(_column(kind, term.removeprefix("-")).column.name, term.startswith("-")) for term in terms]
 
 
-def _cursor_columns(kind: ProjectionType, order: Sequence[Order]) -> list[str]:
+def _cursor_columns(kind: RowType, order: Sequence[Order]) -> list[str]:
     return [term.column for term in order] + list(kind.table.key)
 
 
-def _signature(kind: ProjectionType, order: Sequence[Order]) -> str:
+def _signature(kind: RowType, order: Sequence[Order]) -> str:
     return ",".join([kind.name, *("-" * term.descending + term.column for term in order)])
 
 
-def _write_cursor(values: Sequence[Scalar], kind: ProjectionType, order: Sequence[Order]) -> str:
+def _write_cursor(values: Sequence[Scalar], kind: RowType, order: Sequence[Order]) -> str:
     by_name = dict(zip((column.column.name for column in kind.columns), values, strict=True))
     content = [_signature(kind, order), *(by_name[name] for name in _cursor_columns(kind, order))]
     return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str | None, kind: ProjectionType, order: Sequence[Order]) -> tuple[Scalar, ...] | None:
+def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> tuple[Scalar, ...] | None:
     if cursor is None:
         return None
     try:

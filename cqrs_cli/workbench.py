@@ -19,10 +19,11 @@ from cqrs_cli.fold import State
 from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.payload import sorted_sets
-from cqrs_cli.projection import Projection, ProjectionType
-from cqrs_cli.projector import Progress, Projector, RowFold, Status
+from cqrs_cli.row_fold import RowFold
+from cqrs_cli.row_model import RowModel, RowType, outdated
+from cqrs_cli.projector import Plan, Progress, Projector, Status
 from cqrs_cli.query import Page, Query
-from cqrs_cli.reader import Reader
+from cqrs_cli.reader import Reader, row_of
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Recorded, Selection, Store
@@ -158,12 +159,21 @@ class Workbench:
 
     def statuses(self) -> list[Status]:
         """Where each projection stands, without moving it."""
-        return self._projector.statuses()
+        return [self._projector.status(projection) for projection in self._chosen(())]
 
-    def rows(self, name: str) -> Iterator[Projection]:
+    def plans(self, *names: str) -> list[Plan]:
+        """What a rebuild of these projections would have to do."""
+        return [self._projector.plan(projection) for projection in self._chosen(names)]
+
+    def skip(self, name: str, position: int, *, by: str, reason: str) -> None:
+        """Let a projection pass over an event that it can't take: on record, for ever."""
+        self._projector.skip(self.domain.projection(name), position, by, reason)
+
+    def rows(self, name: str) -> Iterator[RowModel]:
         """The live rows of a projection, by key."""
         projection = self.domain.projection(name)
-        yield from Reader(self.store, self.domain, lambda _: None).rows(projection.cls)
+        for values in self.store.rows.select(projection.table):
+            yield row_of(projection, values)
 
     def query(self, query: Query[Any], *, limit: int | None = None, cursor: str | None = None) -> Page[Any] | list[Any] | BaseModel | None:
         """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
@@ -171,7 +181,7 @@ class Workbench:
         limit, cursor: for queries that answer with a `Page`.
         """
 
-        def fresh(projection: ProjectionType) -> None:
+        def fresh(projection: RowType) -> None:
             if not self.read_only:
                 self._projector.catch_up(projection)
 
@@ -188,7 +198,7 @@ class Workbench:
         plain: dict[str, Any] = to_jsonable_python(sorted_sets(model), inf_nan_mode="strings", serialize_unknown=True)
         return plain
 
-    def _chosen(self, names: Sequence[str]) -> list[ProjectionType]:
+    def _chosen(self, names: Sequence[str]) -> list[RowType]:
         return [self.domain.projection(name) for name in names or sorted(self.domain.projections)]
 
     # ── dry runs ──────────────────────────────────────────────────────────────────────────────
@@ -219,7 +229,7 @@ class Workbench:
             for number, event in enumerate(decision.encoded, 1)
         )
 
-    def _row_changes(self, projection: ProjectionType, events: Sequence[Recorded]) -> Iterator[RowChange]:
+    def _row_changes(self, projection: RowType, events: Sequence[Recorded]) -> Iterator[RowChange]:
         fold = self._projector.fold_of(projection)
         types = fold.types
         concerned = [event for event in events if event.type in types]
@@ -234,10 +244,10 @@ class Workbench:
                 names = projection.table.key
                 yield RowChange(projection.name, to_jsonable_python(dict(zip(names, key, strict=True))), row, shown)
 
-    def _rows_now(self, projection: ProjectionType, fold: RowFold, events: Sequence[Recorded]) -> dict[tuple[Any, ...], dict[str, Any] | None]:
+    def _rows_now(self, projection: RowType, fold: RowFold, events: Sequence[Recorded]) -> dict[tuple[Any, ...], dict[str, Any] | None]:
         """The rows that the events concern, as they are at the head: the live ones and what is not projected yet, in memory."""
         checkpoint = self.store.rows.checkpoint(projection.name)
-        usable = checkpoint is not None and checkpoint.fingerprint == projection.fingerprint
+        usable = checkpoint is not None and outdated(checkpoint.definition, projection.definition) is None
         if not usable:
             fold.start_empty()
         after = checkpoint.position if usable and checkpoint is not None else 0

@@ -17,7 +17,7 @@ def open_store(url: str, *, create: bool = False, read_only: bool = False, durab
     durability: `full` (default) or `relaxed`, recorded when the store is made.
     """
     scheme, colon, rest = url.partition(":")
-    if colon and scheme in ("sqlite", "file") or not colon or len(scheme) == 1 or "/" in scheme:
+    if (colon and scheme in ("sqlite", "file")) or not colon or len(scheme) == 1 or "/" in scheme:
         from cqrs_cli.stores.sqlite import SQLiteStore
 
         path = (rest.removeprefix("//") if rest.startswith("///") else rest) if colon and scheme in ("sqlite", "file") else url

@@ -277,11 +277,17 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A read model's table: its name, its columns in order and the names of its key columns."""
+    """A read model's table: its name, its columns in order and the names of its key columns.
+
+    unique: groups of columns in which no two rows may be equal (rows with a None in the group are
+    never equal). indexes: groups of columns to find rows by.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    unique: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
 
 class Order(NamedTuple):
@@ -300,11 +306,11 @@ class Where(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """How far a projection (or reaction) has read. fingerprint: of the definition its rows were made with."""
+    """How far a projection (or reaction) has read. definition: JSON of what its rows were made with."""
 
     name: str
     position: int
-    fingerprint: str
+    definition: str
 
 
 class RowReader(Protocol):
@@ -350,7 +356,11 @@ class Rows(RowReader, Protocol):
         """Give `table` the name `name`, replacing a table of that name."""
 
     def put(self, table: Table, rows: Iterable[tuple[Scalar, ...]]) -> None:
-        """Insert or replace rows, in column order."""
+        """Insert or replace rows, in column order; all of them, then what is unique is looked at.
+
+        Rows that free a unique value and rows that take it may come in any order.
+        Raises `NotUnique` naming the columns and the value.
+        """
 
     def delete(self, table: Table, keys: Iterable[tuple[Scalar, ...]]) -> None:
         """Remove the rows with these keys."""
@@ -397,6 +407,9 @@ class Store(Protocol):
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Those of the commit ids that the log has."""
+
+    def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
+        """The commits with this correlation id, in position order."""
 
     def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
         """Commits whose events come after position `after`, in position order."""

@@ -9,7 +9,7 @@ CREATE TABLE cqrs_store (            -- facts about this file: format, created_a
 CREATE TABLE cqrs_checkpoints (      -- how far each projection has read
     name        TEXT NOT NULL PRIMARY KEY,
     position    INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL
+    definition  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE streams (
@@ -39,6 +39,8 @@ CREATE TABLE commits (               -- one row a commit: what was sent, by whom
     metadata               TEXT,     -- a JSON object, or NULL
     hash                   BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX commits_by_correlation ON commits (correlation_id) WHERE correlation_id IS NOT NULL;
 
 CREATE TABLE events (
     position        INTEGER PRIMARY KEY,
@@ -104,5 +106,5 @@ SELECT s.name AS stream, s.category,
 FROM streams s;
 
 CREATE VIEW projection_status AS
-SELECT p.name AS projection, p.position, h.head, h.head - p.position AS lag, p.fingerprint
+SELECT p.name AS projection, p.position, h.head, h.head - p.position AS lag, p.definition
 FROM cqrs_checkpoints p, (SELECT coalesce(max(position), 0) AS head FROM events) h;

@@ -102,6 +102,10 @@ class SQLiteStore:
         """Those of the commit ids that the log has."""
         return sqlite_read.known(self._file, ids)
 
+    def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
+        """The commits with this correlation id, in position order."""
+        return sqlite_read.correlated(self._file, correlation_id)
+
     def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
         """Commits whose events come after a position, in order."""
         return sqlite_read.commits(self._file, after, limit)

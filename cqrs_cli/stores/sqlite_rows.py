@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cqrs_cli.errors import Conflict, Misuse
+from cqrs_cli.errors import NotUnique, Conflict, Misuse
 from cqrs_cli.stores.contract import Checkpoint, Order, Scalar, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
@@ -19,6 +21,7 @@ _SQL_TYPES = {
 _COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _RESERVED = frozenset(
     {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
+    | {"cqrs_store", "cqrs_checkpoints"}
 )
 _CHUNK = 500
 _IN_MEMORY = 5_000
@@ -39,12 +42,12 @@ class SQLiteRowReader:
 
     def checkpoint(self, name: str) -> Checkpoint | None:
         """The checkpoint, or None."""
-        found = self._file.query("SELECT name, position, fingerprint FROM cqrs_checkpoints WHERE name = ?", (name,))
+        found = self._file.query("SELECT name, position, definition FROM cqrs_checkpoints WHERE name = ?", (name,))
         return Checkpoint(*found[0]) if found else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, by name."""
-        found = self._file.query("SELECT name, position, fingerprint FROM cqrs_checkpoints ORDER BY name")
+        found = self._file.query("SELECT name, position, definition FROM cqrs_checkpoints ORDER BY name")
         return [Checkpoint(*row) for row in found]
 
     def load(self, table: Table, keys: Sequence[Row]) -> dict[Row, Row]:
@@ -180,6 +183,11 @@ class SQLiteRows(SQLiteRowReader):
             table.name,
             f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({_list(table.key)})) STRICT, WITHOUT ROWID",
         )
+        for kind, groups in (("UNIQUE INDEX", table.unique), ("INDEX", table.indexes)):
+            for group in groups:
+                # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
+                index = f"{table.name}_{'_'.join(group)}_{hexlify(os.urandom(4)).decode()}"
+                self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({_list(group)})")
 
     def drop(self, name: str) -> None:
         """Remove the table if it is there."""
@@ -204,7 +212,38 @@ class SQLiteRows(SQLiteRowReader):
             rows = _without_nan(table, rows, reals)
         marks = ", ".join("?" * len(table.columns))
         names = _list([column.name for column in table.columns])
-        self._run(table.name, f"INSERT OR REPLACE INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
+        if not table.unique:
+            self._run(table.name, f"INSERT OR REPLACE INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
+            return
+        # All old rows go first, so that a value may pass from one row to another; OR REPLACE would
+        # silently remove the row that holds a unique value.
+        rows = list(rows)
+        places = [[column.name for column in table.columns].index(name) for name in table.key]
+        self.delete(table, [tuple(row[place] for place in places) for row in rows])
+        try:
+            self._run(table.name, f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
+        except Misuse as error:
+            raise self._not_unique(table, rows) or error from error
+
+    def _not_unique(self, table: Table, rows: Sequence[Row]) -> NotUnique | None:
+        """Which columns and value are taken already, by a row of the table or by two of these rows."""
+        names = [column.name for column in table.columns]
+        for group in table.unique:
+            places = [names.index(name) for name in group]
+            condition = " AND ".join(f"{quote(name)} = ?" for name in group)
+            seen = set()
+            for row in rows:
+                values = tuple(row[place] for place in places)
+                if None in values:
+                    continue
+                sql = f"SELECT count(*) FROM {quote(table.name)} WHERE {condition}"
+                own = tuple(row[names.index(name)] for name in table.key)
+                same = f"{sql} AND NOT ({' AND '.join(f'{quote(name)} = ?' for name in table.key)})"
+                if values in seen or self._file.query(same, (*values, *own))[0][0]:
+                    shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
+                    return NotUnique(f"{table.name} has a row with {shown} already", table=table.name, columns=list(group))
+                seen.add(values)
+        return None
 
     def delete(self, table: Table, keys: Iterable[Row]) -> None:
         """Remove the rows with these keys."""
@@ -223,7 +262,7 @@ class SQLiteRows(SQLiteRowReader):
                 projection=name,
             )
         self._run(
-            name, "INSERT OR REPLACE INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.fingerprint)
+            name, "INSERT OR REPLACE INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.definition)
         )
 
     def forget(self, name: str) -> None:
@@ -335,9 +374,7 @@ def _sql_type(table: Table, kind: str) -> str:
 
 def _check_name(name: str) -> None:
     folded = name.lower()
-    # cqrs_new_<name> is a read model's rows being made anew beside the live ones.
-    internal = folded.startswith(("cqrs_", "sqlite_")) and not folded.startswith("cqrs_new_")
-    if folded in _RESERVED or internal or not folded or "\0" in folded:
+    if folded in _RESERVED or folded.startswith("sqlite_") or not folded or "\0" in folded:
         raise Misuse(f"a read model can't be named {name!r}: the name is taken by the store", code="table-name")
 
 
