@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+# Suites that are modules, not test files: marked before any of them is imported, from whichever folder.
+pytest.register_assert_rewrite(
+    "tests.stores.contract", "tests.stores.rows_contract", "tests.stores.races", "tests.faults.crashes"
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 RETAIL_CSV = ROOT.parent / "shared" / "data" / "online-retail-2010-12.csv.gz"
 
