@@ -13,6 +13,7 @@ standard error: `{"error": {"code", "message", "hint", …}}`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from typing import Any
 import typer
 
 from cqrs_cli.cli.inert import visible, visible_lines
-from cqrs_cli.cli.output import unwritable, wants_color
+from cqrs_cli.cli.output import UNWRITABLE, unwritable, wants_color
 from cqrs_cli.cli.session import Session, last_value
 from cqrs_cli.cli.values import json_text
 from cqrs_cli.errors import CqrsError, Misuse
@@ -29,6 +30,7 @@ from cqrs_cli.errors import CqrsError, Misuse
 BUG = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
 
 
@@ -56,6 +58,10 @@ def run(words: Sequence[str]) -> int:
         return _report(error, session)
     except typer.TyperException as error:
         return _report(_usage(error), session)
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:  # help and version are printed without the printer
+            return _report(unwritable("standard output", error), session)
+        return _bug(error, session)
     except Exception as error:
         return _bug(error, session)
 
@@ -67,18 +73,8 @@ def _run(session: Session) -> int:
         code = root().main(list(session.words), prog_name="cqrs", standalone_mode=False, obj=session)
         if code == INTERRUPTED:
             raise KeyboardInterrupt  # Typer swallowed it; what was being written must not be kept
-    _flush()
+    sys.stdout.flush()
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
-
-
-def _flush() -> None:
-    """Help and version are printed without the printer."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable("standard output", error) from error
 
 
 def _let_go() -> None:
@@ -105,6 +101,8 @@ def _usage(error: typer.TyperException) -> Misuse:
 
 
 def _report(error: CqrsError, session: Session) -> int:
+    if error.code == UNWRITABLE:
+        _let_go()
     if wants_json(session):
         facts = error.as_dict()
         if getattr(error, "traceback", None):

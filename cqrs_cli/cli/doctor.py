@@ -51,7 +51,10 @@ def doctor() -> None:
     failure: CqrsError | None = None
     try:
         store = session.store()
-        facts |= {name: value for name, value in store.describe().items() if name != "sqlite_version"}
+        # What concerns this run's own connection, or was said already, is left out.
+        facts |= {
+            name: value for name, value in store.describe().items() if name not in ("sqlite_version", "read_only")
+        }
         projections = _lag(store)
         findings = examine(facts)
     except CqrsError as error:

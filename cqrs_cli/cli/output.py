@@ -12,6 +12,7 @@ from typing import IO
 from cqrs_cli.errors import CqrsError, Misuse, Unavailable
 
 PIECE = 16_384
+UNWRITABLE = "output"
 
 
 def wants_color(choice: str, stream: IO[str], environ: Mapping[str, str]) -> bool:
@@ -48,7 +49,7 @@ def terminal_width(stream: IO[str], environ: Mapping[str, str]) -> int | None:
 
 def unwritable(what: str, error: OSError) -> CqrsError:
     """The error for output that could not be written: the disk is full, the terminal is gone."""
-    return Unavailable(f"{what} can't be written: {error.strerror}", code="output")
+    return Unavailable(f"{what} can't be written: {error.strerror}", code=UNWRITABLE)
 
 
 class Output:
@@ -141,4 +142,4 @@ class Output:
             return open(self._beside, "x", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             self._beside = None
-            raise Misuse(f"{path} can't be written: {error.strerror}", code="output") from error
+            raise Misuse(f"{path} can't be written: {error.strerror}", code=UNWRITABLE) from error

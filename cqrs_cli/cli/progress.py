@@ -22,16 +22,17 @@ class Progress:
     written every five seconds. `stream=None` shows nothing.
     """
 
-    def __init__(self, stream: IO[str] | None, label: str, total: int | None, unit: str, bar: bool) -> None:
+    def __init__(self, stream: IO[str] | None, label: str, total: int | None, unit: str, width: int | None) -> None:
+        """width: of the terminal, None where there is none."""
         self._stream = stream
         self._label = label
         self._unit = unit
-        self._bar = bar
+        self._width = width
         self._drawn = False
         self.total = total
         self.count = 0
         self._start = time.monotonic()
-        self._next = self._start + (BAR_AFTER if bar else LINE_EVERY)
+        self._next = self._start + (LINE_EVERY if width is None else BAR_AFTER)
 
     def __call__(self, amount: int = 1) -> None:
         """So much more is done."""
@@ -54,10 +55,12 @@ class Progress:
         rate = self.count / max(now - self._start, 1e-9)
         done = f"{self.count:,}" if self.total is None else f"{self.count:,} of {self.total:,}"
         text = f"{self._label} {done} {self._unit}, {rate:,.0f}/s"
-        if self._bar:
-            filled = 0 if not self.total else min(_BAR, _BAR * self.count // self.total)
-            head = "" if self.total is None else f"[{'#' * filled}{'.' * (_BAR - filled)}] "
-            self._stream.write(f"\r\x1b[K{head}{text}")
+        if self._width is not None:
+            filled = min(_BAR, _BAR * self.count // self.total) if self.total else 0
+            bar = f"[{'#' * filled}{'.' * (_BAR - filled)}] " if self.total else ""
+            # A line that wraps could not be wiped.
+            line = bar + text if len(bar + text) < self._width else text
+            self._stream.write(f"\r\x1b[K{line[: self._width - 1]}")
             self._drawn = True
             self._next = now + BAR_EVERY
         else:

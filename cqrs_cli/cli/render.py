@@ -22,7 +22,7 @@ from typing import Any
 
 from cqrs_cli.cli.column import Column
 from cqrs_cli.cli.inert import csv_text, markdown_text, tsv_text, visible, visible_lines
-from cqrs_cli.cli.output import Output, is_terminal, terminal_width, wants_color
+from cqrs_cli.cli.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.progress import Progress
 from cqrs_cli.cli.values import RawJson, cell_text, json_line, json_text
 from cqrs_cli.config import FORMATS, Settings
@@ -157,9 +157,10 @@ class Printer:
         Silent with -q and --no-progress. Plain lines are left out under json and jsonl, whose standard error
         holds nothing but a possible error object.
         """
-        bar = is_terminal(sys.stderr) and self._environ.get("TERM") != "dumb"
-        silent = self.settings.quiet or not self.settings.progress or (not bar and self.format in ("json", "jsonl"))
-        return Progress(None if silent else sys.stderr, visible(label), total, unit, bar)
+        width = None if self._environ.get("TERM") == "dumb" else terminal_width(sys.stderr, self._environ)
+        lines_unwanted = width is None and self.format in ("json", "jsonl")
+        silent = self.settings.quiet or not self.settings.progress or lines_unwanted
+        return Progress(None if silent else sys.stderr, visible(label), total, unit, width)
 
     @property
     def color(self) -> bool:

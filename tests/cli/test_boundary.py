@@ -45,7 +45,7 @@ def raising(error):
         (Conflict("a-1 is at version 5, expected 4", hint="cqrs log a-1"), 4,
          "error[conflict]: a-1 is at version 5, expected 4\nhint: cqrs log a-1\n"),
         (InvalidInput("2 fields", ("--a: no", "--b: no")), 2, "error[invalid-input]: 2 fields\n  --a: no\n  --b: no\n"),
-        (DomainFailed("it broke", traceback="Traceback:\n  File"), 8, "Traceback:\n  File\nerror[domain-failed]: it broke\n"),
+        (DomainFailed("it broke", traceback="T:\n  File"), 8, "T:\n  File\nerror[domain-failed]: it broke\n"),
         (Rejected("\x1b[2J\u202e"), 1, "error[rejected]: \\x1b[2J\\u202e\n"),
     ],
 )  # fmt: skip
@@ -159,11 +159,13 @@ def test_errors_are_red_only_on_a_terminal_that_wants_it(here):
 # ── real processes ────────────────────────────────────────────────────────────────────────────
 
 
-def start(folder, *words, **options):
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+def start(folder, *words, python=(), **options):
+    """A process of its own, buffered as a user's is (whatever the one that tests)."""
+    own = ("CQRS_", "PYTHON")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     environ["PYTHONPATH"] = str(ROOT)
     return subprocess.Popen(
-        [sys.executable, "-m", "cqrs_cli", *words],
+        [sys.executable, *python, "-m", "cqrs_cli", *words],
         cwd=folder,
         env=environ,
         stderr=subprocess.PIPE,
@@ -177,19 +179,22 @@ def test_exit_codes_reach_the_shell(cqrs):
     cqrs("log", exit_code=3)
 
 
-def test_a_broken_pipe_is_141_and_silent(fill, tmp_path):
+@pytest.mark.parametrize("python", [(), ("-u",)])
+def test_a_broken_pipe_is_141_and_silent(fill, tmp_path, python):
     fill(*[("order-1", "OrderCreated", {"text": "x" * 500})] * 500)
     for words in (["--jsonl"], ["--json"], []):
-        with start(tmp_path, "log", *words) as running:
+        with start(tmp_path, "log", *words, python=python) as running:
             running.stdout.read(10)
             running.stdout.close()
             assert running.stderr.read() == b""
             assert running.wait(10) == 141
 
 
-def test_a_full_disk_is_an_error(orders, tmp_path):
+@pytest.mark.parametrize("words", ["log --json", "--version --json", "log --help --json"])
+@pytest.mark.parametrize("python", [(), ("-u",)])
+def test_a_full_disk_is_an_error(orders, tmp_path, words, python):
     with open("/dev/full", "w") as full:
-        running = start(tmp_path, "log", "--json", stdout=full)
+        running = start(tmp_path, *words.split(), python=python, stdout=full)
         _, err = running.communicate(timeout=20)
     assert running.returncode == 7
     assert json.loads(err)["error"]["code"] == "output"

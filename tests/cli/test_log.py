@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -154,6 +155,8 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
         stderr=subprocess.PIPE,
     )
     assert follower.stdout is not None
+    watchdog = threading.Timer(30, follower.kill)
+    watchdog.start()
     try:
         seen = [json.loads(follower.stdout.readline())["position"] for _ in range(2)]
         with open_store(str(orders)) as store:
@@ -164,6 +167,7 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
         follower.send_signal(signal.SIGINT)
         out, err = follower.communicate(timeout=10)
     finally:
+        watchdog.cancel()
         follower.kill()
     assert (follower.returncode, out, err) == (130, b"", b"")
 

@@ -1,4 +1,4 @@
-"""The short way past Typer's pydantic adapter gives what the long way gives; this fails when Typer changes underneath."""
+"""The short way past Typer's pydantic adapter gives what the long way gives; fails when Typer changes underneath."""
 
 import subprocess
 import sys
