@@ -6,10 +6,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cqrs_cli.aggregate import Aggregate
-    from cqrs_cli.clauses import decide, evolve
+    from cqrs_cli.clauses import decide, evolve, react
     from cqrs_cli.domain import Domain
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
     from cqrs_cli.messages import Command, Event, Meta
+    from cqrs_cli.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
     from cqrs_cli.projection import Projection
     from cqrs_cli.query import Page, Query, Read, Where
     from cqrs_cli.row_model import DELETE, Delete
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DELETE",
+    "After",
     "Aggregate",
+    "Cancel",
     "Command",
+    "CommandRejected",
     "Conflict",
     "CqrsError",
     "DefinitionError",
@@ -31,6 +35,8 @@ __all__ = [
     "Meta",
     "NotFound",
     "Page",
+    "Policy",
+    "ProcessManager",
     "Projection",
     "Query",
     "Read",
@@ -41,14 +47,16 @@ __all__ = [
     "Workbench",
     "decide",
     "evolve",
+    "react",
 ]
 
 _HOMES = {
     "aggregate": ("Aggregate",),
-    "clauses": ("decide", "evolve"),
+    "clauses": ("decide", "evolve", "react"),
     "domain": ("Domain",),
     "errors": ("Conflict", "CqrsError", "DefinitionError", "DomainFailed", "NotFound", "Rejected"),
     "messages": ("Command", "Event", "Meta"),
+    "process_manager": ("After", "Cancel", "CommandRejected", "Policy", "ProcessManager"),
     "projection": ("Projection",),
     "query": ("Page", "Query", "Read", "Where"),
     "row_model": ("DELETE", "Delete"),

@@ -39,7 +39,8 @@ class Mark(NamedTuple):
 class Clause(NamedTuple):
     """A method and the message it is for, with its annotations resolved.
 
-    services: the types of the parameters after the message. recorded: it asks for the envelope.
+    services: the types of the parameters after the message (of a `react` also `Recorded`, at its place).
+    recorded: it asks for the envelope.
     produces: the events that a `decide`'s return annotation names.
     """
 
@@ -123,6 +124,28 @@ def evolve(*arguments: Any, key: KeyFunction | None = None) -> Any:
     return with_options
 
 
+@overload
+def react(function: F, /) -> F: ...
+@overload
+def react(*, key: KeyFunction) -> Callable[[F], F]: ...
+def react(*arguments: Any, key: KeyFunction | None = None) -> Any:
+    """Mark a method of a process manager or policy as the one that answers an event with commands.
+
+    It returns a command, `After(delay, command)`, `Cancel(name)`, a list of these, None, or yields
+    them. It may ask for the envelope (`recorded: Recorded`) and for services, by type.
+    Where a process manager has an evolve for the same event, that comes first.
+
+    key: for process managers, `(event, recorded) -> key | list of keys | None`: which processes are meant.
+    """
+    if arguments:
+        return _marked(arguments[0], "react")
+
+    def with_options(function: F) -> F:
+        return _marked(function, "react", key=key)
+
+    return with_options
+
+
 # ── from a class to its clauses ───────────────────────────────────────────────────────────────
 
 
@@ -175,7 +198,7 @@ def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], ma
             raise DefinitionError(
                 f"{where}: parameter {parameter.name!r} has no annotation", hint="the annotation says what the method is for"
             )
-    if inspect.isasyncgenfunction(function) or (mark.kind == "evolve" and inspect.iscoroutinefunction(function)):
+    if inspect.isasyncgenfunction(function) or (mark.kind != "decide" and inspect.iscoroutinefunction(function)):
         raise DefinitionError(f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain")
     wanted: type[Message] = Command if mark.kind == "decide" else Event
     messages = _members(hints[parameters[0].name])
@@ -193,8 +216,8 @@ def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], ma
         name=name,
         function=function,
         messages=messages,
-        services=tuple(extra) if mark.kind == "decide" else (),
-        recorded=bool(extra) and mark.kind == "evolve",
+        services=() if mark.kind == "evolve" else tuple(extra),
+        recorded=Recorded in extra and mark.kind != "decide",
         produces=tuple(dict.fromkeys(_events(hints.get("return")))),
         creates=mark.creates,
         key=mark.key,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from cqrs_cli.aggregate import Aggregate, AggregateType, aggregate_type, plain_type
 from cqrs_cli.clauses import Clause, resolved_annotations
 from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.errors import DefinitionError, DomainFailed, NotFound
 from cqrs_cli.messages import Command, Event, Message, kebab, snake
+from cqrs_cli.process_manager import CommandRejected, Policy, ProcessManager, ReactionType, policy_type, process_type
 from cqrs_cli.projection import Projection, projection_type
 from cqrs_cli.row_model import RowType
 from cqrs_cli.query import Query, check_query
@@ -40,27 +40,30 @@ class Decider(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Which rows of a projection an event concerns.
+    """Which rows of a projection, or which processes, an event concerns.
 
     fields: the parts of the key that are fields of the event; None: the user's `key=` function is asked.
-    aggregate: the other parts are those of its stream. needs_envelope: the function (or the clause)
-    looks at `Recorded`.
+    aggregate: the other parts are those of its stream, which is an aggregate's or a process's own.
+    needs_envelope: the function (or the clause) looks at `Recorded`.
     """
 
     clause: Clause
     fields: tuple[str, ...] | None
-    aggregate: AggregateType | None
+    aggregate: AggregateType | ReactionType | None
     needs_envelope: bool
+
+
+Part: TypeAlias = "type[Aggregate] | type[Projection] | type[Query[Any]] | type[ProcessManager] | type[Policy] | Domain"
 
 
 class Domain:
     """`Domain("orders", Order, OrderSummary, …)`: the classes that make up a system, checked as a whole.
 
-    Parts are aggregate, projection and query classes, or other domains, whose parts and services
-    are taken in. Raises `DefinitionError` for every mistake that can be seen without running.
+    Parts are aggregate, projection, query, process manager and policy classes, or other domains,
+    whose parts and services are taken in. Raises `DefinitionError` for every mistake that can be seen without running.
     """
 
-    def __init__(self, name: str, *parts: type[Aggregate] | type[Projection] | type[Query[Any]] | Domain) -> None:
+    def __init__(self, name: str, *parts: Part) -> None:
         self.name = name
         self._parts: list[type] = []
         self._services: dict[type, Callable[[], Any]] = {}
@@ -70,15 +73,27 @@ class Domain:
         self.deciders: dict[type[Command], Decider] = {}
         self.projections: dict[str, RowType] = {}
         self.queries: dict[str, type[Query[Any]]] = {}
+        self.reactions: dict[str, ReactionType] = {}
         for part in self._parts:
             self._register(part)
-        self.events = _by_stored_name(
-            chain.from_iterable([*(a.events for a in self.aggregates.values()), *(p.evolvers for p in self.projections.values())])
-        )
+        events: list[type[Event]] = [CommandRejected] if self.reactions else []
+        for aggregate in self.aggregates.values():
+            events += aggregate.events
+        for rows in self.row_types():
+            events += rows.evolvers
+        for reaction in self.reactions.values():
+            events += reaction.reactors
+        self.events: dict[str, type[Event]] = _by_stored_name(events)
         self.commands: dict[str, type[Command]] = _by_stored_name(self.deciders)
         self.routes: dict[str, dict[type[Event], Route]] = {
-            name: {event: self._route(projection, event, clause) for event, clause in projection.evolvers.items()}
-            for name, projection in self.projections.items()
+            rows.name: {event: self._route(rows, event, clause) for event, clause in rows.evolvers.items()} for rows in self.row_types()
+        }
+        self.react_routes: dict[str, dict[type[Event], Route]] = {
+            reaction.name: {
+                event: self._route(reaction.rows, event, clause) if reaction.rows else Route(clause, (), None, clause.recorded)
+                for event, clause in reaction.reactors.items()
+            }
+            for reaction in self.reactions.values()
         }
         _refuse_same_words(self.commands.values(), "commands")
         _refuse_same_words(self.queries.values(), "queries")
@@ -128,6 +143,19 @@ class Domain:
             )
         return found
 
+    def row_types(self) -> list[RowType]:
+        """All that keeps rows: the projections, and the process managers with their states."""
+        return [*self.projections.values(), *(reaction.rows for reaction in self.reactions.values() if reaction.rows)]
+
+    def reaction(self, name: str) -> ReactionType:
+        """The process manager or policy of this name, kebab or snake. Raises `NotFound`."""
+        found = self.reactions.get(snake(name))
+        if found is None:
+            raise NotFound(
+                f"no reaction {name!r} in the domain {self.name!r}", code="reaction-not-found", hint=did_you_mean(snake(name), self.reactions)
+            )
+        return found
+
     def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
         found = self.projections.get(snake(name))
@@ -165,6 +193,13 @@ class Domain:
                         findings.append(
                             Finding("no-service", "error", clause.where, f"asks for {kind.__name__}, which nobody provides", "domain.provide(factory)")
                         )
+        for reaction in self.reactions.values():
+            for clause in reaction.reactors.values():
+                for kind in clause.services:
+                    if kind is not Recorded and kind not in self._services:
+                        findings.append(
+                            Finding("no-service", "error", clause.where, f"asks for {kind.__name__}, which nobody provides", "domain.provide(factory)")
+                        )
         return findings
 
     # ── reading the parts ─────────────────────────────────────────────────────────────────────
@@ -176,14 +211,14 @@ class Domain:
             for kind, factory in part._services.items():
                 if self._services.setdefault(kind, factory) is not factory:
                     raise DefinitionError(f"two parts of {self.name!r} provide {kind.__name__}", hint="let one of them do it")
-        elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query):
+        elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query | ProcessManager | Policy):
             if part not in self._parts:
                 self._parts.append(part)
         else:
             shown = part.__name__ if isinstance(part, type) else repr(part)
             raise DefinitionError(
                 f"{shown} can't be part of a domain",
-                hint="aggregates, projections, queries and domains can; commands and events come with their aggregate",
+                hint="aggregates, projections, queries, process managers, policies and domains can; commands and events come with their aggregate",
             )
 
     def _register(self, part: type) -> None:
@@ -199,6 +234,19 @@ class Domain:
         elif issubclass(part, Projection):
             projection = projection_type(part)
             _claim(self.projections, projection.name, projection, part, "table", "name=")
+            if projection.name in self.reactions:
+                raise DefinitionError(
+                    f"{part.__name__} is called {projection.name!r}, as is {self.reactions[projection.name].cls.__name__}",
+                    hint="give it another with name=",
+                )
+        elif issubclass(part, ProcessManager | Policy):
+            reaction = process_type(part) if issubclass(part, ProcessManager) else policy_type(part)
+            _claim(self.reactions, reaction.name, reaction, part, "name", "name=")
+            for taken in (self.projections, self.aggregates):
+                if reaction.name in taken:
+                    raise DefinitionError(
+                        f"{part.__name__} is called {reaction.name!r}, as is {taken[reaction.name].cls.__name__}", hint="give it another with name="
+                    )
         elif issubclass(part, Query):
             check_query(part)
             _claim(self.queries, part.__name__, part, part, "name", "another class name")
@@ -206,6 +254,11 @@ class Domain:
     def _route(self, projection: RowType, event: type[Event], clause: Clause) -> Route:
         if clause.key is not None:
             return Route(clause, None, None, needs_envelope=True)
+        if event is CommandRejected:
+            own = self.reactions.get(projection.name)
+            if own is None or own.rows is not projection:
+                raise DefinitionError(f"{clause.where}: a CommandRejected concerns the process that sent the command", hint="give it key=")
+            return Route(clause, (), own, clause.recorded)
         absent = [name for name in projection.table.key if name not in event.model_fields]
         owners = [aggregate for aggregate in self.aggregates.values() if event in aggregate.events] if absent else []
         if absent and not (owners and all(set(absent) <= set(owner.key) and owner.key == owners[0].key for owner in owners)):
@@ -304,8 +357,11 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
     return from_function
 
 
-def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType) -> KeysOf:
+def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType | ReactionType) -> KeysOf:
     """The key of the event's stream, with the parts in between that the event itself names."""
+    if isinstance(aggregate, ReactionType):  # other processes' rejections are in streams of their own
+        own, prefix = aggregate, f"{aggregate.name}-"
+        return lambda _, recorded: (own.key_of(recorded.stream),) if recorded.stream.startswith(prefix) else ()
     key_of = lru_cache(maxsize=65_536)(aggregate.key_of)  # an event's stream often is that of the one before
     if key == aggregate.key and not fields:
         return lambda _, recorded: (key_of(recorded.stream),)
