@@ -194,9 +194,14 @@ def known(file: SQLiteFile, ids: Sequence[str]) -> set[str]:
 
 def correlated(file: SQLiteFile, correlation_id: str) -> Iterator[RecordedCommit]:
     """Commits with this correlation id, in order; the commit that began it has it as its own id."""
-    sql = _COMMIT + "WHERE correlation_id = ? AND first_position > ? OR id = ? AND correlation_id IS NULL AND first_position > ? "
+    sql = (
+        _COMMIT
+        + "WHERE correlation_id = ? AND first_position > ? OR id = ? AND correlation_id IS NULL AND first_position > ? "
+    )
     after = 0
-    while rows := file.query(sql + "ORDER BY first_position LIMIT ?", (correlation_id, after, correlation_id, after, _COMMITS_A_PAGE)):
+    while rows := file.query(
+        sql + "ORDER BY first_position LIMIT ?", (correlation_id, after, correlation_id, after, _COMMITS_A_PAGE)
+    ):
         for row in rows:
             yield _commit_of(row, _events_of(file, row[0], row[0] + row[1] - 1))
         after = rows[-1][0]

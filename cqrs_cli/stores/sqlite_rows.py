@@ -217,9 +217,10 @@ class SQLiteRows(SQLiteRowReader):
             return
         # All old rows go first, so that a value may pass from one row to another; OR REPLACE would
         # silently remove the row that holds a unique value.
-        rows = list(rows)
         places = [[column.name for column in table.columns].index(name) for name in table.key]
-        self.delete(table, [tuple(row[place] for place in places) for row in rows])
+        by_key = {tuple(row[place] for place in places): row for row in rows}
+        self.delete(table, by_key)
+        rows = list(by_key.values())
         try:
             self._run(table.name, f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
         except Misuse as error:
@@ -241,7 +242,9 @@ class SQLiteRows(SQLiteRowReader):
                 same = f"{sql} AND NOT ({' AND '.join(f'{quote(name)} = ?' for name in table.key)})"
                 if values in seen or self._file.query(same, (*values, *own))[0][0]:
                     shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
-                    return NotUnique(f"{table.name} has a row with {shown} already", table=table.name, columns=list(group))
+                    return NotUnique(
+                        f"{table.name} has a row with {shown} already", table=table.name, columns=list(group)
+                    )
                 seen.add(values)
         return None
 

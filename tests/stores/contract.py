@@ -427,6 +427,15 @@ class StoreContract(RowsContract):
         assert found is not None
         assert found.command == sent()._replace(data=None)
 
+    def test_commits_of_one_correlation(self, store: Store) -> None:
+        store.append(commit("root"))
+        store.append(commit("other"))
+        store.append_many([Append(commit(f"c{n}", correlation_id="root")) for n in range(70)])
+        store.append(commit("c-last", correlation_id="root/"))
+        assert [c.id for c in store.correlated("root")] == ["root", *[f"c{n}" for n in range(70)]]
+        assert [c.id for c in store.correlated("c-last")] == []
+        assert [c.id for c in store.correlated("other")] == ["other"]
+
     def test_many_commits_page_by_page(self, store: Store) -> None:
         store.append_many([Append(commit(f"c{n}", *[event(f"s-{n}")] * (n % 3 + 1))) for n in range(150)])
         found = list(store.commits())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cqrs_cli.errors import Conflict, Misuse
+from cqrs_cli.errors import Conflict, Misuse, NotUnique
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, Column, Order, Store, Table, Where
 
@@ -19,6 +19,13 @@ SALES = Table(
     "sales",
     (Column("shop", "text"), Column("day", "integer"), Column("total", "decimal", True), Column("note", "text", True)),
     ("shop", "day"),
+)
+PEOPLE = Table(
+    "people",
+    (Column("id", "integer"), Column("mail", "text", True), Column("first", "text"), Column("last", "text")),
+    ("id",),
+    unique=(("mail",), ("first", "last")),
+    indexes=(("last",),),
 )
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3) | st.sampled_from(
     [Decimal(text) for text in ("0", "-0.0", "1E+30", "-1E-30", "10", "9.99", "1.0", "1.00", "100", "-9", "-10")]
@@ -171,10 +178,38 @@ class RowsContract:
             rows.put(odd, [("'); --", 1)])
         assert list(store.rows.select(odd, [Where("select", "=", "'); --")], [Order('"')])) == [("'); --", 1)]
 
-    @pytest.mark.parametrize("name", ["", "cqrs_x", "CQRS_checkpoints"])
+    @pytest.mark.parametrize("name", ["", "CQRS_checkpoints", "Events"])
     def test_names_of_the_store_are_taken(self, store: Store, name: str) -> None:
         with pytest.raises(Misuse), store.transaction() as rows:
             rows.create(self.COUNTS._replace(name=name))
+
+    def test_no_two_rows_share_what_is_unique(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(PEOPLE)
+            rows.create(PEOPLE)
+            rows.put(PEOPLE, [(1, "a", "x", "m"), (2, None, "x", "n"), (3, None, "x", "o")])
+            rows.put(PEOPLE, [(1, "b", "x", "m"), (2, "a", "x", "n")])  # the value passes on
+            rows.put(PEOPLE, [(2, "a", "x", "n"), (1, "a", "y", "m"), (1, "b", "x", "m")])  # the last row of a key wins
+        before = list(store.rows.select(PEOPLE))
+        assert before == [(1, "b", "x", "m"), (2, "a", "x", "n"), (3, None, "x", "o")]
+        for taken in ([(4, "a", "z", "z")], [(5, "q", "q", "q"), (6, "q", "r", "q")], [(3, "b", "x", "o")]):
+            with pytest.raises(NotUnique) as caught, store.transaction() as rows:
+                rows.put(PEOPLE, taken)
+            assert caught.value.details["columns"] in (["mail"], ["first", "last"])
+        with pytest.raises(NotUnique, match="first 'x', last 'n'"), store.transaction() as rows:
+            rows.put(PEOPLE, [(9, "w", "x", "n")])
+        assert list(store.rows.select(PEOPLE)) == before
+
+    def test_what_is_unique_stays_so_when_the_table_is_replaced(self, store: Store) -> None:
+        fresh = PEOPLE._replace(name="people_fresh")
+        for _ in range(2):
+            with store.transaction() as rows:
+                rows.create(PEOPLE)
+                rows.create(fresh)
+                rows.put(fresh, [(1, "a", "x", "m")])
+                rows.rename(fresh, "people")
+        with pytest.raises(NotUnique), store.transaction() as rows:
+            rows.put(PEOPLE, [(2, "a", "y", "m")])
 
     def test_unknown_columns_and_operators_are_refused(self, store: Store) -> None:
         for where, order in (

@@ -587,7 +587,9 @@ def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(store: S
     store.append(commit("c1"))
 
     def deny(action: int, argument: str | None, *_: Any) -> int:
-        return sqlite3.SQLITE_DENY if (action, argument) == (sqlite3.SQLITE_TRANSACTION, "COMMIT") else sqlite3.SQLITE_OK
+        return (
+            sqlite3.SQLITE_DENY if (action, argument) == (sqlite3.SQLITE_TRANSACTION, "COMMIT") else sqlite3.SQLITE_OK
+        )
 
     store._file.connection.set_authorizer(deny)
     assert refusal(lambda: store.append(commit("c2"))).exit_code == 7
