@@ -120,8 +120,11 @@ class _Batch:
     def _write(self) -> Iterator[Outcome]:
         """Write what waits and give the outcomes, in order."""
         slots, self._slots = self._slots, []
-        appends = [Append(slot.decision.commit, (slot.decision.condition,)) for slot in slots if slot.decision and slot.decision.commit]
         try:
+            hook = self._sender.inline_hook()
+            appends = [
+                Append(slot.decision.commit, (slot.decision.condition,), hook) for slot in slots if slot.decision and slot.decision.commit
+            ]
             answers = iter(self._store.append_many(appends) if appends else ())
         except CqrsError:
             self._states.clear()

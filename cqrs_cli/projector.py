@@ -88,7 +88,7 @@ class Projector:
         fold = self.fold_of(projection)
         fold.start_empty()
         events = sum(count for name, count in self._store.types().items() if name in fold.types)
-        sample: Sequence[Any] = next(self._batches(fold, 0, self._store.head()))[0]
+        sample: Sequence[Any] = next(self.batches(fold, 0, self._store.head()))[0]
         seconds = None
         if sample:
             start = time.perf_counter()
@@ -187,7 +187,7 @@ class Projector:
                 fold = self.fold_of(projection, beside, rows)
                 checkpoint = rows.checkpoint(name)
                 assert checkpoint is not None
-                for events, _ in self._batches(fold, checkpoint.position, head):
+                for events, _ in self.batches(fold, checkpoint.position, head):
                     _fold_all(fold, events)
                     write(rows, beside, fold)
                 rows.rename(beside, projection.name)
@@ -207,7 +207,7 @@ class Projector:
             if checkpoint.position >= head:
                 return
             try:
-                for events, position in self._batches(fold, checkpoint.position, head):
+                for events, position in self.batches(fold, checkpoint.position, head):
                     checkpoint = self._take(fold, table, checkpoint, events, position)
                     if progress is not None:
                         progress(position, head)
@@ -237,7 +237,7 @@ class Projector:
         checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
         return self._take(fold, table, checkpoint, events[cut:], position)
 
-    def _batches(self, fold: RowFold, after: int, head: int) -> Iterator[tuple[Sequence[Any], int]]:
+    def batches(self, fold: RowFold, after: int, head: int) -> Iterator[tuple[Sequence[Any], int]]:
         """Batches of events up to `head`, with the position each reaches; none ends inside a commit."""
         selection = Selection(types=fold.types, after=after, before=head + 1)
         events: Iterator[Any] = iter((self._store.read if fold.needs_envelope else self._store.scan)(selection))

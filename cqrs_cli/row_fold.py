@@ -47,6 +47,7 @@ class RowFold:
         self._old: dict[Key, RowModel | None] = {}
         self._flat = all(column.column.kind != "json" for column in projection.columns)
         self.touched: dict[Key, None] = {}
+        self.wanted: Callable[[Key], bool] | None = None  # asked with the stored key: fold only these rows
 
     @property
     def types(self) -> frozenset[str]:
@@ -80,6 +81,8 @@ class RowFold:
                 event = step.decode(stored[5])
                 keys = step.keys(event, stored)
                 for key in keys:
+                    if self.wanted is not None and not self.wanted(self._stored_key(key)):
+                        continue
                     if key not in young and key not in old:
                         missing[key] = None
                     work.append((step, event, stored, key))

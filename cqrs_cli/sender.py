@@ -13,9 +13,10 @@ from cqrs_cli.domain import Domain
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, DomainFailed, NotFound, Rejected
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import AggregateFold, State
+from cqrs_cli.inline import InlineProjections
 from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Expect, Outcome
-from cqrs_cli.stores.contract import AtVersion, Commit, NewEvent, NewStream, Receipt, Selection, SentCommand, Store
+from cqrs_cli.stores.contract import AtVersion, Commit, Inline, NewEvent, NewStream, Receipt, Selection, SentCommand, Store
 
 MAX_TRIES = 20
 
@@ -58,8 +59,8 @@ class Decision(NamedTuple):
 class Sender:
     """Sends the commands of a domain to a store."""
 
-    def __init__(self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any]) -> None:
-        self._store, self._domain, self.codec, self._services = store, domain, codec, services
+    def __init__(self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any], inline: InlineProjections) -> None:
+        self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
         self._folds: dict[str, AggregateFold] = {}
 
     def fold_of(self, aggregate: AggregateType) -> AggregateFold:
@@ -73,6 +74,10 @@ class Sender:
         """The aggregate as the log has it now."""
         fold = self.fold_of(aggregate)
         return fold.over(fold.empty(stream), self._store.scan(Selection(stream=stream)))
+
+    def inline_hook(self) -> Inline | None:
+        """What every append of this domain runs in its transaction."""
+        return self._inline.hook()
 
     # ── one command ───────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +98,7 @@ class Sender:
             if decision.commit is None:
                 return decision.unchanged()
             try:
-                receipt = self._store.append(decision.commit, (decision.condition,))
+                receipt = self._store.append(decision.commit, (decision.condition,), self.inline_hook())
             except CommandReused:
                 raise
             except Conflict:

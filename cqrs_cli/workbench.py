@@ -16,6 +16,8 @@ from cqrs_cli.domain import Domain
 from cqrs_cli.errors import CqrsError, NotFound
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import State
+from cqrs_cli.fresh import Check, Fresh, check
+from cqrs_cli.inline import InlineProjections
 from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.payload import sorted_sets
@@ -40,8 +42,9 @@ class Workbench:
     def __init__(self, store: Store, domain: Domain, *, read_only: bool = False, services: Mapping[type, Any] | None = None) -> None:
         self.store, self.domain, self.read_only = store, domain, read_only
         self.codec = Codec(domain.events, domain.commands)
-        self._sender = Sender(store, domain, self.codec, dict(services or {}))
         self._projector = Projector(store, domain, self.codec)
+        inline = InlineProjections(store, self._projector, [rows for rows in domain.projections.values() if rows.inline])
+        self._sender = Sender(store, domain, self.codec, dict(services or {}), inline)
 
     @classmethod
     def open(
@@ -174,6 +177,18 @@ class Workbench:
         projection = self.domain.projection(name)
         for values in self.store.rows.select(projection.table):
             yield row_of(projection, values)
+
+    def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
+        """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
+        return check(self.store, self._projector, self.domain.projection(name), sample, progress, self.read_only)
+
+    def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
+        """The rows of a projection as they were at a log position, from a fold beside the live ones."""
+        projection = self.domain.projection(name)
+        with Fresh(self._projector, projection) as fresh:
+            fresh.advance(min(position, self.store.head()), progress)
+            for values in fresh.rows.select(fresh.table):
+                yield row_of(projection, values)
 
     def query(self, query: Query[Any], *, limit: int | None = None, cursor: str | None = None) -> Page[Any] | list[Any] | BaseModel | None:
         """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
