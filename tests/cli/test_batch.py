@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import Field
 
+from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 from cqrs_cli.cli import batch
 from cqrs_cli.cli.batch import Reader, Tally
 from cqrs_cli.errors import InvalidInput
@@ -192,6 +194,32 @@ def test_lines_that_can_not_be_read(reader: Reader, text: str, complaint: str) -
 def test_digits_survive(reader: Reader) -> None:
     text = b'{"command": "register", "data": {"parcel_id": "A1", "weight": 12345678901234567890.10}}'
     assert str(reader.request(1, text).command.weight) == "12345678901234567890.10"  # type: ignore[union-attr]
+
+
+def test_aliases_and_open_values_are_read_as_with_options() -> None:
+    class Note(Command):
+        page_id: str = Field(alias="page")
+        text: Any = None
+
+    class Noted(Event):
+        text: Any
+
+    class Page(Aggregate):
+        page_id: str
+
+        @decide(creates=True)
+        def note(self, command: Note) -> Noted:
+            return Noted(text=command.text)
+
+        @evolve
+        def noted(self, event: Noted) -> None: ...
+
+    reader = Reader(Domain("notes", Page))
+    for key in ("page", "page_id"):
+        request = reader.request(1, b'{"command": "note", "data": {"%b": "A1", "text": [0.5]}}' % key.encode())
+        assert request.command is not None
+        assert request.command.model_dump() == {"page_id": "A1", "text": [0.5]}
+        assert type(request.command.text[0]) is float  # type: ignore[attr-defined]
 
 
 def test_lines_come_one_by_one(reader: Reader) -> None:

@@ -213,6 +213,23 @@ def test_help_without_a_domain(here: Any) -> None:
     assert here("send create-order").code == 2
 
 
+def completed(run: Any, monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
+    """What bash is offered at the end of a line."""
+    monkeypatch.setenv("_CQRS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    words: list[str] = run("").out.split()
+    return words
+
+
+def test_completion_knows_commands_options_and_choices(orders_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert completed(orders_app, monkeypatch, "cqrs send can") == ["cancel-order"]
+    assert completed(orders_app, monkeypatch, "cqrs send cancel-order --re") == ["--reason"]
+    assert completed(orders_app, monkeypatch, "cqrs query orders-by-customer --status s") == ["submitted", "shipped"]
+    monkeypatch.setenv("CQRS_APP", "nowhere:domain")
+    assert completed(orders_app, monkeypatch, "cqrs send can") == []
+
+
 def test_only_the_command_asked_for_is_built(parcels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from cqrs_cli.cli import options
 
@@ -225,6 +242,8 @@ def test_only_the_command_asked_for_is_built(parcels: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(options.Options, "__init__", spy)
     assert parcels("send --help").code == 0
+    with monkeypatch.context() as typing:
+        assert completed(parcels, typing, "cqrs send ") == ["break", "refuse", "register", "touch"]
     assert built == []
     assert parcels("send register --parcel-id A1").code == 0
     assert built == ["Register"]
