@@ -10,12 +10,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cqrs_cli.errors import CqrsError, DomainNotLoaded
+from cqrs_cli.failure import shortened
 
 if TYPE_CHECKING:
     from cqrs_cli.domain import Domain
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_SAMPLES = _PACKAGE + "_samples" + os.sep
 
 
 def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
@@ -39,7 +37,8 @@ def _imported(name: str, folder: str) -> ModuleType:
         sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
-        return importlib.import_module(name)
+        __import__(name)  # not import_module, whose own frame would be in the user's traceback
+        return sys.modules[name]
     except CqrsError:
         raise
     except ModuleNotFoundError as error:
@@ -56,7 +55,7 @@ def _broken(name: str, error: BaseException) -> DomainNotLoaded:
     return DomainNotLoaded(
         f"importing {name!r} failed: {what}",
         hint="the module must import without errors: see the traceback",
-        traceback=user_traceback(error),
+        traceback=shortened(error),
         module=name,
     )
 
@@ -84,22 +83,3 @@ def _found(module: ModuleType, attribute: str, spec: str) -> Domain:
         raise DomainNotLoaded(f"module {module.__name__!r} holds {len(distinct)} Domains", hint=f"name one: {listed}")
     found: Domain = getattr(module, "domain" if "domain" in candidates else candidates[0])
     return found
-
-
-def user_traceback(error: BaseException) -> str:
-    """The traceback with the user's own frames only, without this package's, Python's and installed libraries'.
-
-    The last line is the error itself. When no frame is the user's the error stands alone.
-    """
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
-    lines = ["Traceback (shortened to your code):\n", *traceback.format_list(frames)] if frames else []
-    lines += traceback.format_exception_only(error)
-    return "".join(lines).rstrip("\n")
-
-
-def _is_users(filename: str) -> bool:
-    if filename.startswith("<frozen ") or (filename.startswith(_PACKAGE) and not filename.startswith(_SAMPLES)):
-        return False
-    return not any(part in ("site-packages", "dist-packages") for part in filename.split(os.sep)[:-1]) and not (
-        filename.startswith(os.path.dirname(traceback.__file__) + os.sep)
-    )

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from cqrs_cli.errors import DomainNotLoaded
-from cqrs_cli.loading import load_domain, user_traceback
+from cqrs_cli.loading import load_domain
 
 
 @pytest.fixture
@@ -89,7 +89,3 @@ def test_whatever_it_raises(module, tmp_path, text, said):
     error = failure(module(text + "\n"), tmp_path)
     assert said in error.message
     assert said in error.traceback
-
-
-def test_an_error_without_user_frames_stands_alone():
-    assert user_traceback(ValueError("x")) == "ValueError: x"

@@ -83,6 +83,8 @@ def csv_text(text: str) -> str:
     """
     if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
         text = "'" + text
+    if text.isascii() and text.isprintable():
+        return text
     return _control("\n\t").sub(_escape, text)
 
 

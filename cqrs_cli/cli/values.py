@@ -84,6 +84,8 @@ def cell_text(value: Any) -> str:
         return value
     if value is None:
         return ""
+    if type(value) is int:
+        return str(value)
     plain = jsonable(value)
     if isinstance(plain, str):
         return plain

@@ -190,6 +190,17 @@ def test_a_broken_pipe_is_141_and_silent(fill, tmp_path, python):
             assert running.wait(10) == 141
 
 
+@pytest.mark.parametrize("words", ["log --json -n 1", "log -n 1", "--version", "log --help"])
+@pytest.mark.parametrize("python", [(), ("-u",)])
+def test_a_pipe_that_nobody_ever_read(orders, tmp_path, words, python):
+    reading, writing = os.pipe()
+    os.close(reading)
+    running = start(tmp_path, *words.split(), python=python, stdout=writing)
+    os.close(writing)
+    assert running.communicate(timeout=20)[1] == b""
+    assert running.returncode == 141
+
+
 @pytest.mark.parametrize("words", ["log --json", "--version --json", "log --help --json"])
 @pytest.mark.parametrize("python", [(), ("-u",)])
 def test_a_full_disk_is_an_error(orders, tmp_path, words, python):
