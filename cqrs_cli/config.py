@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from cqrs_cli.errors import ConfigurationError
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "md")
+GRAPH_FORMATS = ("mermaid", "dot")
+FINDING_FORMATS = ("github", "junit", "sarif")
 COLORS = ("auto", "always", "never")
 DURABILITIES = ("full", "relaxed")
 DEFAULT_STORE = "cqrs.db"
@@ -42,7 +44,7 @@ class Known(NamedTuple):
 KNOWN = (
     Known("store", "store", DEFAULT_STORE),
     Known("app", "text", None),
-    Known("format", FORMATS, "table"),
+    Known("format", (*FORMATS, *GRAPH_FORMATS, *FINDING_FORMATS), "table"),
     Known("output", "path", None),
     Known("color", COLORS, "auto"),
     Known("quiet", "flag", False),
@@ -98,7 +100,7 @@ class Settings:
 
     @property
     def format(self) -> str:
-        """One of `FORMATS`."""
+        """One of `FORMATS`, or for graphs and findings one of theirs."""
         return str(self._values["format"].value)
 
     @property

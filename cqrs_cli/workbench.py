@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from cqrs_cli.batch import send_batch
 from cqrs_cli.codec import Codec
 from cqrs_cli.domain import Domain
-from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import State
 from cqrs_cli.fresh import Check, Fresh, check
@@ -143,16 +143,22 @@ class Workbench:
 
         Every one is tried; then the first error is raised.
         """
-        chosen = self._chosen(names)
-        errors: list[CqrsError] = []
-        for projection in chosen:
-            try:
-                self._projector.catch_up(projection, progress)
-            except CqrsError as error:
-                errors.append(error)
+        errors = self.try_project(names, progress)
         if errors:
             raise errors[0]
-        return [self._projector.status(projection) for projection in chosen]
+        return [self._projector.status(projection) for projection in self._chosen(names)]
+
+    def try_project(self, names: Sequence[str] = (), progress: Progress | None = None) -> list[CqrsError]:
+        """Catch projections up, each for itself, and give the errors of those that could not be."""
+        errors: list[CqrsError] = []
+        for projection in self._chosen(names):
+            try:
+                self._projector.catch_up(projection, progress)
+            except (Unavailable, Damaged):
+                raise
+            except CqrsError as error:
+                errors.append(error)
+        return errors
 
     def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
         """Fold projections anew beside the live rows and swap them in, all or none."""
@@ -160,9 +166,9 @@ class Workbench:
         self._projector.rebuild(chosen, progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
-    def statuses(self) -> list[Status]:
-        """Where each projection stands, without moving it."""
-        return [self._projector.status(projection) for projection in self._chosen(())]
+    def statuses(self, *names: str) -> list[Status]:
+        """Where projections stand (all without names), without moving them."""
+        return [self._projector.status(projection) for projection in self._chosen(names)]
 
     def plans(self, *names: str) -> list[Plan]:
         """What a rebuild of these projections would have to do."""

@@ -70,6 +70,7 @@ class Printer:
         empty: a note on standard error when there were none.
         live: each record is pushed out at once (following); tables become plain lines. Not with `json`.
         """
+        self.only(*FORMATS)
         counted = _Counted(records)
         if self.format == "json":
             if live:
@@ -93,6 +94,7 @@ class Printer:
 
     def record(self, record: Record, columns: Columns | None = None) -> None:
         """Print one thing: names and values in two columns, or one JSON object, or a table of one row."""
+        self.only(*FORMATS)
         if self.format == "json":
             self._line(json_text(record, indent=2))
         elif self.format != "table":
@@ -118,6 +120,7 @@ class Printer:
         A section is a record whose member `rows` is an iterable of records. JSON has the sections as they are;
         CSV and TSV hold one table only, and more are `Misuse`. columns: what each section's table shows.
         """
+        self.only(*FORMATS)
         if self.format in ("json", "jsonl"):
             return self.records({**section, rows: list(section[rows])} for section in sections)
         number = 0
@@ -141,6 +144,11 @@ class Printer:
     def text(self, text: str) -> None:
         """Print lines as they are, control characters made visible."""
         self._line(visible_lines(text))
+        self._output.flush()
+
+    def raw(self, text: str) -> None:
+        """Print a text that its maker has made inert: a graph, an XML document, workflow commands."""
+        self._line(text)
         self._output.flush()
 
     # ── notes ─────────────────────────────────────────────────────────────────────────────────
@@ -170,7 +178,7 @@ class Printer:
     def only(self, *formats: str) -> None:
         """Refuse any other format than these: `Misuse`."""
         if self.format not in formats:
-            raise Misuse(f"this command can't print {self.format}", hint=f"it prints {', '.join(formats or FORMATS)}")
+            raise Misuse(f"this command can't print {self.format}", hint=f"it prints {', '.join(formats)}")
 
     def close(self, keep: bool = True) -> None:
         """Finish; with `keep=False` a file of `-o` is left as it was before."""
