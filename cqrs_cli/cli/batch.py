@@ -77,7 +77,7 @@ class Reader:
         kind = self._kind(given.get("command"), found)
         command = _command(kind, given, found) if kind is not None else None
         if found or command is None:
-            raise complaints.invalid(str(given.get("command", "line")), found, None)
+            raise complaints.invalid(str(given.get("command", "the line")), found, None)
         return Request(number, command, _expect(given.get("expect")))
 
     def _kind(self, name: Any, found: list[complaints.Complaint]) -> _Kind | None:

@@ -135,7 +135,11 @@ def _set(payload: dict[str, Any], option: Option, value: Any) -> None:
 
 
 def _read_option(option: Option, given: str | Sequence[str], sources: Sources) -> Any:
-    return read_texts(option.shape, [given] if isinstance(given, str) else given, sources, option.flag)
+    texts = [given] if isinstance(given, str) else given
+    for text in texts:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes of the command line that were no UTF-8
+            raise Unreadable(f"not a text in UTF-8 (got {complaints.short(text)})")
+    return read_texts(option.shape, texts, sources, option.flag)
 
 
 def read_texts(shape: Shape, texts: Sequence[str], sources: Sources, asker: str) -> Any:

@@ -118,7 +118,7 @@ def _workbench(session: Session) -> Workbench:
     try:
         return session.workbench(write=True, create=False)
     except Unavailable as error:
-        if error.code not in ("read-only", "not-writable"):
+        if error.code != "read-only":
             raise
     session.printer.message("the store can't be written: rows are as of the last time it was")
     return session.workbench(write=False)

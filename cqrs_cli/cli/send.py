@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cqrs_cli.cli.render import Printer
     from cqrs_cli.messages import Command
-    from cqrs_cli.outcome import Outcome
+    from cqrs_cli.outcome import Expect, Outcome
     from cqrs_cli.workbench import Workbench
 
 OWN = {
@@ -148,10 +148,21 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     except InvalidInput as error:
         raise InvalidInput(f"--expect: {error.message}") from None
     dry_run = bool(values.get("dry_run"))
-    bench = _dry_workbench(session) if dry_run else session.workbench(write=True)
+    bench = _dry_workbench(session) if dry_run else _workbench(session, command, expect)
     outcome = bench.send(command, expect=expect, dry_run=dry_run)
     print_outcome(outcome, session.printer)
     session.printer.message(what_happened(outcome))
+
+
+def _workbench(session: Session, command: Command, expect: Expect) -> Workbench:
+    """A workbench that writes. A store is made for a command that appends, not for one that fails."""
+    try:
+        return session.workbench(write=True, create=False)
+    except NotFound as error:
+        if error.code != "store-not-found":
+            raise
+    _dry_workbench(session).send(command, expect=expect, dry_run=True)
+    return session.workbench(write=True)
 
 
 def _dry_workbench(session: Session) -> Workbench:
@@ -188,6 +199,8 @@ def what_happened(outcome: Outcome) -> str:
     """`appended 2 events to order-17 (version 3 → 5, position 204)`, or why nothing was."""
     before, count = outcome.version_before, len(outcome.events)
     events = f"{count} event{'' if count == 1 else 's'}"
+    if outcome.status == "dry-run" and not count:
+        return f"dry run: {outcome.stream} would stay at version {before}, there is nothing to append"
     if outcome.status == "unchanged":
         return f"unchanged: {outcome.stream} stays at version {before}, there was nothing to append"
     after = outcome.streams.get(outcome.stream or "", before)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from cqrs_cli.cli.query import next_page
+from cqrs_cli.cli.session import Session
+from cqrs_cli.errors import Unavailable
 
 
 @pytest.fixture
@@ -102,6 +104,21 @@ def test_a_query_never_creates_a_store(parcels: Any, tmp_path: Path) -> None:
     assert ran.code == 3
     assert "no store at" in ran.err
     assert not list(tmp_path.glob("*.db*"))
+
+
+def test_a_store_that_only_can_be_read_is_read(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled("query all")
+    real = Session.workbench
+
+    def refuse(self: Session, write: bool = False, create: bool | None = None) -> Any:
+        if write:
+            raise Unavailable("read-only file", code="read-only")
+        return real(self)
+
+    monkeypatch.setattr(Session, "workbench", refuse)
+    ran = filled("query all --json")
+    assert len(ran.json) == 5
+    assert "can't be written" in ran.err
 
 
 def test_in_a_process_of_its_own(cqrs: Any) -> None:

@@ -90,6 +90,7 @@ def test_a_dry_run_shows_events_and_rows_and_writes_nothing(parcels: Any, tmp_pa
     assert "dry run: would append 1 event to parcel-A1 (version 0 → 1); nothing was written" in dry.err
     assert not (tmp_path / "cqrs.db").exists(), "not even a store"
     parcels("send register --parcel-id A1 --weight 2")
+    assert "would stay at version 1" in parcels("send touch --parcel-id A1 --dry-run").err
     record = parcels("send register --parcel-id A2 --weight 3 --dry-run --json").json
     assert record["status"] == "dry-run"
     assert record["events"][0]["stream"] == "parcel-A2"
@@ -165,6 +166,27 @@ def test_refusals(parcels: Any, tmp_path: Path, words: str, code: int, said: str
 def test_an_invalid_command_makes_no_store(parcels: Any, tmp_path: Path) -> None:
     assert parcels("send register").code == 2
     assert not list(tmp_path.glob("cqrs.db*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("touch --parcel-id A1", 3), ("register --parcel-id A1 --expect 2", 4), ("register --parcel-id ''", 0)],
+)
+def test_a_store_is_made_for_a_command_that_appends(parcels: Any, tmp_path: Path, words: str, code: int) -> None:
+    assert parcels(f"send {words}").code == code
+    assert (tmp_path / "cqrs.db").exists() is (code == 0)
+
+
+def test_words_that_are_no_utf8(here: Any, parcels: Any) -> None:
+    ran = here("send", "register", "--parcel-id", "A\udcff", "--tag", "x")
+    assert ran.code == 2
+    assert r"--parcel-id: not a text in UTF-8 (got 'A\udcff')" in ran.err
+
+
+def test_a_forgotten_value_is_said_with_the_command_it_belongs_to(parcels: Any) -> None:
+    ran = parcels("send register --parcel-id")
+    assert ran.code == 2
+    assert "hint: cqrs send register --help" in ran.err
 
 
 def test_errors_are_json_when_asked_for(parcels: Any) -> None:
