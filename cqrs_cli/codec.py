@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
+from cqrs_cli.failure import domain_failed
 from cqrs_cli.messages import Command, Event, Message
-from cqrs_cli.payload import payload_json
+from cqrs_cli.payload import canonical_json, payload_json
 from cqrs_cli.stores.contract import Recorded, SentCommand, StoredEvent, micros
 
 DecodeData = Callable[[bytes], Any]
@@ -31,9 +32,15 @@ class Encoded(NamedTuple):
 
 class _Shape(NamedTuple):
     has_sets: bool
-    has_mappings: bool
-    flat: bool  # no model within
+    certain: bool  # every value comes back from JSON the same
     shareable: bool  # nothing in an instance can change: one copy serves several folds
+
+
+# Kinds of pydantic's core schemas. Only what is listed is trusted; others cost a second look at each instance.
+_FRAMES = frozenset({"model", "model-fields", "model-field", "default", "nullable", "definitions", "definition-ref"})
+_ATOMS = frozenset({"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"})
+_CERTAIN = _FRAMES | _ATOMS | {"list", "set", "frozenset", "tuple", "dict"}
+_UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
 
 class Codec:
@@ -44,33 +51,23 @@ class Codec:
         self._commands = commands
         self._decoders: dict[tuple[str, int], DecodeData] = {}
         self._shapes: dict[type[Message], _Shape] = {}
+        self._proven: set[type[Command]] = set()
 
     def encode(self, event: Event) -> Encoded:
         """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
         cls = type(event)
         data = payload_json(event, has_sets=self._shape(cls).has_sets)
-        try:
-            again = cls.__pydantic_validator__.validate_json(data)
-        except ValidationError as error:
-            raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
-        if again != event:
-            lost = [name for name in cls.model_fields if getattr(again, name) != getattr(event, name)]
-            raise InvalidInput(f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE)
-        return Encoded(cls.stored.name, cls.stored.version, data, again)
+        return Encoded(cls.stored.name, cls.stored.version, data, _read_back(event, data))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
         """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
         try:
             return self.decoder(stored.type, stored.schema_version)(stored.data)
-        except Undecodable as error:
-            raise Undecodable(
-                f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}",
-                hint=error.hint,
-                position=stored.position,
-                stream=stored.stream,
-                version=stored.version,
-                type=stored.type,
-            ) from None
+        except (Undecodable, DomainFailed) as error:
+            error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
+            error.args = (error.message,)
+            error.details.update(position=stored.position, stream=stored.stream, version=stored.version, type=stored.type)
+            raise
 
     def decoder(self, name: str, schema_version: int) -> DecodeData:
         """The function from payload bytes to an event of today's class, made once per stored type and version."""
@@ -97,12 +94,10 @@ class Codec:
         cls = type(command)
         shape = self._shape(cls)
         data = payload_json(command, has_sets=shape.has_sets)
-        sent = data
-        if not shape.flat or len(command.model_fields_set) < len(cls.model_fields):
-            sent = payload_json(command, has_sets=shape.has_sets, exclude_unset=True)
-        if shape.has_mappings:  # the order in which somebody wrote a mapping is no difference
-            sent = json.dumps(json.loads(sent), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        digest = hashlib.sha256(sent).digest()
+        if not shape.certain or cls not in self._proven:
+            _read_back(command, data)
+            self._proven.add(cls)
+        digest = hashlib.sha256(canonical_json(command, has_sets=shape.has_sets)).digest()
         return SentCommand(cls.stored.name, cls.stored.version, digest, data, micros(command.meta.timestamp))
 
     def command(self, sent: SentCommand) -> Command:
@@ -118,18 +113,35 @@ class Codec:
     def _shape(self, cls: type[Message]) -> _Shape:
         shape = self._shapes.get(cls)
         if shape is None:
-            kinds = set(_schema_kinds(cls.__pydantic_core_schema__, set()))
+            nodes = list(_nodes(cls.__pydantic_core_schema__, set()))
+            kinds = {node["type"] for node in nodes}
+            models = [node["cls"] for node in nodes if node["type"] == "model"]
             shape = self._shapes[cls] = _Shape(
-                has_sets=bool(kinds & {"set", "frozenset", "any"}),
-                flat=_count_models(cls.__pydantic_core_schema__) <= 1,
-                has_mappings=bool(kinds & {"dict", "any", "typed-dict"}),
-                shareable=not kinds & {"list", "set", "dict", "any", "typed-dict", "dataclass", "is-instance", "bytes"}
-                and _frozen_throughout(cls, set()),
+                has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
+                # A model within may let NaN pass, which a message itself does not.
+                certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
+                shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
             )
         return shape
 
 
-_STORABLE = "an event holds what JSON can say: numbers (no NaN), texts, lists, nested models"
+_STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
+
+M = TypeVar("M", bound=Message)
+
+
+def _read_back(message: M, data: bytes) -> M:
+    """The message made anew from its payload. Raises `InvalidInput` if it is not the same."""
+    cls = type(message)
+    try:
+        again = cls.__pydantic_validator__.validate_json(data)
+    except ValidationError as error:
+        raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
+    if again != message:
+        lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
+        raise InvalidInput(f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE)
+    copy: M = again
+    return copy
 
 
 def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
@@ -149,23 +161,19 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
 
     if schema_version == current:
         return direct
-    steps = [cls.stored.upcasters.get(version) for version in range(schema_version, current)]
+    steps = [(version, step) for version in range(schema_version, current) if (step := cls.stored.upcasters.get(version)) is not None]
 
     def upcast(data: bytes) -> Any:
         value = json.loads(data)
-        for version, step in enumerate(steps, schema_version):
-            if step is None:
-                continue
+        for version, step in steps:
             try:
                 value = step(value)
             except Exception as error:
-                raise DomainFailed(
-                    f"the upcaster of {cls.__name__} from version {version} raised {type(error).__name__}: {error}"
-                ) from error
+                raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
         try:
             # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.
             return validate(json.dumps(value))
-        except (ValidationError, TypeError) as error:
+        except (ValidationError, ValueError, TypeError) as error:
             told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
             raise Undecodable(f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}") from None
 
@@ -179,30 +187,20 @@ def first_complaint(error: ValidationError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def _schema_kinds(schema: Any, seen: set[int]) -> Iterable[str]:
+def _nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:
+    """Every schema within a core schema, itself included. Names of fields and tags are not taken for keys of schemas."""
     if id(schema) in seen:
         return
     seen.add(id(schema))
     if isinstance(schema, dict):
         if isinstance(schema.get("type"), str):
-            yield schema["type"]
+            yield schema
         for key, value in schema.items():
-            if key not in ("metadata", "default", "ref"):
-                yield from _schema_kinds(value, seen)
+            if key in ("fields", "choices") and isinstance(value, dict):
+                for member in value.values():
+                    yield from _nodes(member, seen)
+            elif key not in ("metadata", "default", "ref", "config", "members", "expected"):
+                yield from _nodes(value, seen)
     elif isinstance(schema, list | tuple):
         for value in schema:
-            yield from _schema_kinds(value, seen)
-
-
-def _count_models(schema: Any) -> int:
-    return sum(kind in ("model", "dataclass", "typed-dict") for kind in _schema_kinds(schema, set()))
-
-
-def _frozen_throughout(annotation: Any, seen: set[Any]) -> bool:
-    """Whether every model within can't be assigned to."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
-        seen.add(annotation)
-        return bool(annotation.model_config.get("frozen")) and all(
-            _frozen_throughout(field.annotation, seen) for field in annotation.model_fields.values()
-        )
-    return all(_frozen_throughout(argument, seen) for argument in getattr(annotation, "__args__", ()))
+            yield from _nodes(value, seen)

@@ -53,10 +53,9 @@ class AggregateFold:
                     result = evolve(state, decoded)
                     if result is not None:
                         state = result
-            except CqrsError:
-                self._codec.decode(event)  # says the same, with the place
-                raise
             except Exception as error:
+                if isinstance(error, CqrsError):
+                    self._codec.decode(event)  # says the same, with the place, unless it was the evolve that refused
                 raise domain_failed(
                     error, f"{where} (event {event.position}, {event.stream} version {event.version})",
                     position=event.position, stream=event.stream, version=event.version,

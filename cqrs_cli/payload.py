@@ -6,6 +6,8 @@ because their own order changes from run to run with the hash seed.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from typing import Any
 
@@ -20,9 +22,8 @@ def sorted_sets(value: Any) -> Any:
     """The value with every set in it as a sorted list (by the JSON of its members); shared where nothing changed."""
     if isinstance(value, set | frozenset):
         return sorted((sorted_sets(member) for member in value), key=to_json)
-    if isinstance(value, BaseModel):
-        changed = {name: new for name, old in value.__dict__.items() if (new := sorted_sets(old)) is not old}
-        return value.model_copy(update=changed) if changed else value
+    if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+        return _with_sorted(value)
     if isinstance(value, dict):
         fresh = {key: sorted_sets(member) for key, member in value.items()}
         return fresh if any(fresh[key] is not value[key] for key in value) else value
@@ -32,27 +33,55 @@ def sorted_sets(value: Any) -> Any:
     return value
 
 
-def payload_json(model: BaseModel, *, has_sets: bool, exclude_unset: bool = False) -> bytes:
-    """The model as payload bytes. Raises `InvalidInput` or `LimitExceeded` for what can't be stored."""
+def _with_sorted(value: Any) -> Any:
+    changed = {name: new for name, old in vars(value).items() if (new := sorted_sets(old)) is not old}
+    if not changed:
+        return value
+    fresh = copy.copy(value)  # not model_copy(update=…), which counts what it updates among the fields that were set
+    vars(fresh).update(changed)
+    return fresh
+
+
+def payload_json(model: BaseModel, *, has_sets: bool) -> bytes:
+    """The model as payload bytes. Raises `InvalidInput` or `LimitExceeded` for what can't be stored.
+
+    Without computed fields (`round_trip`): they are no input.
+    """
     name = type(model).__name__
     try:
         data = type(model).__pydantic_serializer__.to_json(
-            sorted_sets(model) if has_sets else model, by_alias=True, exclude_unset=exclude_unset, warnings=not has_sets
+            sorted_sets(model) if has_sets else model, by_alias=True, round_trip=True, warnings="none" if has_sets else "error"
         )
+    except RecursionError:
+        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH) from None
     except (ValueError, TypeError) as error:  # pydantic's serialization errors are ValueErrors
         raise InvalidInput(f"{name} can't be written as JSON: {error}") from None
     check_payload(data, name)
     return data
 
 
+def canonical_json(model: BaseModel, *, has_sets: bool) -> bytes:
+    """The fields that were set, keys sorted: the same whatever order the class or a mapping has them in.
+
+    For a model that `payload_json` took.
+    """
+    plain = type(model).__pydantic_serializer__.to_python(
+        sorted_sets(model) if has_sets else model, mode="json", by_alias=True, exclude_unset=True, round_trip=True, warnings=False
+    )
+    return _CANONICAL(plain).encode()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def check_payload(data: bytes, name: str) -> None:
     """Raise for JSON that no store may hold. Cheap searches first: exact looks only when one hits."""
+    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
     if b"NaN" in data or b"Infinity" in data:
         json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
     if b"\\u0000" in data and "\0" in _texts(json.loads(data)):
         _refuse(name, "holds U+0000, which not every store can keep")
-    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
-        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
 
 
 def _refuse(name: str, what: str) -> None:
