@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date, datetime
+from typing import Any, get_args
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -22,17 +23,36 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
 
 
+def plain_type(annotation: Any) -> Any:
+    """The type behind `X | None`, `Annotated[X, …]`, `NewType` and `type` aliases; the annotation itself otherwise."""
+    while True:
+        arguments = get_args(annotation)
+        if hasattr(annotation, "__metadata__"):
+            annotation = arguments[0]
+        elif hasattr(annotation, "__supertype__"):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType" and not arguments:
+            annotation = annotation.__value__
+        elif type(None) in arguments and len(arguments) == 2 and annotation != type[None]:
+            annotation = arguments[0] if arguments[1] is type(None) else arguments[1]
+        else:
+            return annotation
+
+
 def key_text(value: object) -> str:
-    """One part of a key as text. Raises `InvalidInput` for an empty text or another type."""
+    """One part of a key as text. Raises `InvalidInput` for an empty text, one that is no Unicode, or another type."""
     if isinstance(value, str):
         if _PLAIN.fullmatch(value):
             return value
         if not value:
             raise InvalidInput("a key can't be empty")
-        return "".join(
-            character if character.isalnum() or character in "-_." else "".join(f"%{byte:02X}" for byte in character.encode())
-            for character in unicodedata.normalize("NFC", value)
-        )
+        try:
+            return "".join(
+                character if character.isalnum() or character in "-_." else "".join(f"%{byte:02X}" for byte in character.encode())
+                for character in unicodedata.normalize("NFC", value)
+            )
+        except UnicodeEncodeError:
+            raise InvalidInput(f"the key {value!r} is not valid Unicode") from None
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -43,17 +63,24 @@ def key_text(value: object) -> str:
 
 
 def parse_key(kind: type, text: str) -> Key:
-    """The value that `key_text` made this text of; `kind` is one of `KEY_TYPES`. Raises `InvalidInput`."""
+    """The value that `key_text` made this text of; `kind` is one of `KEY_TYPES`. Raises `InvalidInput`.
+
+    Another spelling of a value (`007`, an uppercase UUID) is refused: it would be a second stream with the same key.
+    """
+    value: Key
     try:
         if kind is str:
-            return unquote(text, errors="strict")
-        if kind is UUID:
-            return UUID(text)
-        if kind is date:
-            return date.fromisoformat(text)
-        return int(text)
-    except (ValueError, UnicodeDecodeError):
+            value = unquote(text, errors="strict")
+        elif kind is UUID:
+            value = UUID(text)
+        else:
+            value = date.fromisoformat(text) if kind is date else int(text)
+    except ValueError:
         raise InvalidInput(f"{text!r} is no {kind.__name__} key") from None
+    spelt = key_text(value)
+    if spelt != text:
+        raise InvalidInput(f"{text!r} is another spelling of the {kind.__name__} key {spelt!r}", hint="keys have one spelling: that one")
+    return value
 
 
 def stream_name(category: str, parts: tuple[object, ...]) -> str:

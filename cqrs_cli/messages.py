@@ -6,6 +6,7 @@ A command also carries its envelope, `meta`, apart from its fields, so that no f
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Never, Self
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.errors import PydanticUserError
 
 from cqrs_cli.errors import DefinitionError, InvalidInput
+from cqrs_cli.stores.contract import MAX_NAME_BYTES
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -60,6 +63,26 @@ def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> Non
         raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own")
 
 
+def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
+    """Raise `DefinitionError` for fields with a name that the engine keeps on the class."""
+    for name in taken:
+        if name in cls.model_fields:
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: {name!r} is taken", hint=f"rename the field; Field(alias={name!r}) keeps it in JSON"
+            )
+
+
+def complete(cls: type[BaseModel]) -> None:
+    """Resolve what the class's annotations left open. Raises `DefinitionError` with the remedy."""
+    try:
+        cls.model_rebuild()
+    except (PydanticUserError, NameError) as error:
+        raise DefinitionError(
+            f"{cls.__name__} has an annotation that can't be resolved: {str(error).splitlines()[0]}",
+            hint="import it where the class is defined; an import under `if TYPE_CHECKING:` is not there at run time",
+        ) from None
+
+
 def refuse_private(cls: type[BaseModel]) -> None:
     """Raise `DefinitionError` for private attributes: they are not part of what is stored."""
     for name in cls.__private_attributes__:
@@ -84,16 +107,14 @@ class Message(BaseModel):
     ) -> None:
         refuse_keywords(cls, unknown, "name, version, aliases and upcasters")
         super().__init_subclass__()
-        cls.stored = Stored(cls.__name__, name or cls.__name__, version, tuple(aliases), upcasters or {})
+        if isinstance(aliases, str):
+            raise DefinitionError(f"{cls.__name__}: aliases={aliases!r} is one text, not several", hint=f"aliases=({aliases!r},)")
+        cls.stored = Stored(cls.__name__, cls.__name__ if name is None else name, version, tuple(aliases), upcasters or {})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         refuse_private(cls)
-        for name in ("meta", "stored"):
-            if name in cls.model_fields:
-                raise DefinitionError(
-                    f"{cls.__name__}.{name}: {name!r} is taken", hint=f"rename the field; Field(alias={name!r}) keeps it in JSON"
-                )
+        refuse_taken(cls, "stored")
 
 
 class Event(Message):
@@ -125,8 +146,8 @@ class Meta:
         causation_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if command_id is not None and not 0 < len(command_id) <= 200:
-            raise InvalidInput(f"a command id has 1 to 200 characters, this one {len(command_id)}")
+        if command_id is not None:
+            _check_id(command_id)
         if timestamp is not None and timestamp.utcoffset() is None:
             raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
         self.command_id = command_id or str(uuid.uuid4())
@@ -136,8 +157,26 @@ class Meta:
         self.causation_id = causation_id
         self.metadata: Mapping[str, Any] = metadata or {}
 
+    @property
+    def metadata_json(self) -> str | None:
+        """The metadata as a commit keeps it, None if there is none. Raises `InvalidInput` for what JSON has not."""
+        if not self.metadata:
+            return None
+        try:
+            return json.dumps(self.metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(f"the metadata of the command {self.command_id} is not JSON: {error}") from None
+
     def __repr__(self) -> str:
         return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+def _check_id(command_id: str) -> None:
+    # Before the store is asked for it, and before a key is made from it.
+    if not 0 < len(command_id) <= MAX_NAME_BYTES:
+        raise InvalidInput(f"a command id has 1 to {MAX_NAME_BYTES} characters, this one {len(command_id)}")
+    if "\0" in command_id or any("\ud800" <= character <= "\udfff" for character in command_id):
+        raise InvalidInput(f"the command id {command_id[:40]!r} holds U+0000 or is not valid Unicode")
 
 
 class Command(Message):
@@ -148,6 +187,11 @@ class Command(Message):
     """
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        super().__pydantic_init_subclass__(**keywords)
+        refuse_taken(cls, "meta")
 
     # A slot, not a private attribute of pydantic's: read on the hot path, and no part of equality.
     __slots__ = ("__cqrs_meta__",)
