@@ -36,7 +36,7 @@ def moment(microseconds: int) -> datetime:
 
 def rfc3339(microseconds: int) -> str:
     """`2026-01-01T10:00:00.000123Z`: always six digits, so that texts sort as times do."""
-    return moment(microseconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment(microseconds).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"  # strftime does not pad years
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────
