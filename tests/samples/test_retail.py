@@ -249,7 +249,7 @@ def test_rows_are_what_a_plain_script_computes(shop: Shell, commands: Path, expe
     assert accepted > 1_500, "the data set is not the one that was meant"
     assert rejected > 100
 
-    first = shop.json("send", "--batch", str(commands), "--allow-rejected")
+    first = shop.json("send", "--batch", "-", "--allow-rejected", stdin=commands.read_text())
     assert (first["committed"], first["duplicate"], first["rejected"], first["invalid"]) == (accepted, 0, rejected, 0)
     assert rows_of(shop, "--rebuild") == rows
     assert rows_of(shop) == rows
