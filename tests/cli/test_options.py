@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
+from cqrs_cli.cli.command import global_parameters
 from cqrs_cli.cli.jsontext import Sources
 from cqrs_cli.cli.keyvalue import format_pairs
-from cqrs_cli.cli.options import Options, parameters, with_signature
+from cqrs_cli.cli.options import GLOBALS, Options, parameters, with_signature
 from cqrs_cli.cli.payload import build
 from cqrs_cli.errors import InvalidInput, Misuse
 
@@ -547,3 +548,8 @@ def test_type_aliases() -> None:
 
     assert flags(Aliases) == [("--number",)]
     assert given_fields(parsed(Aliases, "--number", "4")) == {"number": 4}
+
+
+def test_the_tools_own_names_are_those_of_its_global_options() -> None:
+    spelled = {flag[2:] for parameter in global_parameters() for flag in parameter.opts if flag.startswith("--")}
+    assert spelled | {"help"} == GLOBALS
