@@ -214,8 +214,8 @@ def what_happened(outcome: Outcome) -> str:
 
 def print_outcome(outcome: Outcome, printer: Printer) -> None:
     """The events as a table; the whole outcome as JSON; for a dry run the changes of rows too."""
-    from cqrs_cli.cli.batch import outcome_record
     from cqrs_cli.cli.events import COLUMNS, event_row
+    from cqrs_cli.cli.outcomes import outcome_record
 
     record = outcome_record(outcome)
     if outcome.status == "dry-run":
@@ -253,7 +253,8 @@ def _changed_columns(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     """Send the lines of a file (`-`: stdin); returns the exit code."""
-    from cqrs_cli.cli.batch import Reader, Tally, print_outcomes
+    from cqrs_cli.cli.batch import Reader
+    from cqrs_cli.cli.outcomes import Tally, print_outcomes
 
     session = current()
     reader = Reader(session.domain())

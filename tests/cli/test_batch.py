@@ -13,7 +13,8 @@ from pydantic import Field
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 from cqrs_cli.cli import batch
-from cqrs_cli.cli.batch import Reader, Tally
+from cqrs_cli.cli.batch import Reader
+from cqrs_cli.cli.outcomes import Tally
 from cqrs_cli.errors import InvalidInput
 
 
