@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli.cli.init import TEMPLATES
-from tests.conftest import Shell
+from tests.conftest import ROOT, Shell
 
 FILES = sorted(TEMPLATES)
 
@@ -48,6 +48,20 @@ def test_its_scenarios_pass_and_can_fail(cqrs: Shell) -> None:
     code = (cqrs.folder / "shop.py").read_text()
     (cqrs.folder / "shop.py").write_text(code.replace("command.quantity > self.in_stock", "False"))
     assert "1 failed, 2 passed" in tested()
+
+
+def test_git_minds_neither_the_store_nor_what_lies_beside_it(cqrs: Shell) -> None:
+    cqrs("init")
+    cqrs("send", "add-product", "--sku", "pen", "--name", "Pen", "--price", "1.50")
+    left = subprocess.run(
+        ["git", "init", "-q", ".", "--initial-branch=main"], cwd=cqrs.folder, capture_output=True, encoding="utf-8"
+    )
+    assert left.returncode == 0, left.stderr
+    status = ["git", "status", "--porcelain", "--untracked-files=all"]
+    seen = subprocess.run(status, cwd=cqrs.folder, capture_output=True, encoding="utf-8", check=True).stdout
+    assert sorted(line.split()[1] for line in seen.splitlines()) == FILES
+    ours = (ROOT / ".gitignore").read_text().splitlines()
+    assert [line for line in (cqrs.folder / ".gitignore").read_text().splitlines() if line not in ours] == []
 
 
 def test_a_second_time_changes_nothing(cqrs: Shell) -> None:
