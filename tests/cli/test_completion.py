@@ -46,7 +46,7 @@ def complete(tmp_path):
 
 
 def test_commands_and_options(complete):
-    assert complete("s") == ["send", "streams", "stats", "schema"]
+    assert complete("st") == ["streams", "stats"]
     assert complete("log --re") == ["--reverse"]
     assert complete("--st") == []
     assert complete("log --fo") == ["--follow"]
@@ -78,6 +78,15 @@ def test_every_failure_is_silent_and_nothing_is_written(complete, tmp_path):
     assert complete("log ord") == []
     assert complete("log ord", COMP_CWORD="x") == []
     assert sorted(os.listdir(tmp_path)) == ["cqrs.db", "cqrs.toml"]
+
+
+def test_what_the_domain_prints_is_not_offered(complete, tmp_path):
+    (tmp_path / "cqrs.toml").write_text('app = "loud"')
+    (tmp_path / "loud.py").write_text("import sys\nprint('stdout')\nprint('stderr', file=sys.stderr)\n")
+    assert complete("send ") == []
+    with (tmp_path / "loud.py").open("a") as module:
+        module.write("raise SystemExit(5)\n")
+    assert complete("send ") == []
 
 
 def test_what_a_shell_could_run_is_not_offered(complete, tmp_path):

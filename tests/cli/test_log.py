@@ -130,6 +130,20 @@ def test_reading_leaves_the_file_as_it_was(orders, here):
     assert orders.read_bytes() == before
 
 
+def test_reading_opens_read_only(orders, here, monkeypatch):
+    from cqrs_cli import stores
+
+    def opening(url, **options):
+        asked.append(options)
+        return open_store(url, **options)
+
+    asked = []
+    monkeypatch.setattr(stores, "open_store", opening)
+    for words in ("log --json", "streams", "stats", "doctor"):
+        assert here(words).code == 0
+    assert asked == [{"create": False, "read_only": True, "durability": None}] * 4
+
+
 def test_numbers_keep_their_digits(fill, here, tmp_path):
     fill()
     with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
