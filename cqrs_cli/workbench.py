@@ -24,7 +24,7 @@ from cqrs_cli.payload import sorted_sets
 from cqrs_cli.row_fold import RowFold
 from cqrs_cli.row_model import RowModel, RowType, outdated
 from cqrs_cli.projector import Plan, Progress, Projector, Status
-from cqrs_cli.query import Page, Query
+from cqrs_cli.query import Page, Query, Where
 from cqrs_cli.reader import Reader, row_of
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
@@ -202,17 +202,26 @@ class Workbench:
         limit, cursor: for queries that answer with a `Page`.
         """
 
-        def fresh(projection: RowType) -> None:
-            if not self.read_only:
-                self._projector.catch_up(projection)
-
         try:
-            answer: Page[Any] | list[Any] | BaseModel | None = query.run(Reader(self.store, self.domain, fresh, limit, cursor))
+            answer: Page[Any] | list[Any] | BaseModel | None = query.run(self._reader(limit, cursor))
         except CqrsError:
             raise
         except Exception as error:
             raise domain_failed(error, f"{type(query).__name__}.run") from error
         return answer
+
+    def page(
+        self, name: str, *, where: Sequence[Where] = (), order: str = "", limit: int | None = None, cursor: str | None = None
+    ) -> Page[Any]:
+        """A page of a projection's rows, for those who have no query class: see `Read.page`."""
+        return self._reader(limit, cursor).page(self.domain.projection(name).cls, where=where, order=order)
+
+    def _reader(self, limit: int | None, cursor: str | None) -> Reader:
+        def fresh(projection: RowType) -> None:
+            if not self.read_only:
+                self._projector.catch_up(projection)
+
+        return Reader(self.store, self.domain, fresh, limit, cursor)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
         """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""

@@ -27,6 +27,7 @@ COMMANDS = (
     Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "State of aggregates, now or at a version or time."),
     Entry("project", "Read side", "cqrs_cli.cli.project:command", "Bring read models up to date and print them."),
     Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query: cqrs query orders-by-customer …"),
+    Entry("sql", "Read side", "cqrs_cli.cli.sql:command", "One SELECT over the store, read only."),
     Entry("schema", "Evolution", "cqrs_cli.cli.schema:command", "The JSON Schema of a command, event or query."),
     Entry("init", "Store", "cqrs_cli.cli.init:command", "Start a project: a small domain, its config and a test."),
     Entry("demo", "Store", "cqrs_cli.cli.demo:command", "A guided run of the orders sample in a temporary folder."),

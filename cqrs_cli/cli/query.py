@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shlex
 from collections.abc import Iterator, Mapping
@@ -9,14 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cqrs_cli.cli.command import Lazy
 from cqrs_cli.cli.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
+from cqrs_cli.cli.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.rows import by_rows, rows_command
 from cqrs_cli.cli.session import Session, current
-from cqrs_cli.errors import Misuse, Unavailable
+from cqrs_cli.errors import CqrsError, Misuse
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cqrs_cli.query import Query
+    from cqrs_cli.row_model import RowType
     from cqrs_cli.workbench import Workbench
 
 OWN = {
@@ -24,6 +29,9 @@ OWN = {
     "cursor": Annotated[
         str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
     ],
+    "stale": Stale,
+    "wait": Wait,
+    "timeout": Timeout,
     "data": Annotated[
         str | None,
         typer.Option("-d", "--data", metavar="JSON|@FILE|@-", help="All parameters at once; options override."),
@@ -70,11 +78,35 @@ class Queries(DomainGroup):
         """The query classes by their names in kebab-case."""
         return by_word(current().domain().queries.values())
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The queries, then the read models that can be read without one."""
+        return [*self.classes(), *self.rows()]
+
+    def rows(self) -> Mapping[str, RowType]:
+        """The read models by their names in kebab-case, where no query has the name."""
+        return by_rows(current().domain().projections.values(), list(self.classes()))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
+        """A query of the domain, else a read model."""
+        found = super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("_", "-")
+        projection = None if found else self.rows().get(name)
+        return found if projection is None else Lazy(name, _rows_line(name), lambda: rows_command(name, projection))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The queries, and the read models."""
+        super().format_commands(ctx, formatter)
+        with contextlib.suppress(CqrsError):  # that there is no domain was said already
+            rows = [(name, _rows_line(name)) for name in self.rows()]
+            if rows:
+                with formatter.section("Read models, with --where and --order"):
+                    formatter.write_dl(rows)
+
     def build(self, name: str, cls: type[BaseModel]) -> ModelCommand:
         """The command with the parameters of `cls` as options."""
-        from cqrs_cli.cli.options import Options
+        from cqrs_cli.cli.options import RESERVED, Options
 
-        options = Options(cls)
+        options = Options(cls, RESERVED | {"stale", "wait", "timeout"})
 
         def run(values: dict[str, Any]) -> None:
             from cqrs_cli.cli.jsontext import Sources
@@ -82,21 +114,29 @@ class Queries(DomainGroup):
 
             hint = f"cqrs query {name} --help shows its parameters"
             asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
-            answer(cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
+            session = current()
+            _check_limit(values.get("limit"))
+            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"))
+            answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
 
         made = model_command(name, cls, options, OWN, run)
         made.fields_title = "Parameters"
         return made
 
 
-def answer(query: Query[Any], limit: int | None, cursor: str | None) -> None:
+def _rows_line(name: str) -> str:
+    return f"Rows of {name.replace('-', '_')}."
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+
+
+def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> None:
     """Run it and print the rows; a cursor to more of them is said on standard error."""
     from cqrs_cli.query import Page
 
-    if limit is not None and limit < 1:
-        raise Misuse(f"--limit: expected a number from 1 (got {limit})")
-    session = current()
-    bench = _workbench(session)
     found = bench.query(query, limit=limit, cursor=cursor)
     paged = isinstance(found, Page)
     if not paged and cursor is not None:
@@ -111,17 +151,6 @@ def answer(query: Query[Any], limit: int | None, cursor: str | None) -> None:
         session.printer.record(_record(bench, found))
     if isinstance(found, Page) and found.cursor is not None:
         session.printer.message(f"there is more; the next page: {next_page(session.words, found.cursor)}")
-
-
-def _workbench(session: Session) -> Workbench:
-    """One that may write, so that read models catch up; on a store that only can be read, one that reads."""
-    try:
-        return session.workbench(write=True, create=False)
-    except Unavailable as error:
-        if error.code != "read-only":
-            raise
-    session.printer.message("the store can't be written: rows are as of the last time it was")
-    return session.workbench(write=False)
 
 
 def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:

@@ -378,6 +378,14 @@ Inline = Callable[[Rows, Sequence[Recorded]], None]
 # ── the log: the first contract ───────────────────────────────────────────────────────────────
 
 
+class SQLRows(Protocol):
+    """The rows of a statement, to be iterated once. columns: their names, all different."""
+
+    columns: list[str]
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+
+
 class Store(Protocol):
     """An append-only event log with rows beside it. One object a thread; close it, or use `with`."""
 
@@ -440,6 +448,12 @@ class Store(Protocol):
 
     def describe(self) -> Mapping[str, Any]:
         """Facts for people and `doctor`: kind, format, modes, versions, sizes, counts. JSON-ready."""
+
+    def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
+        """One statement of SQL that reads, over the log's views and the read models; `seconds` limit its work.
+
+        Raises `Misuse` (code `sql`) for SQL that is wrong, that writes, or where the store has none.
+        """
 
     @property
     def rows(self) -> RowReader:

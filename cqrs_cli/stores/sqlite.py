@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from cqrs_cli.stores.contract import (
     Recorded,
     RecordedCommit,
     Selection,
+    SQLRows,
     StoredEvent,
     StreamInfo,
     rfc3339,
@@ -155,6 +156,12 @@ class SQLiteStore:
             if left <= 0:
                 return False
             time.sleep(min(_POLL_SECONDS, left))
+
+    def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
+        """One statement of SQL that reads; the read models, and the log through its tables and views."""
+        from cqrs_cli.stores.sqlite_sql import ReadOnlySQL
+
+        return ReadOnlySQL(self._file, statement, parameters, seconds)
 
     @property
     def rows(self) -> SQLiteRowReader:

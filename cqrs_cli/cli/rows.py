@@ -1,0 +1,107 @@
+"""`cqrs query ROWS`: any read model, filtered and ordered, without a query class of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.session import current
+from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
+
+if TYPE_CHECKING:
+    from cqrs_cli.columns import ColumnCodec
+    from cqrs_cli.query import Where
+    from cqrs_cli.row_model import RowType
+
+_CONDITION = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(!=|<=|>=|=|<|>|\bin\b|\bis\b)\s*(.*)", re.DOTALL)
+_GRAMMAR = "--where COLUMN OPERATOR VALUE, with = != < <= > >= in (VALUE,VALUE) is (null, not null)"
+
+
+def rows_command(name: str, projection: RowType) -> Command:
+    """The command that reads one projection."""
+
+    def rows(
+        where: Annotated[list[str] | None, typer.Option("--where", metavar="CONDITION", help="'total>=10'; all of several must hold.")] = None,
+        order: Annotated[str | None, typer.Option("--order", metavar="COLUMNS", help="'-total,name': columns, - for descending.")] = None,
+        limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")] = None,
+        cursor: Annotated[str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")] = None,
+        fail_if_empty: Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")] = False,
+        stale: Stale = False,
+        wait: Wait = None,
+        timeout: Timeout = None,
+    ) -> None:
+        from cqrs_cli.cli.query import next_page
+
+        if limit is not None and limit < 1:
+            raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+        session = current()
+        bench = fresh_workbench(session, stale, wait, timeout)
+        conditions = [condition(projection, text) for text in where or ()]
+        page = bench.page(projection.name, where=conditions, order=order or "", limit=limit, cursor=cursor)
+        columns = [column.name for column in projection.table.columns]
+        count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows")
+        if page.cursor is not None:
+            session.printer.message(f"there is more; the next page: {next_page(session.words, page.cursor)}")
+        if not count and fail_if_empty:
+            raise NothingMatched("no row matched")
+
+    columns = ", ".join(f"{column.name} ({column.kind})" for column in projection.table.columns)
+    rows.__doc__ = f"Rows of the read model {projection.name}.\n\nColumns: {columns}."
+    return make(rows, name)
+
+
+def condition(projection: RowType, text: str) -> Where:
+    """`total>=10` as a condition on a column of the projection. Raises `Misuse` for another grammar, column or value."""
+    from cqrs_cli.query import Where
+
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        raise Misuse(f"--where {text!r} is no condition", hint=_GRAMMAR)
+    name, operator, value = match[1].replace("-", "_"), match[2], match[3].strip()
+    column = _column(projection, name)
+    if operator == "is":
+        if value.lower() not in ("null", "not null"):
+            raise Misuse(f"--where {text!r}: a column is null or is not null", hint=_GRAMMAR)
+        return Where(name, "=" if value.lower() == "null" else "!=", None)
+    if operator == "in":
+        members = value.removeprefix("(").removesuffix(")").split(",")
+        return Where(name, "in", [_value(projection, column, member.strip(), text) for member in members])
+    return Where(name, operator, _value(projection, column, value, text))
+
+
+def _column(projection: RowType, name: str) -> ColumnCodec:
+    from cqrs_cli.domain import did_you_mean
+
+    names = [column.column.name for column in projection.columns]
+    if name not in names:
+        raise Misuse(f"{projection.name} has no column {name!r}", code="unknown-column", hint=did_you_mean(name, names))
+    return projection.columns[names.index(name)]
+
+
+def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) -> Any:
+    """The text as a value of the column's own type: a number is compared as a number, an id as an id."""
+    from pydantic import TypeAdapter, ValidationError
+
+    field = projection.cls.model_fields[column.column.name]
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    try:
+        annotation: Any = field.annotation
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        value = adapter.validate_json(text) if column.column.kind == "json" else adapter.validate_python(text)
+        column.encode(value)
+    except (ValidationError, InvalidInput) as error:
+        told = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else error.message
+        raise Misuse(f"--where {condition!r}: {told}", hint=f"{column.column.name} is a {column.column.kind} column") from None
+    return value
+
+
+def by_rows(projections: Iterable[RowType], taken: Sequence[str]) -> dict[str, RowType]:
+    """The projections by their names on the command line, without those that a query class has taken."""
+    names = {projection.name.replace("_", "-"): projection for projection in projections}
+    return {name: projection for name, projection in sorted(names.items()) if name not in taken}
