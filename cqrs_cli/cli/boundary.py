@@ -37,9 +37,10 @@ COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
 def run(words: Sequence[str]) -> int:
     """Run the command line (without the program's name) and return the exit code. Raises nothing."""
     if os.environ.get(COMPLETE):
+        from cqrs_cli.cli.app import root
         from cqrs_cli.cli.completion import answer
 
-        return answer(words)
+        return answer(root)
     session = Session(words)
     try:
         return _run(session)

@@ -12,8 +12,8 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import Misuse
@@ -27,15 +27,16 @@ _WORD = re.compile(r"[\w.,%+-]+")
 Completer = Callable[[str], list[str]]
 
 
-def answer(words: Sequence[str]) -> int:
-    """Answer the shell's question, which is in the environment; 0, or what the shell's protocol says."""
+def answer(root: Callable[[], Any]) -> int:
+    """Answer the shell's question, which is in the environment; 0, or what the shell's protocol says.
+
+    root: makes the root command.
+    """
     said = io.StringIO()
     code = 0
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), Session(_typed()) as session:
             from typer.completion import completion_init  # type: ignore[attr-defined]
-
-            from cqrs_cli.cli.app import root
 
             completion_init()
             root().main([], prog_name="cqrs", complete_var=VARIABLE, obj=session)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cqrs_cli.cli import completion
 from cqrs_cli.cli.addresses import parse_point, parse_position
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.findings import Finding, print_findings, wants_findings
@@ -27,7 +28,7 @@ def command() -> Command:
 
 
 def project(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections; all of the domain without.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Projections; all of the domain without.", autocompletion=completion.projections)] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold the rows anew, beside the live ones, and swap them in.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="With --rebuild: do not go on where an interrupted one stopped.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --rebuild: say what it would do.")] = False,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from cqrs_cli.cli.command import Lazy
+from cqrs_cli.cli.cursor import next_page
 from cqrs_cli.cli.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
 from cqrs_cli.cli.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.rows import by_rows, rows_command
@@ -157,17 +157,3 @@ def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:
     if hasattr(row, "model_dump"):
         return bench.jsonable(row)
     return row if isinstance(row, Mapping) else {"value": row}
-
-
-def next_page(words: tuple[str, ...], cursor: str) -> str:
-    """The command line as it was typed, with another cursor."""
-    return shlex.join(["cqrs", *_without_cursor(words), "--cursor", cursor])
-
-
-def _without_cursor(words: tuple[str, ...]) -> Iterator[str]:
-    passing = False
-    for word in words:
-        if passing or word == "--cursor":
-            passing = word == "--cursor" and not passing
-        elif not word.startswith("--cursor="):
-            yield word

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cqrs_cli.cli import completion
 from cqrs_cli.cli.addresses import Address, Point, parse_point, parse_stream
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.events import event_record
@@ -26,9 +27,9 @@ def command() -> Command:
 
 def replay(
     streams: Annotated[
-        list[str] | None, typer.Argument(metavar="[STREAM]...", help="order-17, or order-17@5 for version 5; every aggregate without.")
+        list[str] | None, typer.Argument(metavar="[STREAM]...", help="order-17, or order-17@5 for version 5; every aggregate without.", autocompletion=completion.streams)
     ] = None,
-    category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Without streams: only this category.")] = None,
+    category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Without streams: only this category.", autocompletion=completion.categories)] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="5|@1200|TIME", help="At a version, a log position or a time.")] = None,
     steps: Annotated[bool, typer.Option("--steps", help="After each event: what it was and what it changed.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.cursor import next_page
 from cqrs_cli.cli.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
@@ -35,8 +36,6 @@ def rows_command(name: str, projection: RowType) -> Command:
         wait: Wait = None,
         timeout: Timeout = None,
     ) -> None:
-        from cqrs_cli.cli.query import next_page
-
         if limit is not None and limit < 1:
             raise Misuse(f"--limit: expected a number from 1 (got {limit})")
         session = current()
