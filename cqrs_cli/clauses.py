@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, overload
 
@@ -155,15 +155,16 @@ def clauses_of(cls: type, kind: str) -> list[Clause]:
     for base in reversed(cls.__mro__):
         namespace = vars(base)
         for function in namespace.get(_TRACE, ()):
-            if namespace.get(function.__name__) is not function:
+            # By its mark, which a wrapper made with functools.wraps carries on.
+            if getattr(namespace.get(function.__name__), _MARK, None) is not getattr(function, _MARK):
                 raise DefinitionError(
                     f"{base.__name__}.{function.__name__}: this clause is hidden by a field or a later method of the same name",
                     hint="give the method a name of its own",
                 )
         for name, value in namespace.items():
-            mark = getattr(value, _MARK, None) if callable(value) else None
+            mark = getattr(value, _MARK, None)
             if mark is not None and mark.kind == kind:
-                found[name] = _resolved(cls, base, name, value, mark)
+                found[name] = _resolved(base, name, value, mark)
             elif name in found:
                 raise DefinitionError(
                     f"{base.__name__}.{name} overrides a clause of {found[name].owner.__name__} without its decorator",
@@ -185,8 +186,14 @@ def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
     return chosen
 
 
-def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
+def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
     where = f"{base.__name__}.{name}"
+    if not inspect.isfunction(function):
+        raise DefinitionError(f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)")
+    if mark.creates not in (True, False, "either"):
+        raise DefinitionError(f"{where}: creates={mark.creates!r}", hint='creates=True, creates=False or creates="either"')
+    if mark.key is not None and not callable(mark.key):
+        raise DefinitionError(f"{where}: key={mark.key!r} is no function", hint="key=lambda event, recorded: …")
     hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if not parameters:
@@ -211,6 +218,9 @@ def _resolved(cls: type, base: type, name: str, function: Callable[..., Any], ma
     extra = [hints[parameter.name] for parameter in parameters[1:]]
     if mark.kind == "evolve" and any(kind is not Recorded for kind in extra):
         raise DefinitionError(f"{where} asks for more than the event", hint="evolve is pure: only `recorded: Recorded` may follow, in projections")
+    for kind in extra:
+        if not isinstance(kind, type):
+            raise DefinitionError(f"{where} asks for {kind}, which is no class", hint="a service is asked for by its class or Protocol")
     return Clause(
         owner=base,
         name=name,
@@ -233,8 +243,10 @@ def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[s
             f"{where}: the annotation {error.name!r} can't be resolved",
             hint="import it where the class is defined; an import under `if TYPE_CHECKING:` is not there at run time",
         ) from None
-    except TypeError as error:
-        raise DefinitionError(f"{where}: an annotation can't be resolved: {error}") from None
+    except Exception as error:  # an annotation as text is code: a misspelt attribute, a syntax error …
+        raise DefinitionError(
+            f"{where}: an annotation can't be resolved: {type(error).__name__}: {error}", hint="annotate with classes that are there at run time"
+        ) from None
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
@@ -271,6 +283,8 @@ def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any
         result = wait_for(result)
     if result is None:
         return
+    if not isinstance(result, Iterable) or isinstance(result, str | bytes | Mapping):
+        raise DomainFailed(f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events")
     for event in (result,) if isinstance(result, Event) else result:
         if not isinstance(event, Event):
             raise DomainFailed(f"{clause.where} gave {type(event).__name__}, which is no Event", hint="return or yield events")

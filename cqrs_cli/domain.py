@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from cqrs_cli.aggregate import Aggregate, AggregateType, aggregate_type, plain_type
+from cqrs_cli.aggregate import Aggregate, AggregateType, aggregate_type
 from cqrs_cli.clauses import Clause, resolved_annotations
 from cqrs_cli.columns import ColumnCodec
-from cqrs_cli.errors import DefinitionError, DomainFailed, NotFound
-from cqrs_cli.messages import Command, Event, Message, kebab, snake
+from cqrs_cli.errors import DefinitionError, DomainFailed, InvalidInput, NotFound
+from cqrs_cli.keys import plain_type
+from cqrs_cli.messages import Command, Event, Message, complete, kebab, snake
 from cqrs_cli.process_manager import CommandRejected, Policy, ProcessManager, ReactionType, policy_type, process_type
 from cqrs_cli.projection import Projection, projection_type
 from cqrs_cli.row_model import RowType
@@ -107,11 +109,13 @@ class Domain:
         Called once per workbench, when first needed. Raises `DefinitionError` without an annotation
         or if that type has a factory already.
         """
-        kind = resolved_annotations(factory, factory.__qualname__, {}).get("return")
+        name = getattr(factory, "__qualname__", repr(factory))
+        kind = None if isinstance(factory, type) else resolved_annotations(factory, name, sys._getframe(1).f_locals).get("return")
         if not isinstance(kind, type) or kind is type(None):
-            raise DefinitionError(f"{factory.__qualname__} does not say what it makes", hint="def stock() -> Inventory: …")
+            raise DefinitionError(f"{name} does not say what it makes", hint="def stock() -> Inventory: …")
         if kind in self._services:
-            raise DefinitionError(f"{kind.__name__} has a factory already: {self._services[kind].__qualname__}")
+            other = getattr(self._services[kind], "__qualname__", repr(self._services[kind]))
+            raise DefinitionError(f"{kind.__name__} has a factory already: {other}", hint="keep one of them")
         self._services[kind] = factory
         return factory
 
@@ -158,7 +162,7 @@ class Domain:
 
     def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
-        found = self.projections.get(snake(name))
+        found = self.projections.get(name) or self.projections.get(snake(name))
         if found is None:
             raise NotFound(
                 f"no projection {name!r} in the domain {self.name!r}", code="projection-not-found", hint=did_you_mean(snake(name), self.projections)
@@ -233,6 +237,12 @@ class Domain:
                 self.deciders[command] = Decider(aggregate, clause)
         elif issubclass(part, Projection):
             projection = projection_type(part)
+            for other in self.projections.values():
+                if other.name != projection.name and other.name.lower() == projection.name.lower():
+                    raise DefinitionError(
+                        f"the tables of {part.__name__} and {other.cls.__name__} differ in case only, which SQL can't tell apart",
+                        hint="give one of them another with name=",
+                    )
             _claim(self.projections, projection.name, projection, part, "table", "name=")
             if projection.name in self.reactions:
                 raise DefinitionError(
@@ -299,6 +309,7 @@ M = TypeVar("M", bound=Message)
 def _by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
     found: dict[str, type[M]] = {}
     for cls in dict.fromkeys(classes):
+        complete(cls)
         for name in (cls.stored.name, *cls.stored.aliases):
             if found.setdefault(name, cls) is not cls:
                 raise DefinitionError(
@@ -339,19 +350,25 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
         return from_fields
     function = route.clause.key
     assert function is not None
+    encoders = [column.encode for column in projection.key_columns]
 
     def from_function(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
         answer = function(event, recorded)
         if answer is None:
             return ()
-        if single:
-            many = answer if _is_many(answer, tuple) else (answer,)
-            return dict.fromkeys((key,) for key in many if key is not None)
-        many = answer if _is_many(answer) else (answer,)
-        keys = dict.fromkeys(tuple(key) for key in many if key is not None)
-        for key in keys:
-            if len(key) != len(projection.table.key):
-                raise DomainFailed(f"{route.clause.where}: key= gave {key!r}, not ({', '.join(projection.table.key)})")
+        many = answer if isinstance(answer, Iterable) and not isinstance(answer, str if single else tuple | str) else (answer,)
+        keys: dict[tuple[Any, ...], None] = {}
+        for key in many:
+            if key is None:
+                continue
+            parts = (key,) if single else tuple(key) if isinstance(key, tuple | list) else ()
+            try:
+                for encode, part in zip(encoders, parts, strict=True):
+                    encode(part)  # now, while it is known which event gave it: only the column's own type is a key
+            except (InvalidInput, ValueError) as error:
+                told = error.message if isinstance(error, InvalidInput) else f"it takes ({', '.join(projection.table.key)})"
+                raise DomainFailed(f"{route.clause.where}: key= gave {key!r}, which is no key: {told}", hint=_KEYS_HINT) from None
+            keys[parts] = None
         return keys
 
     return from_function
@@ -375,7 +392,6 @@ def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: 
     return mixed
 
 
-def _is_many(answer: Any, *more: type) -> bool:
-    return isinstance(answer, (list, set, frozenset, dict, *more)) or hasattr(answer, "__next__") or hasattr(answer, "keys")
+_KEYS_HINT = "a key, an iterable of keys or None; keys of several parts are tuples"
 
 
