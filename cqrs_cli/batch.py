@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, Unavailable
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, Misuse, NotFound, Rejected, Unavailable
 from cqrs_cli.fold import State
-from cqrs_cli.outcome import Outcome, Request, Status
-from cqrs_cli.sender import Decision, Sender
-from cqrs_cli.stores.contract import Append, Receipt, Store
+from cqrs_cli.messages import Command
+from cqrs_cli.outcome import Expect, Outcome, Request, Status
+from cqrs_cli.sender import Decision, Sender, Target
+from cqrs_cli.stores.contract import Append, Receipt, SentCommand, Store
 
 GROUP = 500
 CACHED_STATES = 10_000
@@ -19,14 +21,17 @@ def send_batch(sender: Sender, store: Store, requests: Iterable[Request | None],
     """Outcomes in the order of the requests, each given only once it is durable. Errors are outcomes.
 
     None among the requests means that nothing more is at hand now: what waits is written.
-    fail_fast: nothing after the first request without success is decided.
+    fail_fast: nothing after the first request without success is decided, save what was already
+    decided together with it when only the write showed that somebody else had been faster.
     """
     batch = _Batch(sender, store)
     for group in _groups(requests):
+        failed_once = False
         for outcome in batch.outcomes(group, fail_fast):
             yield outcome
-            if fail_fast and outcome.error is not None:
-                return
+            failed_once = failed_once or outcome.error is not None
+        if fail_fast and failed_once:
+            return
 
 
 def _groups(requests: Iterable[Request | None]) -> Iterator[list[Request]]:
@@ -71,7 +76,12 @@ class _Batch:
         for request in group:
             slot = self._decided(request)
             if slot is None:
-                yield from self._write()
+                failed_once = False
+                for outcome in self._write():
+                    yield outcome
+                    failed_once = failed_once or outcome.error is not None
+                if fail_fast and failed_once:
+                    return
                 slot = self._decided(request)
                 assert slot is not None
             self._slots.append(slot)
@@ -98,20 +108,49 @@ class _Batch:
             stream = target.stream
             if stream in self._stale:
                 return None
-            state = self._states.pop(stream, None) or self._sender.first_state(target)
-            decision = self._sender.decide(command, sent, target, request.expect, state)
-        except Unavailable:
+            decision = self._decision(command, sent, target, request.expect)
+        except (Unavailable, Damaged):
             raise
         except CqrsError as error:
             self._lose(stream)
-            return _Slot(request, failed(request, error), None, stream)
+            return _Slot(request, self._first_answer(request) or failed(request, error), None, stream)
         if decision.commit is None:
             self._lose(stream)
-            return _Slot(request, decision.unchanged()._replace(line=request.line), None, stream)
+            return _Slot(request, self._first_answer(request) or decision.unchanged()._replace(line=request.line), None, stream)
         self._ids.add(command_id)
         self._pending.add(stream)
         self._states[stream] = decision.state
         return _Slot(request, None, decision, stream)
+
+    def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
+        """The decision on the kept state. One that would not be written is only taken on the newest: others may have appended."""
+        stream = target.stream
+        kept = self._states.pop(stream, None)
+        decide = partial(self._sender.decide, command, sent, target, expect)
+        if kept is None or stream in self._pending:
+            return decide(kept or self._sender.first_state(target))
+        version = kept.version
+        try:
+            decision = decide(kept)
+        except CqrsError:
+            if self._store.version(stream) == version:
+                raise
+        else:
+            if decision.commit is not None or self._store.version(stream) == version:
+                return decision
+        return decide(None)
+
+    def _first_answer(self, request: Request) -> Outcome | None:
+        """The first answer to a command that somebody else sent with this id since the group was looked up."""
+        command = request.command
+        assert command is not None
+        if not self._store.known([command.meta.command_id]):
+            return None
+        try:
+            known = self._sender.honoured(command, self._sender.codec.sent(command))
+        except CqrsError as error:
+            return failed(request, error)
+        return known._replace(line=request.line) if known is not None else None
 
     def _lose(self, stream: str | None) -> None:
         if stream in self._pending:
@@ -145,10 +184,12 @@ class _Batch:
         if slot.outcome is not None:
             return slot.outcome
         assert slot.decision is not None
+        if isinstance(answer, Receipt) and not answer.duplicate:
+            return slot.decision.answered(answer)._replace(line=request.line)
+        broken.add(slot.decision.stream)  # what was kept is not what the log has
+        self._states.pop(slot.decision.stream, None)
         if isinstance(answer, Receipt):
             return slot.decision.answered(answer)._replace(line=request.line)
-        broken.add(slot.decision.stream)
-        self._states.pop(slot.decision.stream, None)
         if isinstance(answer, Conflict) and not isinstance(answer, CommandReused) and request.expect is None:
             return self._again(request)
         return failed(request, answer)
@@ -157,7 +198,7 @@ class _Batch:
         assert request.command is not None
         try:
             return self._sender.send(request.command, request.expect)._replace(line=request.line)
-        except Unavailable:
+        except (Unavailable, Damaged):
             raise
         except CqrsError as error:
             return failed(request, error)

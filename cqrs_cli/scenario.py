@@ -42,7 +42,7 @@ class Scenario:
         state = self._fold(aggregate, aggregate.empty(key), self._given)
         seen = state.model_dump_json()
         self.events, self.rejection = None, None
-        services = [self._services.get(kind) or self._domain.service(kind, clause.where) for kind in clause.services]
+        services = [self._services[kind] if kind in self._services else self._domain.service(kind, clause.where) for kind in clause.services]
         try:
             if self._given and clause.creates is True:
                 raise Rejected(f"{type(command).__name__}: it is there already", code="already-exists")

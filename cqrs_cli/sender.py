@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -10,7 +9,7 @@ from cqrs_cli.aggregate import AggregateType, new_key
 from cqrs_cli.clauses import Clause, decided
 from cqrs_cli.codec import Codec, Encoded
 from cqrs_cli.domain import Domain
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, DomainFailed, NotFound, Rejected
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, DomainFailed, InvalidInput, NotFound, Rejected, Unavailable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import AggregateFold, State
 from cqrs_cli.inline import InlineProjections
@@ -47,9 +46,12 @@ class Decision(NamedTuple):
 
     def answered(self, receipt: Receipt) -> Outcome:
         """The outcome once it is written."""
-        status: Literal["duplicate", "committed"] = "duplicate" if receipt.duplicate else "committed"
-        command = self.command
-        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, self.stream, self.before)
+        command, stream, before = self.command, self.stream, self.before
+        status: Literal["duplicate", "committed"] = "committed"
+        if receipt.duplicate:
+            first = receipt.events[0]
+            status, stream, before = "duplicate", first.stream, first.version - 1
+        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, stream, before)
 
     def unchanged(self) -> Outcome:
         """The outcome without events."""
@@ -93,10 +95,13 @@ class Sender:
         target = self.target(command)
         state = self.first_state(target)
         for _ in range(MAX_TRIES):
-            decision = self.decide(command, sent, target, expect, state)
+            try:
+                decision = self.decide(command, sent, target, expect, state)
+            except CqrsError as error:
+                return self.honoured_meanwhile(command, sent, error)
             state = None
             if decision.commit is None:
-                return decision.unchanged()
+                return self.honoured(command, sent) or decision.unchanged()
             try:
                 receipt = self._store.append(decision.commit, (decision.condition,), self.inline_hook())
             except CommandReused:
@@ -126,12 +131,24 @@ class Sender:
         first = recorded.events[0]
         return Outcome("duplicate", sent.type, command_id, recorded.events, first.stream, first.version - 1)
 
+    def honoured_meanwhile(self, command: Command, sent: SentCommand, error: CqrsError) -> Outcome:
+        """The first answer, if the same command came through beside this one and so made it fail; else raises `error`."""
+        if isinstance(error, Unavailable | Damaged):
+            raise error
+        known = self.honoured(command, sent)
+        if known is None:
+            raise error
+        return known
+
     def target(self, command: Command) -> Target:
         """Who decides the command, on which stream. A new stream's name comes from the command's id."""
         aggregate, clause = self._domain.decider(type(command))
         key = aggregate.command_key(command)
         if key is not None:
             return Target(aggregate, clause, aggregate.stream_of(key), None)
+        if clause.creates is False:
+            names = ", ".join(aggregate.key)
+            raise InvalidInput(f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?", hint="only a creating command may leave it out")
         made = new_key(aggregate, command.meta.command_id)
         return Target(aggregate, clause, aggregate.stream_of(made), made)
 
@@ -170,12 +187,12 @@ class Sender:
             correlation_id=meta.correlation_id,
             causation_id=meta.causation_id,
             user_id=meta.user_id,
-            metadata=json.dumps(meta.metadata, ensure_ascii=False, sort_keys=True, allow_nan=False) if meta.metadata else None,
+            metadata=meta.metadata_json,
         )
         return Decision(command, commit, stream, before, State(stream, before + len(encoded), after), encoded)
 
     def _encoded(self, clause: Clause, state: Any, command: Command) -> Iterator[Encoded]:
-        services = [self._service(kind, clause.where) for kind in clause.services]
+        services = [self.service(kind, clause.where) for kind in clause.services]
         try:
             for event in decided(clause, state, command, services):
                 yield self.codec.encode(event)
@@ -184,7 +201,8 @@ class Sender:
         except Exception as error:
             raise domain_failed(error, f"{clause.where} (deciding {type(command).__name__})") from error
 
-    def _service(self, kind: type, asked_by: str) -> Any:
+    def service(self, kind: type, asked_by: str) -> Any:
+        """The service of this type, made when it is first asked for. Raises `DefinitionError`, `DomainFailed`."""
         if kind not in self._services:
             try:
                 self._services[kind] = self._domain.service(kind, asked_by)
