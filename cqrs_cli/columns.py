@@ -31,13 +31,14 @@ class ColumnCodec(NamedTuple):
 
     settle: for kinds in which an accepted value can differ from the one that comes back (an int among
     floats, a time of another zone): makes it that one, so that a row that was kept in memory is the
-    row that would be loaded. None where there is no such value.
+    row that would be loaded. None where there is no such value. enum: its values are members of one.
     """
 
     column: Column
     encode: Encode
     decode: Decode
     settle: Decode | None = None
+    enum: bool = False
 
 
 def _checked(kind: type[Any], convert: Encode | None = None) -> Encode:
@@ -105,7 +106,7 @@ def _settle_datetime(value: Any) -> Any:
 
 
 def _settle_real(value: Any) -> Any:
-    return value + 0.0 if type(value) is int or value == 0.0 else value  # stores know no -0.0
+    return value + 0.0 if type(value) is int or (type(value) is float and value == 0.0) else value  # stores know no -0.0
 
 
 def _settle_decimal(value: Any) -> Any:
@@ -181,7 +182,7 @@ def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
     settle = _SETTLE.get(kind)
     if nullable:
         encode, decode = _nullable(encode, decode)
-    return ColumnCodec(Column(name, kind, nullable), encode, decode, settle)
+    return ColumnCodec(Column(name, kind, nullable), encode, decode, settle, isinstance(plain, type) and issubclass(plain, Enum))
 
 
 def _takes_none(annotation: Any) -> bool:

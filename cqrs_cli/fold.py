@@ -52,7 +52,7 @@ class AggregateFold:
                 if evolve is not None:
                     result = evolve(state, decoded)
                     if result is not None:
-                        state = result
+                        state = self._returned(result)
             except Exception as error:
                 if isinstance(error, CqrsError):
                     self._codec.decode(event)  # says the same, with the place, unless it was the evolve that refused
@@ -70,9 +70,14 @@ class AggregateFold:
             return state
         try:
             result = clause.function(state, event)
+            return state if result is None else self._returned(result)
         except Exception as error:
             raise domain_failed(error, f"{clause.where} ({where})") from error
-        return state if result is None else result
+
+    def _returned(self, result: Any) -> Aggregate:
+        if not isinstance(result, self.aggregate.cls):
+            raise TypeError(f"it gave {type(result).__name__}, not None or a {self.aggregate.cls.__name__}")
+        return result
 
     def _step(self, event: StoredEvent | Recorded) -> _Step:
         try:

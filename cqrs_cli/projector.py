@@ -228,6 +228,8 @@ class Projector:
             raise
         except CqrsError as error:
             fold.forget()
+            if error.code == "needs-rebuild":  # a stored row is to blame, no event
+                raise
             if len(events) <= 1:
                 if not events:
                     raise

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from typing import Any, TypeVar, cast
 
 from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.domain import Domain, did_you_mean
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.projection import Projection
-from cqrs_cli.row_model import RowModel, RowType
+from cqrs_cli.row_model import RowType, row_of
 from cqrs_cli.query import Page, Where
 from cqrs_cli.stores import contract
 from cqrs_cli.stores.contract import Order, Scalar, Store
@@ -30,6 +30,8 @@ class Reader:
     ) -> None:
         self._store, self._domain, self._fresh = store, domain, fresh
         self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
+        if self._limit < 1:
+            raise InvalidInput(f"a page has at least one row, not {limit}")
         self._seen: set[str] = set()
 
     def get(self, projection: type[Row], *key: Any) -> Row | None:
@@ -66,11 +68,6 @@ class Reader:
         return kind
 
 
-def row_of(kind: RowType, values: Sequence[Scalar]) -> RowModel:
-    """A stored row as an instance of its class."""
-    return kind.cls.model_construct(**{column.column.name: column.decode(value) for column, value in zip(kind.columns, values, strict=True)})
-
-
 def _column(kind: RowType, name: str) -> ColumnCodec:
     for column in kind.columns:
         if column.column.name == name:
@@ -83,6 +80,8 @@ def _column(kind: RowType, name: str) -> ColumnCodec:
 def _encode(column: ColumnCodec, value: Any) -> Scalar:
     if value is None:
         return None
+    if isinstance(value, Enum) and isinstance(value, str | int) and not column.enum:
+        value = value.value  # a parameter may be an enum where the column is a plain text or number
     try:
         return column.encode(value)
     except InvalidInput as error:
@@ -94,6 +93,8 @@ def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -
     for field, operator, value in (*where, *(Where(name, "=", value) for name, value in equals.items() if value is not None)):
         column = _column(kind, field)
         many = operator == "in"
+        if many and (isinstance(value, str) or not isinstance(value, Iterable)):
+            raise InvalidInput(f"{field} in {value!r}: 'in' wants several values", hint="a tuple or a list")
         encoded = tuple(_encode(column, member) for member in value) if many else _encode(column, value)
         conditions.append(contract.Where(field, operator, encoded))
     return conditions
@@ -123,8 +124,9 @@ def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> t
         return None
     try:
         signature, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):  # binascii's and json's errors are ValueErrors
         signature, values = None, []
-    if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)):
+    scalars = all(value is None or type(value) in (str, int, float) for value in values)
+    if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)) or not scalars:
         raise InvalidInput("this cursor is not one of this query's", hint="take it from the page before, unchanged")
     return tuple(values)

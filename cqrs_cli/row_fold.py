@@ -10,7 +10,7 @@ from cqrs_cli.domain import Route, keys_of
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.messages import Event
-from cqrs_cli.row_model import DELETE, RowModel, RowType
+from cqrs_cli.row_model import DELETE, RowModel, RowType, row_of
 from cqrs_cli.stores.contract import Recorded, Rows, Scalar, StoredEvent, Table
 
 Key = tuple[Any, ...]
@@ -46,6 +46,7 @@ class RowFold:
         self._young: dict[Key, RowModel | None] = {}
         self._old: dict[Key, RowModel | None] = {}
         self._flat = all(column.column.kind != "json" for column in projection.columns)
+        self._settles = [(column.column.name, column.settle) for column in projection.columns if column.settle is not None]
         self.touched: dict[Key, None] = {}
         self.wanted: Callable[[Key], bool] | None = None  # asked with the stored key: fold only these rows
 
@@ -79,13 +80,14 @@ class RowFold:
                 raise _at(error, stored) from error
             try:
                 event = step.decode(stored[5])
-                keys = step.keys(event, stored)
-                for key in keys:
+                for key in step.keys(event, stored):
                     if self.wanted is not None and not self.wanted(self._stored_key(key)):
                         continue
                     if key not in young and key not in old:
                         missing[key] = None
                     work.append((step, event, stored, key))
+                    if step.isolate:
+                        event = None  # the next row decodes one of its own
             except CqrsError as error:
                 self._codec.decode(stored)
                 raise _at(error, stored) from error
@@ -111,6 +113,7 @@ class RowFold:
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
         """The rows to write and the keys to remove since the last call, as the store takes them."""
         puts, deletes = [], []
+        names = self.projection.table.key
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
         for key in self.touched:
             row = self.row(key)
@@ -118,6 +121,11 @@ class RowFold:
                 deletes.append(self._stored_key(key))
                 continue
             values = row.__dict__
+            if tuple([values[name] for name in names]) != key:
+                raise DomainFailed(
+                    f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
+                    hint="a row keeps its key; key= says which rows an event concerns",
+                )
             try:
                 puts.append(tuple([encode(values[name]) for name, encode in columns]))
             except InvalidInput as error:
@@ -139,33 +147,33 @@ class RowFold:
         try:
             if row is None:
                 row = self.projection.cls(**dict(zip(self.projection.table.key, key, strict=True)))
-            if step.isolate:
+            if event is None:
                 event = step.decode(stored[5])
             result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
+            if result is not None:
+                if result is not DELETE and type(result) is not self.projection.cls:
+                    raise TypeError(f"it gave {type(result).__name__}, not None, DELETE or a {self.projection.cls.__name__}")
+                row = None if result is DELETE else result
+            if row is not None:
+                values = row.__dict__
+                for name, settle in self._settles:
+                    values[name] = settle(values[name])
         except Exception as error:
             raise domain_failed(
                 error, f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
                 position=stored.position, stream=stored.stream, projection=self.projection.name,
             ) from error
-        if result is not None:
-            row = None if result is DELETE else result
         young[key] = row
         self.touched[key] = None
 
     def _bring_in(self, keys: list[Key]) -> None:
-        decoders = [(column.column.name, column.decode) for column in self.projection.columns]
-        construct = self.projection.cls.model_construct
         for start in range(0, len(keys), LOAD_KEYS):
             some = keys[start : start + LOAD_KEYS]
             stored_keys = [self._stored_key(key) for key in some]
             rows = self._load(stored_keys)
             for key, stored_key in zip(some, stored_keys, strict=True):
                 values = rows.get(stored_key)
-                self._young[key] = (
-                    construct(**{name: decode(value) for (name, decode), value in zip(decoders, values, strict=True)})
-                    if values is not None
-                    else None
-                )
+                self._young[key] = row_of(self.projection, values) if values is not None else None
 
     def _stored_key(self, key: Key) -> Key:
         try:

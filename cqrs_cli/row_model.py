@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from cqrs_cli.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
 from cqrs_cli.columns import ColumnCodec, column_codec
-from cqrs_cli.errors import DefinitionError
-from cqrs_cli.messages import Event, refuse_private
-from cqrs_cli.stores.contract import Table
+from cqrs_cli.errors import DefinitionError, Misuse
+from cqrs_cli.messages import Event, complete, refuse_private, refuse_taken
+from cqrs_cli.stores.contract import Scalar, Table
 
 RESERVED_TABLES = frozenset({"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"})
 
@@ -50,6 +50,7 @@ class RowModel(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         refuse_private(cls)
+        refuse_taken(cls, "keywords")
         refuse_hidden_clauses(cls)
 
 
@@ -74,6 +75,22 @@ class RowType(NamedTuple):
         return self.table.name
 
 
+def row_of(kind: RowType, values: Sequence[Scalar]) -> RowModel:
+    """A stored row as an instance of its class. Raises `Misuse` (needs-rebuild) if it no longer fits."""
+    row: dict[str, Any] = {}
+    try:
+        for column, value in zip(kind.columns, values, strict=True):
+            row[column.column.name] = column.decode(value)
+    except Exception as error:
+        name = kind.columns[len(row)].column.name
+        raise Misuse(
+            f"{kind.name}.{name}: a stored value no longer fits {kind.cls.__name__}: {str(error).splitlines()[0]}",
+            code="needs-rebuild",
+            hint=f"cqrs project {kind.name} --rebuild",
+        ) from error
+    return kind.cls.model_construct(**row)
+
+
 def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """`("email", ("city", "street"))` as groups of columns."""
     return tuple((group,) if isinstance(group, str) else tuple(group) for group in columns)
@@ -81,6 +98,7 @@ def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...]
 
 def row_type(cls: type[RowModel]) -> RowType:
     """Read a row class. Raises `DefinitionError` naming class, field and remedy."""
+    complete(cls)
     key, version, name, inline, unique, indexes = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
     for field, info in cls.model_fields.items():

@@ -22,10 +22,10 @@ from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.payload import sorted_sets
 from cqrs_cli.row_fold import RowFold
-from cqrs_cli.row_model import RowModel, RowType, outdated
+from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.projector import Plan, Progress, Projector, Status
 from cqrs_cli.query import Page, Query, Where
-from cqrs_cli.reader import Reader, row_of
+from cqrs_cli.reader import Reader
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Recorded, Selection, Store
