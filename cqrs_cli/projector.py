@@ -176,17 +176,26 @@ class Projector:
                 if found is not None:
                     rows.forget(name)
                 rows.move(name, None, Checkpoint(name, 0, projection.definition))
-        self._advance(projection, beside, name, self._store.head, progress)
+        self._advance(projection, beside, name, lambda: self._goal(projection, self._store.rows), progress)
+
+    def _goal(self, projection: RowType, rows: RowReader) -> int:
+        """Where a rebuild ends: at the head, or, for the rows of a process manager, where its reactions are."""
+        if projection.name not in self._domain.reactions:
+            return self._store.head()
+        checkpoint = rows.checkpoint(projection.name)
+        if checkpoint is None:
+            raise Misuse(f"{projection.name} has not run yet: there is nothing to rebuild", code="not-begun", hint="cqrs run starts it")
+        return checkpoint.position
 
     def _swap(self, projections: Sequence[RowType]) -> None:
         """In one transaction, during which nobody appends: the last few events, then the new names."""
         with self._store.transaction() as rows:
-            head = self._store.head()
             for projection in projections:
-                beside, name = _beside(projection), projection.name + REBUILD
+                beside, name, head = _beside(projection), projection.name + REBUILD, self._goal(projection, rows)
                 fold = self.fold_of(projection, beside, rows)
                 checkpoint = rows.checkpoint(name)
-                assert checkpoint is not None
+                if checkpoint is None:
+                    raise _overtaken(projection)
                 for events, _ in self.batches(fold, checkpoint.position, head):
                     _fold_all(fold, events)
                     write(rows, beside, fold)
@@ -202,7 +211,8 @@ class Projector:
         fold = self.fold_of(projection, table)
         while True:
             checkpoint = self._store.rows.checkpoint(name)
-            assert checkpoint is not None
+            if checkpoint is None:
+                raise _overtaken(projection)
             head = goal()
             if checkpoint.position >= head:
                 return
@@ -272,6 +282,10 @@ class Projector:
 
 def _beside(projection: RowType) -> Table:
     return projection.table._replace(name=f"cqrs_new_{projection.name}")
+
+
+def _overtaken(projection: RowType) -> Conflict:
+    return Conflict(f"{projection.name} was rebuilt by another process meanwhile", code="checkpoint-moved", projection=projection.name)
 
 
 def _fold_all(fold: RowFold, events: Sequence[Any]) -> None:

@@ -1,0 +1,248 @@
+"""Commands that reactions want sent: waiting in the outbox, due at a deadline, or given up as dead letters.
+
+These are operational records: written in the transaction that moves a reaction's checkpoint, backed up
+with the store and never rebuilt. Nothing of the user's is imported here, so they can be looked at when
+the domain's code is broken.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.stores.contract import Column, Order, RowReader, Rows, Table, Where
+
+_COLUMNS = (
+    Column("reaction", "text"),
+    Column("event_id", "text"),
+    Column("number", "integer"),
+    Column("attempt", "integer"),
+    Column("position", "integer"),
+    Column("recorded_us", "integer"),
+    Column("process", "text"),
+    Column("clause", "text"),
+    Column("deadline", "text", nullable=True),
+    Column("due_us", "integer"),
+    Column("command", "text"),
+    Column("schema_version", "integer"),
+    Column("data", "text"),
+    Column("correlation_id", "text"),
+    Column("user_id", "text", nullable=True),
+    Column("metadata", "text"),
+)
+_KEY = ("reaction", "event_id", "number", "attempt")
+OUTBOX = Table(
+    "cqrs_outbox",
+    _COLUMNS,
+    _KEY,
+    indexes=(("due_us", "position", "number"), ("reaction", "process", "deadline"), ("correlation_id",)),
+)
+DEAD_LETTERS = Table(
+    "cqrs_dead_letters",
+    (
+        *_COLUMNS,
+        Column("command_id", "text"),
+        Column("code", "text"),
+        Column("reason", "text"),
+        Column("failed_us", "integer"),
+        Column("dropped_us", "integer", nullable=True),
+        Column("dropped_by", "text", nullable=True),
+        Column("dropped_because", "text", nullable=True),
+    ),
+    _KEY,
+    indexes=(("command_id",), ("correlation_id",)),
+)
+
+
+def command_id(event_id: str, reaction: str, number: int, attempt: int = 0) -> str:
+    """The id of a reaction's command: the same for ever for the same event, so that it is honoured once.
+
+    number: of the command among those that the reaction answers the event with, from 1.
+    attempt: above 0 only for a retry whose first id was taken.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"cqrs:{reaction}:{event_id}:{number}:{attempt}"))
+
+
+class Outgoing(NamedTuple):
+    """A command that waits to be sent, with where it comes from.
+
+    position, recorded_us: of the event that was answered. process: the key's text of the process, or ''
+    for a policy. clause: the method's name. deadline: its name, or None. due_us: microseconds UTC, 0 for
+    at once. data: the command's payload, JSON. metadata: a JSON object.
+    """
+
+    reaction: str
+    event_id: str
+    number: int
+    attempt: int
+    position: int
+    recorded_us: int
+    process: str
+    clause: str
+    deadline: str | None
+    due_us: int
+    command: str
+    schema_version: int
+    data: str
+    correlation_id: str
+    user_id: str | None
+    metadata: str
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells it from all others."""
+        return self[:4]
+
+    @property
+    def command_id(self) -> str:
+        """The id that it is sent with."""
+        return command_id(self.event_id, self.reaction, self.number, self.attempt)
+
+    @property
+    def timestamp_us(self) -> int:
+        """The command's time: when the event was recorded, or when the deadline is due."""
+        return self.due_us or self.recorded_us
+
+
+class DeadLetter(NamedTuple):
+    """A command that was given up, why and when (microseconds UTC).
+
+    dropped_…: when, by whom and why it was put away for good, if it was.
+    """
+
+    outgoing: Outgoing
+    command_id: str
+    code: str
+    reason: str
+    failed_us: int
+    dropped_us: int | None = None
+    dropped_by: str | None = None
+    dropped_because: str | None = None
+
+
+class Cancelled(NamedTuple):
+    """A deadline of a process that is no longer wanted."""
+
+    reaction: str
+    process: str
+    deadline: str
+
+
+Change = Outgoing | Cancelled
+"""What a reaction does to the outbox; an `Outgoing` with a named deadline replaces the one of that name."""
+
+
+# ── writing, in the transaction of the reaction ───────────────────────────────────────────────
+
+
+def apply(rows: Rows, changes: Sequence[Change]) -> None:
+    """Make the changes, in their order."""
+    if not changes:
+        return
+    rows.create(OUTBOX)
+    fresh: dict[tuple[Any, ...], Outgoing] = {}
+    replaced: dict[tuple[str, str, str], Outgoing | None] = {}
+    for change in changes:
+        if change.deadline is not None and (isinstance(change, Cancelled) or change.process):
+            name = (change.reaction, change.process, change.deadline)
+            earlier = replaced.get(name)
+            if earlier is not None:
+                fresh.pop(earlier.key, None)
+            replaced[name] = change if isinstance(change, Outgoing) else None
+        if isinstance(change, Outgoing):
+            fresh[change.key] = change
+    for reaction, process, deadline in replaced:
+        where = [Where("reaction", "=", reaction), Where("process", "=", process), Where("deadline", "=", deadline)]
+        rows.delete(OUTBOX, [row[:4] for row in rows.select(OUTBOX, where)])
+    rows.put(OUTBOX, fresh.values())
+
+
+def remove(rows: Rows, done: Iterable[Outgoing]) -> None:
+    """These were honoured: they wait no longer, and are no dead letters either, should another runner have said so."""
+    keys = [outgoing.key for outgoing in done]
+    rows.create(OUTBOX)
+    rows.delete(OUTBOX, keys)
+    if rows.load(DEAD_LETTERS, keys):
+        rows.delete(DEAD_LETTERS, keys)
+
+
+def bury(rows: Rows, outgoing: Outgoing, error: CqrsError, now_us: int) -> bool:
+    """Make a waiting command a dead letter. False if another runner was done with it before."""
+    if not rows.load(OUTBOX, [outgoing.key]):
+        return False
+    rows.delete(OUTBOX, [outgoing.key])
+    rows.create(DEAD_LETTERS)
+    rows.put(DEAD_LETTERS, [(*outgoing, outgoing.command_id, error.code, error.message, now_us, None, None, None)])
+    return True
+
+
+def revive(rows: Rows, letter: DeadLetter, attempt: int) -> Outgoing:
+    """Let a dead letter wait in the outbox again; a deadline is not waited for a second time."""
+    outgoing = letter.outgoing._replace(attempt=attempt)
+    rows.create(OUTBOX)
+    rows.delete(DEAD_LETTERS, [letter.outgoing.key])
+    rows.put(OUTBOX, [outgoing])
+    return outgoing
+
+
+def drop(rows: Rows, letter: DeadLetter, by: str, because: str, now_us: int) -> None:
+    """Put a dead letter away for good; it stays on record."""
+    rows.put(DEAD_LETTERS, [(*letter.outgoing, *letter[1:5], now_us, by, because)])
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+
+def waiting(rows: RowReader, reactions: Sequence[str], limit: int | None = None) -> list[Outgoing]:
+    """The commands of these reactions that are to be sent at once, in the order of the log."""
+    return _outgoing(rows, [Where("due_us", "=", 0), Where("reaction", "in", tuple(reactions))], limit)
+
+
+def due(rows: RowReader, reactions: Sequence[str], now_us: int, limit: int | None = None) -> list[Outgoing]:
+    """The deadlines of these reactions that are due, the earliest first."""
+    return _outgoing(
+        rows, [Where("due_us", ">", 0), Where("due_us", "<=", now_us), Where("reaction", "in", tuple(reactions))], limit
+    )
+
+
+def next_due(rows: RowReader, reactions: Sequence[str]) -> int | None:
+    """When the next deadline of these reactions is due, in microseconds UTC."""
+    found = _outgoing(rows, [Where("due_us", ">", 0), Where("reaction", "in", tuple(reactions))], 1)
+    return found[0].due_us if found else None
+
+
+def of_reaction(rows: RowReader, reaction: str) -> list[Outgoing]:
+    """All that waits, deadlines included, of one reaction."""
+    return _outgoing(rows, [Where("reaction", "=", reaction)], None)
+
+
+def correlated(rows: RowReader, correlation_id: str) -> list[Outgoing]:
+    """All that waits, deadlines included, of one story."""
+    return _outgoing(rows, [Where("correlation_id", "=", correlation_id)], None)
+
+
+def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
+    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
+    kind = Where("dropped_us", "!=" if dropped else "=", None)
+    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
+    return [_letter(row) for row in found]
+
+
+def letter(rows: RowReader, id: str) -> DeadLetter:
+    """The open dead letter of this command id. Raises `NotFound`."""
+    found = letters(rows, Where("command_id", "=", id))
+    if not found:
+        raise NotFound(f"no dead letter {id}", code="dead-letter-not-found", hint="cqrs run --failed lists them")
+    return found[0]
+
+
+def _letter(row: tuple[Any, ...]) -> DeadLetter:
+    size = len(_COLUMNS)
+    return DeadLetter(Outgoing(*row[:size]), *row[size:])
+
+
+def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None) -> list[Outgoing]:
+    order = [Order("due_us"), Order("position"), Order("number")]
+    return [Outgoing(*row) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]
