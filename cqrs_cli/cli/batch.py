@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import select
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cqrs_cli.domain import Domain
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
+_CHUNK = 256 * 1024
 KEYS = ("command", "data", "command_id", "user_id", "timestamp", "correlation_id", "metadata", "expect")
 
 _NAMES: dict[type, str] = {str: "a text", dict: "an object"}
@@ -48,9 +50,17 @@ class Reader:
         self._words = by_word(dict.fromkeys(domain.commands.values()))
         self._kinds: dict[str, _Kind] = {}
 
-    def requests(self, file: BinaryIO) -> Iterator[Request]:
-        """A request for each line that is not blank, one in memory at a time; lines count from 1."""
-        for number, line in enumerate(_lines(file), 1):
+    def requests(self, file: BinaryIO) -> Iterator[Request | None]:
+        """A request for each line that is not blank, one in memory at a time; None when no more is at hand now.
+
+        Lines count from 1.
+        """
+        number = 0
+        for line in _lines(file):
+            if isinstance(line, _Idle):
+                yield None
+                continue
+            number += 1
             if line is None:
                 error = InvalidInput(f"longer than {MAX_LINE_BYTES} bytes")
                 yield Request(number, None, error=error)
@@ -91,15 +101,34 @@ class Reader:
         return kind
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+class _Idle:
+    """Nothing more is at hand now: whoever writes the other end of the pipe waits, perhaps for our answers."""
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | _Idle | None]:
     """Lines one by one; None for one that is too long, which is read past but never held."""
-    while line := file.readline(MAX_LINE_BYTES):
-        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_LINE_BYTES)
-            yield None
-        else:
-            yield line
+    rest, too_long = b"", False
+    while chunk := file.read1(_CHUNK):  # type: ignore[attr-defined]  # every binary file of a shell is buffered
+        *lines, last = chunk.split(b"\n")
+        for line in lines:
+            whole, rest = rest + line, b""
+            yield None if too_long or len(whole) > MAX_LINE_BYTES else whole + b"\n"
+            too_long = False
+        rest = b"" if too_long else rest + last
+        if len(rest) > MAX_LINE_BYTES:
+            rest, too_long = b"", True
+        if not _is_ready(file):
+            yield _Idle()
+    if too_long or rest:
+        yield None if too_long else rest
+
+
+def _is_ready(file: BinaryIO) -> bool:
+    """Whether there is something to read without waiting; a file on disk always has, also its end."""
+    try:
+        return bool(select.select([file], [], [], 0)[0])
+    except (OSError, ValueError):  # no file of the operating system
+        return True
 
 
 def _plain_envelope(given: dict[str, Any]) -> bool:

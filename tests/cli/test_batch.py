@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import json
 import sys
 from pathlib import Path
@@ -229,14 +230,32 @@ def test_lines_come_one_by_one(reader: Reader) -> None:
     class Endless(io.RawIOBase):
         asked = 0
 
-        def readline(self, size: int | None = -1) -> bytes:
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            text = (line("touch", "A1").encode() + b"\n") * 100
+            count = min(len(buffer), len(text))
+            buffer[:count] = text[:count]
             self.asked += 1
-            return line("touch", "A1").encode() + b"\n"
+            return count
 
     endless = Endless()
-    taken = list(itertools.islice(reader.requests(endless), 100))  # type: ignore[arg-type]
+    file = io.BufferedReader(endless, buffer_size=len(line("touch", "A1")) * 100 + 100)
+    taken = [request for request in itertools.islice(reader.requests(file), 100) if request is not None]
     assert [request.line for request in taken] == list(range(1, 101))
-    assert endless.asked == 100
+    assert endless.asked == 1
+
+
+def test_what_came_is_not_held_back_while_the_other_end_waits(reader: Reader) -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as file, os.fdopen(theirs, "wb", buffering=0) as other:
+        other.write(line("touch", "A1").encode() + b"\n" + line("touch", "A2").encode() + b"\n")
+        requests = reader.requests(file)
+        assert [request and request.line for request in itertools.islice(requests, 3)] == [1, 2, None]
+        other.write(line("touch", "A3").encode() + b"\n")
+        other.close()
+        assert [request.line for request in requests if request is not None] == [3]
 
 
 def test_a_line_too_long_is_passed_over(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
