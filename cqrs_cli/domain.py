@@ -169,6 +169,11 @@ class Domain:
             )
         return found
 
+    def rows_of(self, name: str) -> RowType:
+        """The projection or process manager of this name, kebab or snake. Raises `NotFound`."""
+        reaction = self.reactions.get(name) or self.reactions.get(snake(name))
+        return reaction.rows if reaction is not None and reaction.rows is not None else self.projection(name)
+
     def projection_of(self, cls: type[Projection]) -> RowType:
         """The projection of this class. Raises `NotFound`."""
         found = self.projections.get(cls.keywords.table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from cqrs_cli.batch import send_batch
 from cqrs_cli.codec import Codec
+from cqrs_cli.courier import Courier, Delivery
 from cqrs_cli.domain import Domain
 from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.failure import domain_failed
@@ -19,18 +20,21 @@ from cqrs_cli.fold import State
 from cqrs_cli.fresh import Check, Fresh, check
 from cqrs_cli.inline import InlineProjections
 from cqrs_cli.messages import Command
+from cqrs_cli.outbox import DeadLetter, letters
 from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.payload import sorted_sets
 from cqrs_cli.row_fold import RowFold
 from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.projector import Plan, Progress, Projector, Status
 from cqrs_cli.query import Page, Query, Where
+from cqrs_cli.reactor import ReactionStatus, Reactor
 from cqrs_cli.reader import Reader
+from cqrs_cli.runner import Clock, Round, Runner, now
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Recorded, Selection, Store
+from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
 
-__all__ = ["Outcome", "Request", "RowChange", "State", "Status", "Workbench"]
+__all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]
 
 
 class Workbench:
@@ -45,6 +49,7 @@ class Workbench:
         self._projector = Projector(store, domain, self.codec)
         inline = InlineProjections(store, self._projector, [rows for rows in domain.projections.values() if rows.inline])
         self._sender = Sender(store, domain, self.codec, dict(services or {}), inline)
+        self._reactor = Reactor(store, domain, self.codec, self._projector, self._sender.service)
 
     @classmethod
     def open(
@@ -152,6 +157,8 @@ class Workbench:
         """Catch projections up, each for itself, and give the errors of those that could not be."""
         errors: list[CqrsError] = []
         for projection in self._chosen(names):
+            if projection.name in self.domain.reactions:
+                continue  # its rows move with its reactions, when it runs
             try:
                 self._projector.catch_up(projection, progress)
             except (Unavailable, Damaged):
@@ -179,18 +186,18 @@ class Workbench:
         self._projector.skip(self.domain.projection(name), position, by, reason)
 
     def rows(self, name: str) -> Iterator[RowModel]:
-        """The live rows of a projection, by key."""
-        projection = self.domain.projection(name)
+        """The live rows of a projection (or of a process manager), by key."""
+        projection = self.domain.rows_of(name)
         for values in self.store.rows.select(projection.table):
             yield row_of(projection, values)
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
-        return check(self.store, self._projector, self.domain.projection(name), sample, progress, self.read_only)
+        return check(self.store, self._projector, self.domain.rows_of(name), sample, progress, self.read_only)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
         """The rows of a projection as they were at a log position, from a fold beside the live ones."""
-        projection = self.domain.projection(name)
+        projection = self.domain.rows_of(name)
         with Fresh(self._projector, projection) as fresh:
             fresh.advance(min(position, self.store.head()), progress)
             for values in fresh.rows.select(fresh.table):
@@ -229,7 +236,42 @@ class Workbench:
         return plain
 
     def _chosen(self, names: Sequence[str]) -> list[RowType]:
-        return [self.domain.projection(name) for name in names or sorted(self.domain.projections)]
+        return [self.domain.rows_of(name) for name in names or sorted(self.domain.projections)]
+
+    # ── reactions ─────────────────────────────────────────────────────────────────────────────
+
+    def runner(self, *, clock: Clock = now, start: int | None = None, stop: Callable[[], bool] = lambda: False) -> Runner:
+        """What keeps projections and reactions up to date: `.drain()` once, `.run()` on and on.
+
+        clock: what deadlines are compared with. start: the position after which reactions that never
+        ran begin; None: the head. stop: asked after each batch of work.
+        """
+        return Runner(
+            self.store, self.domain, self._projector, self._reactor, self._courier(clock), clock=clock, start=start, stop=stop
+        )
+
+    def reactions(self, *names: str) -> list[ReactionStatus]:
+        """Where reactions stand (all without names), without moving them."""
+        return [self._reactor.status(self.domain.reaction(name)) for name in names or sorted(self.domain.reactions)]
+
+    def skip_in_reaction(self, name: str, position: int, *, by: str, reason: str) -> None:
+        """Let a reaction pass over an event that it can't take: on record, for ever."""
+        self._reactor.skip(self.domain.reaction(name), position, by, reason)
+
+    def failed(self, *, dropped: bool = False) -> list[DeadLetter]:
+        """The commands of reactions that were given up, or those of them that were dropped since."""
+        return letters(self.store.rows, dropped=dropped)
+
+    def retry(self, command_id: str) -> Delivery:
+        """Send a dead letter once more. Raises `NotFound`; what becomes of the command is in the answer."""
+        return self._courier(now).retry(command_id)
+
+    def drop(self, command_id: str, *, by: str, reason: str) -> None:
+        """Put a dead letter away for good, on record. Raises `NotFound`."""
+        self._courier(now).drop(command_id, by, reason)
+
+    def _courier(self, clock: Clock) -> Courier:
+        return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(clock()))
 
     # ── dry runs ──────────────────────────────────────────────────────────────────────────────
 
