@@ -45,7 +45,7 @@ class Stored:
             if not _NAME.fullmatch(text) or len(text) > 200:
                 raise DefinitionError(f"{owner}: {text!r} can't be a stored name", hint="letters, digits and _ . - , at most 200")
         if version < 1:
-            raise DefinitionError(f"{owner}: version={version}, but versions are 1, 2, 3 …")
+            raise DefinitionError(f"{owner}: version={version}, but versions are 1, 2, 3 …", hint="the first version of a message is 1")
         missing = [step for step in range(1, version) if step not in upcasters]
         if upcasters and missing:
             raise DefinitionError(
