@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar, overload
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from cqrs_cli.batch import send_batch
 from cqrs_cli.codec import Codec
@@ -19,22 +18,34 @@ from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import State
 from cqrs_cli.fresh import Check, Fresh, check
 from cqrs_cli.inline import InlineProjections
+from cqrs_cli.jsonable import jsonable
 from cqrs_cli.messages import Command
 from cqrs_cli.outbox import DeadLetter, letters
 from cqrs_cli.outcome import Expect, Outcome, Request, RowChange
-from cqrs_cli.payload import sorted_sets
-from cqrs_cli.row_fold import RowFold
-from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.projector import Plan, Progress, Projector, Status
-from cqrs_cli.query import Page, Query, Where
+from cqrs_cli.query import Page, Read, Where
 from cqrs_cli.reactor import ReactionStatus, Reactor
 from cqrs_cli.reader import Reader
+from cqrs_cli.row_fold import RowFold
+from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.runner import Clock, Round, Runner, now
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
 
 __all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]
+
+
+Row = TypeVar("Row", bound=RowModel)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Asks(Protocol[T_co]):
+    """A query, as far as the workbench needs it: what its `run` answers is what `Workbench.query` gives."""
+
+    def run(self, read: Read, /) -> T_co:
+        """Answer, with what `read` gives."""
 
 
 class Workbench:
@@ -185,11 +196,15 @@ class Workbench:
         """Let a projection pass over an event that it can't take: on record, for ever."""
         self._projector.skip(self.domain.projection(name), position, by, reason)
 
-    def rows(self, name: str) -> Iterator[RowModel]:
-        """The live rows of a projection (or of a process manager), by key."""
-        projection = self.domain.rows_of(name)
-        for values in self.store.rows.select(projection.table):
-            yield row_of(projection, values)
+    @overload
+    def rows(self, projection: type[Row]) -> Iterator[Row]: ...
+    @overload
+    def rows(self, projection: str) -> Iterator[RowModel]: ...
+    def rows(self, projection: type[RowModel] | str) -> Iterator[RowModel]:
+        """The live rows of a projection (or of a process manager) by its class or name, in the order of their keys."""
+        kind = self.domain.rows_of(projection if isinstance(projection, str) else projection.keywords.table)
+        for values in self.store.rows.select(kind.table):
+            yield row_of(kind, values)
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
@@ -203,19 +218,17 @@ class Workbench:
             for values in fresh.rows.select(fresh.table):
                 yield row_of(projection, values)
 
-    def query(self, query: Query[Any], *, limit: int | None = None, cursor: str | None = None) -> Page[Any] | list[Any] | BaseModel | None:
+    def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
         """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
 
         limit, cursor: for queries that answer with a `Page`.
         """
-
         try:
-            answer: Page[Any] | list[Any] | BaseModel | None = query.run(self._reader(limit, cursor))
+            return query.run(self._reader(limit, cursor))
         except CqrsError:
             raise
         except Exception as error:
             raise domain_failed(error, f"{type(query).__name__}.run") from error
-        return answer
 
     def page(
         self, name: str, *, where: Sequence[Where] = (), order: str = "", limit: int | None = None, cursor: str | None = None
@@ -232,7 +245,7 @@ class Workbench:
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
         """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""
-        plain: dict[str, Any] = to_jsonable_python(sorted_sets(model), inf_nan_mode="strings", serialize_unknown=True)
+        plain: dict[str, Any] = jsonable(model)
         return plain
 
     def _chosen(self, names: Sequence[str]) -> list[RowType]:
@@ -314,7 +327,7 @@ class Workbench:
             shown = None if after is None else self.jsonable(after)
             if shown != row:
                 names = projection.table.key
-                yield RowChange(projection.name, to_jsonable_python(dict(zip(names, key, strict=True))), row, shown)
+                yield RowChange(projection.name, jsonable(dict(zip(names, key, strict=True))), row, shown)
 
     def _rows_now(self, projection: RowType, fold: RowFold, events: Sequence[Recorded]) -> dict[tuple[Any, ...], dict[str, Any] | None]:
         """The rows that the events concern, as they are at the head: the live ones and what is not projected yet, in memory."""

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from cqrs_cli.cli.column import Column
-from cqrs_cli.cli.values import RawJson
 from cqrs_cli.errors import Damaged
+from cqrs_cli.jsonable import RawJson
 from cqrs_cli.stores.contract import Recorded, rfc3339
 
 COLUMNS = (

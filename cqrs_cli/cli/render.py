@@ -24,9 +24,10 @@ from cqrs_cli.cli.column import Column
 from cqrs_cli.cli.inert import csv_text, markdown_text, tsv_text, visible, visible_lines
 from cqrs_cli.cli.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.progress import Progress
-from cqrs_cli.cli.values import RawJson, cell_text, json_line, json_text
+from cqrs_cli.cli.values import cell_text, json_line, json_text
 from cqrs_cli.config import FORMATS, Settings
 from cqrs_cli.errors import Misuse
+from cqrs_cli.jsonable import RawJson
 
 __all__ = ["Column", "Printer", "RawJson", "Record"]
 

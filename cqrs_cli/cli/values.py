@@ -4,54 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from cqrs_cli.cli.inert import inert_json
+from cqrs_cli.jsonable import RawJson, jsonable
 
 _quote = json.encoder.encode_basestring
-
-
-class RawJson(str):
-    """JSON text that goes into JSON output as it is; the caller vouches that it is valid."""
-
-    __slots__ = ()
-
-
-def jsonable(value: Any) -> Any:
-    """Plain JSON values: decimals and ids are strings, times RFC 3339 UTC, enums their values, models objects."""
-    if value is None or (isinstance(value, (bool, int, float)) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, RawJson):
-        return json.loads(value)
-    if isinstance(value, Enum):
-        return jsonable(value.value)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return {_key(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((jsonable(item) for item in value), key=str)
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    dump = getattr(value, "model_dump", None)
-    return jsonable(dump()) if dump is not None else str(value)
-
-
-def _key(key: Any) -> str:
-    plain = jsonable(key)
-    return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
