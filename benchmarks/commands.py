@@ -1,0 +1,152 @@
+"""Commands per second: one durable commit each, and many in grouped durable writes. Bytes per event."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from benchmarks import peer, raw
+from benchmarks.bank import Deposit, OpenAccount, domain
+from benchmarks.contest import Figures, Result, rates, seconds
+from benchmarks.folders import Folders
+from benchmarks.sizes import Sizes
+from cqrs_cli.cli.batch import Reader
+from cqrs_cli.messages import Command
+from cqrs_cli.outcome import Outcome, Request
+from cqrs_cli.workbench import Workbench
+
+OWNER = "Ada Lovelace"
+CENTS = 100
+DEPOSITS = 9
+"""To each account, after it was opened."""
+GROUP = 500
+"""Commands in one durable write of ours; the peer gets the same."""
+
+
+def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:
+    """All results of commands."""
+    yield from one_by_one(folders, sizes)
+    yield from in_batches(folders, sizes)
+
+
+def accounts(commands: int) -> list[UUID]:
+    return [uuid4() for _ in range(commands // (DEPOSITS + 1))]
+
+
+def commands_for(account_ids: Sequence[UUID]) -> list[Command]:
+    """Each account is opened, then deposits go round."""
+    opening: list[Command] = [OpenAccount(account_id=each, owner=OWNER) for each in account_ids]
+    return opening + [Deposit(account_id=each, cents=CENTS) for _ in range(DEPOSITS) for each in account_ids]
+
+
+def lines_for(account_ids: Sequence[UUID]) -> bytes:
+    """The same commands as JSON lines."""
+    opening = [f'{{"command": "open-account", "data": {{"account_id": "{each}", "owner": "{OWNER}"}}}}' for each in account_ids]
+    deposits = [f'{{"command": "deposit", "data": {{"account_id": "{each}", "cents": {CENTS}}}}}' for each in account_ids] * DEPOSITS
+    return "\n".join([*opening, *deposits, ""]).encode()
+
+
+# ── one by one ────────────────────────────────────────────────────────────────────────────────
+
+
+def one_by_one(folders: Folders, sizes: Sizes) -> Iterator[Result]:
+    """One process, each command durable before the next is sent."""
+    commands = sizes.single_commands
+
+    with ExitStack() as stack:
+
+        def ours() -> Callable[[], object]:
+            bench = stack.enter_context(Workbench.open(str(folders.new("single.db")), domain))
+            sent = commands_for(accounts(commands))
+            return lambda: [bench.send(command) for command in sent]
+
+        def bar() -> Callable[[], object]:
+            connection = stack.enter_context(raw.opened(folders.new("raw.db")))
+            inserts = raw.Inserts(accounts(commands), commands)
+            return lambda: raw.insert_one_by_one(connection, inserts)
+
+        def theirs() -> Callable[[], object]:
+            bank = stack.enter_context(peer.opened(folders.new("peer.db"), raw.PRAGMAS))
+
+            def run() -> None:
+                opened = [bank.open_account(OWNER) for _ in range(commands // (DEPOSITS + 1))]
+                for _ in range(DEPOSITS):
+                    for each in opened:
+                        bank.deposit(each, CENTS)
+
+            return run
+
+        found = rates({"ours": ours, "raw": bar, "peer": theirs}, sizes.turns, commands)
+    yield Result("commands one by one", "commands/s", found["ours"], found["raw"], "raw sqlite3", ratio_at_least=0.8)
+    yield Result("commands one by one", "commands/s", found["ours"], found["peer"], "pyeventsourcing")
+
+
+# ── in batches ────────────────────────────────────────────────────────────────────────────────
+
+
+def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
+    """Grouped durable writes, an outcome for each command; then what an event takes on disk."""
+    commands, single = sizes.batch_commands, sizes.single_commands
+    written: dict[str, Path] = {}
+
+    with ExitStack() as stack:
+
+        def bench(name: str) -> Workbench:
+            written[name] = folders.new(f"{name}.db")
+            return stack.enter_context(Workbench.open(str(written[name]), domain))
+
+        def batch() -> Callable[[], object]:
+            target = bench("batch")
+            requests = [Request(number, command) for number, command in enumerate(commands_for(accounts(commands)), 1)]
+            return lambda: _drain(target.send_batch(requests))
+
+        def lines() -> Callable[[], object]:
+            target, reader = bench("lines"), Reader(domain)
+            file = io.BytesIO(lines_for(accounts(commands)))
+            return lambda: _drain(target.send_batch(reader.requests(file)))
+
+        def peer_groups() -> Callable[[], object]:
+            written["peer"] = folders.new("peer.db")
+            bank = stack.enter_context(peer.opened(written["peer"], raw.PRAGMAS))
+            return lambda: _peer_groups(bank, commands)
+
+        def peer_single() -> Callable[[], object]:
+            account = stack.enter_context(peer.opened(folders.new("peer.db"), raw.PRAGMAS))
+
+            def run() -> None:
+                opened = [account.open_account(OWNER) for _ in range(single // (DEPOSITS + 1))]
+                for _ in range(DEPOSITS):
+                    for each in opened:
+                        account.deposit(each, CENTS)
+
+            return run
+
+        taken = seconds({"lines": lines, "batch": batch, "groups": peer_groups, "single": peer_single}, sizes.turns)
+    of_lines, of_batch, of_groups = (Figures(tuple(commands / each for each in taken[name])) for name in ("lines", "batch", "groups"))
+    of_single = Figures(tuple(single / each for each in taken["single"]))
+    peer_one, peer_many = "pyeventsourcing, one by one", f"pyeventsourcing, {GROUP} aggregates a save"
+    yield Result("commands in a batch, from JSON lines", "commands/s", of_lines, of_single, peer_one, at_least=20_000, ratio_at_least=10)
+    yield Result("commands in a batch, ready made", "commands/s", of_batch, of_single, peer_one)
+    yield Result("commands in a batch, from JSON lines", "commands/s", of_lines, of_groups, peer_many)
+    yield Result("an event on disk (with command, digests, hash chain)", "bytes", *_bytes(written, commands))
+
+
+def _drain(outcomes: Iterator[Outcome]) -> None:
+    for outcome in outcomes:
+        assert outcome.status == "committed", outcome
+
+
+def _peer_groups(bank: peer.Bank, commands: int) -> None:
+    """The peer's own grouping: many aggregates in one save. All or nothing, and an aggregate once in each."""
+    count = commands // (DEPOSITS + 1)
+    groups = [bank.open_many([OWNER] * min(GROUP, count - start)) for start in range(0, count, GROUP)]
+    for _ in range(DEPOSITS):
+        for group in groups:
+            bank.deposit_to_many(group, CENTS)
+
+
+def _bytes(written: dict[str, Path], events: int) -> tuple[Any, ...]:
+    ours, theirs = (Figures((written[name].stat().st_size / events,)) for name in ("batch", "peer"))
+    return ours, theirs, "pyeventsourcing (the event alone)"
