@@ -230,6 +230,11 @@ def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadL
     return [_letter(row) for row in found]
 
 
+def letters_of(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
+    """The open dead letters of one story."""
+    return letters(rows, Where("correlation_id", "=", correlation_id))
+
+
 def letter(rows: RowReader, id: str) -> DeadLetter:
     """The open dead letter of this command id. Raises `NotFound`."""
     found = letters(rows, Where("command_id", "=", id))

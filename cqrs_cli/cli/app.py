@@ -21,9 +21,11 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("send", "Write", "cqrs_cli.cli.send:command", "Send a command to the domain: cqrs send create-order …"),
+    Entry("run", "Write", "cqrs_cli.cli.run:command", "Keep projections and reactions up to date."),
     Entry("log", "Log", "cqrs_cli.cli.log:command", "Events in the order of the log, of one stream or of all."),
     Entry("streams", "Log", "cqrs_cli.cli.streams:streams_command", "Streams with their versions."),
     Entry("stats", "Log", "cqrs_cli.cli.streams:stats_command", "How much is in the store, by category and type."),
+    Entry("trace", "Log", "cqrs_cli.cli.trace:command", "What led to what: commands, events, reactions."),
     Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "State of aggregates, now or at a version or time."),
     Entry("project", "Read side", "cqrs_cli.cli.project:command", "Bring read models up to date and print them."),
     Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query: cqrs query orders-by-customer …"),
