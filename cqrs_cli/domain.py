@@ -97,6 +97,7 @@ class Domain:
             }
             for reaction in self.reactions.values()
         }
+        _refuse_names_of_views(self.row_types())
         _refuse_same_words(self.commands.values(), "commands")
         _refuse_same_words(self.queries.values(), "queries")
 
@@ -321,6 +322,17 @@ def _by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
                     f"{cls.__name__} and {found[name].__name__} are both stored as {name!r}", hint="give one of them another with name="
                 )
     return found
+
+
+def _refuse_names_of_views(row_types: Iterable[RowType]) -> None:
+    """A store may show each table under its name and `_view`."""
+    tables = {rows.name.lower(): rows for rows in row_types}
+    for name, rows in tables.items():
+        other = tables.get(f"{name}_view")
+        if other is not None:
+            raise DefinitionError(
+                f"{other.cls.__name__} is called {other.name!r}, as is the view of {rows.cls.__name__}", hint="give it another with name="
+            )
 
 
 def _refuse_same_words(classes: Iterable[type], what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ _RESERVED = frozenset(
     {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
     | {"cqrs_store", "cqrs_checkpoints"}
 )
+_LARGEST = sys.float_info.max
+_OURS = "/* made by cqrs */"
 _CHUNK = 500
 _IN_MEMORY = 5_000
 
@@ -32,6 +35,11 @@ Row = tuple[Scalar, ...]
 def quote(name: str) -> str:
     """A name as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def view_of(name: str) -> str:
+    """The view of a read model, for readers of SQL: its columns, and no way to change them."""
+    return f"{name}_view"
 
 
 class SQLiteRowReader:
@@ -97,7 +105,7 @@ class SQLiteRowReader:
             try:
                 cursor = connection.execute(sql, values)
             except sqlite3.OperationalError as error:
-                raise _changed(table, error) from error
+                raise _changed(table.name, error) or translate(error, self._file.path) from error
             rows = cursor.fetchmany(_IN_MEMORY)
             if len(rows) == _IN_MEMORY:
                 yield from rows
@@ -111,10 +119,9 @@ class SQLiteRowReader:
             return 0
         return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
 
-    def _exists(self, name: str) -> bool:
-        return bool(
-            self._file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", (name,))
-        )
+    def _exists(self, name: str, kind: str = "table") -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = ? AND name = ? COLLATE NOCASE"
+        return bool(self._file.query(sql, (kind, name)))
 
     def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
         connection = self._file.connection
@@ -125,9 +132,7 @@ class SQLiteRowReader:
         except OverflowError as error:
             raise Misuse(f"{table.name}: {error}", code="row-value") from error
         except sqlite3.Error as error:
-            if str(error).startswith("no such column"):
-                raise _changed(table, error) from error
-            raise translate(error, self._file.path) from error
+            raise _changed(table.name, error) or translate(error, self._file.path) from error
 
 
 class SQLiteRows(SQLiteRowReader):
@@ -159,7 +164,7 @@ class SQLiteRows(SQLiteRowReader):
                 f"{what} can't take a row: {error}", hint="its values don't fit its columns", code="row-value"
             ) from error
         except sqlite3.Error as error:
-            raise translate(error, self._file.path) from error
+            raise _changed(what, error) or translate(error, self._file.path) from error
 
     def create(self, table: Table) -> None:
         """Make the table if it is not there; `Misuse` if one with other columns is."""
@@ -178,6 +183,12 @@ class SQLiteRows(SQLiteRowReader):
                     table=table.name,
                 )
             return
+        if self._exists(table.name, "view"):
+            raise Misuse(
+                f"a read model can't be named {table.name}: a view has the name",
+                hint="another name=, or drop the view with sqlite3",
+                code="table-name",
+            )
         columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
         self._run(
             table.name,
@@ -187,11 +198,28 @@ class SQLiteRows(SQLiteRowReader):
             for group in groups:
                 # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
                 index = f"{table.name}_{'_'.join(group)}_{hexlify(os.urandom(4)).decode()}"
-                self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({_list(group)})")
+                indexed = ", ".join(_indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
+                self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({indexed})")
+        self._show(table, table.name)
+
+    def _show(self, table: Table, name: str) -> None:
+        """The view of a read model, which nobody can write through; what the store keeps for itself has none."""
+        view = view_of(name)
+        self._hide(name)
+        taken = self._exists(view) or self._exists(view, "view")  # somebody's own stays
+        if not taken and not name.lower().startswith("cqrs_"):
+            columns = _list([column.name for column in table.columns])
+            self._run(name, f"CREATE VIEW {quote(view)} AS SELECT {columns} FROM {quote(name)} {_OURS}")
+
+    def _hide(self, name: str) -> None:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ? COLLATE NOCASE AND sql LIKE ?"
+        if self._file.query(sql, (view_of(name), f"%{_OURS}")):
+            self._run(name, f"DROP VIEW {quote(view_of(name))}")
 
     def drop(self, name: str) -> None:
-        """Remove the table if it is there."""
+        """Remove the table if it is there, and its view."""
         _check_name(name)
+        self._hide(name)
         self._run(name, f"DROP TABLE IF EXISTS {quote(name)}")
 
     def rename(self, table: Table, name: str) -> None:
@@ -203,6 +231,8 @@ class SQLiteRows(SQLiteRowReader):
             self._run(name, f"ALTER TABLE {quote(table.name)} RENAME TO {quote(name)}")
         finally:
             self._run(name, "PRAGMA legacy_alter_table=OFF")
+        self._hide(table.name)
+        self._show(table, name)
 
     def put(self, table: Table, rows: Iterable[Row]) -> None:
         """Insert or replace rows. Raises `Misuse` for a value that its column can't hold."""
@@ -279,6 +309,7 @@ class _Select:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._kinds = {column.name: column.kind for column in table.columns}
+        self._indexed = {name for group in table.indexes for name in group if self._kinds.get(name) == "decimal"}
 
     def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
         conditions, values = [], []
@@ -334,7 +365,27 @@ class _Select:
                 hint="= and != compare with null",
                 code="no-such-operator",
             )
-        return f"{column} {_COMPARISONS[item.operator]} {mark}", [item.value]
+        exact = f"{column} {_COMPARISONS[item.operator]} {mark}"
+        if item.column in self._indexed and item.operator != "!=" and item.value is not None:
+            near, bounds = _near(_indexed(self._table, item.column), item.operator, str(item.value))
+            return f"{near} AND {exact}", [*bounds, item.value]
+        return exact, [item.value]
+
+
+def _indexed(table: Table, name: str) -> str:
+    """What an index holds of a column: of a decimal a number near it, which SQLite can find by without our function."""
+    decimal = any(column.name == name and column.kind == "decimal" for column in table.columns)
+    return f"CAST({quote(name)} AS REAL)" if decimal else quote(name)
+
+
+def _near(column: str, operator: str, digits: str) -> tuple[str, list[Any]]:
+    """A condition that an index of floats answers, and that holds wherever the exact one does."""
+    number = max(-_LARGEST, min(_LARGEST, float(digits)))
+    slack = abs(number) * 1e-12 + 1e-300  # more than what the conversion of long digits can be off
+    low, high = number - slack, number + slack  # infinite beyond the largest float, as SQLite's are
+    if operator == "=":
+        return f"{column} BETWEEN ? AND ?", [low, high]
+    return (f"{column} >= ?", [low]) if operator in (">", ">=") else (f"{column} <= ?", [high])
 
 
 def _beyond(terms: list[tuple[str, str, bool]], after: Row) -> tuple[str, list[Any]]:
@@ -381,12 +432,15 @@ def _check_name(name: str) -> None:
         raise Misuse(f"a read model can't be named {name!r}: the name is taken by the store", code="table-name")
 
 
-def _changed(table: Table, error: sqlite3.Error) -> Misuse:
+def _changed(name: str, error: sqlite3.Error) -> Misuse | None:
+    """The error for a table that is not the projection's any more; None if the trouble is another."""
+    if not str(error).startswith(("no such table", "no such column")) and "has no column named" not in str(error):
+        return None
     return Misuse(
-        f"the table {table.name} has other columns than the projection: {error}",
-        hint=f"make it anew: cqrs project {table.name} --rebuild",
+        f"the table {name} is not as the projection made it: {error}",
+        hint=f"make it anew: cqrs project {name} --rebuild",
         code="table-changed",
-        table=table.name,
+        table=name,
     )
 
 
