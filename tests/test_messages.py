@@ -1,0 +1,111 @@
+"""Commands, events and the envelope."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import Field, ValidationError
+
+from cqrs_cli import Command, Event
+from cqrs_cli.errors import InvalidInput
+from cqrs_cli.messages import Meta, kebab, snake
+
+
+class Ship(Command):
+    order_id: str
+    express: bool = False
+
+
+@pytest.mark.parametrize(
+    ("name", "snaked"),
+    [("OrderSummary", "order_summary"), ("HTTPRoute", "http_route"), ("Order", "order"), ("Order2Line", "order2_line"), ("V2API", "v2_api")],
+)
+def test_names_on_the_command_line(name: str, snaked: str) -> None:
+    assert snake(name) == snaked
+    assert kebab(name) == snaked.replace("_", "-")
+
+
+def test_the_envelope_is_made_once_and_apart_from_the_fields() -> None:
+    command = Ship(order_id="1")
+    assert command.meta is command.meta
+    assert command.meta.command_id != Ship(order_id="1").meta.command_id
+    assert command.meta.timestamp.tzinfo is UTC
+    assert command == Ship(order_id="1")
+    assert hash(command) == hash(Ship(order_id="1"))
+    assert command != Ship(order_id="1", express=True)
+    assert command.model_dump() == {"order_id": "1", "express": False}
+
+
+def test_with_meta_gives_a_copy() -> None:
+    first = Ship(order_id="1")
+    made = first.meta
+    second = first.with_meta(command_id="c1", user_id="ada", causation_id="e:1", correlation_id="k", metadata={"a": 1})
+    assert first.meta is made
+    assert (second.meta.command_id, second.meta.user_id, second.meta.causation_id, second.meta.correlation_id) == ("c1", "ada", "e:1", "k")
+    assert second == first
+    assert "c1" in repr(second.meta)
+
+
+def test_times_become_utc() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    assert Meta(timestamp=noon).timestamp.isoformat() == "2026-01-01T10:00:00+00:00"
+    with pytest.raises(InvalidInput, match="time zone"):
+        Meta(timestamp=datetime(2026, 1, 1))
+
+
+@pytest.mark.parametrize("command_id", ["", "x" * 201, "a\0b", "\ud800"])
+def test_command_ids_that_no_store_takes(command_id: str) -> None:
+    with pytest.raises(InvalidInput, match="command id"):
+        Ship(order_id="1").with_meta(command_id=command_id)
+
+
+@pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}, {(1, 2): 3}])
+def test_metadata_that_is_no_json(metadata: dict[Any, Any]) -> None:
+    with pytest.raises(InvalidInput, match="metadata"):
+        _ = Meta(metadata=metadata).metadata_json
+
+
+def test_metadata_in_one_order() -> None:
+    assert Meta(metadata={"b": "ü", "a": 1}).metadata_json == '{"a": 1, "b": "ü"}'
+    assert Meta().metadata_json is None
+
+
+def test_messages_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Ship(order_id="1").express = True  # type: ignore[misc]
+
+
+def test_commands_refuse_what_they_do_not_know_and_events_pass_it_over() -> None:
+    class Shipped(Event):
+        order_id: str
+
+    with pytest.raises(ValidationError, match="expres"):
+        Ship.model_validate({"order_id": "1", "expres": True})
+    assert Shipped.model_validate({"order_id": "1", "expres": True}) == Shipped(order_id="1")
+
+
+def test_a_field_may_be_called_meta_in_json() -> None:
+    class Noted(Command):
+        info: str = Field(alias="meta")
+
+    assert Noted.model_validate({"meta": "x"}).info == "x"
+
+
+def test_an_event_may_have_a_field_called_meta() -> None:
+    class Noted(Event):
+        meta: str
+
+    assert Noted(meta="x").meta == "x"
+
+
+def test_stored_names_versions_and_aliases() -> None:
+    class Placed(Event, name="order-placed", version=2, aliases=("OrderMade",), upcasters={1: dict}):
+        pass
+
+    assert (Placed.stored.name, Placed.stored.version, Placed.stored.aliases) == ("order-placed", 2, ("OrderMade",))
+    assert (Ship.stored.name, Ship.stored.version, Ship.stored.aliases) == ("Ship", 1, ())
+
+    class Sub(Placed):
+        pass
+
+    assert (Sub.stored.name, Sub.stored.version) == ("Sub", 1)
