@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cqrs_cli.clauses import Clause
@@ -11,11 +10,12 @@ from cqrs_cli.codec import Codec
 from cqrs_cli.domain import Domain, keys_of
 from cqrs_cli.errors import CqrsError, DomainFailed
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.messages import Command
+from cqrs_cli.messages import Command, Meta
 from cqrs_cli.outbox import Cancelled, Change, Outgoing
 from cqrs_cli.process_manager import After, Cancel, ReactionType
 from cqrs_cli.row_fold import RowFold
-from cqrs_cli.stores.contract import Recorded, micros, moment
+from cqrs_cli.row_model import RowModel
+from cqrs_cli.stores.contract import Recorded, SentCommand, micros, moment
 
 Service = Callable[[type, str], Any]
 
@@ -47,12 +47,12 @@ class Answers:
         if route is None:
             return []
         changes: list[Change] = []
-        clause, number = route.clause, 0
+        number = 0
         for key in self._keys_of(cls, recorded):
-            for answer in self._asked(clause, self._self(key, fold), recorded):
+            for answer in self._asked(route.clause, key, recorded, fold):
                 if not isinstance(answer, Cancel):
                     number += 1
-                changes.append(self._change(clause, key, recorded, number, answer))
+                changes.append(self._change(route.clause, key, recorded, number, answer))
         return changes
 
     def _keys_of(self, cls: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
@@ -67,33 +67,37 @@ class Answers:
             where = f"the key of {_where(self._routes[cls].clause, recorded)}"
             raise domain_failed(error, where, position=recorded.position) from error
 
-    def _self(self, key: tuple[Any, ...], fold: RowFold | None) -> Any:
-        """What the clause is a method of: a copy of the row, as the row itself is changed by evolves alone."""
-        if self._reaction.rows is None or fold is None:
-            return self._policy
-        row = fold.row(key)
-        if row is None:
-            return self._reaction.rows.cls(**dict(zip(self._reaction.rows.table.key, key, strict=True)))
-        return row.model_copy(deep=True)
-
-    def _asked(self, clause: Clause, instance: Any, recorded: Recorded) -> Iterator[Command | After | Cancel]:
+    def _asked(
+        self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, fold: RowFold | None
+    ) -> list[Command | After | Cancel]:
         event = self._codec.decode(recorded)  # decoded for this call alone: nobody else sees what it does to it
         extra = [recorded if kind is Recorded else self._service(kind, clause.where) for kind in clause.services]
+        row = None if fold is None else fold.row(key)
         try:
-            result = clause.function(instance, event, *extra)
-            if result is None or isinstance(result, Command | After | Cancel):
-                answers = [] if result is None else [result]
-            else:
-                answers = list(result)
+            result = clause.function(self._instance(key, row), event, *extra)
+            if result is None:
+                return []
+            answers = [result] if isinstance(result, Command | After | Cancel) else list(result)
         except Exception as error:
             raise domain_failed(error, _where(clause, recorded), position=recorded.position) from error
         for answer in answers:
-            if not isinstance(answer, Command | After | Cancel):
+            command = answer.command if isinstance(answer, After) else answer
+            if not isinstance(command, Command | Cancel):
                 raise DomainFailed(
-                    f"{_where(clause, recorded)} gave {type(answer).__name__}",
-                    hint="a reaction answers with commands, After(…) or Cancel(…)",
+                    f"{_where(clause, recorded)} gave {type(command).__name__}",
+                    hint="a reaction answers with commands, After(delay, command) or Cancel(name)",
                 )
-            yield answer
+            if not isinstance(getattr(answer, "name", None), str | None):
+                raise DomainFailed(f"{_where(clause, recorded)}: the name of a deadline is a text, not {answer!r}")
+        return answers
+
+    def _instance(self, key: tuple[Any, ...], row: RowModel | None) -> Any:
+        """What the clause is a method of: a copy of the row, as the row itself is changed by evolves alone."""
+        if self._reaction.rows is None:
+            return self._policy
+        if row is None:
+            return self._reaction.rows.cls(**dict(zip(self._reaction.rows.table.key, key, strict=True)))
+        return row.model_copy(deep=True)
 
     def _change(
         self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, number: int, answer: Command | After | Cancel
@@ -106,18 +110,16 @@ class Answers:
                     hint="make it a ProcessManager",
                 )
             return Cancelled(self._reaction.name, process, answer.name)
-        deadline, due_us, command = None, 0, answer
+        deadline, due_us = None, 0
+        command = answer.command if isinstance(answer, After) else answer
         if isinstance(answer, After):
-            command, due_us = answer.command, self._due(clause, recorded, answer)
-            deadline = answer.name or type(answer.command).__name__
+            deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer)
             if not process and answer.name:
                 raise DomainFailed(
                     f"{_where(clause, recorded)} named a deadline, but a policy can't cancel it",
                     hint="make it a ProcessManager",
                 )
-        assert isinstance(command, Command)
-        sent = self._codec.sent(self._sendable(clause, recorded, command))
-        assert sent.data is not None
+        sent, data = self._sent(clause, recorded, command)
         metadata = {**command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
         return Outgoing(
             reaction=self._reaction.name,
@@ -132,10 +134,10 @@ class Answers:
             due_us=due_us,
             command=sent.type,
             schema_version=sent.schema_version,
-            data=sent.data.decode(),
+            data=data.decode(),
             correlation_id=recorded.correlation_id,
             user_id=command.meta.user_id or recorded.user_id,
-            metadata=json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False),
+            metadata=Meta(metadata=metadata).metadata_json or "{}",
         )
 
     def _process(self, clause: Clause, key: tuple[Any, ...], recorded: Recorded) -> str:
@@ -159,16 +161,17 @@ class Answers:
             raise DomainFailed(f"{_where(clause, recorded)}: After({answer.delay!r}, …) lies before the event")
         return due_us
 
-    def _sendable(self, clause: Clause, recorded: Recorded, command: Command) -> Command:
-        """The command itself, if it comes back the same from the outbox and somebody decides it."""
+    def _sent(self, clause: Clause, recorded: Recorded, command: Command) -> tuple[SentCommand, bytes]:
+        """The command as it is stored, if it comes back the same and somebody decides it."""
         if type(command) not in self._domain.deciders:
             raise DomainFailed(
                 f"{_where(clause, recorded)} gave {type(command).__name__}, which nobody decides",
                 hint=f"make its aggregate part of the domain {self._domain.name!r}",
             )
-        if self._codec.command(self._codec.sent(command)) != command:
+        sent = self._codec.sent(command)
+        if sent.data is None or self._codec.command(sent) != command:
             raise DomainFailed(f"{_where(clause, recorded)}: {type(command).__name__} does not survive JSON")
-        return command
+        return sent, sent.data
 
 
 def _where(clause: Clause, recorded: Recorded) -> str:

@@ -78,6 +78,11 @@ class Domain:
         self.reactions: dict[str, ReactionType] = {}
         for part in self._parts:
             self._register(part)
+        for name in self.reactions.keys() & self.aggregates.keys():
+            raise DefinitionError(
+                f"{self.reactions[name].cls.__name__} is called {name!r}, as are the streams of {self.aggregates[name].cls.__name__}",
+                hint="give it another with name=",
+            )
         events: list[type[Event]] = [CommandRejected] if self.reactions else []
         for aggregate in self.aggregates.values():
             events += aggregate.events
@@ -258,11 +263,11 @@ class Domain:
         elif issubclass(part, ProcessManager | Policy):
             reaction = process_type(part) if issubclass(part, ProcessManager) else policy_type(part)
             _claim(self.reactions, reaction.name, reaction, part, "name", "name=")
-            for taken in (self.projections, self.aggregates):
-                if reaction.name in taken:
-                    raise DefinitionError(
-                        f"{part.__name__} is called {reaction.name!r}, as is {taken[reaction.name].cls.__name__}", hint="give it another with name="
-                    )
+            if reaction.name in self.projections:
+                raise DefinitionError(
+                    f"{part.__name__} is called {reaction.name!r}, as is {self.projections[reaction.name].cls.__name__}",
+                    hint="give it another with name=",
+                )
         elif issubclass(part, Query):
             check_query(part)
             _claim(self.queries, part.__name__, part, part, "name", "another class name")

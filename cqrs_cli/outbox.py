@@ -250,4 +250,6 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
 
 def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None) -> list[Outgoing]:
     order = [Order("due_us"), Order("position"), Order("number")]
+    if any(item.operator == "in" and not item.value for item in where):
+        return []
     return [Outgoing(*row) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]

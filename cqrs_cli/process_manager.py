@@ -51,6 +51,10 @@ class CommandRejected(Event, name="command-rejected"):
     reason: str
     data: dict[str, Any]
 
+    def was(self, command: type[Command]) -> bool:
+        """Whether it was a command of this class, under its name of today or an older one."""
+        return self.command in (command.stored.name, *command.stored.aliases)
+
 
 class ProcessManager(RowModel):
     """A process across aggregates: `class Fulfilment(ProcessManager, key="order_id")`.
@@ -116,7 +120,15 @@ def process_type(cls: type[ProcessManager]) -> ReactionType:
 
 def policy_type(cls: type[Policy]) -> ReactionType:
     """Read a policy class. Raises `DefinitionError` naming class, method and remedy."""
-    reactors = _reactors(cls)
+    reactors, name = _reactors(cls), cls.policy_name
+    if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
+        raise DefinitionError(f"{cls.__name__}: {name!r} can't be a name", hint="ASCII letters, digits and _, at most 100")
+    try:
+        cls()
+    except TypeError as error:
+        raise DefinitionError(
+            f"{cls.__name__} can't be made without arguments: {error}", hint="a policy asks for services in its @react methods"
+        ) from error
     for clause in reactors.values():
         if clause.key is not None:
             raise DefinitionError(f"{clause.where}: key= is for process managers", hint="a policy has no rows")
@@ -129,4 +141,9 @@ def _reactors(cls: type) -> dict[type[Event], Clause]:
     reactors: dict[type[Event], Clause] = by_message(clauses_of(cls, "react"))
     if not reactors:
         raise DefinitionError(f"{cls.__name__} has no @react", hint="a reaction answers at least one event with commands")
+    for clause in reactors.values():
+        if clause.produces:
+            raise DefinitionError(
+                f"{clause.where} gives {clause.produces[0].__name__}, which is an event", hint="a reaction answers with commands"
+            )
     return reactors

@@ -55,13 +55,8 @@ class Reactor:
     """Advances the reactions of a domain. Commands are not sent here: they end in the outbox."""
 
     def __init__(self, store: Store, domain: Domain, codec: Codec, projector: Projector, service: Service) -> None:
-        self._store, self._domain, self._codec, self._projector, self._service = (
-            store,
-            domain,
-            codec,
-            projector,
-            service,
-        )
+        self._store, self._projector = store, projector
+        self._answers = {name: Answers(reaction, domain, codec, service) for name, reaction in domain.reactions.items()}
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
 
@@ -170,9 +165,7 @@ class Reactor:
 
     def _advance(self, reaction: ReactionType, progress: Progress | None) -> int:
         """Take batches until the head is reached. Raises `Poisoned` with the one event that can't be taken."""
-        work = _Work(
-            reaction, self._store, self._projector, Answers(reaction, self._domain, self._codec, self._service)
-        )
+        work = None
         taken = 0
         while True:
             checkpoint = self._store.rows.checkpoint(reaction.name)
@@ -180,6 +173,8 @@ class Reactor:
             head = self._store.head()
             if checkpoint.position >= head:
                 return taken
+            if work is None:
+                work = _Work(reaction, self._store, self._projector, self._answers[reaction.name])
             try:
                 for events, position in self._batches(work.types, checkpoint.position, head):
                     checkpoint = work.take(checkpoint, events, position)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cqrs_cli import outbox
 from cqrs_cli.courier import PAGE, Courier, Delivery
 from cqrs_cli.domain import Domain
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, Unavailable
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.outbox import Outgoing
 from cqrs_cli.poison import skips_of, stop_of
 from cqrs_cli.process_manager import ReactionType
@@ -155,6 +155,8 @@ class Runner:
             self._failures.pop(name, None)
         except (Unavailable, Damaged):
             raise
+        except Conflict:  # another process rebuilds it; it is looked at again soon
+            self._failures.pop(name, None)
         except CqrsError as error:
             self._failures[name] = error
             self._resting[name] = (self._circumstances(name), error)
