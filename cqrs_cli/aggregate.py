@@ -26,6 +26,7 @@ class Keywords(NamedTuple):
     category: str
     key: tuple[str, ...]
     version: int
+    snapshot_every: int | None = None
 
 
 class Aggregate(BaseModel):
@@ -33,7 +34,8 @@ class Aggregate(BaseModel):
 
     Class keywords: `category=` (default: the class's name in snake_case), `key=` (default
     `<category>_id`; a tuple of names for a composite key), `version=` (1; raised when kept folds
-    of this class no longer count). The key is a field without default, filled in by the engine;
+    of this class no longer count), `snapshot_every=` (keep the fold of a stream whenever it passes a
+    multiple of so many events; none without). The key is a field without default, filled in by the engine;
     every other field has a default. `ignores` lists events that are meant to change nothing.
     """
 
@@ -48,13 +50,14 @@ class Aggregate(BaseModel):
         category: str | None = None,
         key: str | tuple[str, ...] | None = None,
         version: int = 1,
+        snapshot_every: int | None = None,
         **unknown: Never,
     ) -> None:
-        refuse_keywords(cls, unknown, "category, key and version")
+        refuse_keywords(cls, unknown, "category, key, version and snapshot_every")
         super().__init_subclass__()
         category = category or snake(cls.__name__)
         names = (key,) if isinstance(key, str) else tuple(key or (f"{category}_id",))
-        cls.keywords = Keywords(category, names, version)
+        cls.keywords = Keywords(category, names, version, snapshot_every)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -99,9 +102,11 @@ class AggregateType(NamedTuple):
 def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
     complete(cls)
-    category, key, _ = cls.keywords
+    category, key, _, every = cls.keywords
     if not category.isascii() or not category.replace("_", "a").isalnum() or category[0].isdigit() or len(category) > 100:
         raise DefinitionError(f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100")
+    if every is not None and (type(every) is not int or every < 1):
+        raise DefinitionError(f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on", hint="snapshot_every=100, or leave it away")
     key_types = _key_types(cls, key)
     for name, field in cls.model_fields.items():
         if name not in key and field.is_required():

@@ -172,8 +172,13 @@ class _Batch:
         for names in (self._ids, self._pending, self._stale):
             names.clear()
         broken: set[str] = set()
+        written = []
         for slot in slots:
-            yield self._outcome(slot, next(answers) if slot.decision else None, broken)
+            answer = next(answers) if slot.decision else None
+            yield self._outcome(slot, answer, broken)
+            if slot.decision and isinstance(answer, Receipt) and not answer.duplicate:
+                written.append(slot.decision)
+        self._sender.keep_folds(written)
         while len(self._states) > CACHED_STATES:
             del self._states[next(iter(self._states))]
 

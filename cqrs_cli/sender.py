@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.aggregate import AggregateType, new_key
@@ -15,7 +15,8 @@ from cqrs_cli.fold import AggregateFold, State
 from cqrs_cli.inline import InlineProjections
 from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Expect, Outcome
-from cqrs_cli.stores.contract import AtVersion, Commit, Inline, NewEvent, NewStream, Receipt, Selection, SentCommand, Store
+from cqrs_cli.snapshots import Snapshots
+from cqrs_cli.stores.contract import AtVersion, Commit, Inline, NewEvent, NewStream, Receipt, SentCommand, Store
 
 MAX_TRIES = 20
 
@@ -64,6 +65,7 @@ class Sender:
     def __init__(self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any], inline: InlineProjections) -> None:
         self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
         self._folds: dict[str, AggregateFold] = {}
+        self.snapshots = Snapshots(store, lambda stream: self.fold_of(domain.aggregate_of(stream)))
 
     def fold_of(self, aggregate: AggregateType) -> AggregateFold:
         """The aggregate's fold, made once."""
@@ -74,8 +76,12 @@ class Sender:
 
     def load(self, aggregate: AggregateType, stream: str) -> State:
         """The aggregate as the log has it now."""
-        fold = self.fold_of(aggregate)
-        return fold.over(fold.empty(stream), self._store.scan(Selection(stream=stream)))
+        return self.snapshots.load(self.fold_of(aggregate), stream)
+
+    def keep_folds(self, written: Iterable[Decision]) -> None:
+        """Keep the folds that are due after these decisions were written, in one transaction. Raises nothing."""
+        due = [decision.stream for decision in written if self.snapshots.due(decision.stream, decision.before, decision.state.version)]
+        self.snapshots.keep(dict.fromkeys(due))
 
     def inline_hook(self) -> Inline | None:
         """What every append of this domain runs in its transaction."""
@@ -110,6 +116,8 @@ class Sender:
                 if expect is not None:
                     raise
                 continue
+            if not receipt.duplicate:
+                self.keep_folds((decision,))
             return decision.answered(receipt)
         raise Conflict(
             f"{decision.stream} changed {MAX_TRIES} times while {sent.type} was being decided", hint="send it again when there is less traffic"

@@ -60,6 +60,7 @@ class Workbench:
         self._projector = Projector(store, domain, self.codec)
         inline = InlineProjections(store, self._projector, [rows for rows in domain.projections.values() if rows.inline])
         self._sender = Sender(store, domain, self.codec, dict(services or {}), inline)
+        self.snapshots = self._sender.snapshots
         self._reactor = Reactor(store, domain, self.codec, self._projector, self._sender.service)
 
     @classmethod
@@ -123,7 +124,7 @@ class Workbench:
         """
         before = None if at_position is None else at_position + 1
         fold = self._sender.fold_of(self.domain.aggregate_of(stream))
-        state = fold.over(fold.empty(stream), self.store.scan(Selection(stream=stream, limit=at, before=before)))
+        state = self.snapshots.load(fold, stream, at=at, before=before)
         if at is not None and 0 < state.version < at:
             raise NotFound(f"{stream} has no version {at}, it is at {state.version}", code="version-not-found", stream=stream)
         if state.version == 0:

@@ -27,6 +27,7 @@ COMMANDS = (
     Entry("stats", "Log", "cqrs_cli.cli.streams:stats_command", "How much is in the store, by category and type."),
     Entry("trace", "Log", "cqrs_cli.cli.trace:command", "What led to what: commands, events, reactions."),
     Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "State of aggregates, now or at a version or time."),
+    Entry("snapshot", "Aggregates", "cqrs_cli.cli.snapshot:command", "Kept folds: take, list and drop them."),
     Entry("project", "Read side", "cqrs_cli.cli.project:command", "Bring read models up to date and print them."),
     Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query: cqrs query orders-by-customer …"),
     Entry("sql", "Read side", "cqrs_cli.cli.sql:command", "One SELECT over the store, read only."),

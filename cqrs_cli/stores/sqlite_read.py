@@ -127,8 +127,8 @@ def _stream_pages(
         f"AND +e.position > ? AND +e.position < ?{filters} ORDER BY e.version {order} LIMIT ?"
     )
     page = _Page(selection.limit)
-    version = _LAST if selection.backwards else 0
     after = max(0, min(selection.after, _LAST))
+    version = _LAST if selection.backwards else _version_at(file, selection.stream, after)
     before = _LAST if selection.before is None else min(selection.before, _LAST)
     while page.left:
         wanted = page.size
@@ -138,6 +138,16 @@ def _stream_pages(
             return
         page.took(rows)
         version = rows[-1][2]
+
+
+def _version_at(file: SQLiteFile, stream: str | None, position: int) -> int:
+    """The version that this very event has in the stream; 0 if it belongs to another.
+
+    Who goes on in a stream names an event of it: what came before is then not walked through again.
+    """
+    sql = "SELECT version FROM events WHERE position = ? AND stream_id = (SELECT id FROM streams WHERE name = ?)"
+    found = file.query(sql, (position, stream)) if position else ()
+    return int(found[0][0]) if found else 0
 
 
 def _grouped_pages(

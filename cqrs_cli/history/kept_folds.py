@@ -1,0 +1,65 @@
+"""Whether what was kept of folds is what the log folds to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.history.changes import changes
+from cqrs_cli.stores.contract import Selection
+from cqrs_cli.workbench import State, Workbench
+
+
+class Difference(NamedTuple):
+    """A place in a state where a load through the snapshot and a fold from the start differ.
+
+    path: as `items[0].quantity`; None for the whole state, where folding from the start fails (`folded` says how).
+    """
+
+    stream: str
+    path: str | None
+    kept: Any
+    folded: Any
+
+
+class Compared(NamedTuple):
+    """A stream that was looked at. version: of both states; None without a snapshot that counts."""
+
+    stream: str
+    version: int | None
+    differences: list[Difference]
+
+
+def compare(bench: Workbench, streams: Iterable[str]) -> Iterator[Compared]:
+    """Load each stream through its snapshot, fold it from the start, and say what differs. Writes nothing.
+
+    Raises `NotFound` for a stream that is not there, and what a fold raises if both ways fail.
+    """
+    for stream in streams:
+        fold = bench.snapshots.fold_of(stream)
+        start = bench.snapshots.start(fold, stream)
+        if start is None:
+            if not bench.store.version(stream):
+                raise NotFound(f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is")
+            yield Compared(stream, None, [])
+            continue
+        kept = fold.over(start, bench.store.scan(Selection(stream=stream, after=start.position)))
+        try:
+            # Up to where the first one came: others may append meanwhile.
+            folded = bench.snapshots.from_the_start(fold, stream, before=kept.position + 1)
+        except CqrsError as error:
+            yield Compared(
+                stream,
+                kept.version,
+                [Difference(stream, None, bench.jsonable(kept.state), f"{error.code}: {error.message}")],
+            )
+        else:
+            yield Compared(stream, kept.version, list(_differences(bench, kept, folded)))
+
+
+def _differences(bench: Workbench, kept: State, folded: State) -> Iterator[Difference]:
+    if kept.version != folded.version:
+        yield Difference(kept.stream, "(version)", kept.version, folded.version)
+    for change in changes(bench.jsonable(kept.state), bench.jsonable(folded.state)):
+        yield Difference(kept.stream, change.path, change.old, change.new)
