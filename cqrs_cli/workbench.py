@@ -31,6 +31,7 @@ from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.runner import Clock, Round, Runner, now
 from cqrs_cli.sender import Decision, Sender
 from cqrs_cli.stores import open_store
+from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
 
 __all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]
@@ -104,6 +105,8 @@ class Workbench:
         if known is not None:
             return known
         decision = self._sender.decide(command, sent, self._sender.target(command), expect)
+        if decision.commit is not None:
+            check_append(decision.commit, (decision.condition,))  # what no store would take
         events = self._provisional(command, decision)
         changes = [change for name in sorted(self.domain.projections) for change in self._row_changes(self.domain.projections[name], events)]
         return Outcome("dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=changes)
