@@ -1,0 +1,481 @@
+"""Sending: idempotency, expectations, conflicts, what may not enter the log, dry runs. On a real store."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cqrs_cli import Aggregate, Command, Domain, Event, NotFound, Rejected, Workbench, decide, evolve
+from cqrs_cli.errors import CommandReused, Conflict, DefinitionError, DomainFailed, InvalidInput, LimitExceeded
+from cqrs_cli.sender import MAX_TRIES
+from cqrs_cli.stores.contract import Commit, NewEvent
+from tests.bank import Between, Close, Deposit, Look, Open, Spoil, Split, Tag, Withdraw, domain
+
+
+@pytest.fixture
+def between() -> Between:
+    return Between()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, between: Between) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: between}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(bench: Workbench, tmp_path: Path) -> Iterator[Workbench]:
+    """Somebody else on the same store."""
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: Between()}) as opened:
+        yield opened
+
+
+def opened(bench: Workbench, name: str = "a", amount: int = 100) -> None:
+    bench.send(Open(account_id=name))
+    bench.send(Deposit(account_id=name, amount=amount))
+
+
+def log(bench: Workbench) -> list[tuple[int, str, int, str, bytes]]:
+    return [(e.position, e.stream, e.version, e.type, e.data) for e in bench.store.read()]
+
+
+def test_a_command_becomes_events_with_its_envelope(bench: Workbench) -> None:
+    outcome = bench.send(Open(account_id="a").with_meta(command_id="c1", user_id="ada", correlation_id="k", causation_id="e:1", metadata={"ip": "x"}))
+    assert (outcome.status, outcome.command, outcome.command_id, outcome.stream, outcome.version_before) == ("committed", "Open", "c1", "account-a", 0)
+    assert outcome.streams == {"account-a": 1}
+    assert outcome.position == 1
+    (event,) = bench.store.read()
+    assert (event.event_id, event.command_id, event.user_id, event.correlation_id, event.causation_id, event.metadata) == (
+        "c1:1", "c1", "ada", "k", "e:1", {"ip": "x"},
+    )  # fmt: skip
+    commit = bench.store.commit("c1")
+    assert commit is not None
+    assert commit.command is not None
+    assert commit.command.data == b'{"account_id":"a","owner":"ada","kind":"private"}'
+
+
+def test_a_made_key_is_the_same_for_the_same_command(bench: Workbench, tmp_path: Path) -> None:
+    first = bench.send(Open().with_meta(command_id="c1"))
+    with Workbench.open(str(tmp_path / "other.db"), domain) as elsewhere:
+        assert elsewhere.send(Open(account_id="").with_meta(command_id="c1")).stream == first.stream
+        assert elsewhere.send(Open().with_meta(command_id="c2")).stream != first.stream
+    assert bench.replay(str(first.stream)).state.account_id == str(first.stream).removeprefix("account-")  # type: ignore[attr-defined]
+
+
+# ── idempotency (G5) ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_duplicate_is_answered_with_the_first_result_even_if_it_would_be_rejected_today(bench: Workbench) -> None:
+    opened(bench)
+    command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
+    first = bench.send(command)
+    assert first.status == "committed"
+    for _ in range(2):
+        again = bench.send(command.with_meta(command_id="w", user_id="somebody"), expect=99)
+        assert again == first._replace(status="duplicate")
+    assert bench.store.head() == 3
+
+
+def test_a_retried_create_is_a_duplicate(bench: Workbench) -> None:
+    command = Open(account_id="a").with_meta(command_id="o")
+    first = bench.send(command)
+    assert bench.send(command) == first._replace(status="duplicate")
+    with pytest.raises(Rejected) as caught:
+        bench.send(Open(account_id="a"))
+    assert caught.value.code == "already-exists"
+
+
+@pytest.mark.parametrize("command", [Withdraw(account_id="a", amount=2), Deposit(account_id="a", amount=1), Withdraw(account_id="b", amount=1)])
+def test_an_id_with_another_body_is_an_error(bench: Workbench, command: Command) -> None:
+    opened(bench)
+    bench.send(Withdraw(account_id="a", amount=1).with_meta(command_id="w"))
+    before = log(bench)
+    with pytest.raises(CommandReused):
+        bench.send(command.with_meta(command_id="w"))
+    with pytest.raises(CommandReused):
+        bench.send(command.with_meta(command_id="w"), dry_run=True)
+    assert log(bench) == before
+
+
+def test_an_id_of_an_import_is_taken(bench: Workbench) -> None:
+    bench.store.append(Commit("i", (NewEvent("account-z", "Opened", 1, b'{"owner":"z"}'),)))
+    with pytest.raises(CommandReused, match="an import"):
+        bench.send(Open(account_id="y").with_meta(command_id="i"))
+
+
+def test_a_rejected_or_unchanged_command_leaves_no_commit_and_is_decided_again(bench: Workbench) -> None:
+    opened(bench, amount=10)
+    command = Withdraw(account_id="a", amount=50).with_meta(command_id="w")
+    with pytest.raises(Rejected, match="only 10"):
+        bench.send(command)
+    assert bench.send(Look(account_id="a").with_meta(command_id="l")).status == "unchanged"
+    assert bench.store.known(["w", "l"]) == set()
+    bench.send(Deposit(account_id="a", amount=90))
+    assert bench.send(command).status == "committed"
+
+
+@pytest.mark.parametrize(
+    ("command", "todo"),
+    [
+        (Withdraw(account_id="a", amount=80), None),  # rejected after itself
+        (Deposit(account_id="a", amount=80), Close(account_id="a")),  # rejected after somebody's
+    ],
+    ids=["by itself", "by another"],
+)
+def test_a_command_that_came_through_beside_itself_gives_the_first_answer(
+    bench: Workbench, other: Workbench, between: Between, command: Command, todo: Command | None
+) -> None:
+    """The id is looked up, then the same command comes through elsewhere, and only then is this one decided."""
+    opened(bench)
+    command = command.with_meta(command_id="x")
+    firsts: list[Any] = []
+
+    def meanwhile() -> None:
+        firsts.append(other.send(command))
+        if todo is not None:
+            other.send(todo)
+        raise Rejected("as the state is now", code="late")
+
+    between.todo.append(meanwhile)
+    assert bench.send(command) == firsts[0]._replace(status="duplicate")
+
+
+def test_a_command_that_came_through_before_its_append_gives_the_first_answer(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    command = Deposit(account_id="a", amount=5).with_meta(command_id="x")
+    firsts: list[Any] = []
+    between.todo.append(lambda: firsts.extend([other.send(Deposit(account_id="a", amount=1)), other.send(command)]))
+    answer = bench.send(command)
+    assert answer == firsts[1]._replace(status="duplicate")
+    assert answer.version_before == 3
+
+
+def test_an_unchanged_command_is_a_duplicate_if_it_came_through_beside_itself(bench: Workbench, other: Workbench, tmp_path: Path) -> None:
+    class Tick(Command):
+        clock_id: str
+
+    class Ticked(Event):
+        pass
+
+    class Hook:
+        todo: Callable[[], Any] | None = None
+
+    class Clock(Aggregate):
+        clock_id: str
+        ticks: int = 0
+
+        @decide(creates="either")
+        def tick(self, command: Tick, hook: Hook) -> Ticked | None:
+            todo, hook.todo = hook.todo, None
+            if todo is None:
+                return Ticked()
+            todo()
+            return None
+
+        @evolve
+        def ticked(self, event: Ticked) -> None:
+            self.ticks += 1
+
+    hook, clocks = Hook(), Domain("c", Clock)
+    url = str(tmp_path / "clock.db")
+    command = Tick(clock_id="1").with_meta(command_id="t")
+    with Workbench.open(url, clocks, services={Hook: hook}) as one, Workbench.open(url, clocks, services={Hook: Hook()}) as two:
+        hook.todo = lambda: two.send(command)
+        assert one.send(command).status == "duplicate"
+
+
+# ── existence and expectations ────────────────────────────────────────────────────────────────
+
+
+def test_creates(bench: Workbench) -> None:
+    with pytest.raises(NotFound) as caught:
+        bench.send(Deposit(account_id="a", amount=1))
+    assert caught.value.code == "aggregate-not-found"
+    assert bench.send(Tag(account_id="a", tags={"x"})).version_before == 0
+    assert bench.send(Tag(account_id="a", tags={"y"})).version_before == 1
+    with pytest.raises(Rejected):
+        bench.send(Open(account_id="a"))
+    assert bench.store.head() == 2
+
+
+def test_an_empty_key_names_nothing(bench: Workbench) -> None:
+    with pytest.raises(InvalidInput, match="Deposit needs account_id"):
+        bench.send(Deposit(account_id="", amount=1))
+
+
+@pytest.mark.parametrize(("expect", "fine"), [(2, True), (1, False), (3, False), (0, False), ("new", False), (None, True)])
+def test_expectations_of_what_is_there(bench: Workbench, expect: Any, fine: bool) -> None:
+    opened(bench)
+    if fine:
+        assert bench.send(Deposit(account_id="a", amount=1), expect=expect).streams == {"account-a": 3}
+    else:
+        with pytest.raises(Conflict, match="account-a is at version 2"):
+            bench.send(Deposit(account_id="a", amount=1), expect=expect)
+        assert bench.store.head() == 2
+
+
+def test_expectations_of_what_is_new(bench: Workbench) -> None:
+    assert bench.send(Open(account_id="a"), expect="new").status == "committed"
+    assert bench.send(Open(account_id="b"), expect=0).status == "committed"
+    with pytest.raises(Conflict):
+        bench.send(Tag(account_id="c", tags=set()), expect=1)
+
+
+# ── conflicts ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_conflict_is_solved_by_deciding_again(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    between.todo += [lambda: other.send(Withdraw(account_id="a", amount=30))] * 3
+    assert bench.send(Withdraw(account_id="a", amount=10)).version_before == 5
+    assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
+
+
+def test_deciding_again_sees_the_new_state(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    between.todo.append(lambda: other.send(Withdraw(account_id="a", amount=95)))
+    with pytest.raises(Rejected, match="only 5 there"):
+        bench.send(Withdraw(account_id="a", amount=10))
+
+
+def test_a_conflict_with_an_expectation_is_told(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    between.todo.append(lambda: other.send(Withdraw(account_id="a", amount=1)))
+    with pytest.raises(Conflict, match="at version 3, expected 2"):
+        bench.send(Withdraw(account_id="a", amount=10), expect=2)
+    assert bench.store.head() == 3
+
+
+def test_tries_are_bounded(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    between.todo += [lambda: other.send(Deposit(account_id="a", amount=1))] * 100
+    with pytest.raises(Conflict, match=f"changed {MAX_TRIES} times"):
+        bench.send(Withdraw(account_id="a", amount=1))
+    assert len(between.todo) == 100 - MAX_TRIES
+
+
+# ── what must not enter the log ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "told"),
+    [
+        (Deposit(account_id="a", amount=666), DomainFailed, "Account.deposited .*can't take 666"),
+        (Deposit(account_id="a", amount=13), DomainFailed, "Account.deposit .*unlucky"),
+        (Deposit(account_id="a", amount=1, note="\0"), InvalidInput, r"U\+0000"),
+        (Deposit(account_id="a", amount=1, note="x" * 2_000_000), LimitExceeded, "bytes"),
+        (Deposit(account_id="a" * 300, amount=1), NotFound, "there is no"),
+        (Open(account_id="a" * 300), LimitExceeded, "200 bytes"),
+        (Open(account_id="a\ud800"), InvalidInput, "Unicode"),
+        (Deposit(account_id="a", amount=1).with_meta(metadata={"a": float("nan")}), InvalidInput, "metadata"),
+        (Deposit(account_id="a", amount=1).with_meta(user_id="\ud800"), InvalidInput, "user id"),
+    ],
+)
+def test_nothing_is_written(bench: Workbench, command: Command, error: type[Exception], told: str) -> None:
+    opened(bench)
+    before = log(bench)
+    with pytest.raises(error, match=told):
+        bench.send(command)
+    assert log(bench) == before
+
+
+def test_the_domain_s_failure_shows_the_user_s_lines_alone(bench: Workbench) -> None:
+    opened(bench)
+    with pytest.raises(DomainFailed) as caught:
+        bench.send(Deposit(account_id="a", amount=666))
+    assert "bank.py" in str(caught.value.traceback)
+    assert "raise ValueError" in str(caught.value.traceback)
+    assert "sender.py" not in str(caught.value.traceback)
+
+
+def test_events_that_nobody_declared(tmp_path: Path) -> None:
+    class Hidden(Event):
+        pass
+
+    class Do(Command):
+        thing_id: str
+
+    class Thing(Aggregate):
+        thing_id: str
+
+        @decide(creates=True)
+        def do(self, command: Do):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            return Hidden()
+
+    with Workbench.open(str(tmp_path / "t.db"), Domain("t", Thing)) as bench, pytest.raises(DomainFailed, match="Thing.do gave Hidden"):
+        bench.send(Do(thing_id="1"))
+
+
+def test_an_evolve_never_refuses(bench: Workbench) -> None:
+    class Moved(Event):
+        pass
+
+    class Move(Command):
+        thing_id: str
+
+    class Thing(Aggregate):
+        thing_id: str
+
+        @decide(creates="either")
+        def move(self, command: Move) -> Moved:
+            return Moved()
+
+        @evolve
+        def moved(self, event: Moved) -> None:
+            raise Rejected("an evolve may not say no")
+
+    bench.store.append(Commit("i", (NewEvent("thing-1", "Moved", 1, b"{}"),)))
+    things = Workbench(bench.store, Domain("t", Thing))
+    for call in (lambda: things.send(Move(thing_id="1")), lambda: things.replay("thing-1"), lambda: things.send(Move(thing_id="2"))):
+        with pytest.raises(DomainFailed, match="Thing.moved"):
+            call()
+
+
+def test_an_evolve_that_returns_something_else(bench: Workbench) -> None:
+    class Moved(Event):
+        pass
+
+    class Thing(Aggregate):
+        thing_id: str
+
+        @evolve
+        def moved(self, event: Moved) -> Any:
+            return True
+
+    bench.store.append(Commit("i", (NewEvent("thing-1", "Moved", 1, b"{}"),)))
+    with pytest.raises(DomainFailed, match=r"Thing.moved .*gave bool"):
+        Workbench(bench.store, Domain("t", Thing)).replay("thing-1")
+
+
+# ── services ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Do(Command):
+    thing_id: str
+
+
+class Did(Event):
+    by: str
+
+
+class Worker:
+    name = "real"
+
+
+def services_domain() -> Domain:
+    class Thing(Aggregate):
+        thing_id: str
+
+        @decide(creates="either")
+        def do(self, command: Do, worker: Worker) -> Did:
+            return Did(by=worker.name)
+
+        @evolve
+        def did(self, event: Did) -> None: ...
+
+    return Domain("t", Thing)
+
+
+def test_services_are_made_once_and_can_be_replaced(tmp_path: Path) -> None:
+    things, made = services_domain(), []
+
+    @things.provide
+    def worker() -> Worker:
+        made.append(1)
+        return Worker()
+
+    class Replaced(Worker):
+        name = "replaced"
+
+        def __bool__(self) -> bool:
+            return False
+
+    with Workbench.open(str(tmp_path / "t.db"), Domain("outer", things)) as bench:
+        assert b"real" in bench.send(Do(thing_id="1")).events[0].data
+        bench.send(Do(thing_id="1"))
+        assert made == [1]
+    with Workbench.open(str(tmp_path / "t.db"), things, services={Worker: Replaced()}) as bench:
+        assert b"replaced" in bench.send(Do(thing_id="1")).events[0].data
+
+
+def test_a_service_that_nobody_provides(tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "t.db"), services_domain()) as bench, pytest.raises(DefinitionError, match="Thing.do asks for Worker"):
+        bench.send(Do(thing_id="1"))
+
+
+def test_a_factory_that_raises(tmp_path: Path) -> None:
+    things = services_domain()
+
+    @things.provide
+    def worker() -> Worker:
+        raise OSError("no connection")
+
+    with Workbench.open(str(tmp_path / "t.db"), things) as bench, pytest.raises(DomainFailed, match="factory of Worker raised OSError: no connection"):
+        bench.send(Do(thing_id="1"))
+
+
+def test_factories_that_are_mistakes() -> None:
+    things = services_domain()
+    with pytest.raises(DefinitionError, match="does not say what it makes"):
+        things.provide(lambda: Worker())
+    with pytest.raises(DefinitionError, match="does not say what it makes"):
+        things.provide(Worker)
+
+    def worker() -> Worker: ...
+
+    things.provide(worker)
+    with pytest.raises(DefinitionError, match="factory already"):
+        things.provide(worker)
+
+    other = services_domain()
+
+    @other.provide
+    def second() -> Worker: ...
+
+    with pytest.raises(DefinitionError, match="both decide|provide Worker"):
+        Domain("two", things, other)
+
+
+# ── dry runs ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dry_run_writes_nothing_and_shows_what_would_be(bench: Workbench) -> None:
+    opened(bench)
+    bench.project()
+    bench.send(Deposit(account_id="a", amount=1, note="not projected yet"))
+    before, status = log(bench), bench.statuses()
+    outcome = bench.send(Withdraw(account_id="a", amount=50), dry_run=True)
+    assert (outcome.status, outcome.version_before, outcome.streams, outcome.position) == ("dry-run", 3, {"account-a": 4}, 4)
+    (change,) = outcome.changes
+    assert (change.projection, change.key) == ("balance", {"account_id": "a"})
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before["balance"], change.after["balance"]) == (101, 51)
+    assert {name for name in change.before if change.before[name] != change.after[name]} == {"balance"}
+    assert (log(bench), bench.statuses()) == (before, status)
+    assert bench.send(Withdraw(account_id="a", amount=50)).streams == outcome.streams
+
+
+def test_a_dry_run_shows_rows_that_come_and_go(bench: Workbench) -> None:
+    opened(bench)
+    (change,) = bench.send(Close(account_id="a"), dry_run=True).changes
+    assert change.before is not None
+    assert change.after is None
+    changes = bench.send(Split(account_id="a", legs=[{"to": "b", "amount": 1}, {"to": "c", "amount": 2}]), dry_run=True).changes  # type: ignore[list-item]
+    assert [(one.key["receiver"], one.before is None) for one in changes] == [("b", True), ("c", True)]
+    assert bench.send(Look(account_id="a"), dry_run=True).changes == []
+
+
+def test_a_dry_run_says_what_sending_would_say(bench: Workbench, tmp_path: Path) -> None:
+    opened(bench)
+    with pytest.raises(Rejected):
+        bench.send(Withdraw(account_id="a", amount=500), dry_run=True)
+    with pytest.raises(Conflict):
+        bench.send(Withdraw(account_id="a", amount=5), dry_run=True, expect=7)
+    with pytest.raises(LimitExceeded):
+        bench.send(Deposit(account_id="a", amount=1, note="x" * 2_000_000), dry_run=True)
+    with pytest.raises(DomainFailed):
+        bench.send(Spoil(account_id="a", how="raise"), dry_run=True)
+    with Workbench.open(str(tmp_path / "bank.db"), domain, read_only=True, services={Between: Between()}) as reader:
+        assert reader.send(Withdraw(account_id="a", amount=5), dry_run=True).status == "dry-run"
