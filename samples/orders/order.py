@@ -88,6 +88,12 @@ class CancelOrder(Command):
     reason: str
 
 
+class ExpireOrder(Command):
+    """Call a submitted order off because it was not paid in time; a payment that came in just before wins."""
+
+    order_id: UUID
+
+
 # ── events ────────────────────────────────────────────────────────────────────────────────────
 # They carry the customer and the amounts where a read model counts by them.
 
@@ -186,6 +192,12 @@ class Order(Aggregate):
         if self.status is OrderStatus.SHIPPED:
             raise Rejected("a shipped order can't be cancelled", code="already-shipped")
         return OrderCancelled(customer_id=self.customer, amount=self.amount, reason=command.reason)
+
+    @decide
+    def expire(self, command: ExpireOrder) -> OrderCancelled | None:
+        if self.status is not OrderStatus.SUBMITTED:
+            return None
+        return OrderCancelled(customer_id=self.customer, amount=self.amount, reason="not paid in time")
 
     @evolve
     def created(self, event: OrderCreated) -> None:
