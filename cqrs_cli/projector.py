@@ -19,6 +19,9 @@ Progress = Callable[[int, int], None]
 
 BATCH_EVENTS = 2_000
 REBUILD = "~rebuild"
+"""What follows the name of a projection in the name of the checkpoint of its rebuild."""
+NO_EVENTS_FAULT = frozenset({"needs-rebuild", "table-changed"})
+"""Codes of errors of stored rows, which no event is to blame for."""
 
 
 class Status(NamedTuple):
@@ -27,6 +30,7 @@ class Status(NamedTuple):
     status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
     `needs-rebuild`. lag: events behind the head. reason: why it stopped or must be rebuilt.
     source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
+    rebuilding: how far a rebuild came that runs or was interrupted.
     """
 
     projection: str
@@ -38,6 +42,7 @@ class Status(NamedTuple):
     stop: Stop | None = None
     skips: Sequence[Skip] = ()
     source_changed: bool = False
+    rebuilding: int | None = None
 
 
 class Plan(NamedTuple):
@@ -73,6 +78,9 @@ class Projector:
             return Status(projection.name, "new", 0, head, 0, skips=skips)
         lag = max(head - checkpoint.position, 0)
         stop = stop_of(rows, projection.name)
+        if stop is not None and stop.position <= checkpoint.position:
+            stop = None  # another runner has passed it since
+        building = rows.checkpoint(projection.name + REBUILD)
         reason = outdated(checkpoint.definition, projection.definition)
         if reason is not None:
             status = "needs-rebuild"
@@ -81,7 +89,18 @@ class Projector:
         else:
             status = "behind" if lag else "ready"
         changed = reason is None and source_changed(checkpoint.definition, projection.definition)
-        return Status(projection.name, status, checkpoint.position, lag, rows.count(projection.table), reason, stop, skips, changed)
+        return Status(
+            projection.name,
+            status,
+            checkpoint.position,
+            lag,
+            rows.count(projection.table),
+            reason,
+            stop,
+            skips,
+            changed,
+            building.position if building is not None else None,
+        )
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
@@ -111,11 +130,10 @@ class Projector:
         else:
             self._refuse_outdated(projection, checkpoint)
         try:
-            self._advance(projection, projection.table, projection.name, self._store.head, progress)
+            self.advance(projection, projection.table, projection.name, self._store.head, progress)
         except Poisoned as poisoned:
-            with self._store.transaction() as rows:
-                record_stop(rows, projection.name, poisoned)
-            raise _stopped(projection, poisoned) from poisoned.error
+            self._record_stop(projection, poisoned)
+            raise stopped(projection, poisoned) from poisoned.error
         if stop_of(self._store.rows, projection.name) is not None:
             with self._store.transaction() as rows:
                 clear_stop(rows, projection.name)
@@ -125,13 +143,24 @@ class Projector:
         event = next(self._store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
         if event is None or event.position != position:
             raise NotFound(f"there is no event @{position}", code="event-not-found", hint="cqrs project --status says where it stopped")
+        if any(skip.position == position for skip in skips_of(self._store.rows, projection.name)):
+            raise Misuse(f"{projection.name} skips @{position} already", hint=f"cqrs project {projection.name} --status")
         checkpoint = self._store.rows.checkpoint(projection.name)
+        building = self._store.rows.checkpoint(projection.name + REBUILD)
+        if building is not None and position > building.position:
+            checkpoint = building  # it is the rebuild that can't take the event
         if checkpoint is not None and position <= checkpoint.position:
             raise Misuse(
                 f"{projection.name} has taken @{position} in already, it is at @{checkpoint.position}", hint="only what lies ahead can be skipped"
             )
         with self._store.transaction() as rows:
             record_skip(rows, Skip(projection.name, position, by, time.time_ns() // 1000, reason))
+
+    def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
+        with self._store.transaction() as rows:
+            now = rows.checkpoint(projection.name)
+            if now is not None and now.position < poisoned.event.position:  # else another runner could take it
+                record_stop(rows, projection.name, poisoned)
 
     def _begin(self, projection: RowType) -> None:
         with self._store.transaction() as rows:
@@ -150,69 +179,15 @@ class Projector:
                 projection=projection.name,
             )
 
-    # ── rebuilding ────────────────────────────────────────────────────────────────────────────
-
-    def rebuild(self, projections: Sequence[RowType], progress: Progress | None = None, restart: bool = False) -> None:
-        """Fold the rows from the beginning, beside the live ones, and swap them in: all projections or none.
-
-        Appends go on meanwhile. Interrupted, the live rows are untouched and the next rebuild goes
-        on where this one stopped, unless `restart` or the code of the projection changed.
-        """
-        try:
-            for projection in projections:
-                self._build_beside(projection, progress, restart)
-            self._swap(projections)
-        except Poisoned as poisoned:
-            projection = next(one for one in projections if poisoned.event.type in self.fold_of(one).types)
-            raise _stopped(projection, poisoned) from poisoned.error
-
-    def _build_beside(self, projection: RowType, progress: Progress | None, restart: bool) -> None:
-        beside, name = _beside(projection), projection.name + REBUILD
-        with self._store.transaction() as rows:
-            found = rows.checkpoint(name)
-            if restart or found is None or found.definition != projection.definition:
-                rows.drop(beside.name)
-                rows.create(beside)
-                if found is not None:
-                    rows.forget(name)
-                rows.move(name, None, Checkpoint(name, 0, projection.definition))
-        self._advance(projection, beside, name, lambda: self._goal(projection, self._store.rows), progress)
-
-    def _goal(self, projection: RowType, rows: RowReader) -> int:
-        """Where a rebuild ends: at the head, or, for the rows of a process manager, where its reactions are."""
-        if projection.name not in self._domain.reactions:
-            return self._store.head()
-        checkpoint = rows.checkpoint(projection.name)
-        if checkpoint is None:
-            raise Misuse(f"{projection.name} has not run yet: there is nothing to rebuild", code="not-begun", hint="cqrs run starts it")
-        return checkpoint.position
-
-    def _swap(self, projections: Sequence[RowType]) -> None:
-        """In one transaction, during which nobody appends: the last few events, then the new names."""
-        with self._store.transaction() as rows:
-            for projection in projections:
-                beside, name, head = _beside(projection), projection.name + REBUILD, self._goal(projection, rows)
-                fold = self.fold_of(projection, beside, rows)
-                checkpoint = rows.checkpoint(name)
-                if checkpoint is None:
-                    raise _overtaken(projection)
-                for events, _ in self.batches(fold, checkpoint.position, head):
-                    _fold_all(fold, events)
-                    write(rows, beside, fold)
-                rows.rename(beside, projection.name)
-                rows.forget(name)
-                rows.move(projection.name, rows.checkpoint(projection.name), Checkpoint(projection.name, head, projection.definition))
-                clear_stop(rows, projection.name)
-
     # ── the loop ──────────────────────────────────────────────────────────────────────────────
 
-    def _advance(self, projection: RowType, table: Table, name: str, goal: Callable[[], int], progress: Progress | None) -> None:
+    def advance(self, projection: RowType, table: Table, name: str, goal: Callable[[], int], progress: Progress | None) -> None:
         """Take batches until the goal is reached. Raises `Poisoned` with the one event that can't be taken."""
         fold = self.fold_of(projection, table)
         while True:
             checkpoint = self._store.rows.checkpoint(name)
             if checkpoint is None:
-                raise _overtaken(projection)
+                raise overtaken(projection)
             head = goal()
             if checkpoint.position >= head:
                 return
@@ -238,16 +213,26 @@ class Projector:
             raise
         except CqrsError as error:
             fold.forget()
-            if error.code == "needs-rebuild":  # a stored row is to blame, no event
+            if error.code in NO_EVENTS_FAULT or not events:
                 raise
-            if len(events) <= 1:
-                if not events:
-                    raise
-                raise Poisoned(events[0], error) from error
-            cut = next((at for at, event in enumerate(events) if event.position == error.details.get("position")), len(events) // 2)
-        cut = max(cut, 1)
+            cut = self._cut(events, error.details.get("position"))
+            if cut == 0:
+                raise Poisoned(_blamed(events, error), error) from error
         checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
         return self._take(fold, table, checkpoint, events[cut:], position)
+
+    def _cut(self, events: Sequence[Any], position: int | None) -> int:
+        """Where to part a batch that failed (at `position`, if that is known); 0 if it is all one commit.
+
+        Between commits: a value may pass from row to row within one, and nobody is to see half of it.
+        """
+        at = next((at for at, event in enumerate(events) if event.position == position), len(events) // 2)
+        start = self._commit_start(events[at].position)
+        cut = next(cut for cut, event in enumerate(events) if event.position >= start)
+        if cut == 0:
+            end = self._commit_end(events[at].position)
+            cut = next((cut for cut, event in enumerate(events) if event.position > end), 0)
+        return cut
 
     def batches(self, fold: RowFold, after: int, head: int) -> Iterator[tuple[Sequence[Any], int]]:
         """Batches of events up to `head`, with the position each reaches; none ends inside a commit."""
@@ -268,6 +253,11 @@ class Projector:
                 batch.append(event)
             yield batch, end
 
+    def _commit_start(self, position: int) -> int:
+        """The position of the first event of the commit that holds `position`."""
+        event = next(self._store.read(Selection(after=position - 1, limit=1)))
+        return event.position - event.number + 1
+
     def _commit_end(self, position: int) -> int:
         """The position of the last event of the commit that holds `position`."""
         end, commit = position, None
@@ -280,29 +270,22 @@ class Projector:
         return end
 
 
-def _beside(projection: RowType) -> Table:
-    return projection.table._replace(name=f"cqrs_new_{projection.name}")
-
-
-def _overtaken(projection: RowType) -> Conflict:
+def overtaken(projection: RowType) -> Conflict:
     return Conflict(f"{projection.name} was rebuilt by another process meanwhile", code="checkpoint-moved", projection=projection.name)
 
 
-def _fold_all(fold: RowFold, events: Sequence[Any]) -> None:
-    try:
-        fold.over(events)
-    except CqrsError as error:
-        for event in events:
-            if event.position == error.details.get("position"):
-                raise Poisoned(event, error) from error
-        raise
+def _blamed(events: Sequence[Any], error: CqrsError) -> Any:
+    """The event of a commit that can't be taken in; the last one if only the rows of all together can't be written."""
+    return next((event for event in events if event.position == error.details.get("position")), events[-1])
 
 
-def _stopped(projection: RowType, poisoned: Poisoned) -> CqrsError:
+def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -> CqrsError:
     """The error of the poison event, saying which projection it stopped and what can be done."""
-    error, position = poisoned.error, poisoned.event.position
-    error.args = (f"{projection.name} stopped at @{position}: {error.message}",)
+    error, position, name = poisoned.error, poisoned.event.position, projection.name
+    what = f"the rebuild of {name}" if rebuilding else name
+    again = f"cqrs project {name}{' --rebuild' if rebuilding else ''}"
+    error.args = (f"{what} stopped at @{position}: {error.message}",)
     error.message = error.args[0]
-    error.hint = f"mend the code and run cqrs project {projection.name} again, or: cqrs project {projection.name} --skip @{position} --reason …"
-    error.details.update(projection=projection.name, position=position)
+    error.hint = f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …"
+    error.details.update(projection=name, position=position)
     return error

@@ -18,6 +18,7 @@ from cqrs_cli.outbox import Change
 from cqrs_cli.poison import Poisoned, Skip, Stop, clear_stop, record_skip, record_stop, skips_of, stop_of
 from cqrs_cli.process_manager import ReactionType
 from cqrs_cli.projector import Progress, Projector
+from cqrs_cli.rebuild import Rebuild
 from cqrs_cli.row_fold import RowFold, write
 from cqrs_cli.row_model import outdated, source_changed
 from cqrs_cli.stores.contract import Checkpoint, Recorded, Selection, Store, Where
@@ -55,7 +56,7 @@ class Reactor:
     """Advances the reactions of a domain. Commands are not sent here: they end in the outbox."""
 
     def __init__(self, store: Store, domain: Domain, codec: Codec, projector: Projector, service: Service) -> None:
-        self._store, self._projector = store, projector
+        self._store, self._domain, self._projector = store, domain, projector
         self._answers = {name: Answers(reaction, domain, codec, service) for name, reaction in domain.reactions.items()}
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
@@ -143,7 +144,7 @@ class Reactor:
             if checkpoint.definition != _UNBUILT or reaction.rows is None:
                 return checkpoint
             with suppress(Conflict):  # another runner is at it, or done
-                self._projector.rebuild([reaction.rows], progress)
+                Rebuild(self._store, self._domain, self._projector, [reaction.rows]).run(progress)
 
     def skip(self, reaction: ReactionType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""

@@ -26,6 +26,7 @@ from cqrs_cli.projector import Plan, Progress, Projector, Status
 from cqrs_cli.query import Page, Read, Where
 from cqrs_cli.reactor import ReactionStatus, Reactor
 from cqrs_cli.reader import Reader
+from cqrs_cli.rebuild import Rebuild
 from cqrs_cli.row_fold import RowFold
 from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
 from cqrs_cli.runner import Clock, Round, Runner, now
@@ -185,7 +186,7 @@ class Workbench:
     def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
         """Fold projections anew beside the live rows and swap them in, all or none."""
         chosen = self._chosen(names)
-        self._projector.rebuild(chosen, progress, restart)
+        Rebuild(self.store, self.domain, self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
     def statuses(self, *names: str) -> list[Status]:
