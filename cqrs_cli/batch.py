@@ -51,6 +51,7 @@ class _Slot(NamedTuple):
     outcome: Outcome | None  # what is known without writing
     decision: Decision | None
     stream: str | None
+    follows: str | None = None  # the command in the same write on whose events this one was decided
 
 
 class _Batch:
@@ -67,7 +68,7 @@ class _Batch:
         self._known: set[str] = set()
         self._slots: list[_Slot] = []
         self._ids: set[str] = set()  # decided in this group, not written yet
-        self._pending: set[str] = set()  # streams with decided, unwritten events
+        self._pending: dict[str, str] = {}  # streams with decided, unwritten events, and the last command of each
         self._stale: set[str] = set()  # of those, the ones whose kept state is gone
 
     def outcomes(self, group: list[Request], fail_fast: bool) -> Iterator[Outcome]:
@@ -118,9 +119,9 @@ class _Batch:
             self._lose(stream)
             return _Slot(request, self._first_answer(request) or decision.unchanged()._replace(line=request.line), None, stream)
         self._ids.add(command_id)
-        self._pending.add(stream)
+        follows, self._pending[stream] = self._pending.get(stream), command_id
         self._states[stream] = decision.state
-        return _Slot(request, None, decision, stream)
+        return _Slot(request, None, decision, stream, follows)
 
     def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
         """The decision on the kept state. One that would not be written is only taken on the newest: others may have appended."""
@@ -162,15 +163,16 @@ class _Batch:
         try:
             hook = self._sender.inline_hook()
             appends = [
-                Append(slot.decision.commit, (slot.decision.condition,), hook) for slot in slots if slot.decision and slot.decision.commit
+                Append(slot.decision.commit, (slot.decision.condition,), hook, slot.follows)
+                for slot in slots
+                if slot.decision and slot.decision.commit
             ]
             answers = iter(self._store.append_many(appends) if appends else ())
         except CqrsError:
             self._states.clear()
             raise
         self._known |= self._ids
-        for names in (self._ids, self._pending, self._stale):
-            names.clear()
+        self._ids, self._pending, self._stale = set(), {}, set()
         broken: set[str] = set()
         written = []
         for slot in slots:
@@ -183,18 +185,20 @@ class _Batch:
             del self._states[next(iter(self._states))]
 
     def _outcome(self, slot: _Slot, answer: Receipt | CqrsError | None, broken: set[str]) -> Outcome:
-        request = slot.request
+        request, decision = slot.request, slot.decision
+        if decision is not None and isinstance(answer, Receipt):
+            if answer.duplicate:  # what was kept is not what the log has
+                broken.add(decision.stream)
+                self._states.pop(decision.stream, None)
+            return decision.answered(answer)._replace(line=request.line)
         if slot.stream in broken and request.command is not None:
             return self._again(request)  # it was decided on events that were not written
         if slot.outcome is not None:
             return slot.outcome
-        assert slot.decision is not None
-        if isinstance(answer, Receipt) and not answer.duplicate:
-            return slot.decision.answered(answer)._replace(line=request.line)
-        broken.add(slot.decision.stream)  # what was kept is not what the log has
-        self._states.pop(slot.decision.stream, None)
-        if isinstance(answer, Receipt):
-            return slot.decision.answered(answer)._replace(line=request.line)
+        assert decision is not None
+        assert not isinstance(answer, Receipt)
+        broken.add(decision.stream)
+        self._states.pop(decision.stream, None)
         if isinstance(answer, Conflict) and not isinstance(answer, CommandReused) and request.expect is None:
             return self._again(request)
         return failed(request, answer)

@@ -242,11 +242,17 @@ class Receipt(NamedTuple):
 
 
 class Append(NamedTuple):
-    """One commit of `append_many`, with its own conditions and its own outcome."""
+    """One commit of `append_many`, with its own conditions and its own outcome.
+
+    follows: the id of an earlier commit of the same call, on whose events this one was decided. Unless
+    that one is written now, this one is a `Conflict`: the version that it expects may be there all
+    the same, but of somebody else's events.
+    """
 
     commit: Commit
     conditions: tuple[Condition, ...] = ()
     inline: Inline | None = None
+    follows: str | None = None
 
 
 class StreamInfo(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.stores import chain, sqlite_read
 from cqrs_cli.stores.checks import check_append, check_same, check_version
 from cqrs_cli.stores.contract import Append, Receipt, Recorded, RecordedCommit, SentCommand
@@ -65,6 +65,7 @@ class Batch:
         self._drafts = [item for item in drafts if isinstance(item, Draft)]
         self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
         self._known_ids = self._look_up_ids()
+        self._written: set[str] = set()
         self._read_state()
 
     def _look_up_ids(self) -> set[str]:
@@ -94,9 +95,13 @@ class Batch:
 
     def add(self, item: Draft) -> Receipt:
         """Take one commit. It leaves nothing when a condition, the command id or the inline hook raises."""
-        commit, conditions, inline = item.append
+        commit, conditions, inline, follows = item.append
         if commit.id in self._known_ids:
             return self._answer_again(item)
+        if follows is not None and follows not in self._written:
+            raise Conflict(
+                f"{commit.id} was decided on the events of {follows}, which were not written", hint="read again, decide again, then retry"
+            )
         for condition in conditions:
             check_version(condition, self._streams.get(condition.stream, (0, 0))[1])
         if inline is None:
@@ -118,6 +123,7 @@ class Batch:
                 self._read_state()
                 raise
         self._known_ids.add(commit.id)
+        self._written.add(commit.id)
         return receipt
 
     def _answer_again(self, item: Draft) -> Receipt:

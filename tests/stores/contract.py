@@ -232,6 +232,24 @@ class StoreContract(RowsContract):
             c.events for c in store.commits() if c.id != "old"
         ]
 
+    def test_a_commit_of_a_batch_that_follows_another_is_written_only_with_it(self, store: Store) -> None:
+        store.append(commit("old"))
+        store.append(commit("a", event("a-1")))  # somebody was faster: b1 fails, and what b2 expects is there all the same
+        outcomes = store.append_many(
+            [
+                Append(commit("b1", event("a-1")), (NewStream("a-1"),)),
+                Append(commit("b2", event("a-1")), (AtVersion("a-1", 1),), follows="b1"),
+                Append(commit("b3", event("a-1")), (AtVersion("a-1", 2),), follows="b2"),
+                Append(commit("old"), follows="b1"),
+                Append(commit("c1", event("c-1")), (NewStream("c-1"),)),
+                Append(commit("c2", event("c-1")), (AtVersion("c-1", 1),), follows="c1"),
+                Append(commit("d1", event("d-1")), follows="old"),
+            ]
+        )
+        kinds = [type(o).__name__ if isinstance(o, CqrsError) else o.duplicate for o in outcomes]
+        assert kinds == ["Conflict", "Conflict", "Conflict", True, False, False, "Conflict"]
+        assert [e.commit_id for e in store.read()] == ["old", "a", "c1", "c2"]
+
     def test_a_batch_of_nothing_and_of_nothing_good(self, store: Store) -> None:
         assert store.append_many([]) == []
         (outcome,) = store.append_many([Append(Commit("c", ()))])

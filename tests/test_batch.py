@@ -1,0 +1,260 @@
+"""Batches: the outcomes are those of sending one by one, and what is kept between commands is never stale."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cqrs_cli import Command, Workbench
+from cqrs_cli import batch as batch_module
+from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.outcome import Outcome, Request
+from tests.bank import Between, Close, Deposit, Look, Open, Spoil, Tag, Withdraw, domain
+
+
+@pytest.fixture
+def between() -> Between:
+    return Between()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, between: Between) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: between}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(bench: Workbench, tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: Between()}) as opened:
+        yield opened
+
+
+def requests(*commands: Command, expect: Any = None) -> list[Request]:
+    return [Request(line, command, expect) for line, command in enumerate(commands, 1)]
+
+
+def told(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.status if outcome.error is None else f"{outcome.status} {outcome.error.code}" for outcome in outcomes]
+
+
+def send(bench: Workbench, *commands: Command, **more: Any) -> list[str]:
+    return told(list(bench.send_batch(requests(*commands), **more)))
+
+
+# ── as one by one ─────────────────────────────────────────────────────────────────────────────
+
+NAMES = st.sampled_from(["a", "b", "c"])
+AMOUNTS = st.sampled_from([1, 5, 13, 50, 666])
+COMMANDS = st.one_of(
+    st.builds(Open, account_id=NAMES | st.none()),
+    st.builds(Deposit, account_id=NAMES, amount=AMOUNTS),
+    st.builds(Withdraw, account_id=NAMES, amount=AMOUNTS),
+    st.builds(Spoil, account_id=NAMES, how=st.sampled_from(["reject", "raise", "nothing"])),
+    st.builds(Tag, account_id=NAMES, tags=st.sets(st.sampled_from("xy"), max_size=1)),
+    st.builds(Look, account_id=NAMES),
+    st.builds(Close, account_id=NAMES),
+)
+STEPS = st.lists(
+    st.tuples(COMMANDS, st.integers(0, 40), st.sampled_from([None, None, None, None, "new", 1, 2, 3])), max_size=25
+)
+
+
+def one_by_one(bench: Workbench, sent: list[Request]) -> list[tuple[Any, ...]]:
+    answers = []
+    for request in sent:
+        assert request.command is not None
+        try:
+            answers.append(comparable(bench.send(request.command, expect=request.expect)))
+        except CqrsError as error:
+            answers.append((batch_module.failed(request, error).status, error.code, error.message))
+    return answers
+
+
+def comparable(outcome: Outcome) -> tuple[Any, ...]:
+    if outcome.error is not None:
+        return (outcome.status, outcome.error.code, outcome.error.message)
+    events = [event._replace(recorded_us=0) for event in outcome.events]
+    return (outcome.status, outcome.stream, outcome.version_before, events)
+
+
+def content(bench: Workbench) -> list[Any]:
+    return [event._replace(recorded_us=0) for event in bench.store.read()]
+
+
+@given(STEPS, st.integers(1, 8), st.sets(st.integers(0, 25), max_size=3))
+@settings(max_examples=60, deadline=None)
+@example(
+    [(Open(account_id="a"), 1, None), (Deposit(account_id="a", amount=5), 2, None), (Spoil(account_id="a", how="reject"), 3, None),
+     (Withdraw(account_id="a", amount=50), 4, None), (Deposit(account_id="a", amount=5), 2, None), (Deposit(account_id="a", amount=1), 2, None)],
+    8, set(),
+)  # fmt: skip
+def test_outcomes_are_those_of_sending_one_by_one(steps: list[tuple[Command, int, Any]], group: int, pauses: set[int]) -> None:
+    sent = [Request(line, command.with_meta(command_id=f"c{number}"), expect) for line, (command, number, expect) in enumerate(steps)]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_module, "GROUP", group)
+        with Workbench.open(f"{folder}/single.db", domain) as single, Workbench.open(f"{folder}/batch.db", domain) as together:
+            wanted = one_by_one(single, sent)
+            stream = (one for request in sent for one in ((None, request) if request.line in pauses else (request,)))
+            outcomes = list(together.send_batch(stream))
+            assert [comparable(outcome) for outcome in outcomes] == wanted
+            assert [outcome.line for outcome in outcomes] == [request.line for request in sent]
+            assert content(together) == content(single)
+
+
+# ── others write at the same time ─────────────────────────────────────────────────────────────
+
+
+def test_a_conflict_in_the_middle_is_decided_again_and_all_after_it(bench: Workbench, other: Workbench, between: Between) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
+    between.todo.append(lambda: other.send(Withdraw(account_id="a", amount=60)))
+    outcomes = send(
+        bench,
+        Withdraw(account_id="a", amount=30),  # decided on 100, then on 40
+        Withdraw(account_id="a", amount=30),  # 70 would have been enough
+        Deposit(account_id="a", amount=1),
+        Withdraw(account_id="a", amount=11),
+    )
+    assert outcomes == ["committed", "rejected overdrawn", "committed", "committed"]
+    assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "then", "outcome"),
+    [
+        (Deposit(account_id="a", amount=100), Withdraw(account_id="a", amount=50), "committed"),
+        (Withdraw(account_id="a", amount=10), Withdraw(account_id="a", amount=5), "rejected overdrawn"),
+        (Close(account_id="a"), Close(account_id="a"), "unchanged"),
+        (Close(account_id="a"), Deposit(account_id="a", amount=5), "rejected closed"),
+    ],
+)
+def test_a_kept_state_that_others_outran_decides_nothing(
+    bench: Workbench, other: Workbench, meanwhile: Command, then: Command, outcome: str
+) -> None:
+    def lines() -> Iterator[Request | None]:
+        yield from requests(Open(account_id="a"), Deposit(account_id="a", amount=10))
+        yield None
+        other.send(meanwhile)
+        yield Request(3, then)
+
+    assert told(list(bench.send_batch(lines())))[-1] == outcome
+
+
+def test_an_expectation_is_of_the_log_and_not_of_a_kept_state(bench: Workbench, other: Workbench) -> None:
+    def lines() -> Iterator[Request | None]:
+        yield from requests(Open(account_id="a"), Deposit(account_id="a", amount=10))
+        yield None
+        other.send(Deposit(account_id="a", amount=1))
+        yield Request(3, Deposit(account_id="a", amount=2), 3)
+        yield Request(4, Deposit(account_id="a", amount=2), 3)
+
+    assert told(list(bench.send_batch(lines())))[2:] == ["committed", "conflict conflict"]
+
+
+def test_the_same_id_by_somebody_else_gives_the_first_answer(bench: Workbench, other: Workbench, between: Between) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
+    command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
+    between.todo.append(lambda: other.send(command))
+    # The state that was decided on is not the one of the log: what follows must not be decided on it.
+    assert send(bench, command, Withdraw(account_id="a", amount=15), Withdraw(account_id="a", amount=10)) == [
+        "duplicate", "committed", "rejected overdrawn",
+    ]  # fmt: skip
+
+
+def test_the_same_id_by_somebody_else_explains_a_rejection(bench: Workbench, other: Workbench, between: Between) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100), Open(account_id="b"))
+    command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
+
+    def lines() -> Iterator[Request]:
+        between.todo.append(lambda: other.send(command))
+        yield Request(1, Deposit(account_id="b", amount=1))  # the ids of the group have been looked up
+        yield Request(2, command)
+
+    assert told(list(bench.send_batch(lines()))) == ["committed", "duplicate"]
+
+
+# ── order, errors, durability ─────────────────────────────────────────────────────────────────
+
+
+def test_lines_that_could_not_be_read_stay_in_their_place(bench: Workbench) -> None:
+    sent = [Request(1, Open(account_id="a")), Request(2, None, error=InvalidInput("no JSON")), Request(3, Look(account_id="a")), Request(4, None)]
+    outcomes = list(bench.send_batch(sent))
+    assert told(outcomes) == ["committed", "invalid invalid-input", "unchanged", "invalid usage"]
+    assert [outcome.line for outcome in outcomes] == [1, 2, 3, 4]
+    assert outcomes[1].command is None
+
+
+def test_the_kinds_of_failure(bench: Workbench) -> None:
+    assert send(
+        bench,
+        Deposit(account_id="a", amount=1),
+        Open(account_id="a"),
+        Open(account_id="a"),
+        Deposit(account_id="a", amount=13),
+        Deposit(account_id="a", amount=666),
+        Deposit(account_id="a", amount=1, note="\0"),
+        Deposit(account_id="a", amount=1, note="x" * 2_000_000),
+        Deposit(account_id="", amount=1),
+        Deposit(account_id="a", amount=7),
+    ) == [
+        "not-found aggregate-not-found", "committed", "rejected already-exists", "failed domain-failed", "failed domain-failed",
+        "invalid invalid-input", "invalid limit-exceeded", "invalid invalid-input", "committed",
+    ]  # fmt: skip
+    assert bench.replay("account-a").state.balance == 7  # type: ignore[attr-defined]
+
+
+def test_an_outcome_is_given_only_once_it_is_durable(bench: Workbench, other: Workbench) -> None:
+    sent = requests(Open(account_id="a"), *(Deposit(account_id="a", amount=1) for _ in range(1200)))
+    for outcome in bench.send_batch(sent):
+        assert outcome.position is not None
+        assert other.store.head() >= outcome.position
+
+
+def test_a_pause_writes_what_waits(bench: Workbench) -> None:
+    answered: list[str] = []
+
+    def lines() -> Iterator[Request | None]:
+        yield Request(1, Open(account_id="a"))
+        assert answered == []
+        yield None
+        assert answered == ["committed"]
+        yield None
+
+    for outcome in bench.send_batch(lines()):
+        answered.append(outcome.status)
+
+
+@pytest.mark.parametrize("group", [1, 3, 500])
+def test_fail_fast_decides_nothing_more(bench: Workbench, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
+    monkeypatch.setattr(batch_module, "GROUP", group)
+    commands = [Open(account_id="a"), Open(account_id="b"), Withdraw(account_id="a", amount=1), Deposit(account_id="a", amount=1)]
+    assert send(bench, *commands, fail_fast=True) == ["committed", "committed", "rejected overdrawn"]
+    assert bench.store.head() == 2
+
+
+def test_fail_fast_tells_of_what_was_written_with_a_conflict(bench: Workbench, other: Workbench, between: Between) -> None:
+    send(bench, Open(account_id="a"), Open(account_id="b"))
+    between.todo.append(lambda: other.send(Deposit(account_id="a", amount=1)))
+    sent = [Request(1, Deposit(account_id="a", amount=5), 1), Request(2, Deposit(account_id="b", amount=5))]
+    outcomes = list(bench.send_batch(sent, fail_fast=True))
+    assert told(outcomes) == ["conflict conflict", "committed"]
+    assert {event.commit_id for event in bench.store.read()} >= {outcome.command_id for outcome in outcomes if outcome.error is None}
+
+
+@pytest.mark.parametrize("how", ["reject", "raise", "nothing"])
+def test_a_decide_that_spoils_the_state_spoils_nothing_else(bench: Workbench, how: str) -> None:
+    assert send(
+        bench, Open(account_id="a"), Spoil(account_id="a", how=how), Withdraw(account_id="a", amount=1), Deposit(account_id="a", amount=1),
+        Spoil(account_id="a", how=how), Withdraw(account_id="a", amount=2),
+    )[2::3] == ["rejected overdrawn", "rejected overdrawn"]  # fmt: skip
+    assert bench.replay("account-a").state.notes == [""]  # type: ignore[attr-defined]
+
+
+def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "CACHED_STATES", 2)
+    monkeypatch.setattr(batch_module, "GROUP", 4)
+    names = [f"n{number}" for number in range(10)]
+    assert set(send(bench, *(Open(account_id=name) for name in names), *(Deposit(account_id=name, amount=1) for name in names))) == {"committed"}
