@@ -14,14 +14,15 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from zlib import crc32
 
-from cqrs_cli.errors import Misuse, NotFound
+from cqrs_cli.errors import Misuse, NotFound, Unavailable
 from cqrs_cli.projector import Progress, Projector
 from cqrs_cli.row_fold import write
 from cqrs_cli.row_model import RowType, outdated
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
 
-RETRIES = 3
+RETRIES = 200
+LOOKED_AT = 100
 
 
 class Drift(NamedTuple):
@@ -86,26 +87,30 @@ class Fresh:
 
 
 def check(
-    store: Store, projector: Projector, projection: RowType, sample: int | None = None, progress: Progress | None = None, read_only: bool = False
+    store: Store,
+    projector: Projector,
+    projection: RowType,
+    sample: int | None = None,
+    progress: Progress | None = None,
 ) -> Check:
-    """Fold afresh up to where the live rows stand, and compare row by row. Writes nothing to the store.
+    """Fold afresh up to where the live rows stand, and compare row by row. Writes nothing to the store, locks nothing.
 
     sample: about so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
-    that never ran and `Misuse` (needs-rebuild) for one of another definition.
+    that never ran, `Misuse` (needs-rebuild) for one of another definition and `Unavailable` (busy)
+    if rows that differ change all the time.
     """
     rows_now = store.rows.count(projection.table)
     chosen = _sampler(projection, sample, rows_now) if sample is not None and sample < rows_now else None
     with Fresh(projector, projection, chosen) as fresh:
-        for _ in range(RETRIES):
-            checkpoint = _checkpoint(store.rows, projection)
-            fresh.advance(checkpoint.position, progress)
-            result = _compare(store.rows, fresh, projection, checkpoint, chosen)
-            if read_only or store.rows.checkpoint(projection.name) == checkpoint:
-                return result
-        with store.transaction() as rows:  # others keep moving it: hold them for the last look
-            checkpoint = _checkpoint(rows, projection)
-            fresh.advance(checkpoint.position)
-            return _compare(rows, fresh, projection, checkpoint, chosen)
+        checkpoint = _checkpoint(store.rows, projection)
+        fresh.advance(checkpoint.position, progress)
+        compared, differing = _compare(store.rows, fresh, projection, chosen)
+        position = checkpoint.position
+        if differing and store.rows.checkpoint(projection.name) != checkpoint:
+            # Somebody projected meanwhile: only what still differs at one and the same position is drift.
+            position, differing = _again(store, fresh, projection, [key for key, _, _ in differing])
+        drift = [one for key, ours, theirs in differing for one in _drift(projection, key, ours, theirs)]
+        return Check(projection.name, position, compared, drift)
 
 
 def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
@@ -126,34 +131,62 @@ def _sampler(projection: RowType, sample: int, rows: int) -> Callable[[tuple[Any
     return lambda stored_key: crc32(repr(stored_key).encode(), int.from_bytes(salt)) < threshold
 
 
+_Row = tuple[Scalar, ...]
+_Pair = tuple[_Row, _Row | None, _Row | None]
+
+
 def _compare(
-    live: RowReader, fresh: Fresh, projection: RowType, checkpoint: Checkpoint, chosen: Callable[[tuple[Any, ...]], bool] | None
-) -> Check:
+    live: RowReader, fresh: Fresh, projection: RowType, chosen: Callable[[_Row], bool] | None
+) -> tuple[int, list[_Pair]]:
+    """How many rows were compared, and those that differ: key, live row, fresh row."""
     names = [column.name for column in projection.table.columns]
     places = [names.index(name) for name in projection.table.key]
-    compared, drift = 0, []
+    compared, differing = 0, []
     for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), places):
-        if chosen is not None and not chosen(key):
-            continue
-        compared += 1
-        if ours == theirs:
-            continue
-        shown = dict(zip(projection.table.key, key, strict=True))
-        if ours is None or theirs is None:
-            drift.append(Drift(shown, None, _as_dict(names, ours), _as_dict(names, theirs)))
+        if chosen is None or chosen(key):
+            compared += 1
+            if ours != theirs:
+                differing.append((key, ours, theirs))
+    return compared, differing
+
+
+def _again(store: Store, fresh: Fresh, projection: RowType, keys: Sequence[_Row]) -> tuple[int, list[_Pair]]:
+    """Those of the rows that differ while nobody moves the projection, and the position of the last look."""
+    differing: list[_Pair] = []
+    position = 0
+    for start in range(0, len(keys), LOOKED_AT):
+        part = keys[start : start + LOOKED_AT]
+        for _ in range(RETRIES):
+            checkpoint = _checkpoint(store.rows, projection)
+            fresh.advance(checkpoint.position)
+            ours, theirs = store.rows.load(projection.table, part), fresh.rows.load(fresh.table, part)
+            if store.rows.checkpoint(projection.name) == checkpoint:
+                break
         else:
-            drift += [Drift(shown, name, mine, other) for name, mine, other in zip(names, ours, theirs, strict=True) if mine != other]
-    return Check(projection.name, checkpoint.position, compared, drift)
+            raise Unavailable(
+                f"{projection.name} is being projected faster than it can be compared",
+                code="busy",
+                hint="check it when fewer write",
+            )
+        position = checkpoint.position
+        differing += [(key, ours.get(key), theirs.get(key)) for key in part if ours.get(key) != theirs.get(key)]
+    return position, differing
+
+
+def _drift(projection: RowType, key: _Row, ours: _Row | None, theirs: _Row | None) -> list[Drift]:
+    names = [column.name for column in projection.table.columns]
+    shown = dict(zip(projection.table.key, key, strict=True))
+    if ours is None or theirs is None:
+        return [Drift(shown, None, _as_dict(names, ours), _as_dict(names, theirs))]
+    both = zip(names, ours, theirs, strict=True)
+    return [Drift(shown, name, mine, other) for name, mine, other in both if mine != other]
 
 
 def _as_dict(names: Sequence[str], row: tuple[Scalar, ...] | None) -> dict[str, Scalar] | None:
     return None if row is None else dict(zip(names, row, strict=True))
 
 
-_Row = tuple[Scalar, ...]
-
-
-def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], places: Sequence[int]) -> Iterator[tuple[_Row, _Row | None, _Row | None]]:
+def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], places: Sequence[int]) -> Iterator[_Pair]:
     """Both sides by key, which both are ordered by; None where one has no such row."""
 
     def key_of(row: _Row) -> Any:

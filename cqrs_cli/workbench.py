@@ -213,7 +213,7 @@ class Workbench:
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
-        return check(self.store, self._projector, self.domain.rows_of(name), sample, progress, self.read_only)
+        return check(self.store, self._projector, self.domain.rows_of(name), sample, progress)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
         """The rows of a projection as they were at a log position, from a fold beside the live ones."""
