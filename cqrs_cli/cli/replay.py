@@ -11,6 +11,7 @@ from cqrs_cli.cli import completion
 from cqrs_cli.cli.addresses import Address, Point, parse_point, parse_stream
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.events import event_record
+from cqrs_cli.cli.kept_folds import verify as verify_kept
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.cli.values import cell_text
 from cqrs_cli.errors import Misuse
@@ -32,20 +33,26 @@ def replay(
     category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Without streams: only this category.", autocompletion=completion.categories)] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="5|@1200|TIME", help="At a version, a log position or a time.")] = None,
     steps: Annotated[bool, typer.Option("--steps", help="After each event: what it was and what it changed.")] = False,
-) -> None:
+    verify: Annotated[bool, typer.Option("--verify", help="Compare snapshots with folds from the start: exit 6 if one is wrong.")] = False,
+) -> int | None:
     """Fold streams into their aggregates and print the states.
 
     Without a stream every aggregate of the domain is folded: one table a category.
+    --verify looks at every stream that has a snapshot, or at those named.
     """
     session = current()
     if category is not None and streams:
         raise Misuse("--category is for a replay of everything, not with streams")
+    if verify:
+        if steps or at is not None:
+            raise Misuse(f"--verify and {'--steps' if steps else '--at'} are two different things", hint="give one of them")
+        return verify_kept(session, streams or [], category)
     if steps and not streams:
         raise Misuse("--steps needs a stream", hint="cqrs streams lists them")
     bench = session.workbench()
     if not streams:
         _replay_all(session, bench, category, at)
-        return
+        return None
     wanted = [_one(bench, text, at) for text in streams]
     printer = session.printer
     if steps:
@@ -55,7 +62,7 @@ def replay(
             row=_step_row,
             group=lambda record: record["stream"],
         )
-        return
+        return None
     records = (_record(bench, bench.replay(one.stream or "", at=one.version, at_position=one.position)) for one in wanted)
     if len(wanted) > 1:
         printer.records(records, row=_state_row)
@@ -65,6 +72,7 @@ def replay(
         printer.record(_state_row(next(records)))
     else:
         printer.records(records, row=_state_row)
+    return None
 
 
 def _one(bench: Workbench, text: str, at: str | None) -> Address:

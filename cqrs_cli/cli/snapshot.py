@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cqrs_cli.cli import completion
 from cqrs_cli.cli.addresses import parse_stream
 from cqrs_cli.cli.command import Command, Group
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import Misuse
+from cqrs_cli.messages import snake
+from cqrs_cli.stores.contract import rfc3339
 
 if TYPE_CHECKING:
     from cqrs_cli.snapshots import Judged, Taken
     from cqrs_cli.workbench import Workbench
 
-Streams = Annotated[list[str] | None, typer.Argument(metavar="[STREAM]...", help="Streams; all without.")]
-Category = Annotated[str | None, typer.Option("--category", metavar="NAME", help="All streams of this category.")]
+Streams = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[STREAM]...", help="Streams; all without.", autocompletion=completion.streams),
+]
+Category = Annotated[
+    str | None,
+    typer.Option("--category", metavar="NAME", help="All of this category.", autocompletion=completion.categories),
+]
 
 
 def command() -> Group:
@@ -80,7 +89,9 @@ def drop(streams: Streams = None, category: Category = None) -> None:
     _refuse_both(streams, category)
     session = current()
     named = [_stream(text) for text in streams] if streams else None
-    count = drop_snapshots(session.store(write=True, create=False), named, category and category.replace("-", "_"))
+    count = drop_snapshots(
+        session.store(write=True, create=False), named, snake(category) if category is not None else None
+    )
     session.printer.message(f"dropped {count:,} {'snapshot' if count == 1 else 'snapshots'}")
 
 
@@ -112,7 +123,7 @@ def _stream(text: str) -> str:
 
 
 def _known(bench: Workbench, category: str | None) -> str | None:
-    return None if category is None else bench.domain.aggregate_of(category.replace("-", "_")).category
+    return None if category is None else bench.domain.aggregate_of(snake(category)).category
 
 
 def _taken_record(one: Taken) -> dict[str, Any]:
@@ -120,8 +131,6 @@ def _taken_record(one: Taken) -> dict[str, Any]:
 
 
 def _judged_record(one: Judged) -> dict[str, Any]:
-    from cqrs_cli.stores.contract import rfc3339
-
     snapshot = one.snapshot
     return {
         "stream": snapshot.stream,
