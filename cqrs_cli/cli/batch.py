@@ -171,6 +171,8 @@ def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complain
         found.append(complaints.Complaint((), "timestamp", error.message))
     if command is None or found:
         return None
+    if _plain_envelope(given):
+        return command  # it makes an envelope of its own
     metadata = given.get("metadata")
     try:
         return command.with_meta(

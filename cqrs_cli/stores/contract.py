@@ -21,12 +21,13 @@ MAX_NAME_BYTES = 200
 MAX_DEPTH = 64
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _STREAM_PUNCTUATION = frozenset("-_.%,")
 
 
 def micros(moment: datetime) -> int:
     """An aware moment as integer microseconds since 1970 UTC, exactly."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def moment(microseconds: int) -> datetime:
