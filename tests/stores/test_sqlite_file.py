@@ -10,15 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock
 from cqrs_cli.stores.contract import Checkpoint, Column, Selection, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
+from cqrs_cli.stores.sqlite_decimal import decimal_key
 from tests.stores import races
 from tests.stores.making import commit, event
 
@@ -376,6 +380,16 @@ def test_a_store_on_a_network_file_system_has_no_wal(
         assert store.head() == 2
 
 
+def test_a_store_is_made_under_the_lock(path: Path) -> None:
+    lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
+    lock.acquire()
+    assert refusal(lambda: SQLiteStore(str(path), create=True, timeout=0.1)).code == "locked"
+    assert not path.exists()
+    lock.release()
+    lock.close()
+    SQLiteStore(str(path), create=True, timeout=0.1).close()
+
+
 def racing_creator(url: str, number: int, queue: Any, barrier: Any) -> None:
     try:
         barrier.wait()
@@ -524,10 +538,18 @@ def test_a_fork_inside_a_transaction_leaves_the_parents_alone(store: SQLiteStore
 
 FORK_AND_EXIT = """
 import os, sys
+from cqrs_cli.stores import sqlite_lock
+from cqrs_cli.stores.contract import Column, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from tests.stores.making import commit
+if sys.argv[2] == "rollback journal":
+    sqlite_lock.why_not = lambda path: "a test says so"
+items = Table("items", (Column("id", "integer"), Column("text", "text")), ("id",))
 store = SQLiteStore(sys.argv[1], create=True)
+store._file.connection.execute("PRAGMA cache_size=10")   # so that pages reach the file before the commit
 def fork(rows, recorded):
+    rows.create(items)
+    rows.put(items, [(n, "x" * 1000) for n in range(500)])
     if os.fork() == 0:
         raise SystemExit      # unwinds through the parent's transaction, then ends with all finalizers
     os.wait()
@@ -538,15 +560,20 @@ store.close()
 """
 
 
-def test_a_child_that_unwinds_through_the_parents_transaction(path: Path) -> None:
+@pytest.mark.parametrize("journal", ["wal", "rollback journal"])
+def test_a_child_that_unwinds_through_the_parents_transaction(path: Path, journal: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", FORK_AND_EXIT, str(path)],
+        [sys.executable, "-c", FORK_AND_EXIT, str(path), journal],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=60,
     )
     assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
+    connection = raw(path)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("SELECT count(*) FROM items").fetchall() == [(500,)]
+    connection.close()
 
 
 # ── what SQLite reports ───────────────────────────────────────────────────────────────────────
@@ -583,8 +610,17 @@ def test_a_mistake_of_ours_is_not_dressed_up() -> None:
     assert sqlite_errors.translate(error, "shop.db") is error
 
 
-def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(store: SQLiteStore) -> None:
+def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.append(commit("c1"))
+    while_committing: list[Any] = []
+
+    def translate(error: sqlite3.Error, path: str, **how: Any) -> Any:
+        while_committing.append(how)
+        return sqlite_errors.translate(error, path, **how)
+
+    monkeypatch.setattr(sqlite_file, "translate", translate)
 
     def deny(action: int, argument: str | None, *_: Any) -> int:
         return (
@@ -593,6 +629,7 @@ def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(store: S
 
     store._file.connection.set_authorizer(deny)
     assert refusal(lambda: store.append(commit("c2"))).exit_code == 7
+    assert while_committing == [{"committing": True}]
     assert store.commit("c2") is None
     store.append(commit("c3"))
     assert [e.commit_id for e in store.read()] == ["c1", "c3"]
@@ -603,6 +640,26 @@ def test_times_never_fall_even_if_the_clock_does(store: SQLiteStore, monkeypatch
     monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
     (second,) = store.append(commit("c2")).events
     assert second.recorded_us == first.recorded_us
+
+
+# ── decimals ──────────────────────────────────────────────────────────────────────────────────
+
+numbers = st.from_regex(r"-?[0-2]{1,3}(\.[0-2]{1,3})?(E[+-]?[0-9]{1,2})?", fullmatch=True) | st.decimals(
+    allow_nan=False, allow_infinity=False
+).map(str)
+
+
+@given(numbers, numbers)
+def test_decimal_keys_sort_as_the_numbers_do(one: str, two: str) -> None:
+    left, right = decimal_key(one), decimal_key(two)
+    assert left is not None
+    assert right is not None
+    assert (left < right, left == right) == (Decimal(one) < Decimal(two), Decimal(one) == Decimal(two))
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "abc", "", None])
+def test_what_is_no_number_has_no_key(text: str | None) -> None:
+    assert decimal_key(text) is None
 
 
 # ── habits ────────────────────────────────────────────────────────────────────────────────────
