@@ -9,7 +9,7 @@ from cqrs_cli.cli.addresses import parse_stream
 from cqrs_cli.cli.findings import Finding, print_findings, wants_findings
 from cqrs_cli.cli.session import Session
 from cqrs_cli.cli.values import cell_text
-from cqrs_cli.errors import Damaged, Misuse
+from cqrs_cli.errors import Damaged, Misuse, NotFound
 from cqrs_cli.history.kept_folds import Difference, compare
 from cqrs_cli.messages import snake
 from cqrs_cli.snapshots import select
@@ -60,6 +60,9 @@ def _streams(bench: Workbench, streams: Sequence[str], category: str | None) -> 
                 f"{text} is a version: a snapshot is compared at the newest",
                 hint=f"cqrs replay --verify {address.stream}",
             )
+        bench.domain.aggregate_of(address.stream or "")
+        if not bench.store.version(address.stream or ""):
+            raise NotFound(f"no stream {address.stream}", code="stream-not-found", hint="cqrs streams lists what there is")
         yield address.stream or ""
     if not streams:
         known = None if category is None else bench.domain.aggregate_of(snake(category)).category
