@@ -1,0 +1,176 @@
+"""Columns: each kind there and back, and what is refused."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from typing import Annotated, Any, Literal, NewType
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, PositiveInt
+
+from cqrs_cli.columns import ColumnCodec, column_codec
+from cqrs_cli.errors import InvalidInput
+
+
+class Tone(StrEnum):
+    HIGH = "high"
+    LOW = "low"
+
+
+class Level(IntEnum):
+    ONE = 1
+
+
+class Mixed(Enum):
+    A = "a"
+    B = 2
+
+
+class Line(BaseModel):
+    sku: str
+    price: Decimal
+    tags: set[str] = set()
+
+
+Sku = NewType("Sku", str)
+TWO = timezone(timedelta(hours=2))
+
+
+def column(annotation: Any) -> ColumnCodec:
+    return column_codec(Line, "field", annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "nullable", "value", "stored"),
+    [
+        (str, "text", False, "ü", "ü"),
+        (str | None, "text", True, None, None),
+        (Sku, "text", False, "x", "x"),
+        (Sku | None, "text", True, "x", "x"),
+        (Literal["a", "b"], "text", False, "a", "a"),
+        (Literal["a"] | None, "text", True, "a", "a"),
+        (int, "integer", False, -(2**63), -(2**63)),
+        (PositiveInt, "integer", False, 1, 1),
+        (PositiveInt | None, "integer", True, 1, 1),
+        (Annotated[int | None, "x"], "integer", True, None, None),
+        (float, "real", False, 0.1, 0.1),
+        (Decimal, "decimal", False, Decimal("1.50"), "1.50"),
+        (Decimal, "decimal", False, Decimal("1E+3"), "1E+3"),
+        (Annotated[Decimal, "x"] | None, "decimal", True, Decimal("-0.10"), "-0.10"),
+        (Decimal, "decimal", False, Decimal("12345678901234567890123456789.123456789"), "12345678901234567890123456789.123456789"),
+        (bool, "boolean", False, True, 1),
+        (UUID, "uuid", False, UUID(int=10), "00000000-0000-0000-0000-00000000000a"),
+        (date, "date", False, date(26, 1, 2), "0026-01-02"),
+        (datetime, "datetime", False, datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00.000000Z"),
+        (datetime, "datetime", False, datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
+        (datetime, "datetime", False, datetime(2026, 1, 2, 3), "2026-01-02T03:00:00.000000"),
+        (Tone, "text", False, Tone.HIGH, "high"),
+        (Tone | None, "text", True, Tone.LOW, "low"),
+        (Level, "integer", False, Level.ONE, 1),
+        (Mixed, "json", False, Mixed.B, "2"),
+        (list[int], "json", False, [1, 2], "[1,2]"),
+        (list[str] | None, "json", True, None, None),
+        (set[Tone], "json", False, {Tone.LOW, Tone.HIGH}, '["high","low"]'),
+        (dict[str, Decimal], "json", False, {"a": Decimal("1.50")}, '{"a":"1.50"}'),
+        (tuple[int, str], "json", False, (1, "a"), '[1,"a"]'),
+        (Line, "json", False, Line(sku="a", price=Decimal("1.0"), tags={"b", "a"}), '{"sku":"a","price":"1.0","tags":["a","b"]}'),
+        (int | str, "json", False, "1", '"1"'),
+    ],
+)
+def test_every_kind_there_and_back(annotation: Any, kind: str, nullable: bool, value: Any, stored: Any) -> None:
+    cut = column(annotation)
+    assert (cut.column.kind, cut.column.nullable) == (kind, nullable)
+    assert cut.encode(value) == stored
+    again = cut.decode(stored)
+    assert again == value
+    assert type(again) is type(value)
+    assert cut.encode(again) == stored
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (str, 1),
+        (str, None),
+        (str, Tone.HIGH),
+        (str, "\ud800"),
+        (str, "a\0"),
+        (int, 2**63),
+        (int, True),
+        (int, 1.0),
+        (int, Level.ONE),
+        (float, float("nan")),
+        (float, float("inf")),
+        (float, "1"),
+        (float, Decimal(1)),
+        (float, True),
+        (Decimal, 1.5),
+        (Decimal, Decimal("NaN")),
+        (Decimal, "1"),
+        (Decimal, True),
+        (bool, 1),
+        (UUID, "00000000-0000-0000-0000-00000000000a"),
+        (date, datetime(2026, 1, 1)),
+        (datetime, date(2026, 1, 1)),
+        (Tone, "high"),
+        (list[int], 5),
+        (list[int], ["1"]),
+        (list[int], (1,)),
+        (list[float], [float("nan")]),
+        (list[str], ["\ud800"]),
+        (list[str], ["\0"]),
+        (list[Any], [object()]),
+        (list[Line], [{"sku": "a", "price": "1"}]),
+        (dict[str, int], {1: 1}),
+    ],
+)
+def test_values_of_another_type_are_refused(annotation: Any, value: Any) -> None:
+    with pytest.raises(InvalidInput):
+        column(annotation).encode(value)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_decimals_keep_every_digit(value: Decimal) -> None:
+    cut = column(Decimal)
+    assert cut.decode(cut.encode(value)).as_tuple() == value.as_tuple()
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
+def test_times_are_kept_in_utc_and_sort_as_texts(moment: datetime) -> None:
+    cut = column(datetime)
+    again = cut.decode(cut.encode(moment))
+    assert again == moment.astimezone(UTC)
+    assert again.tzinfo is UTC
+    later = moment.astimezone(UTC) + timedelta(microseconds=1)
+    assert str(cut.encode(moment)) < str(cut.encode(later))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (float, 1),
+        (float, -0.0),
+        (float, 10**20),
+        (Decimal, 5),
+        (datetime, datetime(2026, 1, 1, 1, tzinfo=TWO)),
+        (datetime, datetime(2026, 1, 1, 1)),
+        (datetime | None, None),
+        (float | None, None),
+    ],
+)
+def test_what_is_settled_is_what_would_be_loaded(annotation: Any, value: Any) -> None:
+    cut = column(annotation)
+    assert cut.settle is not None
+    settled = cut.settle(value)
+    loaded = cut.decode(cut.encode(value)) if value != 0 else 0.0
+    assert (repr(settled), type(settled)) == (repr(loaded), type(loaded))
+
+
+def test_values_of_another_type_are_left_for_encode_to_refuse() -> None:
+    for annotation in (float, Decimal, datetime):
+        settle = column(annotation).settle
+        assert settle is not None
+        assert settle("x") == "x"

@@ -1,0 +1,104 @@
+"""given / when / then, without a store."""
+
+from typing import Any
+
+import pytest
+
+from cqrs_cli import DomainFailed, Rejected, Scenario
+from cqrs_cli.errors import InvalidInput, Misuse
+from tests.bank import Between, Close, Closed, Deposit, Deposited, Leg, Look, Open, Opened, Spoil, Split, Tag, Tagged, Withdraw, Withdrawn, domain
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return Scenario(domain)
+
+
+def test_events_that_were_decided(scenario: Scenario) -> None:
+    scenario.when(Open(account_id="a", owner="bob")).then(Opened(owner="bob"))
+    scenario.when(Deposit(account_id="a", amount=5)).then(Deposited(amount=5))
+    assert scenario.state is not None
+    assert scenario.state.balance == 5  # type: ignore[attr-defined]
+    scenario.when(Withdraw(account_id="a", amount=5)).then(Withdrawn(amount=5)).when(Close(account_id="a")).then(Closed())
+    scenario.when(Deposit(account_id="a", amount=5)).then_rejected("closed").then_rejected()
+
+
+def test_a_coroutine_and_a_key_that_is_made(scenario: Scenario) -> None:
+    scenario.when(Open()).then(Opened(owner="ada"))
+    Scenario(domain).when(Tag(account_id="a", tags={"x"})).then(Tagged(tags=frozenset({"x"})))
+
+
+def test_nothing(scenario: Scenario) -> None:
+    scenario.given(Opened(owner="a")).when(Look(account_id="a")).then_nothing()
+    scenario.when(Split(account_id="a", legs=[])).then_nothing().then()
+
+
+def test_existence_counts_as_a_rejection(scenario: Scenario) -> None:
+    scenario.when(Look(account_id="a")).then_rejected("aggregate-not-found")
+    scenario.given(Opened(owner="a")).when(Open(account_id="a")).then_rejected("already-exists")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda told: told.then(),
+        lambda told: told.then(Withdrawn(amount=4)),
+        lambda told: told.then(Withdrawn(amount=5), Withdrawn(amount=5)),
+        lambda told: told.then_nothing(),
+        lambda told: told.then_rejected(),
+        lambda told: told.then_rejected("overdrawn"),
+    ],
+)
+def test_expectations_that_fail(scenario: Scenario, wrong: Any) -> None:
+    told = scenario.given(Opened(owner="a"), Deposited(amount=5)).when(Withdraw(account_id="a", amount=5))
+    with pytest.raises(AssertionError, match="Withdrawn"):
+        wrong(told)
+
+
+def test_a_rejection_that_was_not_expected(scenario: Scenario) -> None:
+    told = scenario.given(Opened(owner="a")).when(Withdraw(account_id="a", amount=5))
+    with pytest.raises(AssertionError, match=r"\[overdrawn\] only 0 there"):
+        told.then(Withdrawn(amount=5))
+    with pytest.raises(AssertionError, match="code 'closed'"):
+        told.then_rejected("closed")
+
+
+@pytest.mark.parametrize("how", ["reject", "nothing"])
+def test_a_decide_that_changes_the_state_is_found(scenario: Scenario, how: str) -> None:
+    with pytest.raises(AssertionError, match="Account.spoil changed the state"):
+        scenario.given(Opened(owner="a")).when(Spoil(account_id="a", how=how))
+
+
+def test_services_are_replaced_even_by_what_is_false(scenario: Scenario) -> None:
+    class Never(Between):
+        def __bool__(self) -> bool:
+            return False
+
+        def __call__(self) -> None:
+            raise Rejected("never", code="never")
+
+    Scenario(domain, {Between: Never()}).given(Opened(owner="a")).when(Deposit(account_id="a", amount=1)).then_rejected("never")
+
+
+def test_events_share_nothing_with_what_was_given(scenario: Scenario) -> None:
+    legs = [Leg(to="b", amount=1)]
+    command = Split(account_id="a", legs=legs)
+    scenario.given(Opened(owner="a")).when(command)
+    command.legs.append(Leg(to="c", amount=2))
+    assert scenario.events is not None
+    assert len(scenario.events[0].legs) == 1  # type: ignore[attr-defined]
+
+
+def test_scenarios_that_are_mistakes(scenario: Scenario) -> None:
+    with pytest.raises(Misuse, match="no when"):
+        scenario.then()
+    with pytest.raises(RuntimeError, match="unlucky"):
+        Scenario(domain).given(Opened(owner="a")).when(Deposit(account_id="a", amount=13))
+    with pytest.raises((InvalidInput, DomainFailed)):
+        Scenario(domain).given(Opened(owner="a")).when(Deposit(account_id="a", amount=1, note="\0"))
+
+    class Stranger(Opened):
+        pass
+
+    with pytest.raises(Misuse, match="Stranger is no event of Account"):
+        Scenario(domain).given(Stranger(owner="a")).when(Look(account_id="a"))
