@@ -73,7 +73,10 @@ class _Batch:
 
     def outcomes(self, group: list[Request], fail_fast: bool) -> Iterator[Outcome]:
         """Decide and write a group."""
-        self._known = self._store.known([request.command.meta.command_id for request in group if request.command is not None])
+        metas = [request.command.meta for request in group if request.command is not None]
+        self._known = self._store.known([meta.command_id for meta in metas if not meta.fresh])
+        for meta in metas:
+            meta.fresh = False
         for request in group:
             slot = self._decided(request)
             if slot is None:

@@ -133,9 +133,10 @@ class Meta:
 
     command_id: unique for ever; sending it again answers with the first result.
     timestamp: aware, UTC; the only clock a `decide` may look at.
+    fresh: the id was made here and not sent yet, so no log can have it.
     """
 
-    __slots__ = ("causation_id", "command_id", "correlation_id", "metadata", "timestamp", "user_id")
+    __slots__ = ("causation_id", "command_id", "correlation_id", "fresh", "metadata", "timestamp", "user_id")
 
     def __init__(
         self,
@@ -150,6 +151,7 @@ class Meta:
             _check_id(command_id)
         if timestamp is not None and timestamp.utcoffset() is None:
             raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
+        self.fresh = command_id is None
         self.command_id = command_id or _new_id()
         self.timestamp = timestamp.astimezone(UTC) if timestamp is not None else datetime.now(UTC)
         self.user_id = user_id
@@ -168,7 +170,7 @@ class Meta:
             raise InvalidInput(f"the metadata of the command {self.command_id} is not JSON: {error}") from None
 
     def __repr__(self) -> str:
-        return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+        return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__ if name != 'fresh')})"
 
 
 def _new_id() -> str:

@@ -95,7 +95,8 @@ class Sender:
         Without `expect`, somebody else's append in between is solved by loading and deciding again.
         """
         sent = self.codec.sent(command)
-        known = self.honoured(command, sent)
+        fresh, command.meta.fresh = command.meta.fresh, False
+        known = None if fresh else self.honoured(command, sent)
         if known is not None:
             return known
         target = self.target(command)
