@@ -113,7 +113,10 @@ def process_type(cls: type[ProcessManager]) -> ReactionType:
     for name in rows.table.key:
         kind = cls.model_fields[name].annotation
         if kind not in KEY_TYPES:
-            raise DefinitionError(f"{cls.__name__}.{name}: the key of a process is str, int, UUID or date, not {kind}")
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: the key of a process is str, int, UUID or date, not {kind}",
+                hint="its text stands in the name of the process's own stream",
+            )
         kinds.append(kind)
     return ReactionType(cls, rows.name, rows, tuple(kinds), _reactors(cls))
 
