@@ -14,7 +14,7 @@ from uuid import UUID
 from cqrs_cli import After, Cancel, CommandRejected, Domain, ProcessManager, evolve, react
 
 from ..inventory import domain as inventory
-from ..inventory.stock import ReleaseStock, ReserveStock, StockReleased, StockReserved, TakeOutStock
+from ..inventory.stock import ReleaseStock, ReserveStock, StockReleased, StockReserved, StockTakenOut, TakeOutStock
 from . import domain as orders
 from .order import (
     CancelOrder,
@@ -131,7 +131,7 @@ class Fulfilment(ProcessManager, key="order_id", version=1):
             yield ReleaseStock(product_id=product_id, order_id=self.order_id)
 
     @evolve
-    def stock_released(self, event: StockReleased) -> None:
+    def no_longer_reserved(self, event: StockReleased | StockTakenOut) -> None:
         if event.product_id in self.reserved:
             self.reserved.remove(event.product_id)
 
