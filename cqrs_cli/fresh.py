@@ -42,6 +42,11 @@ class Check(NamedTuple):
     compared: int
     drift: Sequence[Drift]
 
+    @property
+    def ok(self) -> bool:
+        """Whether all rows are as a fresh fold has them."""
+        return not self.drift
+
 
 class Fresh:
     """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
@@ -119,7 +124,12 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
         raise NotFound(f"{projection.name} has no rows yet", code="never-projected", hint=f"cqrs project {projection.name}")
     reason = outdated(checkpoint.definition, projection.definition)
     if reason is not None:
-        raise Misuse(f"{projection.name} needs a rebuild: {reason}", code="needs-rebuild", hint=f"cqrs project {projection.name} --rebuild")
+        raise Misuse(
+            f"{projection.name} needs a rebuild: {reason}",
+            code="needs-rebuild",
+            hint=f"cqrs project {projection.name} --rebuild",
+            projection=projection.name,
+        )
     return checkpoint
 
 

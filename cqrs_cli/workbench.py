@@ -13,6 +13,7 @@ from cqrs_cli.batch import send_batch
 from cqrs_cli.codec import Codec
 from cqrs_cli.courier import Courier, Delivery
 from cqrs_cli.domain import Domain
+from cqrs_cli.dry_run import DryRun
 from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import State
@@ -27,10 +28,9 @@ from cqrs_cli.query import Page, Read, Where
 from cqrs_cli.reactor import ReactionStatus, Reactor
 from cqrs_cli.reader import Reader
 from cqrs_cli.rebuild import Rebuild
-from cqrs_cli.row_fold import RowFold
-from cqrs_cli.row_model import RowModel, RowType, outdated, row_of
+from cqrs_cli.row_model import RowModel, RowType, row_of
 from cqrs_cli.runner import Clock, Round, Runner, now
-from cqrs_cli.sender import Decision, Sender
+from cqrs_cli.sender import Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
@@ -108,9 +108,11 @@ class Workbench:
         decision = self._sender.decide(command, sent, self._sender.target(command), expect)
         if decision.commit is not None:
             check_append(decision.commit, (decision.condition,))  # what no store would take
-        events = self._provisional(command, decision)
-        changes = [change for name in sorted(self.domain.projections) for change in self._row_changes(self.domain.projections[name], events)]
-        return Outcome("dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=changes)
+        dry = DryRun(self.store, self.domain, self._projector)
+        events = dry.events(command, decision)
+        return Outcome(
+            "dry-run", sent.type, command.meta.command_id, events, decision.stream, decision.before, changes=dry.changes(events)
+        )
 
     def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
         """Send many commands in grouped durable writes. Outcomes come in order, each once it is durable; errors are outcomes.
@@ -290,61 +292,3 @@ class Workbench:
 
     def _courier(self, clock: Clock) -> Courier:
         return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(clock()))
-
-    # ── dry runs ──────────────────────────────────────────────────────────────────────────────
-
-    def _provisional(self, command: Command, decision: Decision) -> tuple[Recorded, ...]:
-        """The events as they would be recorded if nothing came in between."""
-        from cqrs_cli.stores.contract import micros
-
-        meta, head = command.meta, self.store.head()
-        commit = decision.commit
-        return tuple(
-            Recorded(
-                head + number,
-                decision.stream,
-                decision.before + number,
-                event.type,
-                event.schema_version,
-                event.data,
-                meta.command_id,
-                number,
-                type(command).stored.name,
-                meta.correlation_id or meta.command_id,
-                meta.causation_id,
-                meta.user_id,
-                micros(meta.timestamp),
-                commit.metadata if commit is not None else None,
-            )
-            for number, event in enumerate(decision.encoded, 1)
-        )
-
-    def _row_changes(self, projection: RowType, events: Sequence[Recorded]) -> Iterator[RowChange]:
-        fold = self._projector.fold_of(projection)
-        types = fold.types
-        concerned = [event for event in events if event.type in types]
-        if not concerned:
-            return
-        before = self._rows_now(projection, fold, concerned)
-        fold.over(concerned)
-        for key, row in before.items():
-            after = fold.row(key)
-            shown = None if after is None else self.jsonable(after)
-            if shown != row:
-                names = projection.table.key
-                yield RowChange(projection.name, jsonable(dict(zip(names, key, strict=True))), row, shown)
-
-    def _rows_now(self, projection: RowType, fold: RowFold, events: Sequence[Recorded]) -> dict[tuple[Any, ...], dict[str, Any] | None]:
-        """The rows that the events concern, as they are at the head: the live ones and what is not projected yet, in memory."""
-        checkpoint = self.store.rows.checkpoint(projection.name)
-        usable = checkpoint is not None and outdated(checkpoint.definition, projection.definition) is None
-        if not usable:
-            fold.start_empty()
-        after = checkpoint.position if usable and checkpoint is not None else 0
-        for event in self.store.read(Selection(types=fold.types, after=after)):
-            fold.over((event,))
-        rows = {}
-        for key in fold.keys_of(events):
-            row = fold.row(key)
-            rows[key] = None if row is None else self.jsonable(row)
-        return rows

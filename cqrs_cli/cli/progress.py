@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import IO
 
 BAR_AFTER = 0.5
@@ -67,3 +68,16 @@ class Progress:
             self._stream.write(text + "\n")
             self._next = now + LINE_EVERY
         self._stream.flush()
+
+
+def steps(done: Callable[[int], object]) -> Callable[[int, int], None]:
+    """Progress as the workbench tells it (position, goal), for a bar that counts steps; the furthest of several counts."""
+    last = 0
+
+    def progress(position: int, _: int) -> None:
+        nonlocal last
+        if position > last:
+            done(position - last)
+            last = position
+
+    return progress

@@ -11,15 +11,15 @@ import typer
 from cqrs_cli.cli import completion
 from cqrs_cli.cli.addresses import parse_point, parse_position
 from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.findings import Finding, print_findings, wants_findings
+from cqrs_cli.cli.counted import counted
+from cqrs_cli.cli.drift import print_checks
 from cqrs_cli.cli.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.progress import steps
 from cqrs_cli.cli.session import Session, current
-from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.cli.standing import Unfinished, print_remarks, print_statuses
+from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.projector import Status
-from cqrs_cli.stores.contract import rfc3339
 from cqrs_cli.workbench import Workbench
-
-SHOWN_DRIFT = 100
 
 
 def command() -> Command:
@@ -55,10 +55,11 @@ def project(
         {"--restart": (restart, rebuild), "--dry-run": (dry_run, rebuild), "--sample": (sample is not None, check), "--reason": (reason is not None, skip is not None)},
     )
     if status:
-        _print_statuses(session, session.workbench(), chosen)
+        print_statuses(session, session.workbench(), chosen)
         return None
     if check:
-        return _check(session, chosen, _positive("--sample", sample))
+        bench = session.workbench()
+        return print_checks(session, bench, _names(bench, chosen), bool(chosen), _positive("--sample", sample))
     if at is not None:
         _print_past(session, session.workbench(), chosen, at)
         return None
@@ -70,7 +71,7 @@ def project(
         return None
     if skip is not None:
         _skip(session, chosen, skip, reason, skipped_by)
-    bench = fresh_workbench(session, stale, wait, timeout)
+    bench = fresh_workbench(session, stale, wait, timeout, chosen)
     return _catch_up(session, bench, chosen)
 
 
@@ -100,24 +101,14 @@ def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int |
     errors: list[CqrsError] = []
     if not bench.read_only:
         with session.printer.progress("projecting", bench.store.head()) as done:
-            errors = bench.try_project(chosen, _steps(done))
-    _print_rows(session, bench, bench.statuses(*chosen) if chosen else [], single=len(names) == 1)
-    if not errors:
-        return None
-    for error in errors[1:]:
-        session.printer.message(f"also: {error.message}")
-    # What stopped is an answer, not a failure of the tool: the code is the error's, the exit code 1.
-    raise errors[0] if errors[0].exit_code not in (8,) else _Stopped(errors[0])
-
-
-class _Stopped(CqrsError):
-    """A projection stopped at an event."""
-
-    exit_code = 1
-
-    def __init__(self, cause: CqrsError) -> None:
-        super().__init__(cause.message, hint=cause.hint, code=cause.code, **cause.details)
-        self.traceback = getattr(cause, "traceback", None)
+            errors = bench.try_project(chosen, steps(done))
+    statuses = bench.statuses(*chosen) if chosen else []
+    _print_rows(session, bench, statuses, single=len(names) == 1)
+    failed = {error.details.get("projection") for error in errors}
+    print_remarks(session, [one for one in statuses if one.projection not in failed])
+    if errors:
+        raise Unfinished(errors)
+    return None
 
 
 def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
@@ -125,26 +116,17 @@ def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
     chosen = _names(bench, names)
     if chosen:
         with session.printer.progress("rebuilding", bench.store.head()) as done:
-            statuses = bench.rebuild(*chosen, progress=_steps(done), restart=restart)
-        told = ", ".join(f"{one.projection} ({one.rows:,} {'row' if one.rows == 1 else 'rows'})" for one in statuses)
+            try:
+                statuses = bench.rebuild(*chosen, progress=steps(done), restart=restart)
+            except (DomainFailed, Undecodable) as error:
+                raise Unfinished([error]) from error
+        told = ", ".join(f"{one.projection} ({counted(one.rows, 'row')})" for one in statuses)
         session.printer.message(f"rebuilt {told} up to position {statuses[0].position}")
         _print_rows(session, bench, statuses, single=len(names) == 1)
 
 
 def _names(bench: Workbench, names: Sequence[str]) -> list[str]:
-    return [bench.domain.projection(name).name for name in names] or sorted(bench.domain.projections)
-
-
-def _steps(done: Any) -> Any:
-    last = 0
-
-    def progress(position: int, _: int) -> None:
-        nonlocal last
-        if position > last:
-            done(position - last)
-        last = position
-
-    return progress
+    return [bench.domain.rows_of(name).name for name in names] or sorted(bench.domain.projections)
 
 
 def _skip(session: Session, names: Sequence[str], text: str, reason: str | None, by: str | None) -> None:
@@ -154,8 +136,15 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
         raise Misuse("--skip wants a --reason: it is shown ever after")
     bench = session.workbench(write=True, create=False)
     position = parse_position(text)
-    bench.skip(names[0], position, by=by or getpass.getuser(), reason=reason)
+    bench.skip(names[0], position, by=by or _user(), reason=reason)
     session.printer.message(f"{bench.domain.projection(names[0]).name} skips @{position} from now on: {reason}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without an entry for it
+        raise Misuse("this machine does not know who you are", hint="--as USER") from None
 
 
 # ── printing ──────────────────────────────────────────────────────────────────────────────────
@@ -194,7 +183,7 @@ def _print_sections(session: Session, bench: Workbench, sections: list[dict[str,
         return f"{part['projection']}  (position {part['position']}{behind})"
 
     def columns(part: Any) -> list[str]:
-        return [column.name for column in bench.domain.projections[part["projection"]].table.columns]
+        return [column.name for column in bench.domain.rows_of(part["projection"]).table.columns]
 
     printer.sections(sections, title, columns=columns)
 
@@ -202,42 +191,6 @@ def _print_sections(session: Session, bench: Workbench, sections: list[dict[str,
 def _rows(bench: Workbench, one: Status) -> Iterator[dict[str, Any]]:
     # Rows of another definition can't be read with today's class: none are shown, the status says why.
     return iter(()) if one.status in ("new", "needs-rebuild") else map(bench.jsonable, bench.rows(one.projection))
-
-
-def _print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> None:
-    statuses = bench.statuses(*names)
-    session.printer.records(
-        (_status_record(one) for one in statuses),
-        ["projection", "status", "position", "lag", "rows", "reason", "skipped"],
-        row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
-        empty=f"the domain {bench.domain.name} has no projections",
-    )
-    for one in statuses:
-        if one.status == "needs-rebuild":
-            session.printer.message(f"{one.projection}: {one.reason}; cqrs project {one.projection} --rebuild")
-        elif one.source_changed:
-            session.printer.message(
-                f"{one.projection}: its code is not the one that its rows were made with; if it means something else now: "
-                f"raise version=, or cqrs project {one.projection} --rebuild"
-            )
-
-
-def _status_record(one: Status) -> dict[str, Any]:
-    return {
-        "projection": one.projection,
-        "status": one.status,
-        "position": one.position,
-        "lag": one.lag,
-        "rows": one.rows,
-        "reason": one.reason,
-        "skipped": [
-            {"position": skip.position, "by": skip.skipped_by, "at": rfc3339(skip.skipped_us), "reason": skip.reason} for skip in one.skips
-        ],
-    }
-
-
-def _skip_text(skip: Any) -> str:
-    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}"
 
 
 def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> None:
@@ -251,52 +204,3 @@ def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> No
         for plan in bench.plans(*names)
     )
     session.printer.message("dry run: nothing was written")
-
-
-# ── checking ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _check(session: Session, names: Sequence[str], sample: int | None) -> int:
-    bench, printer = session.workbench(), session.printer
-    with printer.progress("checking", bench.store.head()) as done:
-        checks = [bench.check(name, sample=sample, progress=_steps(done)) for name in _names(bench, names)]
-    drifted = any(one.drift for one in checks)
-    if wants_findings(printer):
-        findings = [
-            Finding("drift", "error", one.projection, _told(drift), f"cqrs project {one.projection} --rebuild") for one in checks for drift in one.drift
-        ]
-        print_findings(printer, "project --check", [one.projection for one in checks], findings)
-        return int(drifted)
-    records = [
-        {
-            "projection": one.projection,
-            "compared": one.compared,
-            "drift": [drift._asdict() for drift in one.drift],
-        }
-        for one in checks
-    ]
-    if printer.format == "json" and len(names) == 1:
-        printer.record(records[0])
-    elif printer.format in ("json", "jsonl"):
-        printer.records(records)
-    else:
-        rows = [{"projection": one.projection, **drift._asdict()} for one in checks for drift in one.drift]
-        printer.records(rows[:SHOWN_DRIFT], ["projection", "key", "column", "live", "fresh"], row=_drift_row)
-    for one in checks:
-        found = f"{len(one.drift)} differences: cqrs project {one.projection} --rebuild" if one.drift else "no drift"
-        printer.message(f"{one.projection}: {one.compared:,} rows compared at position {one.position}, {found}")
-    return int(drifted)
-
-
-def _drift_row(record: Any) -> dict[str, Any]:
-    key = ", ".join(str(value) for value in record["key"].values())
-    if record["column"] is not None:
-        return {**record, "key": key}
-    return {**record, "key": key, "column": "(the whole row)", "live": record["live"] or "(none)", "fresh": record["fresh"] or "(none)"}
-
-
-def _told(drift: Any) -> str:
-    key = ", ".join(f"{name}={value}" for name, value in drift.key.items())
-    if drift.column is None:
-        return f"row {key} is " + ("missing among the live rows" if drift.live is None else "not in a fresh fold")
-    return f"row {key}, column {drift.column}: live {drift.live!r}, fresh {drift.fresh!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from cqrs_cli.query import Where
     from cqrs_cli.row_model import RowType
 
-_CONDITION = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(!=|<=|>=|=|<|>|\bin\b|\bis\b)\s*(.*)", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^\W\d][\w-]*)\s*(!=|<=|>=|=|<|>|\bin\b|\bis\b)\s*(.*)", re.DOTALL)
+_MEMBER = re.compile(r"""\s*('[^']*'|"[^"]*"|[^,'"][^,]*?)\s*(?:,|$)""")
 _GRAMMAR = "--where COLUMN OPERATOR VALUE, with = != < <= > >= in (VALUE,VALUE) is (null, not null)"
 
 
@@ -39,9 +41,9 @@ def rows_command(name: str, projection: RowType) -> Command:
         if limit is not None and limit < 1:
             raise Misuse(f"--limit: expected a number from 1 (got {limit})")
         session = current()
-        bench = fresh_workbench(session, stale, wait, timeout)
         conditions = [condition(projection, text) for text in where or ()]
-        page = bench.page(projection.name, where=conditions, order=order or "", limit=limit, cursor=cursor)
+        bench = fresh_workbench(session, stale, wait, timeout, [projection.name])
+        page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
         columns = [column.name for column in projection.table.columns]
         count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows")
         if page.cursor is not None:
@@ -68,9 +70,29 @@ def condition(projection: RowType, text: str) -> Where:
             raise Misuse(f"--where {text!r}: a column is null or is not null", hint=_GRAMMAR)
         return Where(name, "=" if value.lower() == "null" else "!=", None)
     if operator == "in":
-        members = value.removeprefix("(").removesuffix(")").split(",")
-        return Where(name, "in", [_value(projection, column, member.strip(), text) for member in members])
+        return Where(name, "in", [_value(projection, column, member, text) for member in _members(value, text)])
     return Where(name, operator, _value(projection, column, value, text))
+
+
+def _members(value: str, condition: str) -> list[str]:
+    """The values of `(a, 'b, c')`; quotes keep a comma."""
+    inner = value[1:-1] if value[:1] == "(" and value[-1:] == ")" else value
+    members, at = [], 0
+    while at < len(inner):
+        match = _MEMBER.match(inner, at)
+        if match is None:
+            break
+        members.append(match[1])
+        at = match.end()
+    if not members or at < len(inner):
+        raise Misuse(f"--where {condition!r}: in wants values", hint=_GRAMMAR)
+    return members
+
+
+def _ordering(order: str | None) -> str:
+    """Columns as they may be typed, in kebab-case too."""
+    terms = [term.strip() for term in (order or "").split(",")]
+    return ",".join("-" * term.startswith("-") + term.removeprefix("-").replace("-", "_") for term in terms)
 
 
 def _column(projection: RowType, name: str) -> ColumnCodec:
@@ -93,6 +115,8 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
         annotation: Any = field.annotation
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         value = adapter.validate_json(text) if column.column.kind == "json" else adapter.validate_python(text)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)  # times are UTC unless they say otherwise
         column.encode(value)
     except (ValidationError, InvalidInput) as error:
         told = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else error.message

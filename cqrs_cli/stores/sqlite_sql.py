@@ -19,6 +19,8 @@ from cqrs_cli.stores.sqlite_file import SQLiteFile
 
 _PAGE = 500
 _STEPS = 20_000
+_LONGEST = 64 * 1024 * 1024
+"""Bytes that a value may have: `zeroblob(1e9)` is one step, which no time limit stops."""
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list", "function_list", "database_list"}
@@ -39,6 +41,7 @@ class ReadOnlySQL:
         self._started = time.monotonic()
         self._refused: str | None = None
         self._connection = self._stack.enter_context(file.reader())
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         self._connection.set_authorizer(self._authorize)
         self._connection.set_progress_handler(self._out_of_time, _STEPS)
         try:
