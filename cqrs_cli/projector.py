@@ -217,7 +217,7 @@ class Projector:
                 raise
             cut = self._cut(events, error.details.get("position"))
             if cut == 0:
-                raise Poisoned(_blamed(events, error), error) from error
+                raise Poisoned(_blamed(fold, events, error), error) from error
         checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
         return self._take(fold, table, checkpoint, events[cut:], position)
 
@@ -274,8 +274,17 @@ def overtaken(projection: RowType) -> Conflict:
     return Conflict(f"{projection.name} was rebuilt by another process meanwhile", code="checkpoint-moved", projection=projection.name)
 
 
-def _blamed(events: Sequence[Any], error: CqrsError) -> Any:
+def _blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
     """The event of a commit that can't be taken in; the last one if only the rows of all together can't be written."""
+    if "position" not in error.details:  # a value that its column can't hold: after which event is it there?
+        try:
+            for event in events:
+                fold.over((event,))
+                fold.changes()
+        except CqrsError:
+            return event
+        finally:
+            fold.forget()
     return next((event for event in events if event.position == error.details.get("position")), events[-1])
 
 
