@@ -1,0 +1,488 @@
+"""Read models: incremental = rebuilt = a pure fold in memory; checkpoints, poison, rebuilds. On a real store."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from cqrs_cli import Aggregate, Domain, Event, Projection, Workbench, evolve, projector, row_fold
+from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
+from cqrs_cli.row_fold import RowFold
+from cqrs_cli.row_model import RowType
+from cqrs_cli.stores.contract import Commit, NewEvent, Store
+from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
+
+Written = tuple[str, str, int, str]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: Between()}) as opened:
+        yield opened
+
+
+def append(store: Store, *events: Written, id: str | None = None) -> None:
+    """One commit of `(account, type, schema version, data)`."""
+    new = tuple(NewEvent(f"account-{name}", type, version, data.encode()) for name, type, version, data in events)
+    store.append(Commit(id or f"c{store.head()}", new))
+
+
+def paid(name: str = "a", amount: int = 1, note: str = "") -> Written:
+    return (name, "Deposited", 3, f'{{"amount":{amount},"note":"{note}"}}')
+
+
+def rows(bench: Workbench, name: str) -> list[Any]:
+    """What the store has, as it is stored."""
+    return list(bench.store.rows.select(bench.domain.projections[name].table))
+
+
+def everything(bench: Workbench) -> dict[str, list[Any]]:
+    return {name: rows(bench, name) for name in bench.domain.projections}
+
+
+def folded(bench: Workbench, kind: RowType) -> list[Any]:
+    """The rows of a pure fold, event by event, in memory, as the store would take them; by key."""
+    fold = RowFold(kind, bench.domain.routes[kind.name], bench.codec, lambda keys: {})
+    keys: dict[Any, None] = {}
+    for event in bench.store.read():
+        if event.type in fold.types:
+            keys.update(dict.fromkeys(fold.keys_of([event])))
+            fold.over([event])
+    puts, _ = fold.changes()
+    at = [[column.name for column in kind.table.columns].index(name) for name in kind.table.key]
+    return sorted(puts, key=lambda row: [row[place] for place in at])
+
+
+# ── one history, three ways (G7) ──────────────────────────────────────────────────────────────
+
+NAMES = st.sampled_from(["a", "b", "ü_c"])
+AMOUNTS = st.integers(-5, 2000)
+EVENTS = st.one_of(
+    st.builds(lambda n: (n, "Opened", 1, f'{{"owner":"{n}","kind":"firm"}}'), NAMES),
+    st.builds(lambda n, a: (n, "Deposited", 1, f'{{"amount":{a}}}'), NAMES, AMOUNTS),
+    st.builds(lambda n, a: (n, "PaidIn", 2, f'{{"amount":{a},"gone":1}}'), NAMES, AMOUNTS),
+    st.builds(lambda n, a: paid(n, a, "x"), NAMES, AMOUNTS),
+    st.builds(lambda n, a: (n, "Withdrawn", 1, f'{{"amount":{a}}}'), NAMES, AMOUNTS),
+    st.builds(lambda n, tags: (n, "Tagged", 1, f'{{"tags":{list(tags)}}}'.replace("'", '"')), NAMES, st.sets(st.sampled_from("xyz"))),
+    st.builds(
+        lambda n, legs: (n, "Divided", 1, '{"legs":[' + ",".join(f'{{"to":"{to}","amount":{a}}}' for to, a in legs) + "]}"),
+        NAMES,
+        st.lists(st.tuples(NAMES, st.integers(0, 9)), max_size=4),
+    ),
+    st.builds(lambda n: (n, "Closed", 1, "{}"), NAMES),
+)
+COMMITS = st.lists(st.lists(EVENTS, min_size=1, max_size=4), max_size=14)
+
+
+@given(COMMITS, st.sets(st.integers(0, 14)), st.integers(1, 4), st.integers(0, 6))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([[("a", "Divided", 1, '{"legs":[{"to":"b","amount":1},{"to":"c","amount":2}]}')], [("a", "Divided", 1, '{"legs":[{"to":"b","amount":1}]}')]], {0, 1}, 4, 6)
+def test_incremental_rows_are_rebuilt_rows_are_a_fold_in_memory(commits: list[list[Written]], stops: set[int], batch: int, cached: int) -> None:
+    """Whatever the batches, the size of the cache and the moments at which somebody caught up."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projector, "BATCH_EVENTS", batch)
+        patch.setattr(row_fold, "CACHED_ROWS", cached)
+        patch.setattr(row_fold, "LOAD_KEYS", 2)
+        with Workbench.open(f"{folder}/bank.db", domain, durability="relaxed") as bench:
+            for number, events in enumerate(commits):
+                append(bench.store, *events, id=f"c{number}")
+                if number in stops:
+                    bench.project()
+            bench.project()
+            incremental = everything(bench)
+            bench.rebuild(restart=True)
+            assert everything(bench) == incremental
+            for kind in domain.projections.values():
+                assert folded(bench, kind) == incremental[kind.name]
+            assert {status.status for status in bench.statuses()} == {"ready"}
+
+
+class Odd(Event):
+    thing_id: str
+    at: datetime
+    number: int
+
+
+class Thing(Aggregate):
+    thing_id: str
+
+    @evolve
+    def odd(self, event: Odd) -> None: ...
+
+
+class Traps(Projection, key="thing_id"):
+    """Values that a store gives back in another type or zone than they were assigned in."""
+
+    thing_id: str
+    at: datetime | None = None
+    hours: list[int] = []
+    real: float = 0
+    texts: str = ""
+    exact: Decimal = Decimal(0)
+    mean: Decimal = Decimal(0)
+
+    @evolve
+    def odd(self, event: Odd) -> None:
+        if self.at is not None:
+            self.hours.append(self.at.hour)
+        self.at = event.at
+        self.texts += f"{self.real} {self.exact} "
+        self.real = event.number if event.number % 2 else -0.0
+        self.mean = self.exact / 3
+        self.exact = event.number  # type: ignore[assignment]  # an int among decimals
+
+
+def test_a_row_in_memory_is_the_row_that_would_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    things = Domain("t", Thing, Traps)
+    dumps = []
+    for batch in (1, 2, 1000):
+        monkeypatch.setattr(projector, "BATCH_EVENTS", batch)
+        for cached in (0, 1000):
+            monkeypatch.setattr(row_fold, "CACHED_ROWS", cached)
+            with Workbench.open(str(tmp_path / f"{batch}-{cached}.db"), things) as bench:
+                for number in range(5):
+                    at = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2 * number)))
+                    data = Odd(thing_id="1", at=at, number=number).model_dump_json().encode()
+                    bench.store.append(Commit(f"c{number}", (NewEvent("thing-1", "Odd", 1, data),)))
+                bench.project()
+                dumps.append(rows(bench, "traps"))
+    assert dumps == [dumps[0]] * 6
+    assert dumps[0][0][4].startswith("0 0 0.0 0 1.0 1 ")
+
+
+def test_no_two_rows_share_what_an_event_holds(bench: Workbench) -> None:
+    bench.send(Open(account_id="a"))
+    legs = [Leg(to="b", amount=1), Leg(to="c", amount=2), Leg(to="b", amount=4)]
+    for _ in range(2):
+        bench.send(Split(account_id="a", legs=legs))
+    bench.project()
+    found = {row.receiver: row for row in bench.rows("flow")}  # type: ignore[attr-defined]
+    assert {name: (row.amount, row.times) for name, row in found.items()} == {"b": (10, 4), "c": (4, 2)}  # type: ignore[attr-defined]
+    assert [leg.to for leg in found["b"].legs] == ["b", "c", "b", "b"]  # type: ignore[attr-defined]
+    assert [leg.to for leg in found["c"].legs] == ["b", "c", "b", "c"]  # type: ignore[attr-defined]
+
+
+# ── checkpoint and rows (G6) ──────────────────────────────────────────────────────────────────
+
+
+def test_rows_and_checkpoint_are_one_transaction(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    for number in range(5):
+        append(bench.store, paid(amount=10**number))
+    sums = {0: 0, 2: 11, 4: 1111, 5: 11111}
+
+    seen = []
+
+    def progress(position: int, head: int) -> None:
+        with sqlite3.connect(f"file:{bench.store.url.removeprefix('sqlite:')}?mode=ro", uri=True) as reader:
+            (at,) = reader.execute("SELECT position FROM cqrs_checkpoints WHERE name = 'balance'").fetchone()
+            (total,) = reader.execute("SELECT coalesce(sum(balance), 0) FROM balance").fetchone()
+        seen.append((at, total))
+
+    bench.project("balance", progress=progress)
+    assert seen == [(at, sums[at]) for at in (2, 4, 5)]
+
+
+def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(bench.store, paid())
+    bench.project()
+    append(bench.store, paid())
+
+    def failing(*_: Any) -> None:
+        raise OSError("the disk is on fire")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="fire"):
+        patch.setattr(projector, "write", failing)
+        bench.project("balance")
+    assert bench.store.rows.checkpoint("balance").position == 1  # type: ignore[union-attr]
+    bench.project("balance")
+    assert [row.balance for row in bench.rows("balance")] == [2]  # type: ignore[attr-defined]
+
+
+def test_two_projectors_at_once_apply_each_event_once(bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    for number in range(12):
+        append(bench.store, paid("ab"[number % 2], 10**number))
+    with Workbench.open(str(tmp_path / "bank.db"), domain) as other:
+        turns = Counter[str]()
+
+        def interfere(position: int, head: int) -> None:
+            turns["mine"] += 1
+            if turns["mine"] % 2:
+                other.project("balance", progress=lambda *_: turns.update(["other"]))
+                append(bench.store, paid("a", 0))
+
+        bench.project("balance", progress=interfere)
+        assert turns["mine"] > 1
+        assert turns["other"] > 1
+    bench.project()
+    incremental = everything(bench)
+    assert sum(row.balance for row in bench.rows("balance")) == 111111111111  # type: ignore[attr-defined]
+    bench.rebuild()
+    assert everything(bench) == incremental
+
+
+def test_nothing_is_read_twice(bench: Workbench) -> None:
+    append(bench.store, paid())
+    bench.project()
+    taken: list[int] = []
+    append(bench.store, ("z", "Opened", 1, '{"owner":"z"}'))
+    bench.project("balance", progress=lambda position, head: taken.append(position))
+    bench.project("balance", progress=lambda position, head: taken.append(position))
+    assert taken == [2]
+
+
+# ── poison (G8) ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "told"),
+    [
+        (paid(amount=777), DomainFailed, "Balance.deposited .*can't take 777"),
+        (("a", "Deposited", 9, '{"amount":1}'), Undecodable, "version 9, this code knows 3"),
+        (("a", "Deposited", 3, '{"amount":"x"}'), Undecodable, "does not fit"),
+        (("a", "Deposited", 1, "{}"), DomainFailed, "upcaster of Deposited from version 1 raised KeyError"),
+        (paid(amount=10**30), DomainFailed, "64 bits"),
+    ],
+    ids=["evolve", "newer", "misfit", "upcaster", "column"],
+)
+def test_a_poison_event_stops_its_projection_and_no_other(bench: Workbench, event: Written, error: type[CqrsError], told: str) -> None:
+    for name in "abc":
+        append(bench.store, paid(name))
+    append(bench.store, paid("d"), event, paid("e"))  # position 5, in the middle of a commit, which is taken whole or not at all
+    append(bench.store, ("a", "Divided", 1, '{"legs":[{"to":"b","amount":1}]}'))
+    for _ in range(2):
+        with pytest.raises(error, match=told) as caught:
+            bench.project()
+        assert caught.value.details["position"] == 5
+        assert "balance stopped at @5" in str(caught.value)
+        assert "--skip @5" in str(caught.value.hint)
+        assert [row.account_id for row in bench.rows("balance")] == ["a", "b", "c"]  # type: ignore[attr-defined]
+        assert [row.amount for row in bench.rows("flow")] == [1]  # type: ignore[attr-defined]
+        status = {one.projection: one for one in bench.statuses()}
+        assert (status["balance"].status, status["balance"].position, status["balance"].lag) == ("stopped", 3, 4)
+        assert "@5" in str(status["balance"].reason)
+        assert status["flow"].status == "ready"
+
+
+def test_a_poison_event_leaves_the_live_rows_of_a_rebuild_alone(bench: Workbench) -> None:
+    append(bench.store, paid("a"))
+    bench.project()
+    append(bench.store, paid("a", 777))
+    with pytest.raises(DomainFailed, match="777"):
+        bench.rebuild()
+    assert [row.balance for row in bench.rows("balance")] == [1]  # type: ignore[attr-defined]
+
+
+def keyed(bench: Workbench, key: Any, composite: bool = False) -> Workbench:
+    class Keyed(Projection, key=("number", "name") if composite else "number"):
+        number: int
+        name: str = ""
+        times: int = 0
+
+        @evolve(key=key)
+        def odd(self, event: Odd) -> None:
+            self.times += 1
+
+    bench.store.append(Commit("first", (NewEvent("thing-1", "Odd", 1, b'{"thing_id":"1","at":"2026-01-01T00:00:00Z","number":4}'),)))
+    return Workbench(bench.store, Domain("t", Thing, Keyed))
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
+        (None, []),
+        (4, [4]),
+        ([4, 5, 4, None], [4, 5]),
+        ((5, 4), [4, 5]),
+        ({4: "a"}, [4]),
+        ({4: "a"}.keys(), [4]),
+        ({5, 4}, [4, 5]),
+        (range(3), [0, 1, 2]),
+        ([], []),
+    ],
+)
+def test_keys_of_a_fan_out(bench: Workbench, answer: Any, keys: list[int]) -> None:
+    cut = keyed(bench, lambda event, recorded: answer)
+    cut.project()
+    assert [(row.number, row.times) for row in cut.rows("keyed")] == [(key, 1) for key in keys]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
+        (None, []),
+        ((4, "a"), [(4, "a")]),
+        ([(4, "a"), [4, "b"], (4, "a"), None], [(4, "a"), (4, "b")]),
+        (iter([(4, "a")]), [(4, "a")]),
+    ],
+)
+def test_composite_keys_of_a_fan_out(bench: Workbench, answer: Any, keys: list[Any]) -> None:
+    cut = keyed(bench, lambda event, recorded: answer, composite=True)
+    cut.project()
+    assert [(row.number, row.name) for row in cut.rows("keyed")] == keys  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("answer", "composite"),
+    [("4", False), (4.0, False), (True, False), ([[4]], False), ("ab", True), (["ab"], True), ((4,), True), ((4, None), True), ((4, "a", 1), True), (4, True)],
+)
+def test_keys_that_are_none_stop_at_their_event(bench: Workbench, answer: Any, composite: bool) -> None:
+    cut = keyed(bench, lambda event, recorded: answer, composite)
+    with pytest.raises(DomainFailed, match="Keyed.odd") as caught:
+        cut.project()
+    assert caught.value.details["position"] == 1
+
+
+def test_a_key_function_that_raises(bench: Workbench) -> None:
+    with pytest.raises(DomainFailed, match="key of Keyed.odd .*ZeroDivisionError") as caught:
+        keyed(bench, lambda event, recorded: 1 // 0).project()
+    assert caught.value.details["position"] == 1
+
+
+@pytest.mark.parametrize(("number", "told"), [(0, "another key"), (1, "gave bool"), (2, "gave Thing")])
+def test_an_evolve_may_not_move_its_row_or_return_something_else(bench: Workbench, number: int, told: str) -> None:
+    class Mover(Projection, key="thing_id"):
+        thing_id: str
+
+        @evolve
+        def odd(self, event: Odd) -> Any:
+            if event.number == 0:
+                self.thing_id = "elsewhere"
+            return (None, True, Thing(thing_id="1"))[event.number]
+
+    data = Odd(thing_id="1", at=datetime(2026, 1, 1, tzinfo=UTC), number=number).model_dump_json().encode()
+    bench.store.append(Commit("m", (NewEvent("thing-1", "Odd", 1, data),)))
+    with pytest.raises(DomainFailed, match=told):
+        Workbench(bench.store, Domain("m", Thing, Mover)).project()
+
+
+# ── definitions and rebuilds ──────────────────────────────────────────────────────────────────
+
+
+def test_a_changed_definition_needs_a_rebuild(bench: Workbench) -> None:
+    append(bench.store, paid("a", 5))
+    bench.project()
+
+    class Smaller(Projection, key="account_id", name="balance", version=2):
+        account_id: str
+        balance: int = 0
+
+        @evolve
+        def paid(self, event: Deposited) -> None:
+            self.balance += 1
+
+    changed = Workbench(bench.store, Domain("bank", Account, Smaller))
+    assert changed.statuses()[0].status == "needs-rebuild"
+    with pytest.raises(Misuse) as caught:
+        changed.project()
+    assert caught.value.code == "needs-rebuild"
+    assert "--rebuild" in str(caught.value.hint)
+    assert [row.balance for row in bench.rows("balance")] == [5]  # type: ignore[attr-defined]
+    changed.rebuild()
+    assert [row.balance for row in changed.rows("balance")] == [1]  # type: ignore[attr-defined]
+    assert changed.statuses()[0].status == "ready"
+    assert bench.statuses()[0].status == "needs-rebuild"
+
+
+def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    for number in range(6):
+        append(bench.store, paid(amount=10**number))
+    bench.project()
+    before = everything(bench)
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(position: int, head: int) -> None:
+        assert everything(bench) == before
+        if position >= 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        bench.rebuild("balance", progress=interrupt)
+    assert everything(bench) == before
+    append(bench.store, paid(amount=10**6))
+    taken: list[int] = []
+    bench.rebuild("balance", progress=lambda position, head: taken.append(position))
+    assert min(taken) > 4
+    assert [row.balance for row in bench.rows("balance")] == [1111111]  # type: ignore[attr-defined]
+
+
+def test_appends_during_a_rebuild_are_not_missed(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    for number in range(4):
+        append(bench.store, paid(amount=10**number))
+    more = iter(range(4, 8))
+
+    def meanwhile(position: int, head: int) -> None:
+        number = next(more, None)
+        if number is not None:
+            append(bench.store, paid(amount=10**number))
+
+    bench.rebuild(progress=meanwhile)
+    assert [row.balance for row in bench.rows("balance")] == [11111111]  # type: ignore[attr-defined]
+    assert {status.lag for status in bench.statuses()} == {0}
+
+
+def test_a_stored_row_that_no_longer_fits_asks_for_a_rebuild(bench: Workbench) -> None:
+    append(bench.store, paid("a", 5))
+    bench.project()
+    path = bench.store.url.removeprefix("sqlite:")
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE balance SET kind = 'gone'")
+    append(bench.store, paid("a", 5))
+    for call in (lambda: list(bench.rows("balance")), lambda: bench.project("balance")):
+        with pytest.raises(Misuse, match="balance.kind: a stored value no longer fits Balance") as caught:
+            call()
+        assert caught.value.code == "needs-rebuild"
+    bench.rebuild("balance")
+    assert [row.balance for row in bench.rows("balance")] == [10]  # type: ignore[attr-defined]
+
+
+def test_statuses(bench: Workbench) -> None:
+    assert [(one.projection, one.status, one.lag) for one in bench.statuses()] == [("balance", "new", 0), ("flow", "new", 0)]
+    bench.send(Open(account_id="a"))
+    bench.project("balance")
+    bench.send(Deposit(account_id="a", amount=1))
+    assert [(one.status, one.position, one.lag, one.rows) for one in bench.statuses()] == [("behind", 1, 1, 1), ("new", 0, 2, 0)]
+
+
+def test_the_cache_of_rows_is_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_fold, "CACHED_ROWS", 10)
+    kind = domain.projections["balance"]
+    fold = RowFold(kind, domain.routes["balance"], bench.codec, lambda keys: {})
+    for number in range(40):
+        append(bench.store, *(paid(f"n{number}-{index}") for index in range(3)))
+    sizes = []
+    for event in bench.store.read():
+        fold.over([event])
+        fold.changes()
+        sizes.append(len(fold._young) + len(fold._old))
+    assert max(sizes) <= 12
+
+
+def test_a_deleted_row_begins_anew(bench: Workbench) -> None:
+    append(bench.store, paid("a", 5), ("a", "Closed", 1, "{}"), paid("a", 7))
+    bench.project()
+    assert [row.balance for row in bench.rows("balance")] == [7]  # type: ignore[attr-defined]
+    append(bench.store, ("a", "Closed", 1, "{}"), ("b", "Closed", 1, "{}"))
+    bench.project()
+    assert list(bench.rows("balance")) == []
+
+
+def test_rows_are_models(bench: Workbench) -> None:
+    bench.send(Open(account_id="a"))
+    bench.project()
+    (row,) = bench.rows("balance")
+    assert isinstance(row, Balance)
+    assert row == Balance(account_id="a", owner="ada", since=datetime(2026, 1, 1, 12, tzinfo=UTC), day=datetime(2026, 1, 1).date())
