@@ -9,7 +9,7 @@ from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cqrs_cli.errors import NotUnique, Conflict, Misuse
+from cqrs_cli.errors import Conflict, Misuse, NotUnique
 from cqrs_cli.stores.contract import Checkpoint, Order, Scalar, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
