@@ -1,0 +1,156 @@
+"""Killing `cqrs run` again and again, two of them at once, and what must come of it all the same.
+
+Sabotage, in the child process alone, takes one of the three safeguards away, to see that the test notices.
+"""
+
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cqrs_cli import Workbench
+from cqrs_cli.errors import Conflict
+from cqrs_cli.stores.contract import Checkpoint
+from cqrs_cli.stores.sqlite import SQLiteStore
+from cqrs_cli.stores.sqlite_rows import SQLiteRows
+from tests import office
+from tests.reacting import dump, pay
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = ("o", "o", "bad", "none", "boom", "o")
+ORDERS_A_KILL = 6
+
+
+# ── the victim ────────────────────────────────────────────────────────────────────────────────
+
+
+def run(path: str, sabotage: str) -> None:
+    """`cqrs run` as a program would start it, once it said that everything is loaded."""
+    from cqrs_cli.cli import boundary, run  # noqa: F401
+
+    {"": lambda: None, "checkpoint-apart": checkpoint_apart, "random-ids": random_ids, "no-compare": no_compare}[
+        sabotage
+    ]()
+    os.write(2, b"ready\n")
+    sys.exit(boundary.run(["--store", path, "--app", "tests.office:domain", "run", "--from", "@0"]))
+
+
+def checkpoint_apart() -> None:
+    """Rows and outbox in one transaction, the checkpoint in another, a little later."""
+    whole, move = SQLiteStore.transaction, SQLiteRows.move
+    moves: list[tuple[str, Checkpoint | None, Checkpoint]] = []
+
+    @contextmanager
+    def parted(self: SQLiteStore) -> Iterator[SQLiteRows]:
+        with whole(self) as rows:
+            yield rows
+        if moves:
+            time.sleep(0.01)
+            with whole(self) as rows:
+                for one in moves:
+                    move(rows, *one)
+                moves.clear()
+
+    def later(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
+        if self.checkpoint(name) != old:
+            raise Conflict("moved")
+        moves.append((name, old, new))
+
+    SQLiteStore.transaction = parted  # type: ignore[method-assign]
+    SQLiteRows.move = later  # type: ignore[method-assign]
+
+
+def random_ids() -> None:
+    """A new id for a command each time that it is sent."""
+    import uuid
+
+    from cqrs_cli import outbox
+
+    outbox.command_id = lambda *_: str(uuid.uuid4())  # type: ignore[assignment]
+
+
+def no_compare() -> None:
+    """The checkpoint is set without a look at what it was."""
+
+    def move(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
+        self.forget(name)
+        self._run(name, "INSERT INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.definition))
+
+    SQLiteRows.move = move  # type: ignore[method-assign]
+
+
+# ── the harness ───────────────────────────────────────────────────────────────────────────────
+
+
+class Victim:
+    """A runner in a process of its own."""
+
+    def __init__(self, path: Path, sabotage: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from tests.faults import runs; runs.run({str(path)!r}, {sabotage!r})"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+            | {"PYTHONPATH": str(ROOT)},
+        )
+
+    def wait_until_ready(self) -> None:
+        assert self._process.stderr is not None
+        assert select.select([self._process.stderr], [], [], 60)[0], "the runner did not start"
+        assert self._process.stderr.readline() == b"ready\n"
+
+    def kill(self) -> str:
+        """SIGKILL; what it had to complain about before."""
+        self._process.send_signal(signal.SIGKILL)
+        _, complaint = self._process.communicate()
+        assert self._process.returncode == -signal.SIGKILL, complaint.decode()
+        return complaint.decode()
+
+
+def orders(kills: int) -> list[list[str]]:
+    """The orders that are paid while each of the runners lives."""
+    return [
+        [f"{KINDS[number % len(KINDS)]}-{kill}-{number}" for number in range(ORDERS_A_KILL)] for kill in range(kills)
+    ]
+
+
+def kill_loop(folder: Path, kills: int, seed: int, sabotage: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Kill one of two runners again and again, amid their work; what is left, and what an undisturbed run leaves."""
+    chance = random.Random(seed)
+    disturbed, calm = folder / "disturbed.db", folder / "calm.db"
+    with Workbench.open(str(disturbed), office.domain) as bench:
+        victims = [Victim(disturbed, sabotage), Victim(disturbed, sabotage)]
+        for paid in orders(kills):
+            victim = victims.pop(0)
+            victim.wait_until_ready()
+            for order in paid:
+                pay(bench, order)
+            time.sleep(chance.uniform(0, 0.06))
+            victim.kill()
+            victims.append(Victim(disturbed, sabotage))
+        for victim in victims:
+            victim.wait_until_ready()
+            victim.kill()
+        return settled(bench), undisturbed(calm, kills)
+
+
+def undisturbed(path: Path, kills: int) -> dict[str, Any]:
+    """What one runner leaves that nobody disturbs."""
+    with Workbench.open(str(path), office.domain) as bench:
+        for paid in orders(kills):
+            pay(bench, *paid)
+        return settled(bench)
+
+
+def settled(bench: Workbench) -> dict[str, Any]:
+    """Everything at rest, and then the dump."""
+    bench.runner(start=0).drain()
+    return dump(bench)
