@@ -1,4 +1,4 @@
-"""`cqrs demo`: the main job in a minute, on the orders sample in a temporary folder.
+"""`cqrs demo`: the main job in a minute, on the orders sample and its fulfilment in a temporary folder.
 
 Each step is a command line as a user would type it. It is really run, here in this process, and what
 it answers is compared with what it must answer: a demo that differs fails.
@@ -30,7 +30,8 @@ SOLD_OUT = "33333333-3333-4333-8333-333333333333"
 INK = "44444444-4444-4444-8444-444444444444"
 
 ORDER = re.compile(r"\border-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-SETTINGS = 'app = "orders:domain"\nstore = "demo.db"\n'
+PACKAGE = "demo_shop"
+SETTINGS = f'app = "{PACKAGE}.orders.fulfilment:domain"\nstore = "demo.db"\n'
 
 
 def command() -> Command:
@@ -66,6 +67,8 @@ class Ran(NamedTuple):
 
 
 STEPS = (
+    Step("Pens are delivered,", f"cqrs send receive-stock --product-id {PEN} --quantity 10", shows=("version 0 → 1",)),
+    Step("and ink.", f"cqrs send receive-stock --product-id {INK} --quantity 5", shows=("version 0 → 1",)),
     Step(
         "A customer orders two pens and a bottle of ink. The command is decided, its events are appended.",
         f"""cqrs send create-order --customer-id {ADA}
@@ -92,8 +95,21 @@ STEPS = (
         "cqrs send submit-order --order-id ORDER_ID",
         shows=("appended 1 event to ORDER", "version 3 → 4"),
     ),
-    Step("paid,", "cqrs send pay-order --order-id ORDER_ID --as ada", shows=("version 4 → 5",)),
-    Step("and shipped.", "cqrs send ship-order --order-id ORDER_ID", shows=("version 5 → 6",)),
+    Step(
+        "and paid.",
+        "cqrs send pay-order --order-id ORDER_ID --as ada --command-id payment-1",
+        shows=("version 4 → 5",),
+    ),
+    Step(
+        "A process takes over: what is paid for is reserved, shipped and taken off the shelf.",
+        "cqrs run --once --from @0",  # compared in its second run, which has nothing left to send
+        shows=('"position": 12,', '"sent": 0,'),
+    ),
+    Step(
+        "What led to what: commands, events and the reactions between them.",
+        "cqrs trace payment-1",
+        shows=("PayOrder", "fulfilment.reserve", "StockReserved", "ShipOrder", "OrderShipped", "StockTakenOut"),
+    ),
     Step(
         "Too late for second thoughts.",
         "cqrs send cancel-order --order-id ORDER_ID --reason 'changed my mind'",
@@ -116,7 +132,7 @@ STEPS = (
     Step(
         "Read models are folds of the same log, kept as tables.",
         "cqrs project",
-        shows=("order_summary", "order_items", "customer_totals", ADA, "7.20", "shipped"),
+        shows=("order_summary", "order_items", "customer_totals", "availability", ADA, "7.20", "shipped"),
     ),
     Step(
         "A query asks them.",
@@ -183,7 +199,7 @@ def samples_folder() -> Path:
 
 @contextmanager
 def prepared() -> Iterator[Run]:
-    """A temporary folder with the orders sample and its settings; gives what runs a command line in it.
+    """A temporary folder with the samples that are needed and their settings; gives what runs a command line in it.
 
     The folder is the working directory and settings of the caller's environment don't count until it is left.
     """
@@ -199,7 +215,9 @@ def prepared() -> Iterator[Run]:
     # On Windows an open module or store would keep the folder from being removed.
     with tempfile.TemporaryDirectory(prefix="cqrs-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        shutil.copytree(samples_folder() / "orders", folder / "orders", ignore=shutil.ignore_patterns("__pycache__"))
+        for sample in ("orders", "inventory"):
+            copy = folder / PACKAGE / sample
+            shutil.copytree(samples_folder() / sample, copy, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "cqrs.toml").write_text(SETTINGS, encoding="utf-8")
         path, environ = list(sys.path), dict(os.environ)
         try:
@@ -212,12 +230,12 @@ def prepared() -> Iterator[Run]:
             os.environ.clear()
             os.environ |= environ
             sys.path[:] = path
-            for module in [module for module in sys.modules if module.partition(".")[0] == "orders"]:
+            for module in [module for module in sys.modules if module.partition(".")[0] == PACKAGE]:
                 del sys.modules[module]
 
 
 def demo() -> None:
-    """A guided run of the orders sample in a temporary folder: send, log, replay, project, query."""
+    """A guided run of the orders sample in a temporary folder: send, run, trace, log, replay, project, query."""
     printer = current().printer
     ran: list[Ran] = []
     with prepared() as run:

@@ -146,7 +146,7 @@ def _run(session: Session, once: bool, start: int | None) -> int:
     if printer.format == "json":
         printer.record(_round_record(done))
     else:
-        shown(done)
+        shown(done, last=True)
     if done.dead:
         printer.message(f"{_many(done.dead, 'command')} came to nothing: cqrs run --failed")
     return int(bool(done.failures or done.dead))
@@ -172,8 +172,8 @@ class _Shown:
         finally:
             self._wipe()
 
-    def __call__(self, done: Round) -> None:
-        """Say what a drain came to."""
+    def __call__(self, done: Round, last: bool = False) -> None:
+        """Say what a drain came to. last: there is none after it, so the line stays."""
         for name in self._sums:
             self._sums[name] += getattr(done, name)
         failures = {name: error.message for name, error in done.failures.items()}
@@ -185,6 +185,8 @@ class _Shown:
         self._failures = failures
         if not self._terminal:
             self._printer.text(json_line(_round_record(done)))
+        elif last:
+            self._printer.message(self._told(done))
         elif self._width is not None and not self._quiet:
             self._wipe()
             sys.stderr.write(self._told(done)[: self._width - 1])

@@ -20,9 +20,9 @@ def test_it_shows_each_command_as_typed_and_leaves_nothing(cqrs: Shell, tmp_path
     shown = cqrs("demo")
     typed = [line for line in shown.stdout.splitlines() if line.startswith("$ cqrs ")]
     assert len(typed) == len(demo.STEPS)
-    assert {line.split()[2] for line in typed} == {"send", "log", "replay", "project", "query"}
+    assert {line.split()[2] for line in typed} == {"send", "run", "trace", "log", "replay", "project", "query"}
     assert "error[out-of-stock]" in shown.stdout
-    assert "13 commands answered as they should" in shown.stderr
+    assert "16 commands answered as they should" in shown.stderr
     assert list(temporary.iterdir()) == []
     assert list(tmp_path.iterdir()) == [temporary]
 
@@ -61,6 +61,7 @@ def test_on_a_narrow_terminal(cqrs: Shell) -> None:
     assert drawn
     assert max(map(len, drawn)) <= 80
     assert "[1;31m" not in shown.decode(), "a step's colours, made visible"
+    assert "position 12  5 sent\r\n" in shown.decode(), "what a run says at its end is a line that stays"
 
 
 def _read(descriptor: int) -> bytes:
@@ -80,8 +81,8 @@ def test_a_changed_rule_is_noticed(
     before = (os.getcwd(), dict(os.environ), list(sys.path))
     assert boundary.run(["demo"]) == 70
     shown = capsys.readouterr()
-    assert "error[demo-differs]: the demo differs at its step 2 of 13: exit code 0, expected 1" in shown.err
-    assert shown.out.count("$ cqrs ") == 2
+    assert "error[demo-differs]: the demo differs at its step 4 of 16: exit code 0, expected 1" in shown.err
+    assert shown.out.count("$ cqrs ") == 4
     assert (os.getcwd(), dict(os.environ), list(sys.path)) == before
 
 
