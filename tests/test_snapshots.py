@@ -157,7 +157,11 @@ def in_memory(**keywords: Any) -> AggregateType:
     """The aggregate `Thing` with one field `x` of the type given, for looks at its state."""
     annotation = keywords.pop("annotation")
     return aggregate_type(
-        type("Thing", (Aggregate,), {"__annotations__": {"thing_id": str, "x": annotation, "y": Any}, "x": None, "y": None, **keywords})
+        type(
+            "Thing",
+            (Aggregate,),
+            {"__annotations__": {"thing_id": str, "x": annotation, "y": Any}, "x": None, "y": None, **keywords},
+        )
     )
 
 
@@ -335,9 +339,11 @@ def test_a_snapshot_that_does_not_count_is_passed_over_and_replaced(path, what):
     with Workbench.open(path, domain) as bench:
         bench.send(Add(tally_id="a"))  # between two multiples: the one that was met is replaced all the same
         assert (snapshot(bench).version, [one.reason for one in bench.snapshots.all()]) == (10, [None])
+        bench.send(Add(tally_id="a"))
+        assert snapshot(bench).version == 10, "replaced once, not at each send from then on"
         put(bench, bad)
         assert [one.status for one in bench.snapshots.take(["tally-a"])] == ["taken"]
-        assert (snapshot(bench).version, [one.reason for one in bench.snapshots.all()]) == (10, [None])
+        assert (snapshot(bench).version, [one.reason for one in bench.snapshots.all()]) == (11, [None])
 
 
 def test_a_table_of_another_shape_is_replaced(bench):
@@ -411,7 +417,11 @@ def printed(code: str, seed: str = "0") -> str:
 def test_a_fingerprint_is_the_same_in_every_process_and_for_other_comments():
     first = printed(CODE)
     assert len(first) == 32
-    assert {printed(CODE, "1"), printed(CODE, "77"), printed(CODE.replace("= rounded", "=  rounded").replace("-> None:\n", "-> None:\n        # now\n"))} == {first}
+    assert {
+        printed(CODE, "1"),
+        printed(CODE, "77"),
+        printed(CODE.replace("= rounded", "=  rounded").replace("-> None:\n", "-> None:\n        # now\n")),
+    } == {first}
 
 
 @pytest.mark.parametrize(
@@ -441,7 +451,10 @@ def test_changed_code_makes_a_snapshot_worthless_and_the_declared_version_alone_
     assert kept.fingerprint == fingerprint(fold.aggregate)
     # The right fingerprint with another version: worthless. The right version with another fingerprint: worthless.
     assert bench.snapshots.judge(kept._replace(aggregate_version=2), fold).state is None
-    assert bench.snapshots.judge(kept._replace(fingerprint="f" * 32), fold).reason == "the code or the shape of the state changed"
+    assert (
+        bench.snapshots.judge(kept._replace(fingerprint="f" * 32), fold).reason
+        == "the code or the shape of the state changed"
+    )
     assert bench.snapshots.judge(kept, fold).state is not None
 
 
@@ -511,6 +524,7 @@ def test_a_state_that_would_come_back_as_another_is_refused(annotation, value):
         (timedelta, timedelta(days=-1, microseconds=1)),
         (tuple[int, str], (1, "b")),
         (set[str], {"b", "a", "c"}),
+        (set[int], {1, 8}),  # not sorted when it is walked through
         (frozenset[Colour], frozenset(Colour)),
         (dict[str, list[int]], {"b": [1], "a": []}),
         (dict[int, Entry], {2: Entry(amount=Decimal("0.00"), at=NOON)}),
@@ -527,7 +541,10 @@ def test_a_state_comes_back_as_it_was(annotation, value):
     text = state_json(thing, state)
     again = restored(thing, text)
     assert again == state
-    assert (type(again.x), repr(sorted(again.x) if isinstance(value, set | frozenset) else again.x).replace("TzInfo(0)", "UTC")) == (
+    assert (
+        type(again.x),
+        repr(sorted(again.x) if isinstance(value, set | frozenset) else again.x).replace("TzInfo(0)", "UTC"),
+    ) == (
         type(value),
         repr(sorted(value) if isinstance(value, set | frozenset) else value).replace("datetime.timezone.utc", "UTC"),
     )
@@ -575,7 +592,9 @@ def test_failing_to_write_one_fails_no_send(bench, monkeypatch, error):
 
     monkeypatch.setattr(bench.store, "transaction", broken)
     fill(bench, 5)
-    assert {outcome.status for outcome in bench.send_batch(Request(line, Add(tally_id="a")) for line in range(5))} == {"committed"}
+    assert {outcome.status for outcome in bench.send_batch(Request(line, Add(tally_id="a")) for line in range(5))} == {
+        "committed"
+    }
     assert bench.store.version("tally-a") == 10
 
 
@@ -613,7 +632,9 @@ def test_a_wrong_row_of_the_newest_version_is_repaired_too(bench):
 
 
 def test_many_are_taken_in_groups(bench, monkeypatch):
-    bench.store.append_many([Append(Commit(f"c{n}", (NewEvent(f"tally-{n}", "Added", 1, b'{"cents":100}'),))) for n in range(250)])
+    bench.store.append_many(
+        [Append(Commit(f"c{n}", (NewEvent(f"tally-{n}", "Added", 1, b'{"cents":100}'),))) for n in range(250)]
+    )
     opened = []
     transaction = bench.store.transaction
     monkeypatch.setattr(bench.store, "transaction", lambda: opened.append(1) or transaction())
@@ -691,7 +712,7 @@ def test_threads_on_one_stream(path):
     assert errors == []
     with Workbench.open(path, domain) as bench:
         assert bench.replay("tally-a").state.total == 121
-        assert snapshot(bench).version >= 118  # each writer keeps what it passes; the last multiple is 120
+        assert snapshot(bench).version >= 120  # whoever passed it kept it, and nothing older came over it
         assert [one.differences for one in compare(bench, ["tally-a"])] == [[]]
 
 

@@ -1,6 +1,7 @@
 """`cqrs snapshot` and `cqrs replay --verify`, as their users run them."""
 
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-DOMAIN = '''
+DOMAIN = """
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 
 
@@ -38,7 +39,7 @@ class Tally(Aggregate, snapshot_every=3):
 
 
 domain = Domain("tallies", Tally)
-'''
+"""
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_untrusted_text_in_a_difference_is_inert(tally, tmp_path):
     ran = tally("replay --verify")
     assert (ran.code, ran.err) == (0, "0 streams compared, no difference; 1 without a snapshot that counts\n")
     right = "UPDATE cqrs_snapshots SET stream = 'tally-a', "
-    tamper(tmp_path, right + "state = '{\"tally_id\":\"a\",\"total\":7,\"share\":0.0}'")
+    tamper(tmp_path, right + 'state = \'{"tally_id":"a","total":7,"share":0.0}\'')
     assert tally("replay --verify").code == 6
 
 
@@ -231,10 +232,25 @@ def test_a_batch_keeps_too(tally, tmp_path):
     lines = [json.dumps({"command": "add", "data": {"tally_id": "c", "n": n}}) for n in range(10)]
     (tmp_path / "batch.jsonl").write_text("\n".join(lines))
     assert tally("send --batch batch.jsonl -q").code == 0
-    assert {one["stream"]: one["version"] for one in tally("snapshot list --json").json} == {"tally-a": 3, "tally-c": 10}
+    assert {one["stream"]: one["version"] for one in tally("snapshot list --json").json} == {
+        "tally-a": 3,
+        "tally-c": 10,
+    }
 
 
 def test_a_bad_policy_is_a_definition_error(here, code):
     code(DOMAIN.replace("snapshot_every=3", "snapshot_every=0"))
     ran = here("replay")
     assert (ran.code, "error[definition]: Tally: snapshot_every=0" in ran.err) == (2, True)
+
+
+def test_the_page_about_snapshots_works(cqrs):
+    page = (Path(__file__).parents[2] / "docs" / "snapshots.md").read_text()
+    (code,) = re.findall(r"```python\n# tallies.py\n(.*?)```", page, re.S)
+    (cqrs.folder / "tallies.py").write_text(code)
+    commands = re.findall(r"^\$ cqrs (.*)$", page, re.M)
+    assert len(commands) == 9
+    said = [cqrs(*command.split()) for command in commands]
+    assert "42" in said[commands.index("--app tallies:domain replay tally-a")].stdout
+    assert "1 stream compared, no difference" in said[6].stderr
+    assert "dropped 1 snapshot" in said[7].stderr
