@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench faults clean
+.PHONY: docs demo test lint bench faults clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
@@ -18,6 +18,9 @@ lint: .venv/.ready
 
 bench: .venv/.bench
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/.ready
+	@$(BIN)/python -m tests.cli_reference
 
 faults: .venv/.ready
 	@$(BIN)/python -m pytest -q -m faults
