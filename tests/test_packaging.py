@@ -87,7 +87,7 @@ def test_a_project_begins_with_init(bin_folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_samples_are_in_the_wheel(bin_folder: Path, tmp_path: Path) -> None:
-    for app in ("orders", "retail"):
+    for app in ("orders", "orders.fulfilment", "inventory", "users", "retail"):
         words = ["--app", f"cqrs_cli._samples.{app}:domain", "project", "--status"]
         assert "no store at" in run(bin_folder / "cqrs", *words, cwd=tmp_path, exit_code=3)
     usage = run(bin_folder / "python", "-m", "cqrs_cli._samples.retail.convert", cwd=tmp_path, exit_code=2)

@@ -17,10 +17,30 @@ from decimal import Decimal
 from typing import assert_type
 from uuid import UUID
 
-from cqrs_cli import Event, Page, Read, Rejected, Scenario, Where, Workbench, decide, evolve
+from datetime import timedelta
+
+from cqrs_cli import (
+    After,
+    Cancel,
+    CommandRejected,
+    Event,
+    Page,
+    Policy,
+    ProcessManager,
+    Read,
+    Rejected,
+    Scenario,
+    Where,
+    Workbench,
+    decide,
+    evolve,
+    react,
+)
 from samples.orders import domain
+from samples.orders.fulfilment import Fulfilment
 from samples.orders.order import CancelOrder, Order, OrderCreated, SubmitOrder
 from samples.orders.read_models import OrderSummary
+from samples.users.read_models import Account, UserByEmail, UsersSince
 
 ID = UUID(int=1)
 
@@ -58,7 +78,42 @@ def work(bench: Workbench) -> None:
     Scenario(domain).given(SubmitOrder(order_id=ID))  # wrong
 
 
+def questions(bench: Workbench) -> None:
+    assert_type(bench.query(UserByEmail(email="ada@example.org")), Account | None)
+    for row in bench.query(UsersSince()):
+        assert_type(row, Account)
+        row.mail  # wrong
+    for process in bench.rows(Fulfilment):
+        assert_type(process.wanted, dict[UUID, int])
+        process.want  # wrong
+
+
+class Reminder(ProcessManager, key="order_id", version=1):
+    order_id: UUID
+
+    @react
+    def remind(self, event: OrderCreated) -> After:
+        After(3600, SubmitOrder(order_id=ID))  # wrong
+        After(timedelta(hours=1), event)  # wrong
+        return After(timedelta(hours=1), SubmitOrder(order_id=self.order_id), name="submit")
+
+    @react
+    def give_up(self, event: CommandRejected) -> Cancel | None:
+        event.was(OrderCreated)  # wrong
+        return Cancel("submit") if event.was(SubmitOrder) else Cancel(1)  # wrong
+
+
+class Mistaken(Policy, key="order_id"):  # wrong
+    pass
+
+
+def reactions_keep_their_types(reminder: Reminder, event: OrderCreated) -> None:
+    assert_type(reminder.remind(event), After)
+    reminder.remind(CancelOrder(order_id=ID, reason="no"))  # wrong
+
+
 evolve(1)  # wrong
+react(1)  # wrong
 """
 
 
