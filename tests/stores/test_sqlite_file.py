@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Damaged, Misuse, NotFound, Unavailable
@@ -83,6 +83,21 @@ def test_no_row_of_the_log_can_be_changed(
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(sql)
     assert connection.execute(f"SELECT * FROM {table}").fetchall() == before
+    connection.close()
+
+
+@pytest.mark.parametrize("way", ["OR REPLACE", "OR IGNORE", ""])
+@pytest.mark.parametrize(
+    "row",
+    ["(1, 1, 1, 3, 1, 1, '{}')", "(9, 1, 1, 1, 1, 1, '{}')", "(2, 1, 2, 2, 1, 1, '{}')", "(NULL, 1, 1, 3, 1, 1, '{}')"],
+    ids=["a position that is there", "a version that is there", "another position that is there", "no position"],
+)
+def test_no_event_can_take_the_place_of_another(store: SQLiteStore, path: Path, row: str, way: str) -> None:
+    store.append(commit("c1", event(), event()))
+    connection = raw(path)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(f"INSERT {way} INTO events VALUES {row}")
+    assert connection.execute("SELECT count(*), max(position) FROM events").fetchone() == (2, 2)
     connection.close()
 
 
@@ -650,6 +665,10 @@ numbers = st.from_regex(r"-?[0-2]{1,3}(\.[0-2]{1,3})?(E[+-]?[0-9]{1,2})?", fullm
 
 
 @given(numbers, numbers)
+@example("-1.5", "-1.52")
+@example("-1.52", "-1.5")
+@example("1.5", "1.52")
+@example("-9", "-10")
 def test_decimal_keys_sort_as_the_numbers_do(one: str, two: str) -> None:
     left, right = decimal_key(one), decimal_key(two)
     assert left is not None
