@@ -12,6 +12,7 @@ from cqrs_cli import Workbench, outbox
 from cqrs_cli.courier import Courier
 from cqrs_cli.errors import Conflict, NotFound, Rejected, Unavailable
 from cqrs_cli.outbox import Cancelled, Outgoing
+from cqrs_cli.runner import Runner
 from cqrs_cli.sender import Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Commit, NewEvent, Rows, Selection, Store
@@ -194,6 +195,21 @@ def test_a_command_that_was_outrun_is_tried_again(bench, monkeypatch):
         done = runner.drain()
     assert (done.sent, done.held, done.dead) == (0, 1, 0)
     assert runner.drain().sent == 2
+
+
+def test_a_command_that_came_through_is_done_even_if_its_class_changed_since(bench, monkeypatch):
+    pay(bench, "o1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Courier, "_settle", lambda *_: None)  # sent, and then the process was gone
+        patch.setattr(Runner, "_fresh", lambda self, page: [] if self._counts["sent"] else list(page))
+        bench.runner().drain()
+    (entry,) = outbox.waiting(bench.store.rows, ["fulfilment"])
+    assert bench.store.commit(entry.command_id) is not None
+    with bench.store.transaction() as rows:
+        rows.put(outbox.OUTBOX, [entry._replace(data='{"order_id": "o1", "items": ["as an upcaster gives it"]}')])
+    done = bench.runner().drain()
+    assert (done.dead, bench.failed()) == (0, [])
+    assert sent(bench.store).count("Ship order-o1") == 1
 
 
 # ── of two runners, one answer wins ───────────────────────────────────────────────────────────
