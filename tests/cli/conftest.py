@@ -1,6 +1,7 @@
 """Fixtures for the command line: a store with known events, and the shell inside this process."""
 
 import json
+import linecache
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
 
 Fill = Callable[..., Path]
+MEMBERS = Path(__file__).parents[1] / "members.py"
 PARCELS = Path(__file__).with_name("parcels_domain.py")
 
 
@@ -117,3 +119,35 @@ def parcels(monkeypatch: pytest.MonkeyPatch, here: Callable[..., Ran], tmp_path:
     monkeypatch.delitem(sys.modules, "parcels_domain", raising=False)
     monkeypatch.setenv("CQRS_APP", "parcels_domain:domain")
     return lambda line: here(*shlex.split(line))
+
+
+@pytest.fixture
+def members(here: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """`cqrs …` with the members domain, in this process; `change` edits the domain's text first, `--app` loads it anew."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def run(line: str, *changes: tuple[str, str]) -> Ran:
+        text = MEMBERS.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "members.py").write_text(text)
+        sys.modules.pop("members", None)
+        linecache.clearcache()
+        sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+        try:
+            return here(*shlex.split(f"--app members:domain {line}"))
+        finally:
+            sys.dont_write_bytecode = before
+
+    return run
+
+
+@pytest.fixture
+def filled(members: Any) -> Any:
+    """Three members; six events, the fifth and sixth are scores."""
+    for name, city in (("ann", "Oslo"), ("bob", "Oslo"), ("cid", "Rome")):
+        assert members(f"send join --member-id {name} --email {name}@x.org --city {city}").code == 0
+    for name, points in (("ann", "1.50"), ("bob", "2.25"), ("cid", "4")):
+        assert members(f"send score --member-id {name} --points {points}").code == 0
+    return members
