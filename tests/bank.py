@@ -81,6 +81,12 @@ class Close(Command):
     account_id: str
 
 
+class Settle(Command):
+    """Withdraw all there is, if there is anything."""
+
+    account_id: str
+
+
 class Look(Command):
     """Changes nothing."""
 
@@ -169,6 +175,10 @@ class Account(Aggregate):
     @decide
     def close(self, command: Close) -> Closed | None:
         return None if self.closed else Closed()
+
+    @decide
+    def settle(self, command: Settle) -> Withdrawn | None:
+        return Withdrawn(amount=self.balance) if self.balance else None
 
     @decide
     def look(self, command: Look) -> None: ...

@@ -13,7 +13,7 @@ from cqrs_cli import Command, Workbench
 from cqrs_cli import batch as batch_module
 from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.outcome import Outcome, Request
-from tests.bank import Between, Close, Deposit, Look, Open, Spoil, Tag, Withdraw, domain
+from tests.bank import Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ COMMANDS = st.one_of(
     st.builds(Spoil, account_id=NAMES, how=st.sampled_from(["reject", "raise", "nothing"])),
     st.builds(Tag, account_id=NAMES, tags=st.sets(st.sampled_from("xy"), max_size=1)),
     st.builds(Look, account_id=NAMES),
+    st.builds(Settle, account_id=NAMES),
     st.builds(Close, account_id=NAMES),
 )
 STEPS = st.lists(
@@ -88,7 +89,7 @@ def content(bench: Workbench) -> list[Any]:
 @given(STEPS, st.integers(1, 8), st.sets(st.integers(0, 25), max_size=3))
 @settings(max_examples=40, deadline=None)
 @example(
-    [(Open(account_id="a"), 1, None), (Deposit(account_id="a", amount=5), 2, None), (Spoil(account_id="a", how="reject"), 3, None),
+    [(Open(account_id="a"), 1, None), (Open(account_id="a"), 1, None), (Deposit(account_id="a", amount=5), 2, None), (Spoil(account_id="a", how="reject"), 3, None),
      (Withdraw(account_id="a", amount=50), 4, None), (Deposit(account_id="a", amount=5), 2, None), (Deposit(account_id="a", amount=1), 2, None)],
     8, set(),
 )  # fmt: skip
@@ -128,6 +129,7 @@ def test_a_conflict_in_the_middle_is_decided_again_and_all_after_it(bench: Workb
         (Deposit(account_id="a", amount=100), Withdraw(account_id="a", amount=50), "committed"),
         (Withdraw(account_id="a", amount=10), Withdraw(account_id="a", amount=5), "rejected overdrawn"),
         (Close(account_id="a"), Close(account_id="a"), "unchanged"),
+        (Withdraw(account_id="a", amount=10), Settle(account_id="a"), "unchanged"),
         (Close(account_id="a"), Deposit(account_id="a", amount=5), "rejected closed"),
     ],
 )
@@ -141,6 +143,24 @@ def test_a_kept_state_that_others_outran_decides_nothing(
         yield Request(3, then)
 
     assert told(list(bench.send_batch(lines())))[-1] == outcome
+
+
+def test_a_kept_state_in_which_there_is_nothing_to_do_is_looked_at_again(bench: Workbench, other: Workbench) -> None:
+    def lines() -> Iterator[Request | None]:
+        yield from requests(Open(account_id="a"), Deposit(account_id="a", amount=10), Settle(account_id="a"))
+        yield None
+        other.send(Deposit(account_id="a", amount=5))
+        yield Request(4, Settle(account_id="a"))
+
+    assert told(list(bench.send_batch(lines()))) == ["committed"] * 4
+    assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
+
+
+def test_what_was_rejected_after_a_duplicate_is_decided_on_the_log(bench: Workbench, other: Workbench, between: Between) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
+    command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
+    between.todo.append(lambda: (other.send(Deposit(account_id="a", amount=1000)), other.send(command)))
+    assert send(bench, command, Withdraw(account_id="a", amount=500)) == ["duplicate", "committed"]
 
 
 def test_an_expectation_is_of_the_log_and_not_of_a_kept_state(bench: Workbench, other: Workbench) -> None:

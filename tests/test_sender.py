@@ -151,6 +151,40 @@ def test_a_command_that_came_through_before_its_append_gives_the_first_answer(be
     assert answer.version_before == 3
 
 
+def test_a_made_stream_that_somebody_else_has_opened_is_loaded_before_deciding_again(tmp_path: Path) -> None:
+    class Put(Command):
+        box_id: str | None = None
+
+    class Filled(Event):
+        pass
+
+    class Hook:
+        todo: Callable[[], Any] | None = None
+
+    class Box(Aggregate):
+        box_id: str
+        fills: int = 0
+
+        @decide(creates="either")
+        def put(self, command: Put, hook: Hook) -> Filled:
+            todo, hook.todo = hook.todo, None
+            if todo is not None:
+                todo()
+            return Filled()
+
+        @evolve
+        def filled(self, event: Filled) -> None:
+            self.fills += 1
+
+    hook, boxes, url = Hook(), Domain("b", Box), str(tmp_path / "box.db")
+    command = Put().with_meta(command_id="p")
+    with Workbench.open(url, boxes, services={Hook: hook}) as one, Workbench.open(url, boxes, services={Hook: Hook()}) as two:
+        stream = str(one.send(command, dry_run=True).stream)
+        hook.todo = lambda: two.send(Put(box_id=stream.removeprefix("box-")))
+        assert one.send(command).version_before == 1
+        assert one.replay(stream).state.fills == 2  # type: ignore[attr-defined]
+
+
 def test_an_unchanged_command_is_a_duplicate_if_it_came_through_beside_itself(bench: Workbench, other: Workbench, tmp_path: Path) -> None:
     class Tick(Command):
         clock_id: str

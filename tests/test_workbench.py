@@ -1,0 +1,140 @@
+"""The workbench as a user of Python holds it: opening, replaying, projecting."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cqrs_cli import NotFound, Workbench
+from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable, Unavailable
+from cqrs_cli.stores.contract import Commit, NewEvent
+from tests.bank import Balance, Between, Close, Deposit, Kind, Open, Tag, domain
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: Between()}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(bench: Workbench) -> Workbench:
+    bench.send(Open(account_id="a"))
+    bench.send(Deposit(account_id="a", amount=1))
+    bench.send(Open(account_id="b"))
+    bench.send(Deposit(account_id="a", amount=10))
+    bench.send(Deposit(account_id="b", amount=5))
+    return bench
+
+
+def balance(state: Any) -> int:
+    return int(state.state.balance)
+
+
+def test_opening_what_is_not_there(tmp_path: Path) -> None:
+    for how in ({"create": False}, {"read_only": True}):
+        with pytest.raises(NotFound):
+            Workbench.open(str(tmp_path / "none.db"), domain, **how)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workbench_that_only_reads(filled: Workbench, tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "bank.db"), domain, read_only=True) as reader:
+        assert balance(reader.replay("account-a")) == 11
+        with pytest.raises(Unavailable):
+            reader.send(Open(account_id="z"))
+    assert filled.store.head() == 5
+
+
+def test_replay(filled: Workbench) -> None:
+    state = filled.replay("account-a")
+    assert (state.stream, state.version, state.position, balance(state)) == ("account-a", 3, 4, 11)
+    assert balance(filled.replay("account-a", at=2)) == 1
+    assert filled.replay("account-a", at_position=3).version == 2
+    assert filled.replay("account-a", at=1, at_position=5).version == 1
+
+
+@pytest.mark.parametrize(
+    ("stream", "at", "code"),
+    [
+        ("account-z", {}, "stream-not-found"),
+        ("account-a", {"at": 4}, "version-not-found"),
+        ("account-a", {"at": 0}, "stream-not-found"),
+        ("account-b", {"at_position": 2}, "stream-not-found"),
+        ("acount-a", {}, "category-not-found"),
+    ],
+)
+def test_replay_of_what_is_not_there(filled: Workbench, stream: str, at: dict[str, int], code: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        filled.replay(stream, **at)
+    assert caught.value.code == code
+
+
+def test_replay_of_another_spelling(filled: Workbench) -> None:
+    with pytest.raises(InvalidInput, match="another spelling"):
+        filled.replay("account-%61")
+
+
+def test_steps(filled: Workbench) -> None:
+    assert [(event.version, event.type, state.version, balance(state)) for event, state in filled.steps("account-a")] == [
+        (1, "Opened", 1, 0), (2, "Deposited", 2, 1), (3, "Deposited", 3, 11),
+    ]  # fmt: skip
+    assert [event.version for event, _ in filled.steps("account-a", at=2)] == [1, 2]
+    assert [event.version for event, _ in filled.steps("account-a", at_position=3)] == [1, 2]
+    with pytest.raises(NotFound):
+        list(filled.steps("account-z"))
+
+
+def test_replay_all(filled: Workbench) -> None:
+    filled.store.append(Commit("x", (NewEvent("ledger-1", "Foreign", 1, b"{}"),)))
+    assert {state.stream: balance(state) for state in filled.replay_all()} == {"account-a": 11, "account-b": 5}
+    assert {state.stream: (state.version, balance(state)) for state in filled.replay_all("account", at_position=3)} == {
+        "account-a": (2, 1),
+        "account-b": (1, 0),
+    }
+    with pytest.raises(NotFound):
+        list(filled.replay_all("ledger"))
+
+
+def test_a_stream_that_can_not_be_read_is_named(filled: Workbench) -> None:
+    filled.store.append(Commit("x", (NewEvent("account-a", "Foreign", 1, b"{}"),)))
+    for call in (lambda: filled.replay("account-a"), lambda: list(filled.replay_all())):
+        with pytest.raises(Undecodable, match=r"event 6 \(account-a version 4\): no event of this domain"):
+            call()
+    assert balance(filled.replay("account-a", at=3)) == 11
+    filled.store.append(Commit("y", (NewEvent("account-b", "Deposited", 3, b'{"amount":666}'),)))
+    with pytest.raises(DomainFailed, match=r"Account.deposited \(event 7, account-b version 3\) raised ValueError") as caught:
+        filled.replay("account-b")
+    assert caught.value.details["position"] == 7
+
+
+def test_states_share_nothing(filled: Workbench) -> None:
+    first, second = filled.replay("account-a"), filled.replay("account-a")
+    first.state.notes.append("mine")  # type: ignore[attr-defined]
+    assert second.state.notes == ["", ""]  # type: ignore[attr-defined]
+    assert [state.state.notes for state in filled.replay_all()][0] == ["", ""]  # type: ignore[attr-defined]
+
+
+def test_projecting_by_name(filled: Workbench) -> None:
+    assert [status.projection for status in filled.project("balance")] == ["balance"]
+    assert [(status.projection, status.status) for status in filled.statuses()] == [("balance", "ready"), ("flow", "new")]
+    assert [status.projection for status in filled.project()] == ["balance", "flow"]
+    with pytest.raises(NotFound) as caught:
+        filled.project("balence")
+    assert caught.value.hint == "did you mean balance?"
+
+
+def test_json_ready(bench: Workbench) -> None:
+    row = Balance(account_id="a", kind=Kind.FIRM, tags=frozenset({"b", "a"}))
+    shown = bench.jsonable(row)
+    assert (shown["kind"], shown["euros"], shown["tags"], shown["since"]) == ("firm", "0", ["a", "b"], None)
+
+
+def test_a_returned_state_replaces_the_one_before(bench: Workbench) -> None:
+    bench.send(Tag(account_id="a", tags={"x"}))
+    bench.send(Tag(account_id="a", tags={"y"}))
+    assert bench.replay("account-a").state.tags == {"x", "y"}  # type: ignore[attr-defined]
+    bench.send(Open(account_id="c"))
+    bench.send(Close(account_id="c"))
+    assert bench.send(Close(account_id="c")).status == "unchanged"
