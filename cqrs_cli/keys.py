@@ -19,6 +19,7 @@ from cqrs_cli.errors import InvalidInput
 Key = str | int | UUID | date
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
 
@@ -68,6 +69,8 @@ def parse_key(kind: type, text: str) -> Key:
     Another spelling of a value (`007`, an uppercase UUID) is refused: it would be a second stream with the same key.
     """
     value: Key
+    if kind is UUID and _UUID.fullmatch(text):  # its one spelling: replays and rebuilds have many to read
+        return UUID(int=int(text.replace("-", ""), 16))
     try:
         if kind is str:
             value = unquote(text, errors="strict")
