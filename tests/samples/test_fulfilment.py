@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from cqrs_cli import Rejected, Scenario, Workbench
+from cqrs_cli import Command, CommandRejected, Rejected, Scenario, Workbench
 from cqrs_cli.stores.contract import Commit, NewEvent
 from cqrs_cli.workbench import Round
 from samples.inventory.read_models import Availability
@@ -184,6 +184,26 @@ def test_the_last_piece_goes_to_one_of_two(shop: Shop) -> None:
     shop.drain()
     assert [shop.order(order_id) for order_id in orders] == ["shipped", "cancelled"]
     assert shop.stock() == {"pen": (0, 0, 0)}
+
+
+def test_what_somebody_reserved_by_hand_counts(shop: Shop) -> None:
+    """The process's own wish is rejected then, but by that time everything is reserved: no reason to cancel."""
+    shop.stocked(pen=3)
+    order_id = shop.ordered(pen=1)
+    shop.bench.send(ReserveStock(product_id=PEN, order_id=order_id, quantity=1))
+    done = shop.drain()
+    assert (done.rejected, shop.process(order_id).step) == (1, Step.SHIPPED)
+    assert shop.stock() == {"pen": (2, 0, 2)}
+
+
+def test_a_rejection_says_of_what() -> None:
+    class KeepStock(Command, name="keep-stock", aliases=("ReserveStock",)):
+        pass
+
+    rejection = CommandRejected(command="ReserveStock", command_id="1", code="short-stock", reason="none left", data={})
+    assert rejection.was(ReserveStock)
+    assert rejection.was(KeepStock), "renamed since"
+    assert not rejection.was(CancelOrder)
 
 
 # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
