@@ -41,8 +41,10 @@ def verify(session: Session, streams: Sequence[str], category: str | None) -> in
     elif printer.format == "json":
         printer.record({"compared": len(compared), "differences": [one._asdict() for one in differences]})
     else:
-        shown = differences if printer.format == "jsonl" else differences[:SHOWN]
+        shown = differences[:SHOWN] if printer.format in ("table", "md") else differences
         printer.records((one._asdict() for one in shown), ["stream", "path", "kept", "folded"], row=_row)
+        if len(shown) < len(differences):
+            printer.message(f"the first {SHOWN:,} of {len(differences):,} differences are shown")
     wrong = len({one.stream for one in differences})
     printer.message(
         f"{len(compared):,} {'stream' if len(compared) == 1 else 'streams'} compared, "
