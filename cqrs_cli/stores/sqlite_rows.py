@@ -197,7 +197,7 @@ class SQLiteRows(SQLiteRowReader):
         for kind, groups in (("UNIQUE INDEX", table.unique), ("INDEX", table.indexes)):
             for group in groups:
                 # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
-                index = f"{table.name}_{'_'.join(group)}_{hexlify(os.urandom(4)).decode()}"
+                index = f"{table.name.removeprefix('cqrs_new_')}_{'_'.join(group)}_{hexlify(os.urandom(4)).decode()}"
                 indexed = ", ".join(_indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
                 self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({indexed})")
         self._show(table, table.name)

@@ -1,0 +1,74 @@
+"""Findings in the formats that CI systems read: whatever a finding holds, the format stays whole."""
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from cqrs_cli.cli.findings import Finding, print_findings, wants_findings
+
+NASTY = "a\nb\r::error::x%0A,:<&>\"']]>\x00\x1b[31m\x07\ufffe\u202e\ud800"
+FINDINGS = [
+    Finding("drift", "error", "orders", "row 1 differs", "rebuild it"),
+    Finding("drift", "error", "orders", "row 2 differs"),
+    Finding("odd", "warning", "other", NASTY, NASTY),
+    Finding("odd", "error", NASTY, NASTY),
+]
+
+
+class Paper:
+    """A printer that keeps what it is given."""
+
+    def __init__(self, format: str) -> None:
+        self.format = format
+        self.lines: list[Any] = []
+        self.raw = self.value = self.lines.append
+
+
+def printed(format: str, findings: list[Finding]) -> list[Any]:
+    paper: Any = Paper(format)
+    assert wants_findings(paper)
+    print_findings(paper, "project --check", ["orders", "fine"], findings)
+    return list(paper.lines)
+
+
+def test_github_annotates_line_by_line() -> None:
+    lines = printed("github", FINDINGS)
+    assert lines[0] == "::error title=project --check%3A orders::row 1 differs (rebuild it)"
+    assert [line.split()[0] for line in lines] == ["::error", "::error", "::warning", "::error"]
+    for line in lines:
+        assert not set(line) & set("\n\r\0\x1b\x07\u202e")
+        title, _, _ = line.partition(" title=")[2].partition("::")
+        assert "," not in title
+        assert ":" not in title
+    assert printed("github", []) == []
+
+
+def test_junit_has_a_case_for_each_thing_checked() -> None:
+    (text,) = printed("junit", FINDINGS)
+    suite = ElementTree.fromstring(text).find("testsuite")
+    assert suite is not None
+    cases = {case.get("name"): case.find("failure") for case in suite}
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
+    assert cases["fine"] is None
+    assert cases["other"] is None  # a warning is no failure
+    failure = cases["orders"]
+    assert failure is not None
+    assert failure.text == "row 1 differs\nrow 2 differs"
+    (clean,) = printed("junit", [])
+    assert 'failures="0"' in clean
+
+
+def test_sarif_is_json_with_a_rule_for_each_code() -> None:
+    (report,) = printed("sarif", FINDINGS)
+    run = json.loads(json.dumps(report))["runs"][0]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["drift", "odd"]
+    assert [result["level"] for result in run["results"]] == ["error", "error", "warning", "error"]
+    assert printed("sarif", [])[0]["runs"][0]["results"] == []
+
+
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "md"])
+def test_other_formats_are_records(format: str) -> None:
+    paper: Any = Paper(format)
+    assert not wants_findings(paper)

@@ -1,0 +1,174 @@
+"""Inline projections: rows in the commit's own transaction, and rules over many rows that reject commands."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cqrs_cli import Rejected, Workbench
+from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
+from cqrs_cli.outcome import Request
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Commit, NewEvent
+from tests.members import ChangeEmail, Directory, Join, Leave, Score, domain
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = domain.projections["directory"].table
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    with Workbench.open(str(tmp_path / "m.db"), domain) as bench:
+        yield bench
+
+
+def emails(bench: Workbench) -> dict[Any, Any]:
+    return dict(bench.store.rows.select(TABLE))
+
+
+def test_rows_are_there_with_the_commit(bench: Workbench) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    with open_store(bench.store.url, read_only=True) as other:
+        assert dict(other.rows.select(TABLE)) == {"a": "a@x.org"}
+        checkpoint = other.rows.checkpoint("directory")
+        assert checkpoint is not None
+        assert checkpoint.position == other.head()
+
+
+def test_a_value_that_is_taken_rejects_the_command_and_nothing_is_written(bench: Workbench) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    bench.send(Join(member_id="b", email="b@x.org"))
+    for command in (Join(member_id="c", email="a@x.org"), ChangeEmail(member_id="b", email="a@x.org")):
+        head = bench.store.head()
+        with pytest.raises(NotUnique, match="directory has a row with email 'a@x.org' already") as caught:
+            bench.send(command)
+        assert isinstance(caught.value, Rejected)
+        assert caught.value.details == {"table": "directory", "columns": ["email"]}
+        assert bench.store.head() == head
+        with pytest.raises(NotUnique) as dry:
+            bench.send(command, dry_run=True)
+        assert (dry.value.message, dry.value.details) == (caught.value.message, caught.value.details)
+    assert emails(bench) == {"a": "a@x.org", "b": "b@x.org"}
+
+
+def test_in_a_batch_each_commit_by_itself(bench: Workbench) -> None:
+    commands = [
+        Join(member_id="a", email="a@x.org"),
+        Join(member_id="b", email="a@x.org"),
+        ChangeEmail(member_id="a", email="new@x.org"),
+        Join(member_id="b", email="a@x.org"),
+        Join(member_id="c", email="new@x.org"),
+        Leave(member_id="a"),
+        Join(member_id="d", email="new@x.org"),
+    ]
+    outcomes = list(bench.send_batch(Request(n, command) for n, command in enumerate(commands, 1)))
+    assert [outcome.status for outcome in outcomes] == [
+        "committed", "rejected", "committed", "committed", "rejected", "committed", "committed",
+    ]  # fmt: skip
+    assert [outcome.error.code for outcome in outcomes if outcome.error] == ["not-unique"] * 2
+    assert emails(bench) == {"b": "a@x.org", "d": "new@x.org"}
+    assert bench.check("directory").ok
+
+
+def test_a_dry_run_allows_what_would_be_allowed(bench: Workbench) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    bench.send(ChangeEmail(member_id="a", email="b@x.org"))
+    for command in (Join(member_id="b", email="a@x.org"), ChangeEmail(member_id="a", email="a@x.org"), Leave(member_id="a")):
+        outcome = bench.send(command, dry_run=True)
+        assert [change.projection for change in outcome.changes][0] == "directory"
+    assert emails(bench) == {"a": "b@x.org"}
+
+
+def test_a_dry_run_sees_what_was_imported_and_is_not_projected(bench: Workbench) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    bench.store.append(Commit("i1", (NewEvent("member-a", "EmailChanged", 1, b'{"email":"z@x.org"}'),)))
+    bench.store.append(Commit("i2", (NewEvent("member-q", "Joined", 1, b'{"email":"q@x.org","city":"X"}'),)))
+    assert bench.send(Join(member_id="b", email="a@x.org"), dry_run=True).status == "dry-run"
+    for email in ("z@x.org", "q@x.org"):
+        with pytest.raises(NotUnique):
+            bench.send(Join(member_id="b", email=email), dry_run=True)
+        with pytest.raises(NotUnique):
+            bench.send(Join(member_id="b", email=email))
+    bench.send(Join(member_id="b", email="a@x.org"))
+    assert emails(bench) == {"a": "z@x.org", "b": "a@x.org", "q": "q@x.org"}
+
+
+def test_a_dry_run_is_not_stopped_by_what_stopped_another_projection(bench: Workbench) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    bench.send(Score(member_id="a", points=13))
+    bench.send(Score(member_id="a", points=1))
+    outcome = bench.send(Score(member_id="a", points=2), dry_run=True)
+    assert [change.projection for change in outcome.changes] == ["standing"]
+
+
+def test_the_first_commit_catches_a_new_inline_projection_up(bench: Workbench) -> None:
+    for n in range(30):
+        bench.store.append(Commit(f"i{n}", (NewEvent(f"member-{n}", "Joined", 1, json.dumps({"email": f"{n}", "city": "X"}).encode()),)))
+    with pytest.raises(NotUnique):
+        bench.send(Join(member_id="late", email="7"))
+    assert len(emails(bench)) == 30
+
+
+def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+
+    projection = domain.projections["directory"]
+    definition = json.loads(projection.definition) | {"version": 9}
+    with bench.store.transaction() as rows:
+        old = rows.checkpoint("directory")
+        assert old is not None
+        rows.move("directory", old, old._replace(definition=json.dumps(definition)))
+    with Workbench.open(str(tmp_path / "m.db"), domain) as other:
+        for dry_run in (False, True):
+            with pytest.raises(Misuse) as caught:
+                other.send(Join(member_id="b", email="b@x.org"), dry_run=dry_run)
+            assert caught.value.code == "needs-rebuild"
+            assert caught.value.hint == "cqrs project directory --rebuild"
+        other.rebuild("directory")
+        other.send(Join(member_id="b", email="b@x.org"))
+        assert emails(other) == {"a": "a@x.org", "b": "b@x.org"}
+
+
+def test_an_evolve_that_fails_fails_the_command(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    wrong = ChangeEmail(member_id="a", email="b@x.org")
+    monkeypatch.setattr(Directory, "__setattr__", lambda *_: (_ for _ in ()).throw(ValueError("no")))
+    with pytest.raises(DomainFailed):
+        bench.send(wrong)
+    monkeypatch.undo()
+    assert emails(bench) == {"a": "a@x.org"}
+    assert bench.send(wrong).status == "committed"
+
+
+RACE = """
+import sys
+from cqrs_cli import Rejected, Workbench
+from tests.members import Join, domain
+
+won = 0
+with Workbench.open(sys.argv[1], domain) as bench:
+    for n in range(60):
+        try:
+            bench.send(Join(member_id=f"{sys.argv[2]}-{n}", email=f"{n}@x.org"))
+            won += 1
+        except Rejected as error:
+            assert error.code == "not-unique", error.code
+print(won)
+"""
+
+
+def test_of_two_that_are_sent_at_once_one_is_rejected(bench: Workbench, tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    racers = [
+        subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path / "m.db"), name], env=environ, stdout=subprocess.PIPE, text=True)
+        for name in ("p", "q", "r")
+    ]
+    won = [int(racer.communicate(timeout=120)[0]) for racer in racers]
+    assert sum(won) == 60
+    assert sorted(emails(bench).values()) == sorted(f"{n}@x.org" for n in range(60))
+    assert bench.check("directory").ok
