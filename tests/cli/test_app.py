@@ -197,7 +197,7 @@ def test_data_commands_start_light(orders, tmp_path, words):
     loaded = modules(tmp_path, words)
     banned = ("pydantic", "sqlite_utils", "rich", "asyncio", "user_module", "typing_extensions")
     assert [name for name in loaded if name.split(".")[0] in banned] == []
-    light = ("__main__", "cli", "config", "errors", "stores")
+    light = ("__main__", "cli", "config", "errors", "jsonable", "stores")
     own = [name.split(".")[1] for name in loaded if name.startswith("cqrs_cli.")]
     assert [name for name in own if name not in light] == []
 
