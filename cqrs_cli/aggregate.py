@@ -103,27 +103,47 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
     complete(cls)
     category, key, _, every = cls.keywords
-    if not category.isascii() or not category.replace("_", "a").isalnum() or category[0].isdigit() or len(category) > 100:
-        raise DefinitionError(f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100")
+    if (
+        not category.isascii()
+        or not category.replace("_", "a").isalnum()
+        or category[0].isdigit()
+        or len(category) > 100
+    ):
+        raise DefinitionError(
+            f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100"
+        )
     if every is not None and (type(every) is not int or every < 1):
-        raise DefinitionError(f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on", hint="snapshot_every=100, or leave it away")
+        raise DefinitionError(
+            f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on",
+            hint="snapshot_every=100, or leave it away",
+        )
     key_types = _key_types(cls, key)
     for name, field in cls.model_fields.items():
         if name not in key and field.is_required():
             raise DefinitionError(
-                f"{cls.__name__}.{name} has no default", hint="the state begins before the first event: all but the key need defaults"
+                f"{cls.__name__}.{name} has no default",
+                hint="the state begins before the first event: all but the key need defaults",
             )
     _refuse_unstorable_state(cls, key, key_types)
     ignored: object = cls.ignores
-    if not isinstance(ignored, tuple) or not all(isinstance(event, type) and issubclass(event, Event) for event in ignored):
-        raise DefinitionError(f"{cls.__name__}.ignores is {ignored!r}, not a tuple of event classes", hint="ignores = (OrderNoted,)")
+    if not isinstance(ignored, tuple) or not all(
+        isinstance(event, type) and issubclass(event, Event) for event in ignored
+    ):
+        raise DefinitionError(
+            f"{cls.__name__}.ignores is {ignored!r}, not a tuple of event classes", hint="ignores = (OrderNoted,)"
+        )
     deciders = by_message(clauses_of(cls, "decide"))
     evolvers = by_message(clauses_of(cls, "evolve"))
     for clause in evolvers.values():
         if clause.recorded:
-            raise DefinitionError(f"{clause.where} asks for the envelope", hint="an aggregate's evolve takes the event alone: put the fact into the event")
+            raise DefinitionError(
+                f"{clause.where} asks for the envelope",
+                hint="an aggregate's evolve takes the event alone: put the fact into the event",
+            )
         if clause.key is not None:
-            raise DefinitionError(f"{clause.where}: key= is for projections", hint="an aggregate's events are those of its stream")
+            raise DefinitionError(
+                f"{clause.where}: key= is for projections", hint="an aggregate's events are those of its stream"
+            )
     for command, clause in deciders.items():
         _check_command_key(cls, key, key_types, command, clause)
     produced = {event for clause in deciders.values() for event in clause.produces}
@@ -137,11 +157,15 @@ def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
     for name in key:
         field = cls.model_fields.get(name)
         if field is None:
-            raise DefinitionError(f"{cls.__name__} has no field {name!r} for its key", hint=f"add `{name}: UUID`, or name another with key=")
+            raise DefinitionError(
+                f"{cls.__name__} has no field {name!r} for its key",
+                hint=f"add `{name}: UUID`, or name another with key=",
+            )
         kind = plain_type(field.annotation)
         if kind not in KEY_TYPES or type(None) in get_args(field.annotation):
             raise DefinitionError(
-                f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}", hint="keep other values in fields of their own"
+                f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}",
+                hint="keep other values in fields of their own",
             )
         kinds.append(kind)
     return tuple(kinds)
@@ -155,7 +179,8 @@ def _check_command_key(
         if field is None:
             if clause.creates is False:
                 raise DefinitionError(
-                    f"{command.__name__} has no field {name!r}, so {clause.where} can't know which {cls.__name__} is meant",
+                    f"{command.__name__} has no field {name!r}, "
+                    f"so {clause.where} can't know which {cls.__name__} is meant",
                     hint=f"add `{name}: {kind.__name__}` to the command, or creates=True to the decide",
                 )
             if len(key) > 1 or kind not in (str, UUID):
@@ -175,7 +200,9 @@ def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: 
     for name, field in cls.model_fields.items():
         bad = _unstorable(field.annotation, set())
         if bad is not None:
-            raise DefinitionError(f"{cls.__name__}.{name}: {bad} does not survive JSON", hint="use text keys, lists or a nested model")
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: {bad} does not survive JSON", hint="use text keys, lists or a nested model"
+            )
     sample: dict[str, Any] = {name: _SAMPLE_KEYS[kind] for name, kind in zip(key, kinds, strict=True)}
     state = cls.model_construct(**sample)
     try:
@@ -185,14 +212,20 @@ def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: 
         if wrong:  # a sample may well be no key of this aggregate, if its type has constraints
             place, told = ".".join(map(str, wrong[0]["loc"])), wrong[0]["msg"]
             raise DefinitionError(
-                f"{cls.__name__}.{place}: the default does not survive JSON: {told}", hint="give it a default of its own type; NaN and infinities have no JSON"
+                f"{cls.__name__}.{place}: the default does not survive JSON: {told}",
+                hint="give it a default of its own type; NaN and infinities have no JSON",
             ) from None
         return
     except (ValueError, TypeError) as error:
-        raise DefinitionError(f"{cls.__name__}: its first state can't be written as JSON: {error}", hint="give each field a default of its own type") from None
+        raise DefinitionError(
+            f"{cls.__name__}: its first state can't be written as JSON: {error}",
+            hint="give each field a default of its own type",
+        ) from None
     if again != state:
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(state, name)]
-        raise DefinitionError(f"{cls.__name__}.{', '.join(lost)}: the default does not survive JSON", hint="NaN and infinities don't")
+        raise DefinitionError(
+            f"{cls.__name__}.{', '.join(lost)}: the default does not survive JSON", hint="NaN and infinities don't"
+        )
 
 
 def _unstorable(annotation: Any, seen: set[Any]) -> str | None:

@@ -17,7 +17,9 @@ GROUP = 500
 CACHED_STATES = 10_000
 
 
-def send_batch(sender: Sender, store: Store, requests: Iterable[Request | None], fail_fast: bool = False) -> Iterator[Outcome]:
+def send_batch(
+    sender: Sender, store: Store, requests: Iterable[Request | None], fail_fast: bool = False
+) -> Iterator[Outcome]:
     """Outcomes in the order of the requests, each given only once it is durable. Errors are outcomes.
 
     None among the requests means that nothing more is at hand now: what waits is written.
@@ -120,14 +122,16 @@ class _Batch:
             return _Slot(request, self._first_answer(request) or failed(request, error), None, stream)
         if decision.commit is None:
             self._lose(stream)
-            return _Slot(request, self._first_answer(request) or decision.unchanged()._replace(line=request.line), None, stream)
+            return _Slot(
+                request, self._first_answer(request) or decision.unchanged()._replace(line=request.line), None, stream
+            )
         self._ids.add(command_id)
         follows, self._pending[stream] = self._pending.get(stream), command_id
         self._states[stream] = decision.state
         return _Slot(request, None, decision, stream, follows)
 
     def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
-        """The decision on the kept state. One that would not be written is only taken on the newest: others may have appended."""
+        """The decision on the kept state. One that comes to nothing counts on the newest only."""
         stream = target.stream
         kept = self._states.pop(stream, None)
         decide = partial(self._sender.decide, command, sent, target, expect)

@@ -158,7 +158,8 @@ def clauses_of(cls: type, kind: str) -> list[Clause]:
             # By its mark, which a wrapper made with functools.wraps carries on.
             if getattr(namespace.get(function.__name__), _MARK, None) is not getattr(function, _MARK):
                 raise DefinitionError(
-                    f"{base.__name__}.{function.__name__}: this clause is hidden by a field or a later method of the same name",
+                    f"{base.__name__}.{function.__name__}: "
+                    "this clause is hidden by a field or a later method of the same name",
                     hint="give the method a name of its own",
                 )
         for name, value in namespace.items():
@@ -180,7 +181,8 @@ def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
         for message in clause.messages:
             if message in chosen:
                 raise DefinitionError(
-                    f"{clause.where} and {chosen[message].where} are both for {message.__name__}", hint="keep one of them"
+                    f"{clause.where} and {chosen[message].where} are both for {message.__name__}",
+                    hint="keep one of them",
                 )
             chosen[message] = clause
     return chosen
@@ -189,24 +191,35 @@ def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
 def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
     where = f"{base.__name__}.{name}"
     if not inspect.isfunction(function):
-        raise DefinitionError(f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)")
+        raise DefinitionError(
+            f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)"
+        )
     if mark.creates not in (True, False, "either"):
-        raise DefinitionError(f"{where}: creates={mark.creates!r}", hint='creates=True, creates=False or creates="either"')
+        raise DefinitionError(
+            f"{where}: creates={mark.creates!r}", hint='creates=True, creates=False or creates="either"'
+        )
     if mark.key is not None and not callable(mark.key):
         raise DefinitionError(f"{where}: key={mark.key!r} is no function", hint="key=lambda event, recorded: …")
     hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if not parameters:
-        raise DefinitionError(f"{where} takes no message", hint=f"def {name}(self, {'command' if mark.kind == 'decide' else 'event'}: …)")
+        raise DefinitionError(
+            f"{where} takes no message", hint=f"def {name}(self, {'command' if mark.kind == 'decide' else 'event'}: …)"
+        )
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise DefinitionError(f"{where}: parameter {parameter} is not a plain one", hint="name each service: inventory: Inventory")
+            raise DefinitionError(
+                f"{where}: parameter {parameter} is not a plain one", hint="name each service: inventory: Inventory"
+            )
         if parameter.name not in hints:
             raise DefinitionError(
-                f"{where}: parameter {parameter.name!r} has no annotation", hint="the annotation says what the method is for"
+                f"{where}: parameter {parameter.name!r} has no annotation",
+                hint="the annotation says what the method is for",
             )
     if inspect.isasyncgenfunction(function) or (mark.kind != "decide" and inspect.iscoroutinefunction(function)):
-        raise DefinitionError(f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain")
+        raise DefinitionError(
+            f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain"
+        )
     wanted: type[Message] = Command if mark.kind == "decide" else Event
     messages = _members(hints[parameters[0].name])
     for message in messages:
@@ -217,10 +230,15 @@ def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -
             )
     extra = [hints[parameter.name] for parameter in parameters[1:]]
     if mark.kind == "evolve" and any(kind is not Recorded for kind in extra):
-        raise DefinitionError(f"{where} asks for more than the event", hint="evolve is pure: only `recorded: Recorded` may follow, in projections")
+        raise DefinitionError(
+            f"{where} asks for more than the event",
+            hint="evolve is pure: only `recorded: Recorded` may follow, in projections",
+        )
     for kind in extra:
         if not isinstance(kind, type):
-            raise DefinitionError(f"{where} asks for {kind}, which is no class", hint="a service is asked for by its class or Protocol")
+            raise DefinitionError(
+                f"{where} asks for {kind}, which is no class", hint="a service is asked for by its class or Protocol"
+            )
     return Clause(
         owner=base,
         name=name,
@@ -245,7 +263,8 @@ def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[s
         ) from None
     except Exception as error:  # an annotation as text is code: a misspelt attribute, a syntax error …
         raise DefinitionError(
-            f"{where}: an annotation can't be resolved: {type(error).__name__}: {error}", hint="annotate with classes that are there at run time"
+            f"{where}: an annotation can't be resolved: {type(error).__name__}: {error}",
+            hint="annotate with classes that are there at run time",
         ) from None
 
 
@@ -267,7 +286,8 @@ def refuse_hidden_clauses(cls: type[BaseModel]) -> None:
     for name, field in cls.model_fields.items():
         if hasattr(field.default, _MARK) or any(hasattr(vars(base).get(name), _MARK) for base in cls.__mro__):
             raise DefinitionError(
-                f"{cls.__name__}.{name} is both a field and a clause method: the clause would vanish", hint="rename the method"
+                f"{cls.__name__}.{name} is both a field and a clause method: the clause would vanish",
+                hint="rename the method",
             )
 
 
@@ -284,8 +304,12 @@ def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any
     if result is None:
         return
     if not isinstance(result, Iterable) or isinstance(result, str | bytes | Mapping):
-        raise DomainFailed(f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events")
+        raise DomainFailed(
+            f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events"
+        )
     for event in (result,) if isinstance(result, Event) else result:
         if not isinstance(event, Event):
-            raise DomainFailed(f"{clause.where} gave {type(event).__name__}, which is no Event", hint="return or yield events")
+            raise DomainFailed(
+                f"{clause.where} gave {type(event).__name__}, which is no Event", hint="return or yield events"
+            )
         yield event

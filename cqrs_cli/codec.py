@@ -38,7 +38,9 @@ class _Shape(NamedTuple):
 
 # Kinds of pydantic's core schemas. Only what is listed is trusted; others cost a second look at each instance.
 _FRAMES = frozenset({"model", "model-fields", "model-field", "default", "nullable", "definitions", "definition-ref"})
-_ATOMS = frozenset({"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"})
+_ATOMS = frozenset(
+    {"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"}
+)
 _CERTAIN = _FRAMES | _ATOMS | {"list", "set", "frozenset", "tuple", "dict"}
 _UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
@@ -66,7 +68,9 @@ class Codec:
         except (Undecodable, DomainFailed) as error:
             error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
             error.args = (error.message,)
-            error.details.update(position=stored.position, stream=stored.stream, version=stored.version, type=stored.type)
+            error.details.update(
+                position=stored.position, stream=stored.stream, version=stored.version, type=stored.type
+            )
             raise
 
     def decoder(self, name: str, schema_version: int) -> DecodeData:
@@ -81,7 +85,8 @@ class Codec:
         cls = self._events.get(name)
         if cls is None:
             raise Undecodable(
-                f"no event of this domain is stored as {name!r}", hint="was it renamed? aliases=(…) on the new class keeps it readable"
+                f"no event of this domain is stored as {name!r}",
+                hint="was it renamed? aliases=(…) on the new class keeps it readable",
             )
         return cls
 
@@ -139,7 +144,9 @@ def _read_back(message: M, data: bytes) -> M:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
     if again != message:
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
-        raise InvalidInput(f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE)
+        raise InvalidInput(
+            f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE
+        )
     copy: M = again
     return copy
 
@@ -161,7 +168,11 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
 
     if schema_version == current:
         return direct
-    steps = [(version, step) for version in range(schema_version, current) if (step := cls.stored.upcasters.get(version)) is not None]
+    steps = [
+        (version, step)
+        for version in range(schema_version, current)
+        if (step := cls.stored.upcasters.get(version)) is not None
+    ]
 
     def upcast(data: bytes) -> Any:
         value = json.loads(data)
@@ -175,7 +186,9 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             return validate(json.dumps(value))
         except (ValidationError, ValueError, TypeError) as error:
             told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
-            raise Undecodable(f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}") from None
+            raise Undecodable(
+                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}"
+            ) from None
 
     return upcast
 
@@ -188,7 +201,7 @@ def first_complaint(error: ValidationError) -> str:
 
 
 def _nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:
-    """Every schema within a core schema, itself included. Names of fields and tags are not taken for keys of schemas."""
+    """Every schema within a core schema, itself included. Names of fields and tags are no keys of schemas."""
     if id(schema) in seen:
         return
     seen.add(id(schema))

@@ -106,7 +106,9 @@ def _settle_datetime(value: Any) -> Any:
 
 
 def _settle_real(value: Any) -> Any:
-    return value + 0.0 if type(value) is int or (type(value) is float and value == 0.0) else value  # stores know no -0.0
+    return (
+        value + 0.0 if type(value) is int or (type(value) is float and value == 0.0) else value
+    )  # stores know no -0.0
 
 
 def _settle_decimal(value: Any) -> Any:
@@ -166,7 +168,9 @@ def _of_json(owner: type, name: str, annotation: Any) -> tuple[str, Encode, Deco
 
 
 def _nullable(encode: Encode, decode: Decode) -> tuple[Encode, Decode]:
-    return (lambda value: None if value is None else encode(value)), (lambda value: None if value is None else decode(value))
+    return (lambda value: None if value is None else encode(value)), (
+        lambda value: None if value is None else decode(value)
+    )
 
 
 def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
@@ -182,7 +186,9 @@ def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
     settle = _SETTLE.get(kind)
     if nullable:
         encode, decode = _nullable(encode, decode)
-    return ColumnCodec(Column(name, kind, nullable), encode, decode, settle, isinstance(plain, type) and issubclass(plain, Enum))
+    return ColumnCodec(
+        Column(name, kind, nullable), encode, decode, settle, isinstance(plain, type) and issubclass(plain, Enum)
+    )
 
 
 def _takes_none(annotation: Any) -> bool:

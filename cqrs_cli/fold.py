@@ -57,8 +57,11 @@ class AggregateFold:
                 if isinstance(error, CqrsError):
                     self._codec.decode(event)  # says the same, with the place, unless it was the evolve that refused
                 raise domain_failed(
-                    error, f"{where} (event {event.position}, {event.stream} version {event.version})",
-                    position=event.position, stream=event.stream, version=event.version,
+                    error,
+                    f"{where} (event {event.position}, {event.stream} version {event.version})",
+                    position=event.position,
+                    stream=event.stream,
+                    version=event.version,
                 ) from error
             position, version = event[0], event[2]
         return State(stream, version, state, position)

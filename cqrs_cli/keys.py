@@ -49,7 +49,9 @@ def key_text(value: object) -> str:
             raise InvalidInput("a key can't be empty")
         try:
             return "".join(
-                character if character.isalnum() or character in "-_." else "".join(f"%{byte:02X}" for byte in character.encode())
+                character
+                if character.isalnum() or character in "-_."
+                else "".join(f"%{byte:02X}" for byte in character.encode())
                 for character in unicodedata.normalize("NFC", value)
             )
         except UnicodeEncodeError:
@@ -82,7 +84,10 @@ def parse_key(kind: type, text: str) -> Key:
         raise InvalidInput(f"{text!r} is no {kind.__name__} key") from None
     spelt = key_text(value)
     if spelt != text:
-        raise InvalidInput(f"{text!r} is another spelling of the {kind.__name__} key {spelt!r}", hint="keys have one spelling: that one")
+        raise InvalidInput(
+            f"{text!r} is another spelling of the {kind.__name__} key {spelt!r}",
+            hint="keys have one spelling: that one",
+        )
     return value
 
 

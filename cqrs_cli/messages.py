@@ -40,12 +40,18 @@ class Stored:
 
     __slots__ = ("aliases", "name", "upcasters", "version")
 
-    def __init__(self, owner: str, name: str, version: int, aliases: tuple[str, ...], upcasters: Mapping[int, Upcaster]):
+    def __init__(
+        self, owner: str, name: str, version: int, aliases: tuple[str, ...], upcasters: Mapping[int, Upcaster]
+    ):
         for text in (name, *aliases):
             if not _NAME.fullmatch(text) or len(text) > 200:
-                raise DefinitionError(f"{owner}: {text!r} can't be a stored name", hint="letters, digits and _ . - , at most 200")
+                raise DefinitionError(
+                    f"{owner}: {text!r} can't be a stored name", hint="letters, digits and _ . - , at most 200"
+                )
         if version < 1:
-            raise DefinitionError(f"{owner}: version={version}, but versions are 1, 2, 3 …", hint="the first version of a message is 1")
+            raise DefinitionError(
+                f"{owner}: version={version}, but versions are 1, 2, 3 …", hint="the first version of a message is 1"
+            )
         missing = [step for step in range(1, version) if step not in upcasters]
         if upcasters and missing:
             raise DefinitionError(
@@ -53,14 +59,18 @@ class Stored:
                 hint=f"upcasters={{{missing[0]}: function(dict) -> dict, …}}: one step for each older version",
             )
         if any(step < 1 or step >= version for step in upcasters):
-            raise DefinitionError(f"{owner}: upcasters are for the versions 1 to {version - 1}", hint="raise version= with each step")
+            raise DefinitionError(
+                f"{owner}: upcasters are for the versions 1 to {version - 1}", hint="raise version= with each step"
+            )
         self.name, self.version, self.aliases, self.upcasters = name, version, aliases, dict(upcasters)
 
 
 def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> None:
     """Raise `DefinitionError` for class keywords that mean nothing (`verion=2` would vanish)."""
     for keyword in unknown:
-        raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own")
+        raise DefinitionError(
+            f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own"
+        )
 
 
 def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
@@ -68,7 +78,8 @@ def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
     for name in taken:
         if name in cls.model_fields:
             raise DefinitionError(
-                f"{cls.__name__}.{name}: {name!r} is taken", hint=f"rename the field; Field(alias={name!r}) keeps it in JSON"
+                f"{cls.__name__}.{name}: {name!r} is taken",
+                hint=f"rename the field; Field(alias={name!r}) keeps it in JSON",
             )
 
 
@@ -86,7 +97,9 @@ def complete(cls: type[BaseModel]) -> None:
 def refuse_private(cls: type[BaseModel]) -> None:
     """Raise `DefinitionError` for private attributes: they are not part of what is stored."""
     for name in cls.__private_attributes__:
-        raise DefinitionError(f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field")
+        raise DefinitionError(
+            f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field"
+        )
 
 
 class Message(BaseModel):
@@ -108,8 +121,12 @@ class Message(BaseModel):
         refuse_keywords(cls, unknown, "name, version, aliases and upcasters")
         super().__init_subclass__()
         if isinstance(aliases, str):
-            raise DefinitionError(f"{cls.__name__}: aliases={aliases!r} is one text, not several", hint=f"aliases=({aliases!r},)")
-        cls.stored = Stored(cls.__name__, cls.__name__ if name is None else name, version, tuple(aliases), upcasters or {})
+            raise DefinitionError(
+                f"{cls.__name__}: aliases={aliases!r} is one text, not several", hint=f"aliases=({aliases!r},)"
+            )
+        cls.stored = Stored(
+            cls.__name__, cls.__name__ if name is None else name, version, tuple(aliases), upcasters or {}
+        )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -176,7 +193,9 @@ class Meta:
 def _new_id() -> str:
     # `str(uuid4())`, without the object between: a third of its time, and each command of a batch needs one.
     digits = urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+    )
 
 
 def _check_id(command_id: str) -> None:
@@ -226,7 +245,9 @@ class Command(Message):
     ) -> Self:
         """A copy with this envelope; what is not given is made anew (id, timestamp) or left empty."""
         copy = self.model_copy()
-        object.__setattr__(copy, "__cqrs_meta__", Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata))
+        object.__setattr__(
+            copy, "__cqrs_meta__", Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata)
+        )
         return copy
 
     def __eq__(self, other: object) -> bool:

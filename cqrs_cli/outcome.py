@@ -10,7 +10,9 @@ from cqrs_cli.messages import Command
 from cqrs_cli.stores.contract import Recorded
 
 Expect = int | Literal["new"] | None
-Status = Literal["committed", "duplicate", "unchanged", "dry-run", "rejected", "not-found", "conflict", "failed", "invalid"]
+Status = Literal[
+    "committed", "duplicate", "unchanged", "dry-run", "rejected", "not-found", "conflict", "failed", "invalid"
+]
 
 
 class Request(NamedTuple):

@@ -50,7 +50,10 @@ def payload_json(model: BaseModel, *, has_sets: bool) -> bytes:
     name = type(model).__name__
     try:
         data = type(model).__pydantic_serializer__.to_json(
-            sorted_sets(model) if has_sets else model, by_alias=True, round_trip=True, warnings="none" if has_sets else "error"
+            sorted_sets(model) if has_sets else model,
+            by_alias=True,
+            round_trip=True,
+            warnings="none" if has_sets else "error",
         )
     except RecursionError:
         raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH) from None
@@ -66,7 +69,12 @@ def canonical_json(model: BaseModel, *, has_sets: bool) -> bytes:
     For a model that `payload_json` took.
     """
     plain = type(model).__pydantic_serializer__.to_python(
-        sorted_sets(model) if has_sets else model, mode="json", by_alias=True, exclude_unset=True, round_trip=True, warnings=False
+        sorted_sets(model) if has_sets else model,
+        mode="json",
+        by_alias=True,
+        exclude_unset=True,
+        round_trip=True,
+        warnings=False,
     )
     return _CANONICAL(plain).encode()
 

@@ -46,7 +46,9 @@ class Read(Protocol):
     def get(self, projection: type[Row], *key: Any) -> Row | None:
         """The row with this key, or None."""
 
-    def rows(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Iterator[Row]:
+    def rows(
+        self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any
+    ) -> Iterator[Row]:
         """All rows that match, in order, one by one.
 
         order: field names, comma-separated, `-` before one for descending; ties go by key.

@@ -12,8 +12,8 @@ from cqrs_cli.columns import ColumnCodec
 from cqrs_cli.domain import Domain, did_you_mean
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.projection import Projection
-from cqrs_cli.row_model import RowType, row_of
 from cqrs_cli.query import Page, Where
+from cqrs_cli.row_model import RowType, row_of
 from cqrs_cli.stores import contract
 from cqrs_cli.stores.contract import Order, Scalar, Store
 
@@ -26,7 +26,12 @@ class Reader:
     """The `Read` that `Query.run` is given. `fresh` is called once for each projection before it is first read."""
 
     def __init__(
-        self, store: Store, domain: Domain, fresh: Callable[[RowType], None], limit: int | None = None, cursor: str | None = None
+        self,
+        store: Store,
+        domain: Domain,
+        fresh: Callable[[RowType], None],
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> None:
         self._store, self._domain, self._fresh = store, domain, fresh
         self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
@@ -43,7 +48,9 @@ class Reader:
         found = self._store.rows.load(kind.table, [stored]).get(stored)
         return None if found is None else cast(Row, row_of(kind, found))
 
-    def rows(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Iterator[Row]:
+    def rows(
+        self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any
+    ) -> Iterator[Row]:
         """All rows that match, in order, one by one."""
         kind = self._projection(projection)
         for values in self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order)):
@@ -54,7 +61,9 @@ class Reader:
         kind = self._projection(projection)
         ordering = _order(kind, order)
         after = _read_cursor(self._cursor, kind, ordering)
-        found = list(self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1))
+        found = list(
+            self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1)
+        )
         rows = [cast(Row, row_of(kind, values)) for values in found[: self._limit]]
         if len(found) <= self._limit:
             return Page(rows)
@@ -73,7 +82,9 @@ def _column(kind: RowType, name: str) -> ColumnCodec:
         if column.column.name == name:
             return column
     raise Misuse(
-        f"{kind.name} has no column {name!r}", code="unknown-column", hint=did_you_mean(name, [column.column.name for column in kind.columns])
+        f"{kind.name} has no column {name!r}",
+        code="unknown-column",
+        hint=did_you_mean(name, [column.column.name for column in kind.columns]),
     )
 
 
@@ -90,7 +101,10 @@ def _encode(column: ColumnCodec, value: Any) -> Scalar:
 
 def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:
     conditions = []
-    for field, operator, value in (*where, *(Where(name, "=", value) for name, value in equals.items() if value is not None)):
+    for field, operator, value in (
+        *where,
+        *(Where(name, "=", value) for name, value in equals.items() if value is not None),
+    ):
         column = _column(kind, field)
         many = operator == "in"
         if many and (isinstance(value, str) or not isinstance(value, Iterable)):

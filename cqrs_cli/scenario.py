@@ -1,6 +1,6 @@
 """given / when / then: a domain tried without a store.
 
-    Scenario(domain).given(OrderCreated(…)).when(ShipOrder(order_id=…)).then(OrderShipped())
+Scenario(domain).given(OrderCreated(…)).when(ShipOrder(order_id=…)).then(OrderShipped())
 """
 
 from __future__ import annotations
@@ -42,12 +42,17 @@ class Scenario:
         state = self._fold(aggregate, aggregate.empty(key), self._given)
         seen = state.model_dump_json()
         self.events, self.rejection = None, None
-        services = [self._services[kind] if kind in self._services else self._domain.service(kind, clause.where) for kind in clause.services]
+        services = [
+            self._services[kind] if kind in self._services else self._domain.service(kind, clause.where)
+            for kind in clause.services
+        ]
         try:
             if self._given and clause.creates is True:
                 raise Rejected(f"{type(command).__name__}: it is there already", code="already-exists")
             if not self._given and clause.creates is False:
-                raise NotFound(f"{type(command).__name__}: nothing was given, so there is none", code="aggregate-not-found")
+                raise NotFound(
+                    f"{type(command).__name__}: nothing was given, so there is none", code="aggregate-not-found"
+                )
             self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]
         except (Rejected, NotFound) as error:
             self.rejection = error
@@ -60,7 +65,9 @@ class Scenario:
     def then(self, *events: Event) -> Self:
         """Exactly these events were decided, in this order."""
         if self.rejection is not None:
-            raise AssertionError(f"expected {list(events)}, but it was rejected: [{self.rejection.code}] {self.rejection.message}")
+            raise AssertionError(
+                f"expected {list(events)}, but it was rejected: [{self.rejection.code}] {self.rejection.message}"
+            )
         decided_events = self._decided()
         if decided_events != list(events):
             raise AssertionError(f"expected {list(events)}\n but was {decided_events}")
@@ -71,11 +78,13 @@ class Scenario:
         return self.then()
 
     def then_rejected(self, code: str | None = None) -> Self:
-        """The command was rejected, with this code if one is given (`aggregate-not-found` and `already-exists` count)."""
+        """The command was rejected, with this code if given (`aggregate-not-found` and `already-exists` count)."""
         if self.rejection is None:
             raise AssertionError(f"expected a rejection, but was {self._decided()}")
         if code is not None and self.rejection.code != code:
-            raise AssertionError(f"expected a rejection with code {code!r}, but was [{self.rejection.code}] {self.rejection.message}")
+            raise AssertionError(
+                f"expected a rejection with code {code!r}, but was [{self.rejection.code}] {self.rejection.message}"
+            )
         return self
 
     def _decided(self) -> list[Event]:

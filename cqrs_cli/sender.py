@@ -9,7 +9,17 @@ from cqrs_cli.aggregate import AggregateType, new_key
 from cqrs_cli.clauses import Clause, decided
 from cqrs_cli.codec import Codec, Encoded
 from cqrs_cli.domain import Domain
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, DomainFailed, InvalidInput, NotFound, Rejected, Unavailable
+from cqrs_cli.errors import (
+    CommandReused,
+    Conflict,
+    CqrsError,
+    Damaged,
+    DomainFailed,
+    InvalidInput,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.fold import AggregateFold, State
 from cqrs_cli.inline import InlineProjections
@@ -56,13 +66,17 @@ class Decision(NamedTuple):
 
     def unchanged(self) -> Outcome:
         """The outcome without events."""
-        return Outcome("unchanged", type(self.command).stored.name, self.command.meta.command_id, (), self.stream, self.before)
+        return Outcome(
+            "unchanged", type(self.command).stored.name, self.command.meta.command_id, (), self.stream, self.before
+        )
 
 
 class Sender:
     """Sends the commands of a domain to a store."""
 
-    def __init__(self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any], inline: InlineProjections) -> None:
+    def __init__(
+        self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any], inline: InlineProjections
+    ) -> None:
         self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
         self._folds: dict[str, AggregateFold] = {}
         self.snapshots = Snapshots(store, lambda stream: self.fold_of(domain.aggregate_of(stream)))
@@ -80,7 +94,11 @@ class Sender:
 
     def keep_folds(self, written: Iterable[Decision]) -> None:
         """Keep the folds that are due after these decisions were written, in one transaction. Raises nothing."""
-        due = [decision.stream for decision in written if self.snapshots.due(decision.stream, decision.before, decision.state.version)]
+        due = [
+            decision.stream
+            for decision in written
+            if self.snapshots.due(decision.stream, decision.before, decision.state.version)
+        ]
         self.snapshots.keep(dict.fromkeys(due))
 
     def inline_hook(self) -> Inline | None:
@@ -121,7 +139,8 @@ class Sender:
                 self.keep_folds((decision,))
             return decision.answered(receipt)
         raise Conflict(
-            f"{decision.stream} changed {MAX_TRIES} times while {sent.type} was being decided", hint="send it again when there is less traffic"
+            f"{decision.stream} changed {MAX_TRIES} times while {sent.type} was being decided",
+            hint="send it again when there is less traffic",
         )
 
     def honoured(self, command: Command, sent: SentCommand) -> Outcome | None:
@@ -132,8 +151,9 @@ class Sender:
             return None
         if recorded.command is None or (recorded.command.type, recorded.command.digest) != (sent.type, sent.digest):
             was = recorded.command.type if recorded.command is not None else "an import"
+            how = "the same name but other" if was == sent.type else "its own"
             raise CommandReused(
-                f"the command id {command_id} was used before, for {was} with {'the same name but other' if was == sent.type else 'its own'} fields",
+                f"the command id {command_id} was used before, for {was} with {how} fields",
                 hint="a new command needs a new id; look at the first one: cqrs log --json",
                 command_id=command_id,
             )
@@ -141,7 +161,7 @@ class Sender:
         return Outcome("duplicate", sent.type, command_id, recorded.events, first.stream, first.version - 1)
 
     def honoured_meanwhile(self, command: Command, sent: SentCommand, error: CqrsError) -> Outcome:
-        """The first answer, if the same command came through beside this one and so made it fail; else raises `error`."""
+        """The first answer, if the same command came through beside this one and made it fail; else raises `error`."""
         if isinstance(error, Unavailable | Damaged):
             raise error
         known = self.honoured(command, sent)
@@ -157,7 +177,10 @@ class Sender:
             return Target(aggregate, clause, aggregate.stream_of(key), None)
         if clause.creates is False:
             names = ", ".join(aggregate.key)
-            raise InvalidInput(f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?", hint="only a creating command may leave it out")
+            raise InvalidInput(
+                f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?",
+                hint="only a creating command may leave it out",
+            )
         made = new_key(aggregate, command.meta.command_id)
         return Target(aggregate, clause, aggregate.stream_of(made), made)
 
@@ -165,7 +188,9 @@ class Sender:
         """The empty state for a stream whose name was made from a new command id: nobody can have written to it."""
         return State(target.stream, 0, target.aggregate.empty(target.made)) if target.made is not None else None
 
-    def decide(self, command: Command, sent: SentCommand, target: Target, expect: Expect = None, state: State | None = None) -> Decision:
+    def decide(
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect = None, state: State | None = None
+    ) -> Decision:
         """Decide without writing. state: the aggregate of the stream, if it is at hand; it is given away."""
         aggregate, clause, stream, _ = target
         if state is None:
@@ -173,7 +198,11 @@ class Sender:
         before = state.version
         if expect is not None and before != (0 if expect == "new" else expect):
             raise Conflict(
-                f"{stream} is at version {before}, expected {expect}", hint=f"look at it: cqrs log {stream}", stream=stream, actual=before, expected=expect
+                f"{stream} is at version {before}, expected {expect}",
+                hint=f"look at it: cqrs log {stream}",
+                stream=stream,
+                actual=before,
+                expected=expect,
             )
         _check_existence(clause, stream, before, sent.type)
         encoded = tuple(self._encoded(clause, state.state, command))
@@ -224,6 +253,16 @@ class Sender:
 
 def _check_existence(clause: Clause, stream: str, version: int, name: str) -> None:
     if version == 0 and clause.creates is False:
-        raise NotFound(f"{name}: there is no {stream}", code="aggregate-not-found", hint="cqrs streams lists what there is", stream=stream)
+        raise NotFound(
+            f"{name}: there is no {stream}",
+            code="aggregate-not-found",
+            hint="cqrs streams lists what there is",
+            stream=stream,
+        )
     if version > 0 and clause.creates is True:
-        raise Rejected(f"{name}: {stream} is there already", code="already-exists", hint=f"look at it: cqrs replay {stream}", stream=stream)
+        raise Rejected(
+            f"{name}: {stream} is there already",
+            code="already-exists",
+            hint=f"look at it: cqrs replay {stream}",
+            stream=stream,
+        )

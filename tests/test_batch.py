@@ -38,7 +38,9 @@ def requests(*commands: Command, expect: Any = None) -> list[Request]:
 
 
 def told(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.status if outcome.error is None else f"{outcome.status} {outcome.error.code}" for outcome in outcomes]
+    return [
+        outcome.status if outcome.error is None else f"{outcome.status} {outcome.error.code}" for outcome in outcomes
+    ]
 
 
 def send(bench: Workbench, *commands: Command, **more: Any) -> list[str]:
@@ -89,15 +91,31 @@ def content(bench: Workbench) -> list[Any]:
 @given(STEPS, st.integers(1, 8), st.sets(st.integers(0, 25), max_size=3))
 @settings(max_examples=40, deadline=None)
 @example(
-    [(Open(account_id="a"), 1, None), (Open(account_id="a"), 1, None), (Deposit(account_id="a", amount=5), 2, None), (Spoil(account_id="a", how="reject"), 3, None),
-     (Withdraw(account_id="a", amount=50), 4, None), (Deposit(account_id="a", amount=5), 2, None), (Deposit(account_id="a", amount=1), 2, None)],
-    8, set(),
-)  # fmt: skip
-def test_outcomes_are_those_of_sending_one_by_one(steps: list[tuple[Command, int, Any]], group: int, pauses: set[int]) -> None:
-    sent = [Request(line, command.with_meta(command_id=f"c{number}"), expect) for line, (command, number, expect) in enumerate(steps)]
+    [
+        (Open(account_id="a"), 1, None),
+        (Open(account_id="a"), 1, None),
+        (Deposit(account_id="a", amount=5), 2, None),
+        (Spoil(account_id="a", how="reject"), 3, None),
+        (Withdraw(account_id="a", amount=50), 4, None),
+        (Deposit(account_id="a", amount=5), 2, None),
+        (Deposit(account_id="a", amount=1), 2, None),
+    ],
+    8,
+    set(),
+)
+def test_outcomes_are_those_of_sending_one_by_one(
+    steps: list[tuple[Command, int, Any]], group: int, pauses: set[int]
+) -> None:
+    sent = [
+        Request(line, command.with_meta(command_id=f"c{number}"), expect)
+        for line, (command, number, expect) in enumerate(steps)
+    ]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_module, "GROUP", group)
-        with Workbench.open(f"{folder}/1.db", domain, durability="relaxed") as single, Workbench.open(f"{folder}/2.db", domain, durability="relaxed") as together:
+        with (
+            Workbench.open(f"{folder}/1.db", domain, durability="relaxed") as single,
+            Workbench.open(f"{folder}/2.db", domain, durability="relaxed") as together,
+        ):
             wanted = one_by_one(single, sent)
             stream = (one for request in sent for one in ((None, request) if request.line in pauses else (request,)))
             outcomes = list(together.send_batch(stream))
@@ -109,7 +127,9 @@ def test_outcomes_are_those_of_sending_one_by_one(steps: list[tuple[Command, int
 # ── others write at the same time ─────────────────────────────────────────────────────────────
 
 
-def test_a_conflict_in_the_middle_is_decided_again_and_all_after_it(bench: Workbench, other: Workbench, between: Between) -> None:
+def test_a_conflict_in_the_middle_is_decided_again_and_all_after_it(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
     send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
     between.todo.append(lambda: other.send(Withdraw(account_id="a", amount=60)))
     outcomes = send(
@@ -156,7 +176,9 @@ def test_a_kept_state_in_which_there_is_nothing_to_do_is_looked_at_again(bench: 
     assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
 
 
-def test_what_was_rejected_after_a_duplicate_is_decided_on_the_log(bench: Workbench, other: Workbench, between: Between) -> None:
+def test_what_was_rejected_after_a_duplicate_is_decided_on_the_log(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
     send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
     command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
     between.todo.append(lambda: (other.send(Deposit(account_id="a", amount=1000)), other.send(command)))
@@ -174,17 +196,23 @@ def test_an_expectation_is_of_the_log_and_not_of_a_kept_state(bench: Workbench, 
     assert told(list(bench.send_batch(lines())))[2:] == ["committed", "conflict conflict"]
 
 
-def test_the_same_id_by_somebody_else_gives_the_first_answer(bench: Workbench, other: Workbench, between: Between) -> None:
+def test_the_same_id_by_somebody_else_gives_the_first_answer(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
     send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
     command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
     between.todo.append(lambda: other.send(command))
     # The state that was decided on is not the one of the log: what follows must not be decided on it.
     assert send(bench, command, Withdraw(account_id="a", amount=15), Withdraw(account_id="a", amount=10)) == [
-        "duplicate", "committed", "rejected overdrawn",
-    ]  # fmt: skip
+        "duplicate",
+        "committed",
+        "rejected overdrawn",
+    ]
 
 
-def test_the_same_id_by_somebody_else_explains_a_rejection(bench: Workbench, other: Workbench, between: Between) -> None:
+def test_the_same_id_by_somebody_else_explains_a_rejection(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
     send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100), Open(account_id="b"))
     command = Withdraw(account_id="a", amount=80).with_meta(command_id="w")
 
@@ -200,7 +228,12 @@ def test_the_same_id_by_somebody_else_explains_a_rejection(bench: Workbench, oth
 
 
 def test_lines_that_could_not_be_read_stay_in_their_place(bench: Workbench) -> None:
-    sent = [Request(1, Open(account_id="a")), Request(2, None, error=InvalidInput("no JSON")), Request(3, Look(account_id="a")), Request(4, None)]
+    sent = [
+        Request(1, Open(account_id="a")),
+        Request(2, None, error=InvalidInput("no JSON")),
+        Request(3, Look(account_id="a")),
+        Request(4, None),
+    ]
     outcomes = list(bench.send_batch(sent))
     assert told(outcomes) == ["committed", "invalid invalid-input", "unchanged", "invalid usage"]
     assert [outcome.line for outcome in outcomes] == [1, 2, 3, 4]
@@ -220,9 +253,16 @@ def test_the_kinds_of_failure(bench: Workbench) -> None:
         Deposit(account_id="", amount=1),
         Deposit(account_id="a", amount=7),
     ) == [
-        "not-found aggregate-not-found", "committed", "rejected already-exists", "failed domain-failed", "failed domain-failed",
-        "invalid invalid-input", "invalid limit-exceeded", "invalid invalid-input", "committed",
-    ]  # fmt: skip
+        "not-found aggregate-not-found",
+        "committed",
+        "rejected already-exists",
+        "failed domain-failed",
+        "failed domain-failed",
+        "invalid invalid-input",
+        "invalid limit-exceeded",
+        "invalid invalid-input",
+        "committed",
+    ]
     assert bench.replay("account-a").state.balance == 7  # type: ignore[attr-defined]
 
 
@@ -250,26 +290,40 @@ def test_a_pause_writes_what_waits(bench: Workbench) -> None:
 @pytest.mark.parametrize("group", [1, 3, 500])
 def test_fail_fast_decides_nothing_more(bench: Workbench, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
     monkeypatch.setattr(batch_module, "GROUP", group)
-    commands = [Open(account_id="a"), Open(account_id="b"), Withdraw(account_id="a", amount=1), Deposit(account_id="a", amount=1)]
+    commands = [
+        Open(account_id="a"),
+        Open(account_id="b"),
+        Withdraw(account_id="a", amount=1),
+        Deposit(account_id="a", amount=1),
+    ]
     assert send(bench, *commands, fail_fast=True) == ["committed", "committed", "rejected overdrawn"]
     assert bench.store.head() == 2
 
 
-def test_fail_fast_tells_of_what_was_written_with_a_conflict(bench: Workbench, other: Workbench, between: Between) -> None:
+def test_fail_fast_tells_of_what_was_written_with_a_conflict(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
     send(bench, Open(account_id="a"), Open(account_id="b"))
     between.todo.append(lambda: other.send(Deposit(account_id="a", amount=1)))
     sent = [Request(1, Deposit(account_id="a", amount=5), 1), Request(2, Deposit(account_id="b", amount=5))]
     outcomes = list(bench.send_batch(sent, fail_fast=True))
     assert told(outcomes) == ["conflict conflict", "committed"]
-    assert {event.commit_id for event in bench.store.read()} >= {outcome.command_id for outcome in outcomes if outcome.error is None}
+    assert {event.commit_id for event in bench.store.read()} >= {
+        outcome.command_id for outcome in outcomes if outcome.error is None
+    }
 
 
 @pytest.mark.parametrize("how", ["reject", "raise", "nothing"])
 def test_a_decide_that_spoils_the_state_spoils_nothing_else(bench: Workbench, how: str) -> None:
     assert send(
-        bench, Open(account_id="a"), Spoil(account_id="a", how=how), Withdraw(account_id="a", amount=1), Deposit(account_id="a", amount=1),
-        Spoil(account_id="a", how=how), Withdraw(account_id="a", amount=2),
-    )[2::3] == ["rejected overdrawn", "rejected overdrawn"]  # fmt: skip
+        bench,
+        Open(account_id="a"),
+        Spoil(account_id="a", how=how),
+        Withdraw(account_id="a", amount=1),
+        Deposit(account_id="a", amount=1),
+        Spoil(account_id="a", how=how),
+        Withdraw(account_id="a", amount=2),
+    )[2::3] == ["rejected overdrawn", "rejected overdrawn"]
     assert bench.replay("account-a").state.notes == [""]  # type: ignore[attr-defined]
 
 
@@ -277,4 +331,6 @@ def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(batch_module, "CACHED_STATES", 2)
     monkeypatch.setattr(batch_module, "GROUP", 4)
     names = [f"n{number}" for number in range(10)]
-    assert set(send(bench, *(Open(account_id=name) for name in names), *(Deposit(account_id=name, amount=1) for name in names))) == {"committed"}
+    assert set(
+        send(bench, *(Open(account_id=name) for name in names), *(Deposit(account_id=name, amount=1) for name in names))
+    ) == {"committed"}

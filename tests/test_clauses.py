@@ -67,7 +67,8 @@ class Slow(Aggregate, category="order"):
 
 
 @pytest.mark.parametrize(
-    ("how", "numbers"), [("event", [7]), ("list", [1, 2]), ("tuple", [1]), ("none", []), ("empty", []), ("generator", [0, 1, 2])]
+    ("how", "numbers"),
+    [("event", [7]), ("list", [1, 2]), ("tuple", [1]), ("none", []), ("empty", []), ("generator", [0, 1, 2])],
 )
 def test_what_a_decide_may_return(how: str, numbers: list[int]) -> None:
     assert decide(Order(order_id="1"), Do(how=how), Box()) == [Done(number=number) for number in numbers]

@@ -77,7 +77,9 @@ WIDE = st.builds(
 
 def codec(*classes: type[Event] | type[Command]) -> Codec:
     events = {name: cls for cls in classes if issubclass(cls, Event) for name in (cls.stored.name, *cls.stored.aliases)}
-    commands = {name: cls for cls in classes if issubclass(cls, Command) for name in (cls.stored.name, *cls.stored.aliases)}
+    commands = {
+        name: cls for cls in classes if issubclass(cls, Command) for name in (cls.stored.name, *cls.stored.aliases)
+    }
     return Codec(events, commands)
 
 
@@ -106,7 +108,9 @@ def with_currency(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "currency": "EUR"}
 
 
-class Paid(Event, name="paid", version=3, aliases=("Payment", "PaymentMade"), upcasters={1: to_cents, 2: with_currency}):
+class Paid(
+    Event, name="paid", version=3, aliases=("Payment", "PaymentMade"), upcasters={1: to_cents, 2: with_currency}
+):
     cents: int
     currency: str
     on: date | None = None
@@ -165,7 +169,9 @@ class Misled(Event, version=2, upcasters={1: lambda data: {"a": object()}}):
         ("Misled", 1, "{}", Undecodable, "upcast"),
     ],
 )
-def test_what_can_not_be_read_names_the_event(name: str, version: int, data: str, error: type[Exception], told: str) -> None:
+def test_what_can_not_be_read_names_the_event(
+    name: str, version: int, data: str, error: type[Exception], told: str
+) -> None:
     with pytest.raises(error, match=told) as caught:
         codec(Paid, Broken, Misled).decode(stored(name, version, data))
     assert str(caught.value).startswith("event 41 (thing-1 version 3): ")
@@ -246,15 +252,25 @@ def test_the_digest_is_of_what_was_sent() -> None:
     plain = Place(customer="a")
     assert digest(plain) == digest(Place(customer="a"))
     assert digest(plain) != digest(Place(customer="b"))
-    assert digest(plain) != digest(Place(customer="a", note="none")), "a default that was sent is not one that was left out"
-    assert digest(Place(customer="a", options={"x": 1, "y": 2})) == digest(Place(options={"y": 2, "x": 1}, customer="a"))
-    assert digest(Place(customer="a", lines=[Point(x=Decimal(1))])) != digest(Place(customer="a", lines=[Point(x=Decimal(2))]))
-    assert digest(Place(customer="a", lines=[Point(x=Decimal(1))])) != digest(Place(customer="a", lines=[Point(x=Decimal(1), label="")]))
+    assert digest(plain) != digest(Place(customer="a", note="none")), (
+        "a default that was sent is not one that was left out"
+    )
+    assert digest(Place(customer="a", options={"x": 1, "y": 2})) == digest(
+        Place(options={"y": 2, "x": 1}, customer="a")
+    )
+    assert digest(Place(customer="a", lines=[Point(x=Decimal(1))])) != digest(
+        Place(customer="a", lines=[Point(x=Decimal(2))])
+    )
+    assert digest(Place(customer="a", lines=[Point(x=Decimal(1))])) != digest(
+        Place(customer="a", lines=[Point(x=Decimal(1), label="")])
+    )
 
 
 def test_the_envelope_is_no_part_of_the_digest() -> None:
     first = Place(customer="a")
-    assert digest(first) == digest(first.with_meta(user_id="ada", timestamp=datetime(2026, 1, 1, tzinfo=UTC), metadata={"a": 1}))
+    assert digest(first) == digest(
+        first.with_meta(user_id="ada", timestamp=datetime(2026, 1, 1, tzinfo=UTC), metadata={"a": 1})
+    )
 
 
 def test_a_default_that_the_clock_gives_is_no_part_of_the_digest() -> None:
@@ -282,7 +298,9 @@ def test_a_field_may_have_any_name() -> None:
         default: dict[str, int]
         metadata: set[str]
 
-    assert digest(Named(default={"a": 1, "b": 2}, metadata={"x", "y"})) == digest(Named(metadata={"y", "x"}, default={"b": 2, "a": 1}))
+    assert digest(Named(default={"a": 1, "b": 2}, metadata={"x", "y"})) == digest(
+        Named(metadata={"y", "x"}, default={"b": 2, "a": 1})
+    )
 
 
 def test_a_command_comes_back_from_its_payload() -> None:
@@ -315,12 +333,16 @@ def shareable(annotation: Any) -> bool:
     return codec(cls).shareable(cls)
 
 
-@pytest.mark.parametrize("annotation", [int, str | None, Decimal, Tone, tuple[int, ...], frozenset[str], Frozen, tuple[Frozen, ...]])
+@pytest.mark.parametrize(
+    "annotation", [int, str | None, Decimal, Tone, tuple[int, ...], frozenset[str], Frozen, tuple[Frozen, ...]]
+)
 def test_what_can_not_change_is_shared(annotation: Any) -> None:
     assert shareable(annotation)
 
 
-@pytest.mark.parametrize("annotation", [list[int], set[int], dict[str, int], Any, Point, tuple[Point, ...], Loose, Frozen | Point])
+@pytest.mark.parametrize(
+    "annotation", [list[int], set[int], dict[str, int], Any, Point, tuple[Point, ...], Loose, Frozen | Point]
+)
 def test_what_can_change_is_not_shared(annotation: Any) -> None:
     assert not shareable(annotation)
 

@@ -4,6 +4,8 @@ Each mistake is source text, run in four ways: at module level and inside a func
 annotations evaluated at once and with `from __future__ import annotations`.
 """
 
+# ruff: noqa: E501  a mistake a line
+
 import sys
 from collections.abc import Callable
 from textwrap import dedent, indent
@@ -94,7 +96,9 @@ def aggregate(body: str, keywords: str = "") -> str:
 
 
 def projection(body: str, keywords: str = ', key="order_id"') -> str:
-    return f"class Bad(Projection{keywords}):\n    order_id: UUID\n{indent(dedent(body), '    ')}\nDomain('d', Order, Bad)"
+    return (
+        f"class Bad(Projection{keywords}):\n    order_id: UUID\n{indent(dedent(body), '    ')}\nDomain('d', Order, Bad)"
+    )
 
 
 MISTAKES = [
@@ -269,8 +273,10 @@ def test_an_import_for_type_checking_only_is_told_with_the_remedy(body: str, way
 @pytest.mark.parametrize(
     "source",
     [
-        "class Old(Event):\n    order_id: UUID\n    thing: Missing\n" + projection("@evolve\ndef a(self, event: Old): ..."),
-        "class Old(Command):\n    bad_id: UUID\n    thing: Missing\n" + aggregate("@decide\ndef a(self, command: Old): ..."),
+        "class Old(Event):\n    order_id: UUID\n    thing: Missing\n"
+        + projection("@evolve\ndef a(self, event: Old): ..."),
+        "class Old(Command):\n    bad_id: UUID\n    thing: Missing\n"
+        + aggregate("@decide\ndef a(self, command: Old): ..."),
         projection("thing: Missing | None = None\n@evolve\ndef a(self, event: Placed): ..."),
     ],
     ids=["event", "command", "row"],
@@ -329,7 +335,16 @@ def test_keys_may_have_constraints_and_names(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["dict[str, int]", "dict[UUID, int]", "dict[date, int]", "dict[Literal['a'], int]", "dict[Decimal, int]", "Mapping[int, str]", "dict[str, dict[int, str]]"]
+    "field",
+    [
+        "dict[str, int]",
+        "dict[UUID, int]",
+        "dict[date, int]",
+        "dict[Literal['a'], int]",
+        "dict[Decimal, int]",
+        "Mapping[int, str]",
+        "dict[str, dict[int, str]]",
+    ],
 )
 def test_mappings_that_survive_json_are_taken(field: str) -> None:
     run(aggregate(f"grid: {field} = {{}}"), "function")
@@ -352,5 +367,8 @@ def test_check_finds_decided_events_without_an_evolve_and_services_that_nobody_p
         """,
         "postponed function",
     )["domain"]
-    assert [(finding.code, finding.where) for finding in make("").check()] == [("no-evolve", "Quiet.place"), ("no-service", "Quiet.place")]
+    assert [(finding.code, finding.where) for finding in make("").check()] == [
+        ("no-evolve", "Quiet.place"),
+        ("no-service", "Quiet.place"),
+    ]
     assert [finding.code for finding in make("ignores = (Placed,)").check()] == ["no-service"]

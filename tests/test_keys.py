@@ -134,7 +134,9 @@ def test_a_made_key_depends_on_category_and_command_id_alone() -> None:
     assert isinstance(new_key(thing, "c1")[0], UUID)
     assert isinstance(new_key(other, "c1")[0], str)
     assert str(new_key(thing, "c1")[0]) != new_key(other, "c1")[0]
-    assert new_key(thing, "c1") == (UUID("61f5df3d-66fe-5559-8a04-50b530f1ed04"),)  # for ever: a retry must find its stream
+    assert new_key(thing, "c1") == (
+        UUID("61f5df3d-66fe-5559-8a04-50b530f1ed04"),
+    )  # for ever: a retry must find its stream
 
 
 Sku = NewType("Sku", str)

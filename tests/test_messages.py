@@ -18,7 +18,13 @@ class Ship(Command):
 
 @pytest.mark.parametrize(
     ("name", "snaked"),
-    [("OrderSummary", "order_summary"), ("HTTPRoute", "http_route"), ("Order", "order"), ("Order2Line", "order2_line"), ("V2API", "v2_api")],
+    [
+        ("OrderSummary", "order_summary"),
+        ("HTTPRoute", "http_route"),
+        ("Order", "order"),
+        ("Order2Line", "order2_line"),
+        ("V2API", "v2_api"),
+    ],
 )
 def test_names_on_the_command_line(name: str, snaked: str) -> None:
     assert snake(name) == snaked
@@ -41,7 +47,12 @@ def test_with_meta_gives_a_copy() -> None:
     made = first.meta
     second = first.with_meta(command_id="c1", user_id="ada", causation_id="e:1", correlation_id="k", metadata={"a": 1})
     assert first.meta is made
-    assert (second.meta.command_id, second.meta.user_id, second.meta.causation_id, second.meta.correlation_id) == ("c1", "ada", "e:1", "k")
+    assert (second.meta.command_id, second.meta.user_id, second.meta.causation_id, second.meta.correlation_id) == (
+        "c1",
+        "ada",
+        "e:1",
+        "k",
+    )
     assert second == first
     assert "c1" in repr(second.meta)
 

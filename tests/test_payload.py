@@ -150,5 +150,8 @@ def test_the_canonical_form_has_what_was_set_in_sorted_order() -> None:
         tags: set[str] = {"b", "a"}
         alpha: dict[str, int] = {}
 
-    assert canonical_json(Many(zone="é", alpha={"b": 1, "a": 2}), has_sets=True) == '{"alpha":{"a":2,"b":1},"zone":"é"}'.encode()
+    assert (
+        canonical_json(Many(zone="é", alpha={"b": 1, "a": 2}), has_sets=True)
+        == '{"alpha":{"a":2,"b":1},"zone":"é"}'.encode()
+    )
     assert canonical_json(Many(tags={"y", "x"}), has_sets=True) == b'{"tags":["x","y"]}'

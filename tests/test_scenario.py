@@ -6,7 +6,24 @@ import pytest
 
 from cqrs_cli import DomainFailed, Rejected, Scenario
 from cqrs_cli.errors import InvalidInput, Misuse
-from tests.bank import Between, Close, Closed, Deposit, Deposited, Leg, Look, Open, Opened, Spoil, Split, Tag, Tagged, Withdraw, Withdrawn, domain
+from tests.bank import (
+    Between,
+    Close,
+    Closed,
+    Deposit,
+    Deposited,
+    Leg,
+    Look,
+    Open,
+    Opened,
+    Split,
+    Spoil,
+    Tag,
+    Tagged,
+    Withdraw,
+    Withdrawn,
+    domain,
+)
 
 
 @pytest.fixture
@@ -19,7 +36,9 @@ def test_events_that_were_decided(scenario: Scenario) -> None:
     scenario.when(Deposit(account_id="a", amount=5)).then(Deposited(amount=5))
     assert scenario.state is not None
     assert scenario.state.balance == 5  # type: ignore[attr-defined]
-    scenario.when(Withdraw(account_id="a", amount=5)).then(Withdrawn(amount=5)).when(Close(account_id="a")).then(Closed())
+    scenario.when(Withdraw(account_id="a", amount=5)).then(Withdrawn(amount=5)).when(Close(account_id="a")).then(
+        Closed()
+    )
     scenario.when(Deposit(account_id="a", amount=5)).then_rejected("closed").then_rejected()
 
 
@@ -65,7 +84,7 @@ def test_a_rejection_that_was_not_expected(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("how", ["reject", "nothing"])
 def test_a_decide_that_changes_the_state_is_found(scenario: Scenario, how: str) -> None:
-    with pytest.raises(AssertionError, match="Account.spoil changed the state"):
+    with pytest.raises(AssertionError, match=r"Account.spoil changed the state"):
         scenario.given(Opened(owner="a")).when(Spoil(account_id="a", how=how))
 
 
@@ -77,7 +96,9 @@ def test_services_are_replaced_even_by_what_is_false(scenario: Scenario) -> None
         def __call__(self) -> None:
             raise Rejected("never", code="never")
 
-    Scenario(domain, {Between: Never()}).given(Opened(owner="a")).when(Deposit(account_id="a", amount=1)).then_rejected("never")
+    Scenario(domain, {Between: Never()}).given(Opened(owner="a")).when(Deposit(account_id="a", amount=1)).then_rejected(
+        "never"
+    )
 
 
 def test_events_share_nothing_with_what_was_given(scenario: Scenario) -> None:

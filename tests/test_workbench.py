@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli import NotFound, Workbench
-from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable, Unavailable
+from cqrs_cli.errors import DomainFailed, InvalidInput, Unavailable, Undecodable
 from cqrs_cli.stores.contract import Commit, NewEvent
 from tests.bank import Balance, Between, Close, Deposit, Kind, Open, Tag, domain
 
@@ -77,7 +77,8 @@ def test_replay_of_another_spelling(filled: Workbench) -> None:
 
 
 def test_steps(filled: Workbench) -> None:
-    assert [(event.version, event.type, state.version, balance(state)) for event, state in filled.steps("account-a")] == [
+    steps = filled.steps("account-a")
+    assert [(event.version, event.type, state.version, balance(state)) for event, state in steps] == [
         (1, "Opened", 1, 0), (2, "Deposited", 2, 1), (3, "Deposited", 3, 11),
     ]  # fmt: skip
     assert [event.version for event, _ in filled.steps("account-a", at=2)] == [1, 2]
@@ -104,7 +105,9 @@ def test_a_stream_that_can_not_be_read_is_named(filled: Workbench) -> None:
             call()
     assert balance(filled.replay("account-a", at=3)) == 11
     filled.store.append(Commit("y", (NewEvent("account-b", "Deposited", 3, b'{"amount":666}'),)))
-    with pytest.raises(DomainFailed, match=r"Account.deposited \(event 7, account-b version 3\) raised ValueError") as caught:
+    with pytest.raises(
+        DomainFailed, match=r"Account.deposited \(event 7, account-b version 3\) raised ValueError"
+    ) as caught:
         filled.replay("account-b")
     assert caught.value.details["position"] == 7
 
@@ -113,12 +116,15 @@ def test_states_share_nothing(filled: Workbench) -> None:
     first, second = filled.replay("account-a"), filled.replay("account-a")
     first.state.notes.append("mine")  # type: ignore[attr-defined]
     assert second.state.notes == ["", ""]  # type: ignore[attr-defined]
-    assert [state.state.notes for state in filled.replay_all()][0] == ["", ""]  # type: ignore[attr-defined]
+    assert next(filled.replay_all()).state.notes == ["", ""]  # type: ignore[attr-defined]
 
 
 def test_projecting_by_name(filled: Workbench) -> None:
     assert [status.projection for status in filled.project("balance")] == ["balance"]
-    assert [(status.projection, status.status) for status in filled.statuses()] == [("balance", "ready"), ("flow", "new")]
+    assert [(status.projection, status.status) for status in filled.statuses()] == [
+        ("balance", "ready"),
+        ("flow", "new"),
+    ]
     assert [status.projection for status in filled.project()] == ["balance", "flow"]
     with pytest.raises(NotFound) as caught:
         filled.project("balence")

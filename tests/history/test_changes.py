@@ -33,7 +33,10 @@ def test_changes(old: dict[str, Any], new: dict[str, Any], wanted: list[tuple[st
 
 STATES = st.dictionaries(
     st.sampled_from("abc"),
-    st.recursive(st.none() | st.booleans() | st.integers(0, 2), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner)),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(0, 2),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner),
+    ),
 )
 
 
