@@ -1,11 +1,11 @@
-"""`python -m benchmarks [--quick] [--markdown] [--folder DIR] [commands|replaying|rebuilding|startup …]`."""
+"""`python -m benchmarks [--quick] [--markdown] [--folder DIR] [commands|replaying|rebuilding|startup|snapshots …]`."""
 
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import commands, rebuilding, replaying, startup
+from benchmarks import commands, rebuilding, replaying, snapshots, startup
 from benchmarks.contest import Result
 from benchmarks.folders import Folders
 from benchmarks.report import circumstances, line, markdown
@@ -17,25 +17,35 @@ PARTS: dict[str, Callable[[Folders, Sizes], Iterator[Result]]] = {
     "rebuilding": rebuilding.measure,
     "startup": startup.measure,
 }
+SNAPSHOTS = "snapshots"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures; promises nothing.")
-    parser.add_argument("parts", nargs="*", metavar="part", choices=[*PARTS, []], help=f"{', '.join(PARTS)} (all)")
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, under a minute")
-    parser.add_argument("--markdown", action="store_true", help="print the table of docs/performance.md at the end")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join([*PARTS, SNAPSHOTS])} (all)")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, about a minute")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/performance.md at the end")
     parser.add_argument("--folder", type=Path, help="where the stores are made: on the disk that is meant")
     given = parser.parse_args()
+    parts: list[str] = given.parts or [*PARTS, SNAPSHOTS]
+    if unknown := set(parts) - {*PARTS, SNAPSHOTS}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     sizes = QUICK if given.quick else FULL
+    results: list[Result] = []
+    kept: list[tuple[str, str]] = []
     print(circumstances(), flush=True)
-    results = []
-    for name in given.parts or PARTS:
+    for name in parts:
         with tempfile.TemporaryDirectory(dir=given.folder, prefix="cqrs-bench-") as folder:
+            if name == SNAPSHOTS:
+                for what, figure in snapshots.measure(Path(folder), sizes.long_stream):
+                    print(f"{what:<66} {figure:>22}", flush=True)
+                    kept.append((what, figure))
+                continue
             for result in PARTS[name](Folders(Path(folder)), sizes):
                 print(line(result), flush=True)
                 results.append(result)
     if given.markdown:
-        print(f"\n{markdown(results)}")
+        print(f"\n{markdown(results, kept)}")
 
 
 if __name__ == "__main__":

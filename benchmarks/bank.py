@@ -6,7 +6,7 @@ from cqrs_cli import Aggregate, Command, Domain, Event, Projection, decide, evol
 
 
 class OpenAccount(Command):
-    account_id: UUID
+    account_id: UUID | None = None
     owner: str
 
 

@@ -1,6 +1,8 @@
 """Commands per second: one durable commit each, and many in grouped durable writes. Bytes per event."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +12,7 @@ from uuid import UUID, uuid4
 from benchmarks import peer, raw
 from benchmarks.bank import Deposit, OpenAccount, domain
 from benchmarks.contest import Figures, Result, rates, seconds
-from benchmarks.folders import Folders
+from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
 from cqrs_cli.cli.batch import Reader
 from cqrs_cli.messages import Command
@@ -90,6 +92,7 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     """Grouped durable writes, an outcome for each command; then what an event takes on disk."""
     commands, single = sizes.batch_commands, sizes.single_commands
     written: dict[str, Path] = {}
+    environment = own_environment(folders)
 
     with ExitStack() as stack:
 
@@ -107,6 +110,12 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
             file = io.BytesIO(lines_for(accounts(commands)))
             return lambda: _drain(target.send_batch(reader.requests(file)))
 
+        def process() -> Callable[[], object]:
+            written["lines"], lines_file = folders.new("process.db"), folders.new("commands.jsonl")
+            lines_file.write_bytes(lines_for(accounts(commands)))
+            words = (sys.executable, "-m", "cqrs_cli", "--app", "benchmarks.bank:domain", "--store", str(written["lines"]))
+            return lambda: subprocess.run([*words, "send", "--batch", str(lines_file)], env=environment, check=True, capture_output=True)
+
         def peer_groups() -> Callable[[], object]:
             written["peer"] = folders.new("peer.db")
             bank = stack.enter_context(peer.opened(written["peer"], raw.PRAGMAS))
@@ -123,13 +132,19 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
 
             return run
 
-        taken = seconds({"lines": lines, "batch": batch, "groups": peer_groups, "single": peer_single}, sizes.turns)
-    of_lines, of_batch, of_groups = (Figures(tuple(commands / each for each in taken[name])) for name in ("lines", "batch", "groups"))
+        contestants = {"process": process, "lines": lines, "batch": batch, "groups": peer_groups, "single": peer_single}
+        process()()  # compiles what is not cached yet
+        taken = seconds(contestants, sizes.turns)
+    of_process, of_lines, of_batch, of_groups = (
+        Figures(tuple(commands / each for each in taken[name])) for name in ("process", "lines", "batch", "groups")
+    )
     of_single = Figures(tuple(single / each for each in taken["single"]))
     peer_one, peer_many = "pyeventsourcing, one by one", f"pyeventsourcing, {GROUP} aggregates a save"
-    yield Result("commands in a batch, from JSON lines", "commands/s", of_lines, of_single, peer_one, at_least=20_000, ratio_at_least=10)
-    yield Result("commands in a batch, ready made", "commands/s", of_batch, of_single, peer_one)
-    yield Result("commands in a batch, from JSON lines", "commands/s", of_lines, of_groups, peer_many)
+    whole = f"cqrs send --batch of {commands:,} lines, the whole process"
+    yield Result(whole, "commands/s", of_process, of_single, peer_one, at_least=20_000, ratio_at_least=10)
+    yield Result(whole, "commands/s", of_process, of_groups, peer_many)
+    yield Result("send_batch of the same JSON lines, in a process", "commands/s", of_lines, of_single, peer_one, at_least=20_000, ratio_at_least=10)
+    yield Result("send_batch of commands, in a process", "commands/s", of_batch, of_single, peer_one)
     yield Result("an event on disk (with command, digests, hash chain)", "bytes", *_bytes(written, commands))
 
 

@@ -1,5 +1,6 @@
 """Where stores are made while something is measured."""
 
+import os
 from pathlib import Path
 
 
@@ -14,3 +15,10 @@ class Folders:
         """A path where there is nothing yet."""
         self._made += 1
         return self.folder / f"{self._made:03}-{name}"
+
+
+def own_environment(folders: Folders) -> dict[str, str]:
+    """For processes that are measured: none of the user's settings, and byte code cached for all, else none starts fairly."""
+    unset = ("PYTHONDONTWRITEBYTECODE",)
+    kept = {name: value for name, value in os.environ.items() if name not in unset and not name.startswith("CQRS_")}
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONPYCACHEPREFIX": str(folders.folder / "bytecode")}

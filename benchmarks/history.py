@@ -13,6 +13,8 @@ from cqrs_cli.stores.contract import Append, Commit, NewEvent, Store
 
 COMMIT_EVENTS = 100
 WRITE_COMMITS = 50
+NEIGHBOURS = 10
+BLOCK = 1_000
 _OPENED = b'{"owner":"Ada Lovelace"}'
 _DEPOSITED = b'{"cents":100}'
 
@@ -59,15 +61,16 @@ def account(number: int) -> UUID:
 
 
 def three_parts(accounts: int) -> Iterator[NewEvent]:
-    """Every account is opened; then a deposit to each in the order of the keys; then one to each in no order."""
-    for number in range(accounts):
-        yield opened(account(number))
-    for number in range(accounts):
-        yield deposited(account(number))
-    anyhow = list(range(accounts))
-    random.Random(1).shuffle(anyhow)
-    for number in anyhow:
-        yield deposited(account(number))
+    """So many events three times: every account is opened; deposits, ten to a row near each other; one to each row in no order."""
+    dice, anyhow = random.Random(1), list(range(accounts))
+    yield from (opened(account(number)) for number in anyhow)
+    dice.shuffle(anyhow)
+    busy = anyhow[: accounts // NEIGHBOURS]
+    for start in range(0, len(busy), BLOCK):
+        for _ in range(NEIGHBOURS):
+            yield from (deposited(account(number)) for number in busy[start : start + BLOCK])
+    dice.shuffle(anyhow)
+    yield from (deposited(account(number)) for number in anyhow)
 
 
 def write_large(path: Path, accounts: int) -> None:

@@ -3,7 +3,7 @@
 import os
 import platform
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from benchmarks.contest import Figures, Result
@@ -19,14 +19,16 @@ def line(result: Result) -> str:
     return told.rstrip()
 
 
-def markdown(results: Iterable[Result]) -> str:
-    """All results as a Markdown table, under what they were measured with."""
+def markdown(results: Iterable[Result], snapshots: Sequence[tuple[str, str]]) -> str:
+    """All results as Markdown tables, under what they were measured with."""
     rows = ["| what | unit | cqrs | compared with | ratio | target | |", "|---|---|---:|---|---:|---|---|"]
     for result in results:
         other = "" if result.other is None else f"{result.against}: {_both(result.other, result)}"
         ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
         met = {None: "", True: "met", False: "missed"}[result.met]
         rows.append(f"| {result.what} | {result.unit} | {_both(result.ours, result)} | {other} | {ratio} | {result.target} | {met} |")
+    if snapshots:
+        rows += ["", "| snapshots | |", "|---|---:|", *(f"| {what} | {figure} |" for what, figure in snapshots)]
     return "\n".join([circumstances(), "", *rows])
 
 

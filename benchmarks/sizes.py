@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """turns: of each contestant. streams: of 10 to 100 events each. accounts: in the large log, three events each."""
+    """turns: of each contestant. streams: of 10 to 100 events each. accounts: of the large log, which has three times as many events."""
 
     turns: int
     single_commands: int
@@ -13,7 +13,8 @@ class Sizes(NamedTuple):
     accounts: int
     new_events: int
     starts: int
+    long_stream: int
 
 
-FULL = Sizes(turns=7, single_commands=2_000, batch_commands=20_000, streams=2_000, accounts=1_000_000, new_events=1_000, starts=15)
-QUICK = Sizes(turns=3, single_commands=500, batch_commands=5_000, streams=200, accounts=20_000, new_events=200, starts=4)
+FULL = Sizes(turns=7, single_commands=2_000, batch_commands=50_000, streams=2_000, accounts=1_000_000, new_events=1_000, starts=15, long_stream=100_000)
+QUICK = Sizes(turns=3, single_commands=500, batch_commands=5_000, streams=200, accounts=120_000, new_events=200, starts=4, long_stream=10_000)
