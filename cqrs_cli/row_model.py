@@ -17,7 +17,7 @@ from cqrs_cli.errors import DefinitionError, Misuse
 from cqrs_cli.messages import Event, complete, refuse_private, refuse_taken
 from cqrs_cli.stores.contract import Scalar, Table
 
-RESERVED_TABLES = frozenset({"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"})
+RESERVED_TABLES = frozenset({"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status", "_sqlite_migrations"})
 
 
 class Delete(Enum):

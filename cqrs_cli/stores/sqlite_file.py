@@ -198,6 +198,8 @@ class SQLiteFile:
             self._connection = connection
 
     def _fill(self, connection: sqlite3.Connection, durability: str) -> None:
+        from cqrs_cli.stores.sqlite_schema import bring_up_to_date  # sqlite-utils is for who makes a store
+
         journal = "wal" if self.unlocked_because is None else "delete"
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             connection.execute(f"PRAGMA journal_mode={journal}")
@@ -205,8 +207,7 @@ class SQLiteFile:
         try:
             if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-                for statement in _statements():
-                    connection.execute(statement)
+                bring_up_to_date(connection)
                 facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
                 connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
             connection.execute("COMMIT")
@@ -359,17 +360,6 @@ class SQLiteFile:
 
             # Never finalised here: closing it could roll back what the parent is writing.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-
-
-def _statements() -> Iterator[str]:
-    """The statements of schema.sql, one by one: `executescript` would commit behind our back."""
-    with open(os.path.join(os.path.dirname(__file__), "schema.sql"), encoding="utf-8") as file:
-        buffer = ""
-        for line in file:
-            buffer += line
-            if sqlite3.complete_statement(buffer):
-                yield buffer
-                buffer = ""
 
 
 def _abandon_all() -> None:

@@ -22,7 +22,7 @@ _SQL_TYPES = {
 _COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _RESERVED = frozenset(
     {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
-    | {"cqrs_store", "cqrs_checkpoints"}
+    | {"cqrs_store", "cqrs_checkpoints", "_sqlite_migrations"}
 )
 _LARGEST = sys.float_info.max
 _OURS = "/* made by cqrs */"

@@ -130,7 +130,7 @@ def test_all_tables_are_strict_and_have_no_collation_or_function_of_ours(store: 
         rows.create(ITEMS)
     connection = raw(path)
     tables = connection.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
-    assert [name for name, strict in tables if not strict] == ["sqlite_schema"]
+    assert [name for name, strict in tables if not strict] == ["_sqlite_migrations", "sqlite_schema"]
     sql = " ".join(row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
     assert not re.search(r"COLLATE|cqrs_decimal", sql)
     types = connection.execute("SELECT name, type, pk FROM pragma_table_info('items')").fetchall()
