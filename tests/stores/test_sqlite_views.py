@@ -1,0 +1,133 @@
+"""What other programs see of a read model in SQLite: plain columns, a view to read through, indexes that are used."""
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cqrs_cli.errors import Misuse
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Column, Store, Table, Where
+
+GOODS = Table(
+    "goods",
+    (Column("id", "integer"), Column("shop", "text"), Column("price", "decimal", True)),
+    ("id",),
+    indexes=(("shop", "price"), ("price",)),
+)
+FRESH = GOODS._replace(name="cqrs_new_goods")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "s.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with open_store(str(path), create=True) as store:
+        with store.transaction() as rows:
+            rows.create(GOODS)
+            rows.put(GOODS, [(1, "a", "1.10"), (2, "b", None)])
+        yield store
+
+
+def hand(path: Path, sql: str) -> list[Any]:
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def views(path: Path) -> list[str]:
+    return [row[0] for row in hand(path, "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%goods%' ORDER BY name")]
+
+
+def test_a_view_follows_its_table(store: Store, path: Path) -> None:
+    assert hand(path, "SELECT * FROM goods_view") == [(1, "a", "1.10"), (2, "b", None)]
+    wider = GOODS._replace(columns=(*GOODS.columns, Column("more", "text", True)))
+    with store.transaction() as rows:
+        fresh = wider._replace(name="cqrs_new_goods")
+        rows.create(fresh)
+        rows.put(fresh, [(3, "c", "3", "x")])
+    assert views(path) == ["goods_view"]  # what is being built has none
+    with store.transaction() as rows:
+        rows.rename(fresh, "goods")
+    assert views(path) == ["goods_view"]
+    assert hand(path, "SELECT id, more FROM goods_view") == [(3, "x")]
+    with store.transaction() as rows:
+        rows.drop("goods")
+    assert views(path) == []
+
+
+@pytest.mark.parametrize("sql", ["INSERT INTO goods_view VALUES (9, 'x', '1')", "UPDATE goods_view SET shop = 'x'", "DELETE FROM goods_view"])
+def test_nothing_is_written_through_a_view(store: Store, path: Path, sql: str) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="because it is a view"):
+        hand(path, sql)
+
+
+def test_a_view_of_the_users_stays(store: Store, path: Path) -> None:
+    with store.transaction() as rows:
+        rows.drop("goods")
+    hand(path, "CREATE VIEW goods_view AS SELECT 'mine' AS whose")
+    hand(path, "CREATE VIEW dear AS SELECT id FROM goods")
+    for _ in range(2):
+        with store.transaction() as rows:
+            rows.create(GOODS)
+            rows.create(FRESH)
+            rows.put(FRESH, [(1, "a", "9")])
+            rows.rename(FRESH, "goods")
+    assert hand(path, "SELECT * FROM goods_view") == [("mine",)]
+    assert hand(path, "SELECT * FROM dear") == [(1,)]
+    with pytest.raises(Misuse) as caught, store.transaction() as rows:
+        rows.create(GOODS._replace(name="dear"))
+    assert caught.value.code == "table-name"
+
+
+def test_indexes_have_the_tables_own_names(store: Store, path: Path) -> None:
+    for _ in range(2):
+        with store.transaction() as rows:
+            rows.create(FRESH)
+            rows.rename(FRESH, "goods")
+    names = [row[0] for row in hand(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'goods' AND sql NOTNULL")]
+    assert len(names) == 2
+    assert all(name.startswith("goods_") for name in names)
+
+
+def test_a_table_that_is_gone_asks_for_a_rebuild(store: Store, path: Path) -> None:
+    hand(path, "DROP TABLE goods")
+    with pytest.raises(Misuse) as caught, store.transaction() as rows:
+        rows.put(GOODS, [(1, "a", "1")])
+    assert (caught.value.code, caught.value.hint) == ("table-changed", "make it anew: cqrs project goods --rebuild")
+
+
+digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
+    [Decimal(text) for text in (
+        "0", "-0", "1E+400", "-1E+400", "9E+399", "1E-400", "-1E-400", "5E-324", "1.7976931348623157E+308", "1.7976931348623158E+308",
+        "9007199254740993", "9007199254740992.9999999999999999999", "0.1", "0.10000000000000000000000000000000001", "12345678901234567890.10", "12345678901234567890.2",
+    )]
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.none() | digits, max_size=8), digits, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
+def test_an_indexed_decimal_is_compared_exactly(store: Store, values: list[Decimal | None], wanted: Decimal, operator: str) -> None:
+    values = [*values, wanted]
+    with store.transaction() as rows:
+        rows.drop("goods")
+        rows.create(GOODS)
+        rows.put(GOODS, [(n, "a", None if value is None else str(value)) for n, value in enumerate(values)])
+    compare = {
+        "=": lambda a: a == wanted, "!=": lambda a: a != wanted, "<": lambda a: a is not None and a < wanted,
+        "<=": lambda a: a is not None and a <= wanted, ">": lambda a: a is not None and a > wanted, ">=": lambda a: a is not None and a >= wanted,
+    }[operator]  # fmt: skip
+    expected = [n for n, value in enumerate(values) if compare(value)]
+    for where in ([Where("price", operator, str(wanted))], [Where("shop", "=", "a"), Where("price", operator, str(wanted))]):
+        assert sorted(row[0] for row in store.rows.select(GOODS, where)) == expected
