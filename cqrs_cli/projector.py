@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 from cqrs_cli.codec import Codec
@@ -17,7 +16,8 @@ from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Ta
 
 Progress = Callable[[int, int], None]
 
-BATCH_EVENTS = 2_000
+BATCH_EVENTS = 5_000  # a row that changes often is written once a batch
+BATCH_BYTES = 16 * 1024 * 1024
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
 NO_EVENTS_FAULT = frozenset({"needs-rebuild", "table-changed"})
@@ -240,8 +240,8 @@ class Projector:
         events: Iterator[Any] = iter((self._store.read if fold.needs_envelope else self._store.scan)(selection))
         carried: list[Any] = []
         while True:
-            batch = carried + list(islice(events, BATCH_EVENTS - len(carried)))
-            if len(batch) < BATCH_EVENTS:
+            batch = carried
+            if not _fill(batch, events):
                 yield batch, head
                 return
             end = self._commit_end(batch[-1].position)
@@ -298,3 +298,15 @@ def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -
     error.hint = f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …"
     error.details.update(projection=name, position=position)
     return error
+
+
+def _fill(batch: list[Any], events: Iterator[Any]) -> bool:
+    """Take events until the batch is full, by their number or the size of their payloads; False if they come to an end first."""
+    size = sum([len(event.data) for event in batch])
+    while len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
+        event = next(events, None)
+        if event is None:
+            return False
+        batch.append(event)
+        size += len(event.data)
+    return True

@@ -189,6 +189,16 @@ def test_no_two_rows_share_what_an_event_holds(bench: Workbench) -> None:
     assert [leg.to for leg in found["c"].legs] == ["b", "c", "b", "c"]  # type: ignore[attr-defined]
 
 
+def test_large_events_come_in_small_batches(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        append(bench.store, paid(amount=number))
+    size = len(next(bench.store.scan()).data)
+    monkeypatch.setattr(projector, "BATCH_BYTES", 2 * size)
+    reached: list[int] = []
+    bench.project("balance", progress=lambda position, head: reached.append(position))
+    assert reached == [2, 4, 6, 7]
+
+
 # ── checkpoint and rows (G6) ──────────────────────────────────────────────────────────────────
 
 

@@ -112,7 +112,7 @@ def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(path: Path, ch
             projection = projection._replace(definition=json.dumps(definition))
         rebuild = Rebuild(bench.store, domain, bench._projector, [projection])
         rebuild.run(lambda position, goal: seen.append(position), restart=not changed)
-        assert min(seen) < 4_000
+        assert min(seen) <= projector.BATCH_EVENTS
         assert bench.check("standing").ok
 
 
