@@ -293,6 +293,7 @@ def test_stdin_is_read_only_when_asked_for(cqrs: Any) -> None:
 
 def test_what_send_imports(cqrs: Any) -> None:
     """Start-up: no rich unless a table is drawn, and none of what only examples, batches and migrations need."""
+    cqrs("--app", "samples.orders:domain", *shlex.split(CREATE))  # makes the store: that takes the migrations
     heavy = ("rich", "sqlite_utils", "cqrs_cli.cli.examples", "cqrs_cli.cli.patterns")
     program = (
         "import sys; from cqrs_cli.cli.boundary import run\n"
