@@ -22,7 +22,7 @@ from cqrs_cli.stores.contract import Store, micros
 Clock = Callable[[], datetime]
 
 LOOK_AGAIN = 0.2
-"""Seconds after which a runner that waits looks at its clock, at the outbox and at whether to stop."""
+"""Seconds after which a runner that waits looks at its clock and at whether to stop."""
 
 
 def now() -> datetime:
@@ -209,16 +209,14 @@ class Runner:
             self._wait(done)
 
     def _wait(self, done: Round) -> None:
-        """Until there is something to do: a commit, a deadline, or something new to be sent at once."""
+        """Until there is something to do: a commit, or a deadline that is due."""
         rows, names = self._store.rows, [name for name in self._names if name not in done.failures]
-        look_again_at = time.monotonic() + 1.0  # a skip, a rebuild: what changes without a commit
+        look_again_at = time.monotonic() + 1.0  # a skip, a rebuild, a retry: what changes without a commit
         while not self._stop() and time.monotonic() < look_again_at:
             due_us, left = outbox.next_due(rows, names), LOOK_AGAIN
             if due_us is not None and not done.held:
                 left = min((due_us - micros(self._clock())) / 1e6, LOOK_AGAIN)
             if left <= 0 or self._store.wait(done.position, left):
-                return
-            if not done.held and outbox.waiting(rows, names, 1):
                 return
 
 

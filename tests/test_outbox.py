@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Workbench, outbox
-from cqrs_cli.courier import Courier
-from cqrs_cli.errors import Conflict, NotFound, Rejected, Unavailable
+from cqrs_cli.courier import Courier, Delivery
+from cqrs_cli.errors import Conflict, Damaged, NotFound, Rejected, Unavailable
 from cqrs_cli.outbox import Cancelled, Outgoing
 from cqrs_cli.runner import Runner
 from cqrs_cli.sender import Sender
@@ -168,15 +168,16 @@ def test_what_can_never_be_sent_is_a_dead_letter_and_holds_nobody_up(bench, chan
     assert outbox.waiting(bench.store.rows, ["fulfilment"]) == []
 
 
-def test_a_store_that_is_not_there_loses_nothing(bench, monkeypatch):
+@pytest.mark.parametrize("error", [Unavailable, Damaged])
+def test_a_store_that_is_not_there_loses_nothing(bench, monkeypatch, error):
     pay(bench, "o1")
 
     def away(*_: Any, **__: Any) -> None:
-        raise Unavailable("no disk")
+        raise error("no disk")
 
     with monkeypatch.context() as patch:
         patch.setattr(Sender, "decide", away)
-        with pytest.raises(Unavailable):
+        with pytest.raises(error):
             bench.runner().drain()
     assert waiting(bench.store)[0][2] == "CancelOrder"
     assert bench.failed() == []
@@ -260,6 +261,19 @@ def test_a_dead_letter_of_one_runner_goes_when_another_got_it_through(bench, ope
         outbox.bury(rows, entry, Rejected("no"), 1)
     open_bench()._courier(Clock()).deliver([entry])  # it had read the entry before
     assert bench.failed() == []
+
+
+def test_what_another_runner_got_through_just_now_is_no_dead_letter(bench, open_bench, monkeypatch):
+    pay(bench, "o1")
+    entry = outgoing()._replace(reaction="welcome", process="", command="Greet", data='{"order_id": "o1"}')
+    with bench.store.transaction() as rows:
+        outbox.apply(rows, [entry])
+    with monkeypatch.context() as patch:
+        patch.setattr(Courier, "_settle", lambda *_: None)  # it was killed before it could say so
+        open_bench()._courier(Clock()).deliver([entry])
+    bench._courier(Clock())._settle([Delivery(entry, "dead", Rejected("no"))])
+    assert bench.failed() == []
+    assert outbox.waiting(bench.store.rows, ["welcome"]) == []
 
 
 # ── a crash between any two steps ─────────────────────────────────────────────────────────────

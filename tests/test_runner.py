@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from cqrs_cli import Domain, Policy, Workbench, outbox, projector, react, reactor
 from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.runner import Round, Runner
+from cqrs_cli.stores.contract import moment
 from tests import office
 from tests.reacting import Clock, dump, pay, sent, waiting
 
@@ -203,6 +205,16 @@ def test_it_wakes_at_once_after_a_commit_of_somebody_else(bench, tmp_path):
             times.append(until(lambda number=number: f"Greet order-o{number}" in sent(bench.store)))
     assert sorted(times)[2] < 0.15
     assert sum(done.sent for done in thread.rounds) == 10
+
+
+def test_it_waits_no_longer_than_to_the_next_deadline(unshipped, clock):
+    runner = unshipped.runner(clock=clock)
+    done = runner.drain()
+    for before, waits in ((timedelta(hours=1), True), (timedelta(0), False)):
+        clock.time = moment(done.next_due) - before
+        start = time.monotonic()
+        runner._wait(done)
+        assert (time.monotonic() - start > 0.9) is waits
 
 
 def test_it_wakes_when_a_deadline_is_due(unshipped, tmp_path, clock):

@@ -19,7 +19,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict
 from cqrs_cli.stores.contract import Checkpoint
 from cqrs_cli.stores.sqlite import SQLiteStore
-from cqrs_cli.stores.sqlite_rows import SQLiteRows
+from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
 from tests import office
 from tests.reacting import dump, pay
 
@@ -35,11 +35,23 @@ def run(path: str, sabotage: str) -> None:
     """`cqrs run` as a program would start it, once it said that everything is loaded."""
     from cqrs_cli.cli import boundary, run  # noqa: F401
 
+    slow_loads()
     {"": lambda: None, "checkpoint-apart": checkpoint_apart, "random-ids": random_ids, "no-compare": no_compare}[
         sabotage
     ]()
     os.write(2, b"ready\n")
     sys.exit(boundary.run(["--store", path, "--app", "tests.office:domain", "run", "--from", "@0"]))
+
+
+def slow_loads() -> None:
+    """Rows come late, so that the other runner is often between this one's checkpoint and its rows. No sabotage."""
+    load = SQLiteRowReader.load
+
+    def late(self: SQLiteRowReader, *arguments: Any) -> Any:
+        time.sleep(random.uniform(0, 0.004))
+        return load(self, *arguments)
+
+    SQLiteRowReader.load = late  # type: ignore[method-assign]
 
 
 def checkpoint_apart() -> None:
@@ -93,6 +105,7 @@ class Victim:
     """A runner in a process of its own."""
 
     def __init__(self, path: Path, sabotage: str) -> None:
+        self._ready = False
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"from tests.faults import runs; runs.run({str(path)!r}, {sabotage!r})"],
             stdout=subprocess.DEVNULL,
@@ -103,9 +116,13 @@ class Victim:
         )
 
     def wait_until_ready(self) -> None:
+        """Until it is loaded; once is enough."""
+        if self._ready:
+            return
         assert self._process.stderr is not None
         assert select.select([self._process.stderr], [], [], 60)[0], "the runner did not start"
         assert self._process.stderr.readline() == b"ready\n"
+        self._ready = True
 
     def kill(self) -> str:
         """SIGKILL; what it had to complain about before."""
@@ -129,8 +146,9 @@ def kill_loop(folder: Path, kills: int, seed: int, sabotage: str = "") -> tuple[
     with Workbench.open(str(disturbed), office.domain) as bench:
         victims = [Victim(disturbed, sabotage), Victim(disturbed, sabotage)]
         for paid in orders(kills):
+            for victim in victims:
+                victim.wait_until_ready()
             victim = victims.pop(0)
-            victim.wait_until_ready()
             for order in paid:
                 pay(bench, order)
             time.sleep(chance.uniform(0, 0.06))
