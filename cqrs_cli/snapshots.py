@@ -33,6 +33,8 @@ SNAPSHOTS = Table(
     ("stream",),
 )
 GROUP = 100
+NONE_SECONDS = 1.0
+"""For so long a store without snapshots is not asked again: loads are many, and none needs one."""
 _REMEMBERED = 10_000
 _LOG = logging.getLogger("cqrs")
 
@@ -73,6 +75,7 @@ class Snapshots:
         self._store, self.fold_of = store, fold_of
         self._fingerprints: dict[str, str] = {}
         self._refused: dict[str, Snapshot] = {}  # met by a load, to be replaced by the next write
+        self._some, self._none_until = False, 0.0  # whether the store was seen to have any, and when to look again
 
     # ── loading ───────────────────────────────────────────────────────────────────────────────
 
@@ -95,8 +98,13 @@ class Snapshots:
 
     def start(self, fold: AggregateFold, stream: str) -> State | None:
         """The state that the stream's snapshot holds; None if there is none that counts."""
+        if not self._some and time.monotonic() < self._none_until:
+            return None
         try:
             snapshot = _load(self._store.rows, [stream]).get(stream)
+            if snapshot is None and not self._some:
+                self._some = next(self._store.rows.select(SNAPSHOTS, limit=1), None) is not None
+                self._none_until = time.monotonic() + NONE_SECONDS
         except CqrsError:  # the log answers without it
             return None
         if snapshot is None:
@@ -225,6 +233,7 @@ class Snapshots:
             present = _load(rows, [snapshot.stream for snapshot in made])
             better = [snapshot for snapshot in made if self._replaces(snapshot, present.get(snapshot.stream))]
             rows.put(SNAPSHOTS, better)
+        self._some = True
         for snapshot in made:
             self._refused.pop(snapshot.stream, None)
         return {snapshot.stream for snapshot in better}
