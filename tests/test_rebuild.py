@@ -55,6 +55,7 @@ def child(code: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -188,20 +189,35 @@ def test_a_check_under_a_writer_and_a_runner_tells_no_lies(path: Path) -> None:
     assert moved
 
 
+RUN = """
+import os, sys, time
+from cqrs_cli import Workbench, projector
+from tests.members import domain
+
+projector.BATCH_EVENTS = 20  # many checkpoints to fight for
+with Workbench.open(sys.argv[1], domain) as bench:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    bench.project()
+"""
+
+
 def test_two_runners_leave_the_rows_of_one(path: Path) -> None:
-    run = (
-        "import sys\nfrom cqrs_cli import Workbench\nfrom tests.members import domain\n"
-        "with Workbench.open(sys.argv[1], domain) as bench:\n"
-        "    while bench.store.head() > bench.statuses('city_total')[0].position: bench.project()\n"
-    )
-    for _ in range(2):
-        scores(path, 3_000, f"x{time.monotonic_ns()}")
-        for runner in [child(run, str(path)) for _ in range(2)]:
-            done(runner)
+    scores(path, 3_000, "more")
+    runners = [child(RUN, str(path)) for _ in range(2)]
+    for runner in runners:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == "ready\n"
+    for runner in runners:
+        assert runner.stdin is not None
+        runner.stdin.write("go\n")
+        runner.stdin.flush()
+    for runner in runners:
+        done(runner)
     with Workbench.open(str(path), domain) as bench:
         for name in ("standing", "city_total", "directory"):
             assert bench.check(name).ok
-        assert sum(row.scores for row in bench.rows(Standing)) == 16_000
+        assert sum(row.scores for row in bench.rows(Standing)) == 13_000
 
 
 def test_two_rebuilds_at_once_leave_the_rows_of_one(path: Path) -> None:

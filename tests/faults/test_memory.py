@@ -1,0 +1,74 @@
+"""A rebuild needs memory by the size of the row cache, not by the number of events or of rows."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Append, Commit, NewEvent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REBUILD = """
+import resource, sys, time
+from cqrs_cli import Workbench
+from tests.members import domain
+
+with Workbench.open(sys.argv[1], domain) as bench:
+    start = time.monotonic()
+    (status,) = bench.rebuild("standing")
+    seconds = time.monotonic() - start
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, status.rows, seconds)
+"""
+
+
+def fill(path: Path, members: int, scores: int) -> None:
+    """Members that join one after the other; then scores of members in no order at all."""
+    chance = random.Random(members)
+    streams = [f"member-{n}" for n in range(members)] + [f"member-{chance.randrange(members)}" for _ in range(scores)]
+    with open_store(str(path), create=True, durability="relaxed") as store:
+        for at in range(0, len(streams), 5_000):
+            store.append_many(
+                [
+                    Append(
+                        Commit(
+                            f"c{n}",
+                            (
+                                NewEvent(stream, "Joined", 1, b'{"email":"e","city":"Oslo"}')
+                                if n < members
+                                else NewEvent(stream, "Scored", 1, b'{"points":"1.10","city":"Oslo"}'),
+                            ),
+                        )
+                    )
+                    for n, stream in enumerate(streams[at : at + 5_000], at)
+                ]
+            )
+
+
+@pytest.mark.faults
+def test_a_rebuild_of_three_times_as_much_needs_no_more_memory(tmp_path: Path) -> None:
+    peaks = {}
+    for members in (150_000, 450_000):
+        path = tmp_path / f"{members}.db"
+        fill(path, members, members // 4)
+        begun = time.monotonic()
+        ran = subprocess.run(
+            [sys.executable, "-c", REBUILD, str(path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peak, rows, seconds = ran.stdout.split()
+        assert int(rows) == members
+        peaks[members] = int(peak) / 1024
+        print(
+            f"{members} rows: peak {peaks[members]:.0f} MiB, {members * 1.25 / float(seconds):,.0f} events/s ({time.monotonic() - begun:.1f} s)"
+        )
+    # The cache is full with the first already. The rest is SQLite's and Python's; without a bound it is three times as much.
+    assert peaks[450_000] < peaks[150_000] * 1.5
