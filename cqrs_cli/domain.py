@@ -16,8 +16,8 @@ from cqrs_cli.keys import plain_type
 from cqrs_cli.messages import Command, Event, Message, complete, kebab, snake
 from cqrs_cli.process_manager import CommandRejected, Policy, ProcessManager, ReactionType, policy_type, process_type
 from cqrs_cli.projection import Projection, projection_type
-from cqrs_cli.row_model import RowType
 from cqrs_cli.query import Query, check_query
+from cqrs_cli.row_model import RowType
 from cqrs_cli.stores.contract import Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])

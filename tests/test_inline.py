@@ -45,7 +45,7 @@ def test_a_value_that_is_taken_rejects_the_command_and_nothing_is_written(bench:
     bench.send(Join(member_id="b", email="b@x.org"))
     for command in (Join(member_id="c", email="a@x.org"), ChangeEmail(member_id="b", email="a@x.org")):
         head = bench.store.head()
-        with pytest.raises(NotUnique, match="directory has a row with email 'a@x.org' already") as caught:
+        with pytest.raises(NotUnique, match=r"directory has a row with email 'a@x\.org' already") as caught:
             bench.send(command)
         assert isinstance(caught.value, Rejected)
         assert caught.value.details == {"table": "directory", "columns": ["email"]}
