@@ -32,12 +32,11 @@ _COLUMNS = (
     Column("user_id", "text", nullable=True),
     Column("metadata", "text"),
 )
-_KEY = ("reaction", "event_id", "number", "attempt")
 OUTBOX = Table(
     "cqrs_outbox",
-    _COLUMNS,
-    _KEY,
-    indexes=(("due_us", "position", "number"), ("reaction", "process", "deadline"), ("correlation_id",)),
+    (Column("slot", "text"), *_COLUMNS),
+    ("reaction", "process", "slot"),
+    indexes=(("reaction", "due_us", "position", "number"), ("correlation_id",)),
 )
 DEAD_LETTERS = Table(
     "cqrs_dead_letters",
@@ -51,7 +50,7 @@ DEAD_LETTERS = Table(
         Column("dropped_by", "text", nullable=True),
         Column("dropped_because", "text", nullable=True),
     ),
-    _KEY,
+    ("reaction", "event_id", "number", "attempt"),
     indexes=(("command_id",), ("correlation_id",)),
 )
 
@@ -91,9 +90,11 @@ class Outgoing(NamedTuple):
     metadata: str
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
-        """What tells it from all others."""
-        return self[:4]
+    def slot(self) -> str:
+        """Its place among what its process wants sent: a named deadline of a process takes that of the one before."""
+        if self.deadline is not None and self.process:
+            return f"={self.deadline}"
+        return f"#{self.event_id}:{self.number}:{self.attempt}"
 
     @property
     def command_id(self) -> str:
@@ -129,62 +130,66 @@ class Cancelled(NamedTuple):
     process: str
     deadline: str
 
+    @property
+    def slot(self) -> str:
+        """The slot of the deadline."""
+        return f"={self.deadline}"
+
 
 Change = Outgoing | Cancelled
-"""What a reaction does to the outbox; an `Outgoing` with a named deadline replaces the one of that name."""
+"""What a reaction does to the outbox."""
 
 
 # ── writing, in the transaction of the reaction ───────────────────────────────────────────────
 
 
 def apply(rows: Rows, changes: Sequence[Change]) -> None:
-    """Make the changes, in their order."""
+    """Make the changes, in their order. A named deadline of a process replaces the one of that name."""
     if not changes:
         return
+    last = {_key(change): change for change in changes}
     rows.create(OUTBOX)
-    fresh: dict[tuple[Any, ...], Outgoing] = {}
-    replaced: dict[tuple[str, str, str], Outgoing | None] = {}
-    for change in changes:
-        if change.deadline is not None and (isinstance(change, Cancelled) or change.process):
-            name = (change.reaction, change.process, change.deadline)
-            earlier = replaced.get(name)
-            if earlier is not None:
-                fresh.pop(earlier.key, None)
-            replaced[name] = change if isinstance(change, Outgoing) else None
-        if isinstance(change, Outgoing):
-            fresh[change.key] = change
-    for reaction, process, deadline in replaced:
-        where = [Where("reaction", "=", reaction), Where("process", "=", process), Where("deadline", "=", deadline)]
-        rows.delete(OUTBOX, [row[:4] for row in rows.select(OUTBOX, where)])
-    rows.put(OUTBOX, fresh.values())
+    rows.delete(OUTBOX, [key for key, change in last.items() if isinstance(change, Cancelled)])
+    rows.put(OUTBOX, [(change.slot, *change) for change in last.values() if isinstance(change, Outgoing)])
 
 
 def remove(rows: Rows, done: Iterable[Outgoing]) -> None:
     """These were honoured: they wait no longer, and are no dead letters either, should another runner have said so."""
-    keys = [outgoing.key for outgoing in done]
+    done = list(done)
     rows.create(OUTBOX)
-    rows.delete(OUTBOX, keys)
-    if rows.load(DEAD_LETTERS, keys):
-        rows.delete(DEAD_LETTERS, keys)
+    rows.delete(OUTBOX, [_key(outgoing) for outgoing in _still_there(rows, done)])
+    buried = [outgoing[:4] for outgoing in done]
+    if rows.load(DEAD_LETTERS, buried):
+        rows.delete(DEAD_LETTERS, buried)
 
 
 def bury(rows: Rows, outgoing: Outgoing, error: CqrsError, now_us: int) -> bool:
     """Make a waiting command a dead letter. False if another runner was done with it before."""
-    if not rows.load(OUTBOX, [outgoing.key]):
+    if not _still_there(rows, [outgoing]):
         return False
-    rows.delete(OUTBOX, [outgoing.key])
+    rows.delete(OUTBOX, [_key(outgoing)])
     rows.create(DEAD_LETTERS)
     rows.put(DEAD_LETTERS, [(*outgoing, outgoing.command_id, error.code, error.message, now_us, None, None, None)])
     return True
 
 
 def revive(rows: Rows, letter: DeadLetter, attempt: int) -> Outgoing:
-    """Let a dead letter wait in the outbox again; a deadline is not waited for a second time."""
-    outgoing = letter.outgoing._replace(attempt=attempt)
+    """Let a dead letter wait in the outbox again. What was a deadline is due, and has no name any more."""
+    outgoing = letter.outgoing._replace(attempt=attempt, deadline=None)
     rows.create(OUTBOX)
-    rows.delete(DEAD_LETTERS, [letter.outgoing.key])
-    rows.put(OUTBOX, [outgoing])
+    rows.delete(DEAD_LETTERS, [letter.outgoing[:4]])
+    rows.put(OUTBOX, [(outgoing.slot, *outgoing)])
     return outgoing
+
+
+def _key(change: Change) -> tuple[str, str, str]:
+    return change.reaction, change.process, change.slot
+
+
+def _still_there(rows: Rows, some: Sequence[Outgoing]) -> list[Outgoing]:
+    """Those that are in the outbox, and were not replaced by a newer deadline of their name."""
+    found = rows.load(OUTBOX, [_key(outgoing) for outgoing in some])
+    return [outgoing for outgoing in some if found.get(_key(outgoing), ())[1:] == outgoing]
 
 
 def drop(rows: Rows, letter: DeadLetter, by: str, because: str, now_us: int) -> None:
@@ -195,21 +200,19 @@ def drop(rows: Rows, letter: DeadLetter, by: str, because: str, now_us: int) -> 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
 
-def waiting(rows: RowReader, reactions: Sequence[str], limit: int | None = None) -> list[Outgoing]:
+def waiting(rows: RowReader, reactions: Iterable[str], limit: int | None = None) -> list[Outgoing]:
     """The commands of these reactions that are to be sent at once, in the order of the log."""
-    return _outgoing(rows, [Where("due_us", "=", 0), Where("reaction", "in", tuple(reactions))], limit)
+    return _first(rows, reactions, [Where("due_us", "=", 0)], limit)
 
 
-def due(rows: RowReader, reactions: Sequence[str], now_us: int, limit: int | None = None) -> list[Outgoing]:
+def due(rows: RowReader, reactions: Iterable[str], now_us: int, limit: int | None = None) -> list[Outgoing]:
     """The deadlines of these reactions that are due, the earliest first."""
-    return _outgoing(
-        rows, [Where("due_us", ">", 0), Where("due_us", "<=", now_us), Where("reaction", "in", tuple(reactions))], limit
-    )
+    return _first(rows, reactions, [Where("due_us", ">", 0), Where("due_us", "<=", now_us)], limit)
 
 
-def next_due(rows: RowReader, reactions: Sequence[str]) -> int | None:
+def next_due(rows: RowReader, reactions: Iterable[str]) -> int | None:
     """When the next deadline of these reactions is due, in microseconds UTC."""
-    found = _outgoing(rows, [Where("due_us", ">", 0), Where("reaction", "in", tuple(reactions))], 1)
+    found = _first(rows, reactions, [Where("due_us", ">", 0)], 1)
     return found[0].due_us if found else None
 
 
@@ -248,8 +251,12 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
     return DeadLetter(Outgoing(*row[:size]), *row[size:])
 
 
+def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], limit: int | None) -> list[Outgoing]:
+    """Reaction by reaction, along the index."""
+    found = [one for name in reactions for one in _outgoing(rows, [Where("reaction", "=", name), *where], limit)]
+    return sorted(found, key=lambda one: (one.due_us, one.position, one.number))[:limit]
+
+
 def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None) -> list[Outgoing]:
     order = [Order("due_us"), Order("position"), Order("number")]
-    if any(item.operator == "in" and not item.value for item in where):
-        return []
-    return [Outgoing(*row) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]
+    return [Outgoing(*row[1:]) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]

@@ -115,6 +115,16 @@ def test_deadlines_of_a_policy_stand_for_themselves(store):
     assert len(outbox.due(store.rows, ["fulfilment"], 5)) == 2
 
 
+def test_what_is_done_with_a_deadline_leaves_the_newer_one_of_its_name(store):
+    older, newer = outgoing(1, deadline="a", due_us=5), outgoing(1, deadline="a", due_us=9, position=2)
+    apply(store, older)
+    apply(store, newer)
+    with store.transaction() as rows:
+        outbox.remove(rows, [older])  # a runner had read it before, and sent it
+        assert not outbox.bury(rows, older, Rejected("no"), 1)
+    assert outbox.of_reaction(store.rows, "fulfilment") == [newer]
+
+
 # ── what becomes of a command ─────────────────────────────────────────────────────────────────
 
 
@@ -207,7 +217,7 @@ def test_a_command_that_came_through_is_done_even_if_its_class_changed_since(ben
     (entry,) = outbox.waiting(bench.store.rows, ["fulfilment"])
     assert bench.store.commit(entry.command_id) is not None
     with bench.store.transaction() as rows:
-        rows.put(outbox.OUTBOX, [entry._replace(data='{"order_id": "o1", "items": ["as an upcaster gives it"]}')])
+        outbox.apply(rows, [entry._replace(data='{"order_id": "o1", "items": ["as an upcaster gives it"]}')])
     done = bench.runner().drain()
     assert (done.dead, bench.failed()) == (0, [])
     assert sent(bench.store).count("Ship order-o1") == 1

@@ -80,12 +80,14 @@ class _Story:
             self._add(commit)
         pending = outbox.correlated(store.rows, correlation_id)
         known = store.known([outgoing.command_id for outgoing in pending])
-        for outgoing in pending:
-            if outgoing.command_id not in known:
-                kind = "deadline" if outgoing.due_us else "waiting"
-                self._hang_outgoing(outgoing, kind, outgoing.due_us or None)
-        for letter in outbox.letters_of(store.rows, correlation_id):
-            self._hang_outgoing(letter.outgoing, "failed", None)
+        absent = [
+            (outgoing, "deadline" if outgoing.due_us else "waiting")
+            for outgoing in pending
+            if outgoing.command_id not in known
+        ]
+        absent += [(letter.outgoing, "failed") for letter in outbox.letters_of(store.rows, correlation_id)]
+        for outgoing, kind in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
+            self._hang_outgoing(outgoing, kind)
 
     def _add(self, commit: RecordedCommit) -> None:
         first = commit.events[0]
@@ -97,7 +99,8 @@ class _Story:
             node.children.append(below)
             self._events[event.event_id] = below
 
-    def _hang_outgoing(self, outgoing: outbox.Outgoing, kind: str, due_us: int | None) -> None:
+    def _hang_outgoing(self, outgoing: outbox.Outgoing, kind: str) -> None:
+        due_us = outgoing.due_us if kind == "deadline" else None
         node = Node(outgoing.command_id, kind, outgoing.command, None, None, due_us, [])
         self._hang(node, outgoing.event_id, f"{outgoing.reaction}.{outgoing.clause}")
 

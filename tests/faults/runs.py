@@ -63,12 +63,13 @@ def checkpoint_apart() -> None:
     def parted(self: SQLiteStore) -> Iterator[SQLiteRows]:
         with whole(self) as rows:
             yield rows
-        if moves:
+        mine = moves.copy()
+        moves.clear()
+        if mine:
             time.sleep(0.01)
             with whole(self) as rows:
-                for one in moves:
+                for one in mine:
                     move(rows, *one)
-                moves.clear()
 
     def later(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
         if self.checkpoint(name) != old:
@@ -143,20 +144,21 @@ def kill_loop(folder: Path, kills: int, seed: int, sabotage: str = "") -> tuple[
     """Kill one of two runners again and again, amid their work; what is left, and what an undisturbed run leaves."""
     chance = random.Random(seed)
     disturbed, calm = folder / "disturbed.db", folder / "calm.db"
+    victims: list[Victim] = []
     with Workbench.open(str(disturbed), office.domain) as bench:
-        victims = [Victim(disturbed, sabotage), Victim(disturbed, sabotage)]
-        for paid in orders(kills):
+        try:
+            for paid in orders(kills):
+                while len(victims) < 2:
+                    victims.append(Victim(disturbed, sabotage))
+                for victim in victims:
+                    victim.wait_until_ready()
+                for order in paid:
+                    pay(bench, order)
+                time.sleep(chance.uniform(0, 0.06))
+                victims.pop(0).kill()
+        finally:
             for victim in victims:
-                victim.wait_until_ready()
-            victim = victims.pop(0)
-            for order in paid:
-                pay(bench, order)
-            time.sleep(chance.uniform(0, 0.06))
-            victim.kill()
-            victims.append(Victim(disturbed, sabotage))
-        for victim in victims:
-            victim.wait_until_ready()
-            victim.kill()
+                victim.kill()
         return settled(bench), undisturbed(calm, kills)
 
 
