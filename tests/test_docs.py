@@ -130,7 +130,7 @@ def complaints(text: str, folder: Path) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/read-side.md", "docs/snapshots.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/read-side.md"])
 def test_the_commands_of_a_document(name: str, tmp_path: Path) -> None:
     path = ROOT / name
     if not path.is_file():

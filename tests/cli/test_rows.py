@@ -163,7 +163,7 @@ def test_an_index_is_used(scored: Any, tmp_path: Path, monkeypatch: pytest.Monke
     for words, index in {
         "query standing --where city=C-a --json": "standing_city",
         "query standing --where 'city>C-a' --order city --json": "standing_city",
-        "query standing --where 'total>=100' --json": "standing_total",
+        "query standing --where 'total>=100' --where 'total<200' --json": "standing_total",
         "query standing --where 'total=100' --json": "standing_total",
         "query best --least 100 --json": "standing_total",
         "query standing --where member_id=a --json": "PRIMARY KEY",
