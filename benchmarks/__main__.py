@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--markdown] [--folder DIR] [commands|replaying|rebuilding|startup|snapshots …]`."""
+"""`python -m benchmarks [--quick] [--markdown] [--folder DIR] [PART …]`: measure, and print what was measured."""
 
 import argparse
 import tempfile

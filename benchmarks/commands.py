@@ -1,22 +1,26 @@
 """Commands per second: one durable commit each, and many in grouped durable writes. Bytes per event."""
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 from benchmarks import peer, raw
-from benchmarks.bank import Deposit, OpenAccount, domain
+from benchmarks.bank import AccountOpened, Deposit, Deposited, OpenAccount, domain
 from benchmarks.contest import Figures, Result, rates, seconds
 from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
 from cqrs_cli.cli.batch import Reader
+from cqrs_cli.codec import Codec
 from cqrs_cli.messages import Command
 from cqrs_cli.outcome import Outcome, Request
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import AtVersion, Commit, NewEvent
 from cqrs_cli.workbench import Workbench
 
 OWNER = "Ada Lovelace"
@@ -45,9 +49,24 @@ def commands_for(account_ids: Sequence[UUID]) -> list[Command]:
 
 def lines_for(account_ids: Sequence[UUID]) -> bytes:
     """The same commands as JSON lines."""
-    opening = [f'{{"command": "open-account", "data": {{"account_id": "{each}", "owner": "{OWNER}"}}}}' for each in account_ids]
-    deposits = [f'{{"command": "deposit", "data": {{"account_id": "{each}", "cents": {CENTS}}}}}' for each in account_ids] * DEPOSITS
-    return "\n".join([*opening, *deposits, ""]).encode()
+    opening = [("open-account", {"account_id": str(each), "owner": OWNER}) for each in account_ids]
+    deposits = [("deposit", {"account_id": str(each), "cents": CENTS}) for each in account_ids]
+    lines = [json.dumps({"command": name, "data": data}) for name, data in (*opening, *(deposits * DEPOSITS))]
+    return "\n".join([*lines, ""]).encode()
+
+
+def commits_for(account_ids: Sequence[UUID]) -> list[tuple[Commit, AtVersion]]:
+    """The same commands decided already: one event each, with the version it was decided on."""
+    codec, now = Codec(domain.events, domain.commands), datetime.now(UTC)
+    ready = []
+    for number, command in enumerate(commands_for(account_ids)):
+        version, at = divmod(number, len(account_ids))
+        event = codec.encode(AccountOpened(owner=OWNER) if version == 0 else Deposited(cents=CENTS))
+        stream = f"account-{account_ids[at]}"
+        new = NewEvent(stream, event.type, event.schema_version, event.data)
+        sent = codec.sent(command.with_meta(timestamp=now))
+        ready.append((Commit(str(uuid4()), (new,), sent), AtVersion(stream, version)))
+    return ready
 
 
 # ── one by one ────────────────────────────────────────────────────────────────────────────────
@@ -64,10 +83,20 @@ def one_by_one(folders: Folders, sizes: Sizes) -> Iterator[Result]:
             sent = commands_for(accounts(commands))
             return lambda: [bench.send(command) for command in sent]
 
+        def appended() -> Callable[[], object]:
+            store = stack.enter_context(open_store(str(folders.new("append.db")), create=True))
+            ready = commits_for(accounts(commands))
+            return lambda: [store.append(commit, (condition,)) for commit, condition in ready]
+
         def bar() -> Callable[[], object]:
             connection = stack.enter_context(raw.opened(folders.new("raw.db")))
             inserts = raw.Inserts(accounts(commands), commands)
             return lambda: raw.insert_one_by_one(connection, inserts)
+
+        def reading_bar() -> Callable[[], object]:
+            connection = stack.enter_context(raw.opened(folders.new("raw.db")))
+            inserts = raw.Inserts(accounts(commands), commands)
+            return lambda: raw.read_and_insert_one_by_one(connection, inserts)
 
         def theirs() -> Callable[[], object]:
             bank = stack.enter_context(peer.opened(folders.new("peer.db"), raw.PRAGMAS))
@@ -80,9 +109,15 @@ def one_by_one(folders: Folders, sizes: Sizes) -> Iterator[Result]:
 
             return run
 
-        found = rates({"ours": ours, "raw": bar, "peer": theirs}, sizes.turns, commands)
-    yield Result("commands one by one", "commands/s", found["ours"], found["raw"], "raw sqlite3", ratio_at_least=0.8)
-    yield Result("commands one by one", "commands/s", found["ours"], found["peer"], "pyeventsourcing")
+        contestants = {"append": appended, "raw": bar, "ours": ours, "reading": reading_bar, "peer": theirs}
+        found = rates(contestants, sizes.turns, commands)
+    inserts, reads = "raw sqlite3, inserts only", "raw sqlite3, reading the stream first"
+    yield Result(
+        "Store.append of ready made commits", "commits/s", found["append"], found["raw"], inserts, ratio_at_least=0.8
+    )
+    yield Result("send, one by one", "commands/s", found["ours"], found["raw"], inserts, ratio_at_least=0.8)
+    yield Result("send, one by one", "commands/s", found["ours"], found["reading"], reads)
+    yield Result("send, one by one", "commands/s", found["ours"], found["peer"], "pyeventsourcing")
 
 
 # ── in batches ────────────────────────────────────────────────────────────────────────────────
@@ -113,8 +148,17 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
         def process() -> Callable[[], object]:
             written["lines"], lines_file = folders.new("process.db"), folders.new("commands.jsonl")
             lines_file.write_bytes(lines_for(accounts(commands)))
-            words = (sys.executable, "-m", "cqrs_cli", "--app", "benchmarks.bank:domain", "--store", str(written["lines"]))
-            return lambda: subprocess.run([*words, "send", "--batch", str(lines_file)], env=environment, check=True, capture_output=True)
+            words = [
+                sys.executable,
+                "-m",
+                "cqrs_cli",
+                "--app",
+                "benchmarks.bank:domain",
+                "--store",
+                str(written["lines"]),
+            ]
+            words += ["send", "--batch", str(lines_file)]
+            return lambda: subprocess.run(words, env=environment, check=True, capture_output=True)
 
         def peer_groups() -> Callable[[], object]:
             written["peer"] = folders.new("peer.db")
@@ -143,9 +187,11 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     whole = f"cqrs send --batch of {commands:,} lines, the whole process"
     yield Result(whole, "commands/s", of_process, of_single, peer_one, at_least=20_000, ratio_at_least=10)
     yield Result(whole, "commands/s", of_process, of_groups, peer_many)
-    yield Result("send_batch of the same JSON lines, in a process", "commands/s", of_lines, of_single, peer_one, at_least=20_000, ratio_at_least=10)
-    yield Result("send_batch of commands, in a process", "commands/s", of_batch, of_single, peer_one)
-    yield Result("an event on disk (with command, digests, hash chain)", "bytes", *_bytes(written, commands))
+    yield Result("send_batch of the same JSON lines", "commands/s", of_lines, of_single, peer_one)
+    yield Result("send_batch of commands", "commands/s", of_batch, of_single, peer_one)
+    of_ours, of_theirs = (Figures((written[name].stat().st_size / commands,)) for name in ("batch", "peer"))
+    without = "pyeventsourcing (the event alone)"
+    yield Result("an event on disk, with command, digests, hash chain", "bytes", of_ours, of_theirs, without)
 
 
 def _drain(outcomes: Iterator[Outcome]) -> None:
@@ -160,8 +206,3 @@ def _peer_groups(bank: peer.Bank, commands: int) -> None:
     for _ in range(DEPOSITS):
         for group in groups:
             bank.deposit_to_many(group, CENTS)
-
-
-def _bytes(written: dict[str, Path], events: int) -> tuple[Any, ...]:
-    ours, theirs = (Figures((written[name].stat().st_size / events,)) for name in ("batch", "peer"))
-    return ours, theirs, "pyeventsourcing (the event alone)"

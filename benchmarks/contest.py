@@ -28,8 +28,8 @@ class Figures(NamedTuple):
 class Result(NamedTuple):
     """A line of the table.
 
-    other: the figures of what it is compared with, named `against`. at_least, at_most: a target for the
-    median. ratio_at_least, ratio_at_most: a target for ours / theirs (the median over the turns).
+    other: the figures of what it is compared with, named `against`. at_least: a target for the median.
+    ratio_at_least, ratio_at_most: targets for ours / theirs (the median over the turns).
     """
 
     what: str
@@ -38,7 +38,6 @@ class Result(NamedTuple):
     other: Figures | None = None
     against: str = ""
     at_least: float | None = None
-    at_most: float | None = None
     ratio_at_least: float | None = None
     ratio_at_most: float | None = None
 
@@ -57,24 +56,19 @@ class Result(NamedTuple):
     @property
     def target(self) -> str:
         """The targets in words; empty if there is none."""
-        told = [f"{sign} {limit:,.6g}" for sign, limit in (("≥", self.at_least), ("≤", self.at_most)) if limit is not None]
-        told += [f"{sign} {limit:g}×" for sign, limit in (("≥", self.ratio_at_least), ("≤", self.ratio_at_most)) if limit is not None]
-        return ", ".join(told)
+        limits = (("≥ {:,}", self.at_least), ("≥ {:g}×", self.ratio_at_least), ("≤ {:g}×", self.ratio_at_most))
+        return ", ".join(text.format(limit) for text, limit in limits if limit is not None)
 
     @property
     def met(self) -> bool | None:
         """Whether all targets are; None without any."""
-        middle, ratio = self.ours.median, self.ratio if self.ratio is not None else 1.0
-        checks = [
-            limit is None or value >= limit if at_least else limit is None or value <= limit
-            for value, limit, at_least in (
-                (middle, self.at_least, True),
-                (middle, self.at_most, False),
-                (ratio, self.ratio_at_least, True),
-                (ratio, self.ratio_at_most, False),
-            )
-        ]
-        return all(checks) if self.target else None
+        if not self.target:
+            return None
+        ratio = 1.0 if self.ratio is None else self.ratio
+        fast = self.at_least is None or self.ours.median >= self.at_least
+        more = self.ratio_at_least is None or ratio >= self.ratio_at_least
+        less = self.ratio_at_most is None or ratio <= self.ratio_at_most
+        return fast and more and less
 
 
 def seconds(contestants: Mapping[str, Contestant], turns: int) -> dict[str, list[float]]:
@@ -92,4 +86,5 @@ def seconds(contestants: Mapping[str, Contestant], turns: int) -> dict[str, list
 
 def rates(contestants: Mapping[str, Contestant], turns: int, things: int) -> dict[str, Figures]:
     """Things per second of each contestant, when a turn does so many."""
-    return {name: Figures(tuple(things / taken for taken in each)) for name, each in seconds(contestants, turns).items()}
+    taken = seconds(contestants, turns)
+    return {name: Figures(tuple(things / each for each in turns_)) for name, turns_ in taken.items()}

@@ -18,7 +18,8 @@ class Folders:
 
 
 def own_environment(folders: Folders) -> dict[str, str]:
-    """For processes that are measured: none of the user's settings, and byte code cached for all, else none starts fairly."""
-    unset = ("PYTHONDONTWRITEBYTECODE",)
-    kept = {name: value for name, value in os.environ.items() if name not in unset and not name.startswith("CQRS_")}
-    return kept | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONPYCACHEPREFIX": str(folders.folder / "bytecode")}
+    """For processes that are measured: none of the user's settings, and byte code cached for all of them alike."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    root, cache = Path(__file__).parents[1], folders.folder / "bytecode"
+    return kept | {"PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": str(cache)}

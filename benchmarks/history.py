@@ -31,7 +31,7 @@ def write(store: Store, events: Iterable[NewEvent], name: str) -> None:
     """Append the events; `name` makes the ids of the commits."""
     remaining, number = iter(events), 0
     while True:
-        appends = []
+        appends: list[Append] = []
         while len(appends) < WRITE_COMMITS and (some := tuple(islice(remaining, COMMIT_EVENTS))):
             number += 1
             appends.append(Append(Commit(f"{name}-{number}", some)))
@@ -61,7 +61,7 @@ def account(number: int) -> UUID:
 
 
 def three_parts(accounts: int) -> Iterator[NewEvent]:
-    """So many events three times: every account is opened; deposits, ten to a row near each other; one to each row in no order."""
+    """Three parts of so many events: one opens each account; ten for a tenth of them, near each other; one for any."""
     dice, anyhow = random.Random(1), list(range(accounts))
     yield from (opened(account(number)) for number in anyhow)
     dice.shuffle(anyhow)

@@ -49,15 +49,15 @@ class Bank(Application[UUID]):
     def account(self, account_id: UUID) -> Account:
         return cast(Account, self.repository.get(account_id))
 
-    def replay_all(self, page: int = 1000) -> dict[UUID, Account]:
+    def replay_all(self, page: int = 1000) -> dict[UUID | str, Account]:
         """Every account, from one pass over the whole log."""
-        accounts: dict[UUID, Account] = {}
+        accounts: dict[UUID | str, Account] = {}
         start = 1
         while notifications := self.recorder.select_notifications(start, page):
             for notification in notifications:
                 happened = self.mapper.to_domain_event(notification)
                 key = notification.originator_id
-                accounts[key] = happened.mutate(accounts.get(key))  # type: ignore[index, assignment, arg-type]
+                accounts[key] = happened.mutate(accounts.get(key))  # type: ignore[attr-defined]
             start = notifications[-1].id + 1
         return accounts
 

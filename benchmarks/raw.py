@@ -1,4 +1,4 @@
-"""What the same rows cost with nothing but sqlite3: the tables of a store, prepared values, no checks, no reading."""
+"""What the same rows cost with nothing but sqlite3: the tables of a store, prepared values, no checks."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,23 @@ from uuid import UUID, uuid4
 
 from cqrs_cli.stores import open_store
 
-PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON", "wal_autocheckpoint=4000", "journal_size_limit=67108864")
+PRAGMAS = (
+    "synchronous=FULL",
+    "fullfsync=ON",
+    "checkpoint_fullfsync=ON",
+    "wal_autocheckpoint=4000",
+    "journal_size_limit=67108864",
+)
 """Those of a store with full durability; the journal mode is WAL already."""
 
 _STREAM = "INSERT INTO streams (id, name) VALUES (?, ?)"
 _COMMIT = "INSERT INTO commits VALUES (?, ?, 1, ?, ?, 1, ?, ?, ?, NULL, NULL, NULL, NULL, ?)"
 _EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, 1, ?)"
+_KNOWN = "SELECT 1 FROM commits WHERE id = ?"
+_STREAM_EVENTS = (
+    "SELECT e.version, t.name, e.data FROM events e JOIN event_types t ON t.id = e.type_id "
+    "WHERE e.stream_id = (SELECT id FROM streams WHERE name = ?) ORDER BY e.version"
+)
 _DIGEST = bytes(range(32))
 _NOW = 1_767_261_600_000_000
 
@@ -23,14 +34,18 @@ class Inserts:
 
     def __init__(self, accounts: Sequence[UUID], commands: int) -> None:
         self.commits: list[list[tuple[str, tuple[object, ...]]]] = []
+        self.ids: list[str] = []
+        self.streams: list[str] = []
         for number in range(commands):
             position, (turn, at) = number + 1, divmod(number, len(accounts))
             stream, opens = at + 1, turn == 0
             data = '{"owner":"Ada Lovelace"}' if opens else '{"cents":100}'
             sent = f'{{"account_id":"{accounts[at]}",{data[1:]}'
             type_id, name = (1, "OpenAccount") if opens else (2, "Deposit")
-            rows: list[tuple[str, tuple[object, ...]]] = [(_STREAM, (stream, f"account-{accounts[at]}"))] if opens else []
-            rows.append((_COMMIT, (position, str(uuid4()), _NOW, name, _DIGEST, sent, _NOW, _DIGEST)))
+            self.ids.append(str(uuid4()))
+            self.streams.append(f"account-{accounts[at]}")
+            rows: list[tuple[str, tuple[object, ...]]] = [(_STREAM, (stream, self.streams[-1]))] if opens else []
+            rows.append((_COMMIT, (position, self.ids[-1], _NOW, name, _DIGEST, sent, _NOW, _DIGEST)))
             rows.append((_EVENT, (position, position, stream, turn + 1, type_id, data)))
             self.commits.append(rows)
 
@@ -50,6 +65,17 @@ def insert_one_by_one(connection: sqlite3.Connection, inserts: Inserts) -> None:
     """A durable transaction for each commit."""
     for rows in inserts.commits:
         connection.execute("BEGIN IMMEDIATE")
+        for sql, values in rows:
+            connection.execute(sql, values)
+        connection.execute("COMMIT")
+
+
+def read_and_insert_one_by_one(connection: sqlite3.Connection, inserts: Inserts) -> None:
+    """The same, after reading the stream and looking the commit's id up, as every event store has to."""
+    for id, stream, rows in zip(inserts.ids, inserts.streams, inserts.commits, strict=True):
+        connection.execute(_STREAM_EVENTS, (stream,)).fetchall()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_KNOWN, (id,)).fetchone()
         for sql, values in rows:
             connection.execute(sql, values)
         connection.execute("COMMIT")

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks import history
-from benchmarks.bank import Deposit, OpenAccount, domain
-from benchmarks.contest import Figures, Result, seconds
+from benchmarks.bank import domain
+from benchmarks.commands import DEPOSITS, commands_for
+from benchmarks.contest import Contestant, Figures, Result, seconds
 from benchmarks.folders import Folders
 from benchmarks.sizes import Sizes
 from cqrs_cli.workbench import Workbench
@@ -20,11 +21,12 @@ SENDS = 200
 
 
 def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:
-    """One large log for all of it; the small one has as few events as a large one has in a moment."""
+    """One large log for all of it, and logs to compare with: one with fewer accounts, one without any."""
     yield from while_rows_fit(folders, sizes)
-    large, empty = folders.new("large.db"), folders.new("small.db")
+    large, fewer, empty = (folders.new(f"{name}.db") for name in ("large", "fewer", "empty"))
     history.write_large(large, sizes.accounts)
-    yield from of_large_log(large, sizes)
+    history.write_large(fewer, sizes.fewer_accounts)
+    yield from of_large_log(large, fewer, sizes)
     yield from on_a_large_log(large, empty, sizes)
 
 
@@ -35,20 +37,21 @@ def while_rows_fit(folders: Folders, sizes: Sizes) -> Iterator[Result]:
         history.write(bench.store, history.side_by_side([uuid4() for _ in lengths], lengths), "rows-fit")
         taken = seconds({"rebuild": lambda: bench.rebuild}, sizes.turns)["rebuild"]
     rebuilt = Figures(tuple(sum(lengths) / each for each in taken))
-    yield Result(f"rebuild, {sizes.streams:,} rows of {sum(lengths):,} events (they fit the cache)", "events/s", rebuilt, at_least=150_000)
+    what = f"rebuild, {sum(lengths):,} events on {sizes.streams:,} rows (they fit the cache)"
+    yield Result(what, "events/s", rebuilt, at_least=150_000)
 
 
-def of_large_log(path: Path, sizes: Sizes) -> Iterator[Result]:
-    """A rebuild in a process of its own, which says at each part of the log how long and how much memory it took."""
-    found = _rebuild_in_child(path, sizes.accounts)
-    rows, unit = sizes.accounts, "events/s"
+def of_large_log(path: Path, fewer: Path, sizes: Sizes) -> Iterator[Result]:
+    """Rebuilds in processes of their own, which say at each part of the log how long and how much memory it took."""
+    rows, few = sizes.accounts, sizes.fewer_accounts
+    found = _rebuild_in_child(path, rows)
     parts = (("each makes a row", None), ("ten to a row, near each other", 150_000), ("to any row", 50_000))
     for (name, target), (took, _) in zip(parts, found, strict=True):
-        yield Result(f"rebuild, {rows:,} events on {rows:,} rows: {name}", unit, Figures((rows / took,)), at_least=target)
-    first = found[0][1]
-    for length, (_, memory) in enumerate(found, 1):
-        compared = {} if length == 1 else {"other": Figures((first,)), "against": f"{rows:,} events", "ratio_at_most": 1.1}
-        yield Result(f"peak memory of a rebuild of {length * rows:,} events", "MiB", Figures((memory,)), **compared)
+        what = f"rebuild, {rows:,} events on {rows:,} rows: {name}"
+        yield Result(what, "events/s", Figures((rows / took,)), at_least=target)
+    peak, before = (Figures((each[-1][1],)) for each in (found, _rebuild_in_child(fewer, few)))
+    what, against = f"peak memory of a rebuild, {3 * rows:,} events", f"{3 * few:,} events"
+    yield Result(what, "MiB", peak, before, against, ratio_at_most=1.1)
 
 
 def _rebuild_in_child(path: Path, part: int) -> list[tuple[float, float]]:
@@ -58,26 +61,34 @@ def _rebuild_in_child(path: Path, part: int) -> list[tuple[float, float]]:
     return [(each["seconds"], each["peak_mib"]) for each in found]
 
 
-def on_a_large_log(large: Path, small: Path, sizes: Sizes) -> Iterator[Result]:
+def on_a_large_log(large: Path, empty: Path, sizes: Sizes) -> Iterator[Result]:
     """What costs by what is new, not by what is there: catching up, and a command."""
-    events = 3 * sizes.accounts
+    events, turns = 3 * sizes.accounts, sizes.turns
     with ExitStack() as stack:
-        benches = {name: stack.enter_context(Workbench.open(str(path), domain)) for name, path in (("small", small), ("large", large))}
-        for bench in benches.values():
+        first = stack.enter_context(Workbench.open(str(empty), domain))
+        second = stack.enter_context(Workbench.open(str(large), domain))
+
+        def catching_up(bench: Workbench) -> Contestant:
+            def prepare() -> Callable[[], object]:
+                ids = [uuid4() for _ in range(sizes.new_events)]
+                history.write(bench.store, map(history.opened, ids), f"new-{ids[0]}")
+                return bench.project
+
+            return prepare
+
+        def sending(bench: Workbench) -> Contestant:
+            def prepare() -> Callable[[], object]:
+                sent = commands_for([uuid4() for _ in range(SENDS // (DEPOSITS + 1))])
+                return lambda: [bench.send(command) for command in sent]
+
+            return prepare
+
+        for bench in (first, second):
             bench.project()
-
-        def catch_up(bench: Workbench) -> Callable[[], object]:
-            ids = [uuid4() for _ in range(sizes.new_events)]
-            history.write(bench.store, map(history.opened, ids), f"new-{ids[0]}")
-            return bench.project
-
-        def send(bench: Workbench) -> Callable[[], object]:
-            made = [OpenAccount(account_id=uuid4(), owner="Ada Lovelace") for _ in range(SENDS // 2)]
-            paid = [Deposit(account_id=each.account_id, cents=100) for each in made]
-            return lambda: [bench.send(command) for command in (*made, *paid)]
-
-        caught = seconds({name: lambda bench=bench: catch_up(bench) for name, bench in benches.items()}, sizes.turns)
-        sent = seconds({name: lambda bench=bench: send(bench) for name, bench in benches.items()}, sizes.turns)
-    for what, taken, per in ((f"catching up with {sizes.new_events:,} new events", caught, 1), ("send of a command", sent, SENDS)):
-        ours, other = (Figures(tuple(each * 1000 / per for each in taken[name])) for name in ("large", "small"))
-        yield Result(f"{what}, on a log of {events:,} events", "ms", ours, other, "on a small log", ratio_at_most=1.5)
+        caught = seconds({"empty": catching_up(first), "large": catching_up(second)}, turns)
+        sent = seconds({"empty": sending(first), "large": sending(second)}, turns)
+    whats = ((f"catching up with {sizes.new_events:,} new events", caught, 1), ("send of a command", sent, SENDS))
+    for what, taken, things in whats:
+        ours, other = (Figures(tuple(each * 1000 / things for each in taken[name])) for name in ("large", "empty"))
+        what, against = f"{what}, on a log of {events:,} events", "the log was empty before"
+        yield Result(what, "ms", ours, other, against, ratio_at_most=1.5)

@@ -26,7 +26,8 @@ def markdown(results: Iterable[Result], snapshots: Sequence[tuple[str, str]]) ->
         other = "" if result.other is None else f"{result.against}: {_both(result.other, result)}"
         ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
         met = {None: "", True: "met", False: "missed"}[result.met]
-        rows.append(f"| {result.what} | {result.unit} | {_both(result.ours, result)} | {other} | {ratio} | {result.target} | {met} |")
+        cells = (result.what, result.unit, _both(result.ours, result), other, ratio, result.target, met)
+        rows.append(f"| {' | '.join(cells)} |")
     if snapshots:
         rows += ["", "| snapshots | |", "|---|---:|", *(f"| {what} | {figure} |" for what, figure in snapshots)]
     return "\n".join([circumstances(), "", *rows])

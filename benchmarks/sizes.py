@@ -4,17 +4,38 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """turns: of each contestant. streams: of 10 to 100 events each. accounts: of the large log, which has three times as many events."""
+    """turns: of each contestant. streams: of 10 to 100 events. accounts: of the large log, with three events each."""
 
     turns: int
     single_commands: int
     batch_commands: int
     streams: int
     accounts: int
+    fewer_accounts: int
     new_events: int
     starts: int
     long_stream: int
 
 
-FULL = Sizes(turns=7, single_commands=2_000, batch_commands=50_000, streams=2_000, accounts=1_000_000, new_events=1_000, starts=15, long_stream=100_000)
-QUICK = Sizes(turns=3, single_commands=500, batch_commands=5_000, streams=200, accounts=120_000, new_events=200, starts=4, long_stream=10_000)
+FULL = Sizes(
+    turns=5,
+    single_commands=2_000,
+    batch_commands=30_000,
+    streams=2_000,
+    accounts=1_000_000,
+    fewer_accounts=250_000,
+    new_events=1_000,
+    starts=15,
+    long_stream=100_000,
+)
+QUICK = Sizes(
+    turns=3,
+    single_commands=500,
+    batch_commands=5_000,
+    streams=200,
+    accounts=160_000,
+    fewer_accounts=120_000,
+    new_events=200,
+    starts=4,
+    long_stream=10_000,
+)

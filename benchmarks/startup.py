@@ -23,7 +23,9 @@ def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     cqrs = [sys.executable, "-m", "cqrs_cli", "--store", str(store)]
 
     def run(*words: str) -> Callable[[], Callable[[], object]]:
-        return lambda: lambda: subprocess.run(words, env=environment, cwd=folders.folder, check=True, capture_output=True)
+        return lambda: (
+            lambda: subprocess.run(words, env=environment, cwd=folders.folder, check=True, capture_output=True)
+        )
 
     contestants = {
         "trivial": run(sys.executable, str(Path(trivial.__file__))),
