@@ -142,7 +142,7 @@ def _read_back(message: M, data: bytes) -> M:
         again = cls.__pydantic_validator__.validate_json(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
-    if again != message:
+    if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
         raise InvalidInput(
             f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE
