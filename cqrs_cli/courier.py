@@ -87,8 +87,6 @@ class Courier:
     # ── what comes to nothing ─────────────────────────────────────────────────────────────────
 
     def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
-        if isinstance(error, Unavailable | Damaged):
-            raise error
         if isinstance(error, Conflict) and not isinstance(error, CommandReused):
             return Delivery(outgoing, "held", error)
         reaction = self._domain.reactions[outgoing.reaction]
