@@ -39,6 +39,10 @@ class Rebuild:
             # While the others were being built, events were appended that the first one has not seen.
             if all(self._left(projection) <= SHORT for projection in self._projections):
                 break
+        with self._store.transaction() as rows:
+            for projection in self._projections:
+                if rows.checkpoint(projection.name + REBUILD) is not None:
+                    rows.index(_beside(projection))
         try:
             self._swap()
         except (Conflict, Unavailable, Damaged):
@@ -54,7 +58,7 @@ class Rebuild:
             found = rows.checkpoint(name)
             if restart or found is None or found.definition != projection.definition:
                 rows.drop(beside.name)
-                rows.create(beside)
+                rows.create(beside._replace(indexes=()))  # filling a table is faster before it has them
                 if found is not None:
                     rows.forget(name)
                 rows.move(name, None, Checkpoint(name, 0, projection.definition))

@@ -204,6 +204,11 @@ def test_without_snapshot_every_nothing_is_kept(path):
         assert list(select(bench.store)) == []
 
 
+def plain_id(value: object) -> str:
+    """An id that is the same in every process: sets and addresses are not, and tests run in several."""
+    return type(value).__name__ if not isinstance(value, type) else value.__name__
+
+
 @pytest.mark.parametrize("wrong", [0, -1, True, 2.5, "9"])
 def test_a_policy_below_one_event_is_a_definition_error(wrong):
     class Bad(Aggregate, snapshot_every=wrong):
@@ -506,7 +511,7 @@ class Hiding(BaseModel):
         (list[Any], [SHARED, SHARED]),
         (list[Entry], [Entry(amount=Decimal(1), at=NOON)] * 2),
     ],
-    ids=repr,
+    ids=plain_id,
 )
 def test_a_state_that_would_come_back_as_another_is_refused(annotation, value):
     thing = in_memory(annotation=annotation | None)
@@ -540,7 +545,7 @@ def test_a_state_that_would_come_back_as_another_is_refused(annotation, value):
         (bytes, b"abc"),
         (tuple[Painted, ...], (Painted(colour=Colour.RED),) * 2),
     ],
-    ids=repr,
+    ids=plain_id,
 )
 def test_a_state_comes_back_as_it_was(annotation, value):
     thing = in_memory(annotation=annotation | None)

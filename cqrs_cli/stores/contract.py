@@ -356,6 +356,9 @@ class Rows(RowReader, Protocol):
     def create(self, table: Table) -> None:
         """Make the table if it is not there. A table of that name with other columns is `Misuse` (needs a rebuild)."""
 
+    def index(self, table: Table) -> None:
+        """Make those of the table's indexes that are not there yet."""
+
     def drop(self, name: str) -> None:
         """Remove the table if it is there."""
 

@@ -194,13 +194,21 @@ class SQLiteRows(SQLiteRowReader):
             table.name,
             f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({_list(table.key)})) STRICT, WITHOUT ROWID",
         )
+        self.index(table)
+        self._show(table, table.name)
+
+    def index(self, table: Table) -> None:
+        """Make those of the table's indexes that are not there yet."""
         for kind, groups in (("UNIQUE INDEX", table.unique), ("INDEX", table.indexes)):
             for group in groups:
                 # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
-                index = f"{table.name.removeprefix('cqrs_new_')}_{'_'.join(group)}_{hexlify(os.urandom(4)).decode()}"
+                start = f"{table.name.removeprefix('cqrs_new_')}_{'_'.join(group)}_"
+                there = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, ?) = ? AND length(name) = ?"
+                if self._file.query(there, (table.name, len(start), start, len(start) + 8)):
+                    continue
+                index = start + hexlify(os.urandom(4)).decode()
                 indexed = ", ".join(_indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
                 self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({indexed})")
-        self._show(table, table.name)
 
     def _show(self, table: Table, name: str) -> None:
         """The view of a read model, which nobody can write through; what the store keeps for itself has none."""
