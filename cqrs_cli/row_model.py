@@ -88,7 +88,17 @@ def row_of(kind: RowType, values: Sequence[Scalar]) -> RowModel:
             code="needs-rebuild",
             hint=f"cqrs project {kind.name} --rebuild",
         ) from error
-    return kind.cls.model_construct(**row)
+    return _constructed(kind.cls, row)
+
+
+def _constructed(cls: type[RowModel], row: dict[str, Any]) -> RowModel:
+    """What `model_construct` makes, which looks each field up by its aliases first: a third of the time for a row."""
+    made, put = cls.__new__(cls), object.__setattr__
+    put(made, "__dict__", row)
+    put(made, "__pydantic_fields_set__", set(row))
+    put(made, "__pydantic_extra__", None)
+    put(made, "__pydantic_private__", None)
+    return made
 
 
 def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
