@@ -2,8 +2,8 @@
 
 import io
 import itertools
-import os
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace

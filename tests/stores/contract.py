@@ -234,7 +234,9 @@ class StoreContract(RowsContract):
 
     def test_a_commit_of_a_batch_that_follows_another_is_written_only_with_it(self, store: Store) -> None:
         store.append(commit("old"))
-        store.append(commit("a", event("a-1")))  # somebody was faster: b1 fails, and what b2 expects is there all the same
+        store.append(
+            commit("a", event("a-1"))
+        )  # somebody was faster: b1 fails, and what b2 expects is there all the same
         outcomes = store.append_many(
             [
                 Append(commit("b1", event("a-1")), (NewStream("a-1"),)),
