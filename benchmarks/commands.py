@@ -15,13 +15,13 @@ from benchmarks.bank import AccountOpened, Deposit, Deposited, OpenAccount, doma
 from benchmarks.contest import Figures, Result, rates, seconds
 from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
-from cqrs_cli.cli.batch import Reader
-from cqrs_cli.codec import Codec
-from cqrs_cli.messages import Command
-from cqrs_cli.outcome import Outcome, Request
+from cqrs_cli.cli.commands.batch import Reader
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.messages import Command
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import AtVersion, Commit, NewEvent
-from cqrs_cli.workbench import Workbench
+from cqrs_cli.workbench.outcome import Outcome, Request
+from cqrs_cli.workbench.workbench import Workbench
 
 OWNER = "Ada Lovelace"
 CENTS = 100

@@ -6,7 +6,7 @@ import sys
 import time
 
 from benchmarks.bank import domain
-from cqrs_cli.workbench import Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 KIB = 1 if sys.platform != "darwin" else 1024  # in which ru_maxrss counts
 

@@ -15,7 +15,7 @@ from benchmarks.commands import DEPOSITS, commands_for
 from benchmarks.contest import Contestant, Figures, Result, seconds
 from benchmarks.folders import Folders
 from benchmarks.sizes import Sizes
-from cqrs_cli.workbench import Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 SENDS = 200
 

@@ -9,7 +9,7 @@ from benchmarks.bank import domain
 from benchmarks.contest import Result, rates
 from benchmarks.folders import Folders
 from benchmarks.sizes import Sizes
-from cqrs_cli.workbench import Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 
 def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:

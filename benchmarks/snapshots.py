@@ -10,7 +10,7 @@ from statistics import median
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 from cqrs_cli.stores.contract import Commit, NewEvent
-from cqrs_cli.workbench import Request, Workbench
+from cqrs_cli.workbench.workbench import Request, Workbench
 
 EVENTS = 100_000
 TAILS = (0, 10, 100, 1_000)

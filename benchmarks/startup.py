@@ -11,7 +11,7 @@ from benchmarks.bank import domain
 from benchmarks.contest import Figures, Result, seconds
 from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
-from cqrs_cli.workbench import Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 
 def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:

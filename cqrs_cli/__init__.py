@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cqrs_cli.aggregate import Aggregate
-    from cqrs_cli.clauses import decide, evolve, react
-    from cqrs_cli.domain import Domain
+    from cqrs_cli.domain.aggregate import Aggregate
+    from cqrs_cli.domain.clauses import decide, evolve, react
+    from cqrs_cli.domain.domain import Domain
+    from cqrs_cli.domain.messages import Command, Event, Meta
+    from cqrs_cli.domain.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
+    from cqrs_cli.domain.projection import Projection
+    from cqrs_cli.domain.query import Page, Query, Read, Where
+    from cqrs_cli.domain.row_model import DELETE, Delete
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
-    from cqrs_cli.messages import Command, Event, Meta
-    from cqrs_cli.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
-    from cqrs_cli.projection import Projection
-    from cqrs_cli.query import Page, Query, Read, Where
-    from cqrs_cli.row_model import DELETE, Delete
-    from cqrs_cli.scenario import Scenario
     from cqrs_cli.stores.contract import Recorded
-    from cqrs_cli.workbench import Workbench
+    from cqrs_cli.workbench.scenario import Scenario
+    from cqrs_cli.workbench.workbench import Workbench
 
 __all__ = [
     "DELETE",
@@ -51,18 +51,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "aggregate": ("Aggregate",),
-    "clauses": ("decide", "evolve", "react"),
-    "domain": ("Domain",),
+    "domain.aggregate": ("Aggregate",),
+    "domain.clauses": ("decide", "evolve", "react"),
+    "domain.domain": ("Domain",),
     "errors": ("Conflict", "CqrsError", "DefinitionError", "DomainFailed", "NotFound", "Rejected"),
-    "messages": ("Command", "Event", "Meta"),
-    "process_manager": ("After", "Cancel", "CommandRejected", "Policy", "ProcessManager"),
-    "projection": ("Projection",),
-    "query": ("Page", "Query", "Read", "Where"),
-    "row_model": ("DELETE", "Delete"),
-    "scenario": ("Scenario",),
+    "domain.messages": ("Command", "Event", "Meta"),
+    "domain.process_manager": ("After", "Cancel", "CommandRejected", "Policy", "ProcessManager"),
+    "domain.projection": ("Projection",),
+    "domain.query": ("Page", "Query", "Read", "Where"),
+    "domain.row_model": ("DELETE", "Delete"),
+    "workbench.scenario": ("Scenario",),
     "stores.contract": ("Recorded",),
-    "workbench": ("Workbench",),
+    "workbench.workbench": ("Workbench",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -6,7 +6,7 @@ import sys
 
 def main() -> int:
     """Run the command line of this process; returns the exit code. Ctrl-C is silent, even during imports."""
-    # Collected less often: what a batch or a fold makes is many small tuples without cycles (a fifth of a batch's time).
+    # Collected less often: what a batch or a fold makes is many small tuples without cycles (a fifth of its time).
     gc.set_threshold(50_000, 20, 50)
     try:
         from cqrs_cli.cli.boundary import run

@@ -58,7 +58,7 @@ class Rejected(CqrsError):
 
 
 class NotUnique(Rejected):
-    """Two rows of a read model would be equal in columns that are declared unique. An inline one rejects the command."""
+    """Two rows of a read model would be equal in columns declared unique. An inline one rejects the command."""
 
     code = "not-unique"
 
@@ -75,7 +75,9 @@ class InvalidInput(Misuse):
 
     code = "invalid-input"
 
-    def __init__(self, message: str, complaints: tuple[str, ...] = (), *, hint: str | None = None, **details: Any) -> None:
+    def __init__(
+        self, message: str, complaints: tuple[str, ...] = (), *, hint: str | None = None, **details: Any
+    ) -> None:
         if complaints:
             details["complaints"] = list(complaints)
         super().__init__(message, hint=hint, **details)

@@ -13,7 +13,7 @@ from cqrs_cli.errors import CqrsError, DomainNotLoaded
 from cqrs_cli.failure import shortened
 
 if TYPE_CHECKING:
-    from cqrs_cli.domain import Domain
+    from cqrs_cli.domain.domain import Domain
 
 
 def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
@@ -61,7 +61,7 @@ def _broken(name: str, error: BaseException) -> DomainNotLoaded:
 
 
 def _found(module: ModuleType, attribute: str, spec: str) -> Domain:
-    from cqrs_cli.domain import Domain
+    from cqrs_cli.domain.domain import Domain
 
     candidates = [name for name, value in vars(module).items() if isinstance(value, Domain)]
     listed = ", ".join(f"{module.__name__}:{name}" for name in candidates)

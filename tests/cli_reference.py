@@ -47,7 +47,10 @@ def _help(*words: str) -> str:
     from cqrs_cli.cli.boundary import run
 
     said = io.StringIO()
-    with patch.dict(os.environ, {"CQRS_APP": "samples.orders:domain", "COLUMNS": str(WIDTH), "NO_COLOR": "1"}), contextlib.redirect_stdout(said):
+    with (
+        patch.dict(os.environ, {"CQRS_APP": "samples.orders:domain", "COLUMNS": str(WIDTH), "NO_COLOR": "1"}),
+        contextlib.redirect_stdout(said),
+    ):
         code = run([*words, "--help"])
     if code != 0:
         raise RuntimeError(f"cqrs {' '.join(words)} --help gave {code}: {said.getvalue()}")

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cqrs_cli import Workbench, outbox
+from cqrs_cli import Workbench
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.workbench import outbox
 from tests import office
 
 

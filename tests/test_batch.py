@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cqrs_cli import Command, Workbench
-from cqrs_cli import batch as batch_module
 from cqrs_cli.errors import CqrsError, InvalidInput
-from cqrs_cli.outcome import Outcome, Request
+from cqrs_cli.workbench import batch as batch_module
+from cqrs_cli.workbench.outcome import Outcome, Request
 from tests.bank import Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
 
 

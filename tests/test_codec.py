@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from cqrs_cli import Command, Event
-from cqrs_cli.codec import Codec
+from cqrs_cli.domain.codec import Codec
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.stores.contract import StoredEvent
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, PositiveInt
 
-from cqrs_cli.columns import ColumnCodec, column_codec
+from cqrs_cli.domain.columns import ColumnCodec, column_codec
 from cqrs_cli.errors import InvalidInput
 
 

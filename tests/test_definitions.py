@@ -4,8 +4,6 @@ Each mistake is source text, run in four ways: at module level and inside a func
 annotations evaluated at once and with `from __future__ import annotations`.
 """
 
-# ruff: noqa: E501  a mistake a line
-
 import sys
 from collections.abc import Callable
 from textwrap import dedent, indent

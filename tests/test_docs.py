@@ -109,7 +109,8 @@ def session(folder: Path, commands: list[Step]) -> list[tuple[int, str]]:
     environ.pop("FORCE_COLOR", None)
     subprocess.run(["bash", "-c", script], cwd=folder, env=environ, timeout=600, check=True)
     return [
-        (int((programs / f"{at}.code").read_text()), (programs / f"{at}.out").read_text()) for at in range(len(commands))
+        (int((programs / f"{at}.code").read_text()), (programs / f"{at}.out").read_text())
+        for at in range(len(commands))
     ]
 
 

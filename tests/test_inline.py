@@ -12,9 +12,9 @@ import pytest
 
 from cqrs_cli import Rejected, Workbench
 from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
-from cqrs_cli.outcome import Request
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.workbench.outcome import Request
 from tests.members import ChangeEmail, Directory, Join, Leave, Score, domain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +78,11 @@ def test_in_a_batch_each_commit_by_itself(bench: Workbench) -> None:
 def test_a_dry_run_allows_what_would_be_allowed(bench: Workbench) -> None:
     bench.send(Join(member_id="a", email="a@x.org"))
     bench.send(ChangeEmail(member_id="a", email="b@x.org"))
-    for command in (Join(member_id="b", email="a@x.org"), ChangeEmail(member_id="a", email="a@x.org"), Leave(member_id="a")):
+    for command in (
+        Join(member_id="b", email="a@x.org"),
+        ChangeEmail(member_id="a", email="a@x.org"),
+        Leave(member_id="a"),
+    ):
         outcome = bench.send(command, dry_run=True)
         assert next(change.projection for change in outcome.changes) == "directory"
     assert emails(bench) == {"a": "b@x.org"}
@@ -108,7 +112,11 @@ def test_a_dry_run_is_not_stopped_by_what_stopped_another_projection(bench: Work
 
 def test_the_first_commit_catches_a_new_inline_projection_up(bench: Workbench) -> None:
     for n in range(30):
-        bench.store.append(Commit(f"i{n}", (NewEvent(f"member-{n}", "Joined", 1, json.dumps({"email": f"{n}", "city": "X"}).encode()),)))
+        bench.store.append(
+            Commit(
+                f"i{n}", (NewEvent(f"member-{n}", "Joined", 1, json.dumps({"email": f"{n}", "city": "X"}).encode()),)
+            )
+        )
     with pytest.raises(NotUnique):
         bench.send(Join(member_id="late", email="7"))
     assert len(emails(bench)) == 30
@@ -165,7 +173,9 @@ print(won)
 def test_of_two_that_are_sent_at_once_one_is_rejected(bench: Workbench, tmp_path: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     racers = [
-        subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path / "m.db"), name], env=environ, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, str(tmp_path / "m.db"), name], env=environ, stdout=subprocess.PIPE, text=True
+        )
         for name in ("p", "q", "r")
     ]
     won = [int(racer.communicate(timeout=120)[0]) for racer in racers]

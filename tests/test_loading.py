@@ -15,7 +15,7 @@ def module(tmp_path, monkeypatch):
     before = set(sys.modules)
 
     def write(text, name="shop_under_test"):
-        (tmp_path / f"{name}.py").write_text("from cqrs_cli.domain import Domain\n" + text)
+        (tmp_path / f"{name}.py").write_text("from cqrs_cli.domain.domain import Domain\n" + text)
         return name
 
     yield write

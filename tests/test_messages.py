@@ -7,8 +7,8 @@ import pytest
 from pydantic import Field, ValidationError
 
 from cqrs_cli import Command, Event
+from cqrs_cli.domain.messages import Meta, kebab, snake
 from cqrs_cli.errors import InvalidInput
-from cqrs_cli.messages import Meta, kebab, snake
 
 
 class Ship(Command):

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli import Workbench, outbox
-from cqrs_cli.courier import Courier, Delivery
+from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict, Damaged, NotFound, Rejected, Unavailable
-from cqrs_cli.outbox import Cancelled, Outgoing
-from cqrs_cli.runner import Runner
-from cqrs_cli.sender import Sender
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Commit, NewEvent, Rows, Selection, Store
+from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench.courier import Courier, Delivery
+from cqrs_cli.workbench.outbox import Cancelled, Outgoing
+from cqrs_cli.workbench.runner import Runner
+from cqrs_cli.workbench.sender import Sender
 from tests import office
 from tests.reacting import Clock, dump, pay, sent, waiting
 

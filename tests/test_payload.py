@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel, computed_field
 
 from cqrs_cli import Command, Event
+from cqrs_cli.domain.payload import canonical_json, check_payload, payload_json, sorted_sets
 from cqrs_cli.errors import InvalidInput, LimitExceeded
-from cqrs_cli.payload import canonical_json, check_payload, payload_json, sorted_sets
 from cqrs_cli.stores.contract import MAX_DEPTH
 
 
@@ -109,7 +109,7 @@ def test_what_has_no_set_is_shared() -> None:
 
 PROGRAM = """
 from cqrs_cli import Event
-from cqrs_cli.codec import Codec
+from cqrs_cli.domain.codec import Codec
 class Tagged(Event):
     tags: frozenset[str]
     pairs: dict[str, set[int | str]]

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cqrs_cli import Aggregate, Domain, Event, Projection, Workbench, evolve, projector, row_fold
+from cqrs_cli import Aggregate, Domain, Event, Projection, Workbench, evolve
+from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
-from cqrs_cli.row_fold import RowFold
-from cqrs_cli.row_model import RowType
 from cqrs_cli.stores.contract import Commit, NewEvent, Store
+from cqrs_cli.workbench import projector, row_fold
+from cqrs_cli.workbench.row_fold import RowFold
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
 
 Written = tuple[str, str, int, str]

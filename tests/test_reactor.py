@@ -20,13 +20,13 @@ from cqrs_cli import (
     Workbench,
     decide,
     evolve,
-    outbox,
     react,
     reactor,
 )
 from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
-from cqrs_cli.rebuild import Rebuild
 from cqrs_cli.stores.contract import Selection
+from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
 from tests.reacting import dump, pay, sent, waiting

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli import Workbench, projector
+from cqrs_cli import Workbench
 from cqrs_cli.errors import DomainFailed
-from cqrs_cli.projector import REBUILD
-from cqrs_cli.rebuild import Rebuild
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent
-from cqrs_cli.workbench import Request
+from cqrs_cli.workbench import projector
+from cqrs_cli.workbench.projector import REBUILD
+from cqrs_cli.workbench.rebuild import Rebuild
+from cqrs_cli.workbench.workbench import Request
 from tests.members import ChangeEmail, Join, Leave, Standing, domain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,12 @@ def scores(path: Path, count: int, prefix: str = "s") -> None:
     """Append so many scores of 1.10, one a commit, without deciding anything."""
     with open_store(str(path)) as store:
         appends = [
-            Append(Commit(f"{prefix}-{n}", (NewEvent(f"member-m{n % MEMBERS}", "Scored", 1, b'{"points":"1.10","city":"Oslo"}'),)))
+            Append(
+                Commit(
+                    f"{prefix}-{n}",
+                    (NewEvent(f"member-m{n % MEMBERS}", "Scored", 1, b'{"points":"1.10","city":"Oslo"}'),),
+                )
+            )
             for n in range(count)
         ]
         for at in range(0, count, 1_000):
@@ -191,7 +197,8 @@ def test_a_check_under_a_writer_and_a_runner_tells_no_lies(path: Path) -> None:
 
 RUN = """
 import os, sys, time
-from cqrs_cli import Workbench, projector
+from cqrs_cli import Workbench
+from cqrs_cli.workbench import projector
 from tests.members import domain
 
 projector.BATCH_EVENTS = 20  # many checkpoints to fight for
@@ -231,7 +238,9 @@ def test_two_rebuilds_at_once_leave_the_rows_of_one(path: Path) -> None:
     with Workbench.open(str(path), domain) as bench:
         assert bench.check("standing").ok
         assert bench.store.rows.checkpoint("standing" + REBUILD) is None
-        assert "cqrs_new" not in str(bench.store._file.query("SELECT name FROM sqlite_master"))  # no table, and no name of an index
+        assert "cqrs_new" not in str(
+            bench.store._file.query("SELECT name FROM sqlite_master")
+        )  # no table, and no name of an index
 
 
 def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +249,11 @@ def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkey
     with Workbench.open(str(tmp_path / "m.db"), domain) as bench:
         for name in "ab":
             bench.send(Join(member_id=name, email=f"{name}@x.org"))
-        commands = [ChangeEmail(member_id="a", email="tmp"), ChangeEmail(member_id="b", email="a@x.org"), ChangeEmail(member_id="a", email="b@x.org")]
+        commands = [
+            ChangeEmail(member_id="a", email="tmp"),
+            ChangeEmail(member_id="b", email="a@x.org"),
+            ChangeEmail(member_id="a", email="b@x.org"),
+        ]
         outcomes = list(bench.send_batch([Request(n, command) for n, command in enumerate(commands, 1)]))
         assert [outcome.status for outcome in outcomes] == ["committed"] * 3
         bench.send(Leave(member_id="b"))
@@ -257,7 +270,10 @@ def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkey
 def test_the_projection_that_can_not_be_rebuilt_is_named(path: Path) -> None:
     with open_store(str(path)) as store:
         store.append(Commit("bad", (NewEvent("member-m1", "Scored", 1, b'{"points":"13","city":"Oslo"}'),)))
-    with Workbench.open(str(path), domain) as bench, pytest.raises(DomainFailed, match="the rebuild of city_total stopped at @10201"):
+    with (
+        Workbench.open(str(path), domain) as bench,
+        pytest.raises(DomainFailed, match="the rebuild of city_total stopped at @10201"),
+    ):
         bench.rebuild("standing", "city_total")
 
 
@@ -265,7 +281,11 @@ def test_rows_never_hold_half_a_commit(path: Path) -> None:
     """A poison event stops before its commit, whose first events concern the projection too."""
     event = b'{"points":"%s","city":"Rome"}'
     with open_store(str(path)) as store:
-        store.append(Commit("bad", tuple(NewEvent("member-m1", "Scored", 1, event % points) for points in (b"1", b"2", b"13", b"4"))))
+        store.append(
+            Commit(
+                "bad", tuple(NewEvent("member-m1", "Scored", 1, event % points) for points in (b"1", b"2", b"13", b"4"))
+            )
+        )
         store.append(Commit("more", (NewEvent("member-m1", "Scored", 1, event % b"5"),)))
     with Workbench.open(str(path), domain) as bench:
         (error,) = bench.try_project(["city_total"])

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli import Domain, Policy, Workbench, outbox, projector, react, reactor
+from cqrs_cli import Domain, Policy, Workbench, react
 from cqrs_cli.errors import DomainFailed, Unavailable
-from cqrs_cli.runner import Round, Runner
 from cqrs_cli.stores.contract import moment
+from cqrs_cli.workbench import outbox, projector, reactor
+from cqrs_cli.workbench.runner import Round, Runner
 from tests import office
 from tests.reacting import Clock, dump, pay, sent, waiting
 
@@ -82,7 +83,7 @@ def test_a_drain_brings_everything_to_the_head_and_says_what_it_did(bench):
 
 
 def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
-    monkeypatch.setattr("cqrs_cli.runner.PAGE", 2)
+    monkeypatch.setattr("cqrs_cli.workbench.runner.PAGE", 2)
     pay(bench, *(f"o{number}" for number in range(7)))
     assert bench.runner().drain().sent == 14
 

@@ -8,8 +8,8 @@ import pytest
 
 from cqrs_cli import Aggregate, Command, Domain, Event, NotFound, Rejected, Workbench, decide, evolve
 from cqrs_cli.errors import CommandReused, Conflict, DefinitionError, DomainFailed, InvalidInput, LimitExceeded
-from cqrs_cli.sender import MAX_TRIES
 from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.workbench.sender import MAX_TRIES
 from tests.bank import Between, Close, Deposit, Look, Open, Split, Spoil, Tag, Withdraw, domain
 
 

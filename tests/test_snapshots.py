@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, field_validator
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Rejected, decide, evolve
-from cqrs_cli.aggregate import AggregateType, aggregate_type
+from cqrs_cli.domain.aggregate import AggregateType, aggregate_type
+from cqrs_cli.domain.fingerprint import fingerprint
+from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import DefinitionError, InvalidInput, NotFound, Unavailable
-from cqrs_cli.fingerprint import fingerprint
 from cqrs_cli.history.kept_folds import compare
-from cqrs_cli.snapshots import SNAPSHOTS, Snapshot, drop, select
-from cqrs_cli.state_json import restored, state_json
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, Selection
-from cqrs_cli.workbench import Request, State, Workbench
+from cqrs_cli.workbench.snapshots import SNAPSHOTS, Snapshot, drop, select
+from cqrs_cli.workbench.workbench import Request, State, Workbench
 
 EVERY = 4
 
@@ -384,8 +384,8 @@ def test_a_snapshot_of_a_category_that_the_domain_has_not(bench):
 
 CODE = """
 from cqrs_cli import Aggregate, Event, evolve
-from cqrs_cli.aggregate import aggregate_type
-from cqrs_cli.fingerprint import fingerprint
+from cqrs_cli.domain.aggregate import aggregate_type
+from cqrs_cli.domain.fingerprint import fingerprint
 
 def rounded(value):
     return value + 1

@@ -20,22 +20,46 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
-    Entry("send", "Write", "cqrs_cli.cli.send:command", "Send a command to the domain: cqrs send create-order …"),
-    Entry("run", "Write", "cqrs_cli.cli.run:command", "Keep projections and reactions up to date."),
-    Entry("log", "Log", "cqrs_cli.cli.log:command", "Events in the order of the log, of one stream or of all."),
-    Entry("streams", "Log", "cqrs_cli.cli.streams:streams_command", "Streams with their versions."),
-    Entry("stats", "Log", "cqrs_cli.cli.streams:stats_command", "How much is in the store, by category and type."),
-    Entry("trace", "Log", "cqrs_cli.cli.trace:command", "What led to what: commands, events, reactions."),
-    Entry("replay", "Aggregates", "cqrs_cli.cli.replay:command", "State of aggregates, now or at a version or time."),
-    Entry("snapshot", "Aggregates", "cqrs_cli.cli.snapshot:command", "Kept folds: take, list and drop them."),
-    Entry("project", "Read side", "cqrs_cli.cli.project:command", "Bring read models up to date and print them."),
-    Entry("query", "Read side", "cqrs_cli.cli.query:command", "Run a query: cqrs query orders-by-customer …"),
-    Entry("sql", "Read side", "cqrs_cli.cli.sql:command", "One SELECT over the store, read only."),
-    Entry("schema", "Evolution", "cqrs_cli.cli.schema:command", "The JSON Schema of a command, event or query."),
-    Entry("init", "Store", "cqrs_cli.cli.init:command", "Start a project: a small domain, its config and a test."),
-    Entry("demo", "Store", "cqrs_cli.cli.demo:command", "A guided run of the orders sample in a temporary folder."),
-    Entry("doctor", "Store", "cqrs_cli.cli.doctor:command", "Versions, modes, sizes and lag, and what is wrong."),
-    Entry("config", "Store", "cqrs_cli.cli.config:command", "Every setting and where it came from."),
+    Entry(
+        "send", "Write", "cqrs_cli.cli.commands.send:command", "Send a command to the domain: cqrs send create-order …"
+    ),
+    Entry("run", "Write", "cqrs_cli.cli.commands.run:command", "Keep projections and reactions up to date."),
+    Entry(
+        "log", "Log", "cqrs_cli.cli.commands.log:command", "Events in the order of the log, of one stream or of all."
+    ),
+    Entry("streams", "Log", "cqrs_cli.cli.commands.streams:streams_command", "Streams with their versions."),
+    Entry(
+        "stats", "Log", "cqrs_cli.cli.commands.streams:stats_command", "How much is in the store, by category and type."
+    ),
+    Entry("trace", "Log", "cqrs_cli.cli.commands.trace:command", "What led to what: commands, events, reactions."),
+    Entry(
+        "replay",
+        "Aggregates",
+        "cqrs_cli.cli.commands.replay:command",
+        "State of aggregates, now or at a version or time.",
+    ),
+    Entry("snapshot", "Aggregates", "cqrs_cli.cli.commands.snapshot:command", "Kept folds: take, list and drop them."),
+    Entry(
+        "project", "Read side", "cqrs_cli.cli.commands.project:command", "Bring read models up to date and print them."
+    ),
+    Entry("query", "Read side", "cqrs_cli.cli.commands.query:command", "Run a query: cqrs query orders-by-customer …"),
+    Entry("sql", "Read side", "cqrs_cli.cli.commands.sql:command", "One SELECT over the store, read only."),
+    Entry(
+        "schema", "Evolution", "cqrs_cli.cli.commands.schema:command", "The JSON Schema of a command, event or query."
+    ),
+    Entry(
+        "init", "Store", "cqrs_cli.cli.commands.init:command", "Start a project: a small domain, its config and a test."
+    ),
+    Entry(
+        "demo",
+        "Store",
+        "cqrs_cli.cli.commands.demo:command",
+        "A guided run of the orders sample in a temporary folder.",
+    ),
+    Entry(
+        "doctor", "Store", "cqrs_cli.cli.commands.doctor:command", "Versions, modes, sizes and lag, and what is wrong."
+    ),
+    Entry("config", "Store", "cqrs_cli.cli.commands.config:command", "Every setting and where it came from."),
 )
 _BY_NAME = {entry.name: entry for entry in COMMANDS}
 _SHELLS = ("bash", "zsh", "fish")

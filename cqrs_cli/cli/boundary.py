@@ -21,10 +21,10 @@ from typing import Any
 
 import typer
 
-from cqrs_cli.cli.inert import visible, visible_lines
-from cqrs_cli.cli.output import UNWRITABLE, unwritable, wants_color
+from cqrs_cli.cli.printing.inert import visible, visible_lines
+from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
+from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.session import Session, last_value
-from cqrs_cli.cli.values import json_text
 from cqrs_cli.errors import CqrsError, Misuse
 
 BUG = 70

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cqrs_cli.cli.render import Printer
+from cqrs_cli.cli.printing.render import Printer
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from cqrs_cli.domain import Domain
+    from cqrs_cli.domain.domain import Domain
     from cqrs_cli.stores.contract import Store
-    from cqrs_cli.workbench import Workbench
+    from cqrs_cli.workbench.workbench import Workbench
 
 _CURRENT: ContextVar[Session | None] = ContextVar("session", default=None)
 _Closing = TypeVar("_Closing", bound="contextlib.AbstractContextManager[Any]")
@@ -133,7 +133,7 @@ class Session:
         Raises what `store` and `domain` raise.
         """
         domain = self.domain()
-        from cqrs_cli.workbench import Workbench
+        from cqrs_cli.workbench.workbench import Workbench
 
         bench = Workbench.open(
             self.settings.store,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.history.changes import changes
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench import State, Workbench
+from cqrs_cli.workbench.workbench import State, Workbench
 
 
 class Difference(NamedTuple):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cqrs_cli import outbox
 from cqrs_cli.errors import NotFound
 from cqrs_cli.stores.contract import RecordedCommit, Selection, Store, Where
+from cqrs_cli.workbench import outbox
 
 
 class Node(NamedTuple):

@@ -20,7 +20,11 @@ def open_store(url: str, *, create: bool = False, read_only: bool = False, durab
     if (colon and scheme in ("sqlite", "file")) or not colon or len(scheme) == 1 or "/" in scheme:
         from cqrs_cli.stores.sqlite import SQLiteStore
 
-        path = (rest.removeprefix("//") if rest.startswith("///") else rest) if colon and scheme in ("sqlite", "file") else url
+        path = (
+            (rest.removeprefix("//") if rest.startswith("///") else rest)
+            if colon and scheme in ("sqlite", "file")
+            else url
+        )
         return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
     raise ConfigurationError(
         f"no store understands {url!r}", hint="a path (shop.db) or a URL with the scheme sqlite: is understood"

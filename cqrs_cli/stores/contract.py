@@ -37,7 +37,9 @@ def moment(microseconds: int) -> datetime:
 
 def rfc3339(microseconds: int) -> str:
     """`2026-01-01T10:00:00.000123Z`: always six digits, so that texts sort as times do."""
-    return moment(microseconds).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"  # strftime does not pad years
+    return (
+        moment(microseconds).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    )  # strftime does not pad years
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────
@@ -57,7 +59,9 @@ def check_stream_name(stream: str) -> str:
     if not stream:
         raise Misuse("a stream name can't be empty", code="stream-name")
     if len(stream) > MAX_NAME_BYTES or len(stream.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
-        raise LimitExceeded(f"the stream name {stream[:40]!r}… has more than {MAX_NAME_BYTES} bytes", limit=MAX_NAME_BYTES)
+        raise LimitExceeded(
+            f"the stream name {stream[:40]!r}… has more than {MAX_NAME_BYTES} bytes", limit=MAX_NAME_BYTES
+        )
     if not stream.isascii() and unicodedata.normalize("NFC", stream) != stream:
         raise Misuse(f"the stream name {stream!r} is not in Unicode's NFC form", code="stream-name")
     for character in stream:
@@ -441,7 +445,9 @@ class Store(Protocol):
     def version(self, stream: str) -> int:
         """The stream's current version; 0 if there is no such stream."""
 
-    def streams(self, category: str | None = None, after: str | None = None, limit: int | None = None) -> Iterator[StreamInfo]:
+    def streams(
+        self, category: str | None = None, after: str | None = None, limit: int | None = None
+    ) -> Iterator[StreamInfo]:
         """Streams by name, of one category if given, beginning after the name `after`."""
 
     def head(self) -> int:

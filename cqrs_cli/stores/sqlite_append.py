@@ -100,7 +100,8 @@ class Batch:
             return self._answer_again(item)
         if follows is not None and follows not in self._written:
             raise Conflict(
-                f"{commit.id} was decided on the events of {follows}, which were not written", hint="read again, decide again, then retry"
+                f"{commit.id} was decided on the events of {follows}, which were not written",
+                hint="read again, decide again, then retry",
             )
         for condition in conditions:
             check_version(condition, self._streams.get(condition.stream, (0, 0))[1])

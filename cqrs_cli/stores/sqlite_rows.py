@@ -203,7 +203,10 @@ class SQLiteRows(SQLiteRowReader):
             for group in groups:
                 # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
                 start = f"{table.name.removeprefix('cqrs_new_')}_{'_'.join(group)}_"
-                there = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, ?) = ? AND length(name) = ?"
+                there = (
+                    "SELECT 1 FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
+                    "AND substr(name, 1, ?) = ? AND length(name) = ?"
+                )
                 if self._file.query(there, (table.name, len(start), start, len(start) + 8)):
                     continue
                 index = start + hexlify(os.urandom(4)).decode()

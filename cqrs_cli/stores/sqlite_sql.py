@@ -23,7 +23,17 @@ _LONGEST = 64 * 1024 * 1024
 """Bytes that a value may have: `zeroblob(1e9)` is one step, which no time limit stops."""
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = frozenset(
-    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list", "function_list", "database_list"}
+    {
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "function_list",
+        "database_list",
+    }
 )
 _FUNCTIONS = frozenset({"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer"})
 
@@ -61,14 +71,26 @@ class ReadOnlySQL:
         try:
             return work()
         except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
-            raise Misuse(f"{error}", code="sql", hint="one statement; parameters as --param name=value for :name") from error
+            raise Misuse(
+                f"{error}", code="sql", hint="one statement; parameters as --param name=value for :name"
+            ) from error
         except sqlite3.Error as error:
             if self._refused is not None:
-                raise Misuse(f"SQL may only read here: {self._refused}", code="sql", hint="rows change by cqrs send and cqrs project") from error
+                raise Misuse(
+                    f"SQL may only read here: {self._refused}",
+                    code="sql",
+                    hint="rows change by cqrs send and cqrs project",
+                ) from error
             if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                raise Unavailable(f"the statement worked longer than {self._limit:g} s", code="timed-out", hint="a longer --timeout, or a cheaper statement") from error
+                raise Unavailable(
+                    f"the statement worked longer than {self._limit:g} s",
+                    code="timed-out",
+                    hint="a longer --timeout, or a cheaper statement",
+                ) from error
             if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
-                raise Misuse(f"{error}", code="sql", hint="the tables: cqrs sql \"SELECT name FROM sqlite_schema\"") from error
+                raise Misuse(
+                    f"{error}", code="sql", hint='the tables: cqrs sql "SELECT name FROM sqlite_schema"'
+                ) from error
             raise translate(error, self._file.path) from error
         finally:
             self._left -= time.monotonic() - self._started
@@ -87,12 +109,11 @@ class ReadOnlySQL:
 
 
 _NAMES = {
-    getattr(sqlite3, name): name.removeprefix("SQLITE_").replace("_", " ").lower()
+    getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ").lower()
     for name in (
-        "SQLITE_INSERT", "SQLITE_UPDATE", "SQLITE_DELETE", "SQLITE_PRAGMA", "SQLITE_ATTACH", "SQLITE_DETACH", "SQLITE_TRANSACTION",
-        "SQLITE_CREATE_TABLE", "SQLITE_CREATE_TEMP_TABLE", "SQLITE_CREATE_VIEW", "SQLITE_CREATE_INDEX", "SQLITE_CREATE_TRIGGER",
-        "SQLITE_DROP_TABLE", "SQLITE_DROP_VIEW", "SQLITE_DROP_INDEX", "SQLITE_DROP_TRIGGER", "SQLITE_ALTER_TABLE", "SQLITE_REINDEX",
-        "SQLITE_ANALYZE", "SQLITE_SAVEPOINT", "SQLITE_CREATE_VTABLE",
+        "INSERT", "UPDATE", "DELETE", "PRAGMA", "ATTACH", "DETACH", "TRANSACTION", "CREATE_TABLE",
+        "CREATE_TEMP_TABLE", "CREATE_VIEW", "CREATE_INDEX", "CREATE_TRIGGER", "DROP_TABLE", "DROP_VIEW",
+        "DROP_INDEX", "DROP_TRIGGER", "ALTER_TABLE", "REINDEX", "ANALYZE", "SAVEPOINT", "CREATE_VTABLE",
     )
 }  # fmt: skip
 

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cqrs_cli.cli.addresses import Address, Point, parse_address, parse_point, parse_position, parse_stream, parse_time
+from cqrs_cli.cli.commands.addresses import (
+    Address,
+    Point,
+    parse_address,
+    parse_point,
+    parse_position,
+    parse_stream,
+    parse_time,
+)
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.stores.contract import micros, rfc3339
 

@@ -155,7 +155,16 @@ def test_naming_a_command_loads_nothing(monkeypatch):
         assert group.get_command(None, name).get_short_help_str()
 
 
-HEAVY = ("pydantic", "sqlite_utils", "rich", "asyncio", "sqlite3", "tomllib", "cqrs_cli.stores", "cqrs_cli.domain")
+HEAVY = (
+    "pydantic",
+    "sqlite_utils",
+    "rich",
+    "asyncio",
+    "sqlite3",
+    "tomllib",
+    "cqrs_cli.stores",
+    "cqrs_cli.domain.domain",
+)
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "lgo", "log --help", "config --json"])

@@ -13,9 +13,9 @@ import pytest
 from pydantic import Field
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
-from cqrs_cli.cli import batch
-from cqrs_cli.cli.batch import Reader
-from cqrs_cli.cli.outcomes import Tally
+from cqrs_cli.cli.commands import batch
+from cqrs_cli.cli.commands.batch import Reader
+from cqrs_cli.cli.printing.outcomes import Tally
 from cqrs_cli.errors import InvalidInput
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli.cli import boundary, demo
+from cqrs_cli.cli import boundary
+from cqrs_cli.cli.commands import demo
 from tests.conftest import ROOT, Shell
 
 

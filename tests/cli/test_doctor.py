@@ -5,7 +5,7 @@ import platform
 
 import pytest
 
-from cqrs_cli.cli import doctor
+from cqrs_cli.cli.commands import doctor
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint
 from cqrs_cli.stores.sqlite_release import has_wal_reset_bug, release

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cqrs_cli.cli.findings import Finding, print_findings, wants_findings
+from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findings
 
 NASTY = "a\nb\r::error::x%0A,:<&>\"']]>\x00\x1b[31m\x07\ufffe\u202e\ud800"
 FINDINGS = [

@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def append(folder: Path, id: str) -> int:
     with open_store(str(folder / "cqrs.db")) as store:
-        return store.append(Commit(id, (NewEvent("member-ann", "Scored", 1, b'{"points":"1","city":"Oslo"}'),))).position
+        return store.append(
+            Commit(id, (NewEvent("member-ann", "Scored", 1, b'{"points":"1","city":"Oslo"}'),))
+        ).position
 
 
 def later(seconds: float, work: Any) -> threading.Thread:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli.cli.init import TEMPLATES
+from cqrs_cli.cli.commands.init import TEMPLATES
 from tests.conftest import ROOT, Shell
 
 FILES = sorted(TEMPLATES)

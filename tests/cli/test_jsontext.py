@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cqrs_cli.cli.jsontext import JsonTextError, Sources, parse_json
+from cqrs_cli.cli.fields.jsontext import JsonTextError, Sources, parse_json
 from cqrs_cli.errors import Misuse
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cqrs_cli.cli.keyvalue import KeyValueError, format_pairs, parse_pairs
+from cqrs_cli.cli.fields.keyvalue import KeyValueError, format_pairs, parse_pairs
 
 keys = st.text(min_size=1).filter(lambda key: key.strip(" ") != "")
 

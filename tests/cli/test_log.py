@@ -193,7 +193,7 @@ def test_following_ends_at_the_limit(orders, here):
 
 
 def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
-    from cqrs_cli.cli import events
+    from cqrs_cli.cli.printing import events
 
     broken = events.event_record
 
@@ -201,6 +201,6 @@ def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
         def __init__(self, event):
             self.__dict__.update(event._asdict(), data=b'{"n":NaN}', event_id="", command_id="")
 
-    monkeypatch.setattr("cqrs_cli.cli.log.event_record", lambda event: broken(Broken(event)))
+    monkeypatch.setattr("cqrs_cli.cli.commands.log.event_record", lambda event: broken(Broken(event)))
     ran = here("log --json")
     assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)

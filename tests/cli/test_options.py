@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
 from cqrs_cli.cli.command import global_parameters
-from cqrs_cli.cli.jsontext import Sources
-from cqrs_cli.cli.keyvalue import format_pairs
-from cqrs_cli.cli.options import GLOBALS, Options, parameters, with_signature
-from cqrs_cli.cli.payload import build
+from cqrs_cli.cli.fields.jsontext import Sources
+from cqrs_cli.cli.fields.keyvalue import format_pairs
+from cqrs_cli.cli.fields.options import GLOBALS, Options, parameters, with_signature
+from cqrs_cli.cli.fields.payload import build
 from cqrs_cli.errors import InvalidInput, Misuse
 
 ID = "11111111-1111-4111-8111-111111111111"

@@ -158,7 +158,11 @@ def test_a_plan_of_a_rebuild_writes_nothing(filled: Any, tmp_path: Path) -> None
     filled("project")
     before = dump(tmp_path)
     (plan,) = filled("project standing --rebuild --dry-run --json").json
-    assert {key: plan[key] for key in ("projection", "events", "rows_now")} == {"projection": "standing", "events": 6, "rows_now": 3}
+    assert {key: plan[key] for key in ("projection", "events", "rows_now")} == {
+        "projection": "standing",
+        "events": 6,
+        "rows_now": 3,
+    }
     assert plan["estimated_seconds"] >= 0
     assert dump(tmp_path) == before
 
@@ -242,7 +246,8 @@ def test_checks_of_what_can_not_be_compared(filled: Any) -> None:
 
 def test_a_sample_is_part_of_the_rows(members: Any, tmp_path: Path) -> None:
     lines = "".join(
-        json.dumps({"command": "join", "data": {"member_id": f"m{n}", "email": f"m{n}@x.org"}}) + "\n" for n in range(300)
+        json.dumps({"command": "join", "data": {"member_id": f"m{n}", "email": f"m{n}@x.org"}}) + "\n"
+        for n in range(300)
     )
     (tmp_path / "joins.jsonl").write_text(lines)
     assert members("send --batch joins.jsonl -q --jsonl").code == 0

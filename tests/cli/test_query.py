@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.cli.cursor import next_page
+from cqrs_cli.cli.printing.cursor import next_page
 from cqrs_cli.cli.session import Session
 from cqrs_cli.errors import Unavailable
 

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from cqrs_cli.cli.column import Column
-from cqrs_cli.cli.inert import csv_text, inert_json, markdown_text, tsv_text, visible, visible_lines
-from cqrs_cli.cli.layout import fit, text_width
-from cqrs_cli.cli.output import Output, wants_color
-from cqrs_cli.cli.render import Printer, RawJson
-from cqrs_cli.cli.values import json_line, json_text
+from cqrs_cli.cli.printing.column import Column
+from cqrs_cli.cli.printing.inert import csv_text, inert_json, markdown_text, tsv_text, visible, visible_lines
+from cqrs_cli.cli.printing.layout import fit, text_width
+from cqrs_cli.cli.printing.output import Output, wants_color
+from cqrs_cli.cli.printing.render import Printer, RawJson
+from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import CqrsError, Misuse
 
@@ -232,7 +232,7 @@ def test_large_tables_are_plain_lines_without_rich(printed, monkeypatch):
         raise AssertionError("rich drew a large table")
 
     assert len(printed(lambda printer: printer.records(rows(1000))).out.splitlines()) == 1002
-    monkeypatch.setattr("cqrs_cli.cli.layout.drawn", forbidden)
+    monkeypatch.setattr("cqrs_cli.cli.printing.layout.drawn", forbidden)
     lines = printed(lambda printer: printer.records(rows(1001))).out.splitlines()
     assert len(lines) == 1003
     assert lines[2].split() == ["order-0", "0", "true"]
@@ -404,7 +404,7 @@ def clock(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr("cqrs_cli.cli.progress.time", clock)
+    monkeypatch.setattr("cqrs_cli.cli.printing.progress.time", clock)
     return clock
 
 

@@ -63,7 +63,9 @@ def test_a_comma_in_quotes_and_a_null(members: Any) -> None:
 
 def test_times_without_a_zone_are_utc(orders_app: Any) -> None:
     item = "product_id=22222222-2222-4222-8222-222222222222,product_name=Tea,quantity=1,unit_price=5"
-    ran = orders_app(f"send create-order --customer-id 11111111-1111-4111-8111-111111111111 --item {item} --shipping-address.street S --shipping-address.city C --shipping-address.postal-code 1 --shipping-address.country FR")
+    ran = orders_app(
+        f"send create-order --customer-id 11111111-1111-4111-8111-111111111111 --item {item} --shipping-address.street S --shipping-address.city C --shipping-address.postal-code 1 --shipping-address.country FR"
+    )
     assert ran.code == 0, ran.err
     (row,) = orders_app("query order-summary --json").json
     naive = row["created_at"].removesuffix("Z").replace("+00:00", "")
@@ -121,7 +123,10 @@ def test_refusals(scored: Any, tmp_path: Path, words: str, said: str) -> None:
     assert len(scored("query standing --json").json) == 6
 
 
-@pytest.mark.parametrize("value", ["' OR '1'='1", "x'; DROP TABLE standing; --", '" OR 1=1 --', "%", "_", "x\x1b[31m", "a) OR (1=1", "é\u202e"])
+@pytest.mark.parametrize(
+    "value",
+    ["' OR '1'='1", "x'; DROP TABLE standing; --", '" OR 1=1 --', "%", "_", "x\x1b[31m", "a) OR (1=1", "é\u202e"],
+)
 def test_values_are_bound(scored: Any, tmp_path: Path, value: str) -> None:
     scored(f"send join --member-id z --email z@x.org --city {shlex.quote(value)}")
     quote = "'" if '"' in value else '"'

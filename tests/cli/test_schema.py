@@ -30,8 +30,8 @@ from pydantic import (
     model_validator,
 )
 
-from cqrs_cli.cli.examples import example_of
-from cqrs_cli.cli.patterns import text_for
+from cqrs_cli.cli.fields.examples import example_of
+from cqrs_cli.cli.fields.patterns import text_for
 
 
 class Color(enum.Enum):

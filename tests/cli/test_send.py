@@ -253,7 +253,7 @@ def test_completion_knows_commands_options_and_choices(orders_app: Any, monkeypa
 
 
 def test_only_the_command_asked_for_is_built(parcels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cqrs_cli.cli import options
+    from cqrs_cli.cli.fields import options
 
     built = []
     real = options.Options.__init__
@@ -294,7 +294,7 @@ def test_stdin_is_read_only_when_asked_for(cqrs: Any) -> None:
 def test_what_send_imports(cqrs: Any) -> None:
     """Start-up: no rich unless a table is drawn, and none of what only examples, batches and migrations need."""
     cqrs("--app", "samples.orders:domain", *shlex.split(CREATE))  # makes the store: that takes the migrations
-    heavy = ("rich", "sqlite_utils", "cqrs_cli.cli.examples", "cqrs_cli.cli.patterns")
+    heavy = ("rich", "sqlite_utils", "cqrs_cli.cli.fields.examples", "cqrs_cli.cli.fields.patterns")
     program = (
         "import sys; from cqrs_cli.cli.boundary import run\n"
         f"code = run({['--app', 'samples.orders:domain', *shlex.split(CREATE), '--json']!r})\n"

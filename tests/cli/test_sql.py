@@ -91,10 +91,20 @@ def test_reading_in_every_format(orders: Path, here: Any) -> None:
     rows = [{"stream": "credit_note-C1", "n": 1}, {"stream": "order-1", "n": 3}, {"stream": "order-2", "n": 3}]
     assert here("sql", statement, "--json").json == rows
     assert here("sql", statement, "--jsonl").lines == rows
-    assert here("sql", statement, "--csv").out.splitlines() == ["stream,n", "credit_note-C1,1", "order-1,3", "order-2,3"]
+    assert here("sql", statement, "--csv").out.splitlines() == [
+        "stream,n",
+        "credit_note-C1,1",
+        "order-1,3",
+        "order-2,3",
+    ]
     assert here("sql", statement, "--format", "md").out.splitlines()[2].startswith("| credit_note-C1")
     assert "order-2" in here("sql", statement).out
-    for looked in ("EXPLAIN QUERY PLAN " + statement, "PRAGMA table_info(events)", "VALUES (1), (2)", "WITH x AS (SELECT 1) SELECT * FROM x"):
+    for looked in (
+        "EXPLAIN QUERY PLAN " + statement,
+        "PRAGMA table_info(events)",
+        "VALUES (1), (2)",
+        "WITH x AS (SELECT 1) SELECT * FROM x",
+    ):
         assert here("sql", looked, "--json").code == 0, looked
 
 
@@ -103,7 +113,11 @@ def test_parameters_are_values(orders: Path, here: Any) -> None:
     assert ran.json == [{"n": 3}]
     hostile = here("sql", "SELECT :s AS s", "--param", "s=x'; DROP TABLE events", "--json")
     assert hostile.json == [{"s": "x'; DROP TABLE events"}]
-    for words, said in ((["SELECT :a"], "sql"), (["SELECT :a", "--param", "a"], "NAME=VALUE"), (["SELECT 1", "--param", "1a=2"], "NAME=VALUE")):
+    for words, said in (
+        (["SELECT :a"], "sql"),
+        (["SELECT :a", "--param", "a"], "NAME=VALUE"),
+        (["SELECT 1", "--param", "1a=2"], "NAME=VALUE"),
+    ):
         ran = here("sql", *words)
         assert (ran.code, said in ran.err) == (2, True)
 
@@ -132,7 +146,10 @@ def test_no_value_eats_the_memory(orders: Path, here: Any) -> None:
         assert ran.code == 2 or list(ran.json[0].values()) == [None], ran.err
 
 
-@pytest.mark.parametrize(("statement", "said"), [("SELEC 1", "syntax error"), ("SELECT * FROM nope", "no such table"), ("", ""), ("SELECT 'x", "")])
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("SELEC 1", "syntax error"), ("SELECT * FROM nope", "no such table"), ("", ""), ("SELECT 'x", "")],
+)
 def test_mistakes(orders: Path, here: Any, statement: str, said: str) -> None:
     ran = here("sql", statement)
     assert ran.code in (0, 2) if statement == "" else ran.code == 2

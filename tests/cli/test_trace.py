@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from cqrs_cli import Workbench, outbox
+from cqrs_cli import Workbench
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
+from cqrs_cli.workbench import outbox
 from tests import office
 from tests.conftest import ROOT
 from tests.reacting import pay

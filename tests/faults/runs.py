@@ -33,7 +33,8 @@ ORDERS_A_KILL = 6
 
 def run(path: str, sabotage: str) -> None:
     """`cqrs run` as a program would start it, once it said that everything is loaded."""
-    from cqrs_cli.cli import boundary, run  # noqa: F401
+    from cqrs_cli.cli import boundary
+    from cqrs_cli.cli.commands import run  # noqa: F401
 
     slow_loads()
     {"": lambda: None, "checkpoint-apart": checkpoint_apart, "random-ids": random_ids, "no-compare": no_compare}[
@@ -84,7 +85,7 @@ def random_ids() -> None:
     """A new id for a command each time that it is sent."""
     import uuid
 
-    from cqrs_cli import outbox
+    from cqrs_cli.workbench import outbox
 
     outbox.command_id = lambda *_: str(uuid.uuid4())  # type: ignore[assignment]
 

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from cqrs_cli import Rejected, Scenario, Workbench
-from cqrs_cli.outcome import Request
 from cqrs_cli.stores import open_store
+from cqrs_cli.workbench.outcome import Request
 from samples.users import domain, history
 from samples.users.history import ADA, BOB, EVE
 from samples.users.read_models import UserByEmail, UsersSince

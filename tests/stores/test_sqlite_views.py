@@ -47,7 +47,12 @@ def hand(path: Path, sql: str) -> list[Any]:
 
 
 def views(path: Path) -> list[str]:
-    return [row[0] for row in hand(path, "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%goods%' ORDER BY name")]
+    return [
+        row[0]
+        for row in hand(
+            path, "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE '%goods%' ORDER BY name"
+        )
+    ]
 
 
 def test_a_view_follows_its_table(store: Store, path: Path) -> None:
@@ -67,7 +72,9 @@ def test_a_view_follows_its_table(store: Store, path: Path) -> None:
     assert views(path) == []
 
 
-@pytest.mark.parametrize("sql", ["INSERT INTO goods_view VALUES (9, 'x', '1')", "UPDATE goods_view SET shop = 'x'", "DELETE FROM goods_view"])
+@pytest.mark.parametrize(
+    "sql", ["INSERT INTO goods_view VALUES (9, 'x', '1')", "UPDATE goods_view SET shop = 'x'", "DELETE FROM goods_view"]
+)
 def test_nothing_is_written_through_a_view(store: Store, path: Path, sql: str) -> None:
     with pytest.raises(sqlite3.OperationalError, match="because it is a view"):
         hand(path, sql)
@@ -96,7 +103,12 @@ def test_indexes_have_the_tables_own_names(store: Store, path: Path) -> None:
         with store.transaction() as rows:
             rows.create(FRESH)
             rows.rename(FRESH, "goods")
-    names = [row[0] for row in hand(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'goods' AND sql NOTNULL")]
+    names = [
+        row[0]
+        for row in hand(
+            path, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'goods' AND sql NOTNULL"
+        )
+    ]
     assert len(names) == 2
     assert all(name.startswith("goods_") for name in names)
 
@@ -118,7 +130,9 @@ digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.none() | digits, max_size=8), digits, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
-def test_an_indexed_decimal_is_compared_exactly(store: Store, values: list[Decimal | None], wanted: Decimal, operator: str) -> None:
+def test_an_indexed_decimal_is_compared_exactly(
+    store: Store, values: list[Decimal | None], wanted: Decimal, operator: str
+) -> None:
     values = [*values, wanted]
     with store.transaction() as rows:
         rows.drop("goods")
@@ -129,5 +143,8 @@ def test_an_indexed_decimal_is_compared_exactly(store: Store, values: list[Decim
         "<=": lambda a: a is not None and a <= wanted, ">": lambda a: a is not None and a > wanted, ">=": lambda a: a is not None and a >= wanted,
     }[operator]  # fmt: skip
     expected = [n for n, value in enumerate(values) if compare(value)]
-    for where in ([Where("price", operator, str(wanted))], [Where("shop", "=", "a"), Where("price", operator, str(wanted))]):
+    for where in (
+        [Where("price", operator, str(wanted))],
+        [Where("shop", "=", "a"), Where("price", operator, str(wanted))],
+    ):
         assert sorted(row[0] for row in store.rows.select(GOODS, where)) == expected

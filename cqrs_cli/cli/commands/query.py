@@ -1,0 +1,159 @@
+"""`cqrs query NAME`: the queries of the domain as commands, their parameters as options."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from cqrs_cli.cli.command import Lazy
+from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
+from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.commands.rows import by_rows, rows_command
+from cqrs_cli.cli.printing.cursor import next_page
+from cqrs_cli.cli.session import Session, current
+from cqrs_cli.errors import CqrsError, Misuse
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from cqrs_cli.domain.query import Query
+    from cqrs_cli.domain.row_model import RowType
+    from cqrs_cli.workbench.workbench import Workbench
+
+OWN = {
+    "limit": Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")],
+    "cursor": Annotated[
+        str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
+    ],
+    "stale": Stale,
+    "wait": Wait,
+    "timeout": Timeout,
+    "data": Annotated[
+        str | None,
+        typer.Option("-d", "--data", metavar="JSON|@FILE|@-", help="All parameters at once; options override."),
+    ],
+}
+
+
+def command() -> Queries:
+    """The group `query`."""
+    app = typer.Typer(cls=Queries, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+    app.callback()(_query)
+    group = cast("Queries", typer.main.get_command(app))
+    group.name = "query"
+    return group
+
+
+def _query(ctx: typer.Context) -> None:
+    """Run a query of the domain: its parameters are options, cqrs query NAME --help shows them.
+
+    Read models are brought up to date first. Without a name the queries are listed.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    session = current()
+    queries = by_word(session.domain().queries.values())
+    rows = (
+        {"query": name, "parameters": list(cls.model_fields), "description": line_of(cls)}
+        for name, cls in queries.items()
+    )
+
+    def row(record: Mapping[str, Any]) -> dict[str, Any]:
+        return {**record, "parameters": ", ".join(record["parameters"])}
+
+    session.printer.records(rows, row=row, empty=f"the domain {session.domain().name!r} has no queries")
+
+
+class Queries(DomainGroup):
+    """The queries of the domain as commands of the shell."""
+
+    what = "query"
+    title = "Queries of the domain"
+
+    def classes(self) -> Mapping[str, type[Query[Any]]]:
+        """The query classes by their names in kebab-case."""
+        return by_word(current().domain().queries.values())
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The queries, then the read models that can be read without one."""
+        return [*self.classes(), *self.rows()]
+
+    def rows(self) -> Mapping[str, RowType]:
+        """The read models by their names in kebab-case, where no query has the name."""
+        return by_rows(current().domain().projections.values(), list(self.classes()))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
+        """A query of the domain, else a read model."""
+        found = super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("_", "-")
+        projection = None if found else self.rows().get(name)
+        return found if projection is None else Lazy(name, _rows_line(name), lambda: rows_command(name, projection))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The queries, and the read models."""
+        super().format_commands(ctx, formatter)
+        with contextlib.suppress(CqrsError):  # that there is no domain was said already
+            rows = [(name, _rows_line(name)) for name in self.rows()]
+            if rows:
+                with formatter.section("Read models, with --where and --order"):
+                    formatter.write_dl(rows)
+
+    def build(self, name: str, cls: type[BaseModel]) -> ModelCommand:
+        """The command with the parameters of `cls` as options."""
+        from cqrs_cli.cli.fields.options import RESERVED, Options
+
+        options = Options(cls, RESERVED | {"stale", "wait", "timeout"})
+
+        def run(values: dict[str, Any]) -> None:
+            from cqrs_cli.cli.fields.jsontext import Sources
+            from cqrs_cli.cli.fields.payload import build
+
+            hint = f"cqrs query {name} --help shows its parameters"
+            asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
+            session = current()
+            _check_limit(values.get("limit"))
+            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"))
+            answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
+
+        made = model_command(name, cls, options, OWN, run)
+        made.fields_title = "Parameters"
+        return made
+
+
+def _rows_line(name: str) -> str:
+    return f"Rows of {name.replace('-', '_')}."
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+
+
+def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> None:
+    """Run it and print the rows; a cursor to more of them is said on standard error."""
+    from cqrs_cli.domain.query import Page
+
+    found = bench.query(query, limit=limit, cursor=cursor)
+    paged = isinstance(found, Page)
+    if not paged and cursor is not None:
+        raise Misuse(f"{type(query).__name__} has no pages, so --cursor means nothing")
+    if found is None:
+        session.printer.value(None) if session.printer.format in ("json", "jsonl") else None
+        session.printer.message("nothing found")
+    elif isinstance(found, Page | list):
+        rows = iter(found) if paged or limit is None else itertools.islice(found, limit)
+        session.printer.records((_record(bench, row) for row in rows), empty="no rows")
+    else:
+        session.printer.record(_record(bench, found))
+    if isinstance(found, Page) and found.cursor is not None:
+        session.printer.message(f"there is more; the next page: {next_page(session.words, found.cursor)}")
+
+
+def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:
+    if hasattr(row, "model_dump"):
+        return bench.jsonable(row)
+    return row if isinstance(row, Mapping) else {"value": row}

@@ -1,0 +1,144 @@
+"""`cqrs snapshot take|list|drop`: kept folds of streams, which loads go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from cqrs_cli.cli import completion
+from cqrs_cli.cli.command import Command, Group
+from cqrs_cli.cli.commands.addresses import parse_stream
+from cqrs_cli.cli.session import current
+from cqrs_cli.domain.messages import snake
+from cqrs_cli.errors import Misuse
+from cqrs_cli.stores.contract import rfc3339
+
+if TYPE_CHECKING:
+    from cqrs_cli.workbench.snapshots import Judged, Taken
+    from cqrs_cli.workbench.workbench import Workbench
+
+Streams = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[STREAM]...", help="Streams; all without.", autocompletion=completion.streams),
+]
+Category = Annotated[
+    str | None,
+    typer.Option("--category", metavar="NAME", help="All of this category.", autocompletion=completion.categories),
+]
+
+
+def command() -> Group:
+    """The group, as the table of `app.py` wants it."""
+    app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
+    app.callback()(_snapshot)
+    for function in (take, list_, drop):
+        app.command(function.__name__.strip("_"), cls=Command)(function)
+    group = cast("Group", typer.main.get_command(app))
+    group.name = "snapshot"
+    return group
+
+
+def _snapshot() -> None:
+    """Folds of streams that are kept, so that a load reads only what came after.
+
+    An aggregate with snapshot_every=100 keeps its own. All can be thrown away at any time: cqrs replay
+    --verify compares them with a fold from the start.
+    """
+
+
+def take(streams: Streams = None, category: Category = None) -> int | None:
+    """Fold streams from their first events and keep the states.
+
+    Exit 1 if a state can't be kept, because it would not come back from JSON as it was.
+    """
+    session = current()
+    bench = session.workbench(write=True, create=False)
+    counts = dict.fromkeys(("taken", "kept", "refused"), 0)
+
+    def counted() -> Iterator[dict[str, Any]]:
+        with session.printer.progress("keeping", unit="streams") as done:
+            for one in bench.snapshots.take(chosen(bench, streams, category)):
+                counts[one.status] += 1
+                done(1)
+                yield _taken_record(one)
+
+    session.printer.records(counted(), ["stream", "version", "status", "reason"])
+    told = f"{counts['taken']:,} taken, {counts['kept']:,} were there already"
+    session.printer.message(told + (f", {counts['refused']:,} refused" if counts["refused"] else ""))
+    return 1 if counts["refused"] else None
+
+
+def list_(category: Category = None) -> None:
+    """Snapshots by stream: how far each goes, and whether it counts for today's code."""
+    session = current()
+    bench = session.workbench()
+    session.printer.records(
+        (_judged_record(one) for one in bench.snapshots.all(_known(bench, category))),
+        ["stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason"],
+        row=lambda record: {**record, "taken_at": record["taken_at"][:19].replace("T", " ")},
+        empty="no snapshots",
+    )
+
+
+def drop(streams: Streams = None, category: Category = None) -> None:
+    """Throw snapshots away: those of the streams, of a category, or all. Needs no domain."""
+    from cqrs_cli.workbench.snapshots import drop as drop_snapshots
+
+    _refuse_both(streams, category)
+    session = current()
+    named = [_stream(text) for text in streams] if streams else None
+    count = drop_snapshots(
+        session.store(write=True, create=False), named, snake(category) if category is not None else None
+    )
+    session.printer.message(f"dropped {count:,} {'snapshot' if count == 1 else 'snapshots'}")
+
+
+def chosen(bench: Workbench, streams: list[str] | None, category: str | None) -> Iterator[str]:
+    """The streams that the words mean: those named, those of a category, or all of the domain."""
+    _refuse_both(streams, category)
+    for text in dict.fromkeys(streams or ()):
+        yield _stream(text)
+    if not streams:
+        known = _known(bench, category)
+        for name in sorted(bench.domain.aggregates) if known is None else [known]:
+            for info in bench.store.streams(category=name):
+                yield info.stream
+
+
+def _refuse_both(streams: list[str] | None, category: str | None) -> None:
+    if category is not None and streams:
+        raise Misuse("--category is for all of its streams, not with streams")
+
+
+def _stream(text: str) -> str:
+    address = parse_stream(text)
+    if address.version is not None:
+        raise Misuse(
+            f"{text} is a version of a stream, and a snapshot is of its newest",
+            hint=f"cqrs snapshot … {address.stream}",
+        )
+    return address.stream or ""
+
+
+def _known(bench: Workbench, category: str | None) -> str | None:
+    return None if category is None else bench.domain.aggregate_of(snake(category)).category
+
+
+def _taken_record(one: Taken) -> dict[str, Any]:
+    return one._asdict()
+
+
+def _judged_record(one: Judged) -> dict[str, Any]:
+    snapshot = one.snapshot
+    return {
+        "stream": snapshot.stream,
+        "version": snapshot.version,
+        "position": snapshot.position,
+        "aggregate_version": snapshot.aggregate_version,
+        "bytes": len(snapshot.state.encode()),
+        "taken_at": rfc3339(snapshot.taken_us),
+        "status": "valid" if one.reason is None else "ignored",
+        "reason": one.reason,
+    }

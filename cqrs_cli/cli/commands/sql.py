@@ -1,0 +1,68 @@
+"""`cqrs sql`: somebody's own SELECT over the store, read only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.session import current
+from cqrs_cli.errors import Misuse, NothingMatched
+
+PATIENCE = 30.0
+
+
+def command() -> Command:
+    """The command, as the table of `app.py` wants it."""
+    return make(sql)
+
+
+def sql(
+    statement: Annotated[
+        str, typer.Argument(metavar="SELECT…", help="One statement that reads; - takes it from standard input.")
+    ],
+    parameters: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A value for :NAME, as text.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long it may work (30).")
+    ] = None,
+    fail_if_empty: Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")] = False,
+) -> None:
+    """Run one SELECT over the store: the read models are tables, the log is the view event_log.
+
+    The store is opened for reading only, and the domain is not loaded. Decimals are texts with all
+    their digits: ORDER BY CAST(total AS REAL), or cqrs query, which compares them as numbers.
+    """
+    session = current()
+    bound = dict(_split(text) for text in parameters or ())
+    text = sys.stdin.read() if statement == "-" else statement
+    result = session.store().sql(text, bound, _seconds(timeout))
+
+    def records() -> Iterator[dict[str, Any]]:
+        for row in result:
+            yield dict(zip(result.columns, row, strict=True))
+
+    count = session.printer.records(records(), result.columns or None, empty="no rows")
+    if not count and fail_if_empty:
+        raise NothingMatched("the statement gave no rows")
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise Misuse(f"--param wants NAME=VALUE, not {text!r}")
+    return name, value
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = float(text) if text is not None else PATIENCE
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise Misuse(f"--timeout wants seconds, not {text!r}")
+    return seconds

@@ -1,0 +1,145 @@
+"""From pydantic's errors to complaints in the words of the command line.
+
+`--items[0].quantity: Input should be a valid integer (got 'two')`: the option that the value came from,
+the place inside it, what is wrong, and what was there. No URLs, no dumps.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from cqrs_cli.cli.fields.shapes import Many, Mapping, Record, Shape
+from cqrs_cli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from cqrs_cli.cli.fields.options import Options
+
+_NOISE = re.compile(r", unable to .*$|^(Value error|Assertion failed), ", re.DOTALL)
+_SHOWN = 60
+
+
+class Complaint(NamedTuple):
+    """path: the field it is about, as far as that has an option. where: as the user would type it, may be empty."""
+
+    path: tuple[str, ...]
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def invalid(name: str, found: Sequence[Complaint], hint: str | None) -> InvalidInput:
+    """The error that holds all of them."""
+    lines = tuple(dict.fromkeys(str(complaint) for complaint in found))
+    return InvalidInput(f"{name} is not valid: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
+
+
+def of(
+    error: ValidationError,
+    record: Record,
+    payload: Any,
+    options: Options | None = None,
+    known: Sequence[Complaint] = (),
+) -> list[Complaint]:
+    """A complaint for each of pydantic's errors, but those about fields in `known`, which could not even be read.
+
+    options: maps fields to flags; without, `items[0].quantity` is the place itself, as for a line of JSON.
+    """
+    broken = [complaint.path for complaint in known]
+    found = []
+    for detail in error.errors(include_url=False, include_context=False):
+        place = _walk(detail, record, payload)
+        if not any(_overlap(place.names, path) for path in broken):
+            found.append(_complaint(detail, place, record, options))
+    return found
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    shared = min(len(one), len(other))
+    return shared > 0 and one[:shared] == other[:shared]
+
+
+class _Place(NamedTuple):
+    """Where an error is. names: the fields that lead to it, each inside the one before; inside: the rest of the way.
+
+    labels: what pydantic puts between for the members of a union. shape: of what is there, if known.
+    """
+
+    names: tuple[str, ...]
+    inside: tuple[str | int, ...]
+    labels: tuple[str, ...]
+    shape: Shape | None
+
+
+def _walk(detail: ErrorDetails, record: Record, payload: Any) -> _Place:
+    names: list[str] = []
+    inside: list[str | int] = []
+    labels: list[str] = []
+    shape: Shape | None = record
+    value = payload
+    for number, step in enumerate(detail["loc"]):
+        member = shape.member(step) if isinstance(shape, Record) and isinstance(step, str) else None
+        if member is not None:
+            if inside:
+                inside.append(step)
+            else:
+                names.append(member.name)
+            value = value.get(member.name, value.get(step)) if isinstance(value, dict) else None
+            shape = member.shape
+            continue
+        here = isinstance(value, dict) and step in value
+        there = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        absent = detail["type"] in ("missing", "extra_forbidden") and number == len(detail["loc"]) - 1
+        if not (here or there or absent or isinstance(step, int)):
+            labels.append("a key" if step == "[key]" else step)
+            continue
+        inside.append(step)
+        value = value[step] if here or there else None
+        shape = shape.item if isinstance(shape, Many) else shape.value if isinstance(shape, Mapping) else None
+    return _Place(tuple(names), tuple(inside), tuple(labels), shape)
+
+
+def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Options | None) -> Complaint:
+    where = ".".join(place.names)
+    if options is not None and place.names:
+        where = options.by_path[place.names].flag
+    where += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place.inside)
+    text = _NOISE.sub("", detail["msg"])
+    if detail["type"] == "extra_forbidden":
+        text = "there is no such field" + (_near(record, str(detail["loc"][-1])) if len(detail["loc"]) == 1 else "")
+    elif detail["type"] != "missing" and _is_plain(detail["input"]) and not getattr(place.shape, "secret", False):
+        text += f" (got {short(detail['input'])})"
+    labels = [label for label in place.labels if "[" not in label]
+    return Complaint(place.names, where.removeprefix("."), f"as {' '.join(labels)}: {text}" if labels else text)
+
+
+def _near(record: Record, name: str) -> str:
+    near = difflib.get_close_matches(name, [member.public for member in record.members], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | Decimal)
+
+
+def short(value: Any) -> str:
+    """A value in a message: one line, in quotes if it is a text, cut when long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value) if isinstance(value, Decimal) else "null" if value is None else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 2]}…{text[-1]}"
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, for people."""
+    names = {list: "an array", dict: "an object", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

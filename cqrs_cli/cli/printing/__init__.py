@@ -1,0 +1,1 @@
+"""What the shell prints, and how: nothing else writes to a terminal."""

@@ -1,0 +1,51 @@
+"""Values as text: JSON for programs, one-line cells for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from cqrs_cli.cli.printing.inert import inert_json
+from cqrs_cli.jsonable import RawJson, jsonable
+
+_quote = json.encoder.encode_basestring
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """One JSON text, compact unless indented, with every control character escaped."""
+    separators = (",", ":") if indent is None else None
+    return inert_json(json.dumps(jsonable(value), ensure_ascii=False, indent=indent, separators=separators))
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """A record as one line of JSON. `RawJson` members are spliced in, not parsed: 5 µs instead of 15 an event."""
+    return inert_json("{" + ",".join([f"{_quote(name)}:{_member(value)}" for name, value in record.items()]) + "}")
+
+
+def _member(value: Any) -> str:
+    kind = type(value)
+    if kind is RawJson:
+        return value  # type: ignore[no-any-return]
+    if kind is str:
+        return _quote(value)
+    if kind is int:
+        return str(value)
+    if value is None:
+        return "null"
+    return json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def cell_text(value: Any) -> str:
+    """A value in a table, CSV or Markdown cell, not yet made inert: nothing is the empty text, structures are JSON."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value
+    if value is None:
+        return ""
+    if type(value) is int:
+        return str(value)
+    plain = jsonable(value)
+    if isinstance(plain, str):
+        return plain
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))

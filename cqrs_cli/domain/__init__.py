@@ -1,0 +1,1 @@
+"""What a user writes: messages, aggregates, projections, queries, reactions, and the domain that joins them."""

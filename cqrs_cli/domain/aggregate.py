@@ -1,0 +1,259 @@
+"""Aggregates: the state that one stream folds to, and the rules that decide its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
+from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
+from cqrs_cli.domain.messages import Command, Event, complete, refuse_keywords, refuse_private, refuse_taken, snake
+from cqrs_cli.errors import DefinitionError, InvalidInput
+
+_KEYS_IN_JSON = (str, int, float, Decimal, UUID, date, time, timedelta, Enum)
+_SAMPLE_KEYS: dict[type, Key] = {str: "x", int: 1, UUID: UUID(int=1), date: date(2000, 1, 1)}
+
+
+class Keywords(NamedTuple):
+    """What the class statement said."""
+
+    category: str
+    key: tuple[str, ...]
+    version: int
+    snapshot_every: int | None = None
+
+
+class Aggregate(BaseModel):
+    """The fold of one stream: `class Order(Aggregate)` keeps the streams `order-<id>`.
+
+    Class keywords: `category=` (default: the class's name in snake_case), `key=` (default
+    `<category>_id`; a tuple of names for a composite key), `version=` (1; raised when kept folds
+    of this class no longer count), `snapshot_every=` (keep the fold of a stream whenever it passes a
+    multiple of so many events; none without). The key is a field without default, filled in by the engine;
+    every other field has a default. `ignores` lists events that are meant to change nothing.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    keywords: ClassVar[Keywords]
+    ignores: ClassVar[tuple[type[Event], ...]] = ()
+
+    def __init_subclass__(
+        cls,
+        *,
+        category: str | None = None,
+        key: str | tuple[str, ...] | None = None,
+        version: int = 1,
+        snapshot_every: int | None = None,
+        **unknown: Never,
+    ) -> None:
+        refuse_keywords(cls, unknown, "category, key, version and snapshot_every")
+        super().__init_subclass__()
+        category = category or snake(cls.__name__)
+        names = (key,) if isinstance(key, str) else tuple(key or (f"{category}_id",))
+        cls.keywords = Keywords(category, names, version, snapshot_every)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        refuse_private(cls)
+        refuse_taken(cls, "keywords", "ignores")
+        refuse_hidden_clauses(cls)
+
+
+class AggregateType(NamedTuple):
+    """An aggregate class, read and checked.
+
+    category: of its streams. key, key_types: the key's field names and types. deciders, evolvers:
+    by message. events: all that its streams may hold (evolved, ignored or decided).
+    """
+
+    cls: type[Aggregate]
+    category: str
+    key: tuple[str, ...]
+    key_types: tuple[type, ...]
+    deciders: Mapping[type[Command], Clause]
+    evolvers: Mapping[type[Event], Clause]
+    events: frozenset[type[Event]]
+
+    def stream_of(self, key: tuple[Any, ...]) -> str:
+        """The stream of the aggregate with this key."""
+        return stream_name(self.category, key)
+
+    def key_of(self, stream: str) -> tuple[Key, ...]:
+        """The key that a stream's name holds. Raises `InvalidInput`."""
+        return stream_key(stream, self.key_types)
+
+    def empty(self, key: tuple[Any, ...]) -> Aggregate:
+        """The state before the first event."""
+        return self.cls(**dict(zip(self.key, key, strict=True)))
+
+    def command_key(self, command: Command) -> tuple[Any, ...] | None:
+        """The key that the command names, or None if it leaves it to the engine."""
+        values = tuple(getattr(command, name, None) for name in self.key)
+        return None if any(value is None or value == "" for value in values) else values
+
+
+def aggregate_type(cls: type[Aggregate]) -> AggregateType:
+    """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
+    complete(cls)
+    category, key, _, every = cls.keywords
+    if (
+        not category.isascii()
+        or not category.replace("_", "a").isalnum()
+        or category[0].isdigit()
+        or len(category) > 100
+    ):
+        raise DefinitionError(
+            f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100"
+        )
+    if every is not None and (type(every) is not int or every < 1):
+        raise DefinitionError(
+            f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on",
+            hint="snapshot_every=100, or leave it away",
+        )
+    key_types = _key_types(cls, key)
+    for name, field in cls.model_fields.items():
+        if name not in key and field.is_required():
+            raise DefinitionError(
+                f"{cls.__name__}.{name} has no default",
+                hint="the state begins before the first event: all but the key need defaults",
+            )
+    _refuse_unstorable_state(cls, key, key_types)
+    ignored: object = cls.ignores
+    if not isinstance(ignored, tuple) or not all(
+        isinstance(event, type) and issubclass(event, Event) for event in ignored
+    ):
+        raise DefinitionError(
+            f"{cls.__name__}.ignores is {ignored!r}, not a tuple of event classes", hint="ignores = (OrderNoted,)"
+        )
+    deciders = by_message(clauses_of(cls, "decide"))
+    evolvers = by_message(clauses_of(cls, "evolve"))
+    for clause in evolvers.values():
+        if clause.recorded:
+            raise DefinitionError(
+                f"{clause.where} asks for the envelope",
+                hint="an aggregate's evolve takes the event alone: put the fact into the event",
+            )
+        if clause.key is not None:
+            raise DefinitionError(
+                f"{clause.where}: key= is for projections", hint="an aggregate's events are those of its stream"
+            )
+    for command, clause in deciders.items():
+        _check_command_key(cls, key, key_types, command, clause)
+    produced = {event for clause in deciders.values() for event in clause.produces}
+    return AggregateType(
+        cls, category, key, key_types, deciders, evolvers, frozenset({*evolvers, *cls.ignores, *produced})
+    )
+
+
+def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
+    kinds = []
+    for name in key:
+        field = cls.model_fields.get(name)
+        if field is None:
+            raise DefinitionError(
+                f"{cls.__name__} has no field {name!r} for its key",
+                hint=f"add `{name}: UUID`, or name another with key=",
+            )
+        kind = plain_type(field.annotation)
+        if kind not in KEY_TYPES or type(None) in get_args(field.annotation):
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}",
+                hint="keep other values in fields of their own",
+            )
+        kinds.append(kind)
+    return tuple(kinds)
+
+
+def _check_command_key(
+    cls: type[Aggregate], key: tuple[str, ...], kinds: tuple[type, ...], command: type[Command], clause: Clause
+) -> None:
+    for name, kind in zip(key, kinds, strict=True):
+        field = command.model_fields.get(name)
+        if field is None:
+            if clause.creates is False:
+                raise DefinitionError(
+                    f"{command.__name__} has no field {name!r}, "
+                    f"so {clause.where} can't know which {cls.__name__} is meant",
+                    hint=f"add `{name}: {kind.__name__}` to the command, or creates=True to the decide",
+                )
+            if len(key) > 1 or kind not in (str, UUID):
+                raise DefinitionError(
+                    f"{command.__name__} has no field {name!r} and a new {cls.__name__} can't be given one",
+                    hint="only a single UUID or str key is made by the engine: add the field to the command",
+                )
+        elif plain_type(field.annotation) is not kind:
+            raise DefinitionError(
+                f"{command.__name__}.{name} is {field.annotation}, but the key of {cls.__name__} is {kind.__name__}",
+                hint="give both the same type",
+            )
+
+
+def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: tuple[type, ...]) -> None:
+    """A state is kept and shown as JSON: what would not come back the same is refused now."""
+    for name, field in cls.model_fields.items():
+        bad = _unstorable(field.annotation, set())
+        if bad is not None:
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: {bad} does not survive JSON", hint="use text keys, lists or a nested model"
+            )
+    sample: dict[str, Any] = {name: _SAMPLE_KEYS[kind] for name, kind in zip(key, kinds, strict=True)}
+    state = cls.model_construct(**sample)
+    try:
+        again = cls.model_validate_json(state.model_dump_json(round_trip=True, warnings="error"))
+    except ValidationError as error:
+        wrong = [complaint for complaint in error.errors() if complaint["loc"][:1] not in [(name,) for name in key]]
+        if wrong:  # a sample may well be no key of this aggregate, if its type has constraints
+            place, told = ".".join(map(str, wrong[0]["loc"])), wrong[0]["msg"]
+            raise DefinitionError(
+                f"{cls.__name__}.{place}: the default does not survive JSON: {told}",
+                hint="give it a default of its own type; NaN and infinities have no JSON",
+            ) from None
+        return
+    except (ValueError, TypeError) as error:
+        raise DefinitionError(
+            f"{cls.__name__}: its first state can't be written as JSON: {error}",
+            hint="give each field a default of its own type",
+        ) from None
+    if again != state:
+        lost = [name for name in cls.model_fields if getattr(again, name) != getattr(state, name)]
+        raise DefinitionError(
+            f"{cls.__name__}.{', '.join(lost)}: the default does not survive JSON", hint="NaN and infinities don't"
+        )
+
+
+def _unstorable(annotation: Any, seen: set[Any]) -> str | None:
+    """What in an annotation can't be told from its JSON, or None."""
+    annotation = plain_type(annotation)
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments:
+        keyed = plain_type(arguments[0])
+        simple = isinstance(keyed, type) and get_origin(keyed) is None and issubclass(keyed, _KEYS_IN_JSON)
+        if not simple and get_origin(keyed) is not Literal:
+            return f"a dict with {getattr(keyed, '__name__', keyed) if get_origin(keyed) is None else keyed} keys"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+        seen.add(annotation)
+        arguments = tuple(field.annotation for field in annotation.model_fields.values())
+    for argument in arguments:
+        found = _unstorable(argument, seen)
+        if found is not None:
+            return found
+    return None
+
+
+def new_key(aggregate: AggregateType, command_id: str) -> tuple[Any, ...]:
+    """The id of an aggregate that a command opens without naming it: the same for the same command id."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    kind = aggregate.key_types[0]
+    if len(aggregate.key) > 1 or kind not in (str, UUID):
+        raise InvalidInput(f"{aggregate.cls.__name__} needs its key: {', '.join(aggregate.key)}")
+    made = uuid5(NAMESPACE_URL, f"cqrs:{aggregate.category}:{command_id}")
+    return (made if kind is UUID else str(made),)

@@ -1,0 +1,315 @@
+"""decide and evolve: which method is meant for which message.
+
+The annotation of a method's second parameter is the registration. The decorators return the
+method unchanged; what they note is read when the class becomes part of a `Domain`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, overload
+
+from pydantic import BaseModel
+
+from cqrs_cli.domain.messages import Command, Event, Message
+from cqrs_cli.errors import DefinitionError, DomainFailed
+from cqrs_cli.stores.contract import Recorded
+
+F = TypeVar("F", bound=Callable[..., Any])
+Creates = bool | Literal["either"]
+KeyFunction = Callable[[Any, Recorded], Any]
+
+_MARK = "__cqrs_clause__"
+_TRACE = "__cqrs_clauses__"
+
+
+class Mark(NamedTuple):
+    """What a decorator noted on its method. scope: the locals of the function that defines the class."""
+
+    kind: str
+    creates: Creates
+    key: KeyFunction | None
+    scope: dict[str, Any]
+
+
+class Clause(NamedTuple):
+    """A method and the message it is for, with its annotations resolved.
+
+    services: the types of the parameters after the message (of a `react` also `Recorded`, at its place).
+    recorded: it asks for the envelope.
+    produces: the events that a `decide`'s return annotation names.
+    """
+
+    owner: type
+    name: str
+    function: Callable[..., Any]
+    messages: tuple[type[Message], ...]
+    services: tuple[type, ...]
+    recorded: bool
+    produces: tuple[type[Event], ...]
+    creates: Creates
+    key: KeyFunction | None
+
+    @property
+    def where(self) -> str:
+        """`Order.create`, for messages."""
+        return f"{self.owner.__name__}.{self.name}"
+
+
+def _marked(function: F, kind: str, creates: Creates = False, key: KeyFunction | None = None) -> F:
+    body = sys._getframe(2)
+    outer = body.f_back
+    scope = dict(outer.f_locals) if outer is not None and outer.f_locals is not outer.f_globals else {}
+    setattr(function, _MARK, Mark(kind, creates, key, scope))
+    # The class body remembers every clause it saw, so that one that vanishes behind a field or a
+    # second method of the same name is noticed.
+    body.f_locals.setdefault(_TRACE, []).append(function)
+    return function
+
+
+@overload
+def decide(function: F, /) -> F: ...
+@overload
+def decide(*, creates: Creates) -> Callable[[F], F]: ...
+@overload
+def decide(state: Any, command: Command, /, *services: Any) -> list[Event]: ...
+def decide(*arguments: Any, creates: Creates = False) -> Any:
+    """Mark a method as the one that decides a command: `def create(self, command: CreateOrder) -> OrderCreated`.
+
+    creates: True opens a stream (one that is there already is a rejection); False, the default,
+    wants an aggregate that exists (else: not found); `"either"` takes both.
+    The method sees the state before the command, never changes it, and returns an event, a list
+    of events, None, or yields events; `raise Rejected(…)` says no. It may be a coroutine function.
+    Further parameters are services, asked for by type.
+
+    In a test, `decide(Order(…), command, *services)` calls the method and gives the list of events.
+    """
+    if len(arguments) > 1:
+        state, command, *services = arguments
+        for clause in clauses_of(type(state), "decide"):
+            if type(command) in clause.messages:
+                return list(decided(clause, state, command, services))
+        raise DefinitionError(f"{type(state).__name__} has no decide for {type(command).__name__}")
+    if arguments:
+        return _marked(arguments[0], "decide")
+
+    def with_options(function: F) -> F:
+        return _marked(function, "decide", creates=creates)
+
+    return with_options
+
+
+@overload
+def evolve(function: F, /) -> F: ...
+@overload
+def evolve(*, key: KeyFunction) -> Callable[[F], F]: ...
+def evolve(*arguments: Any, key: KeyFunction | None = None) -> Any:
+    """Mark a method as the one that takes an event into the state (or row).
+
+    It changes `self` or returns a new one, never refuses, and looks at nothing but its arguments.
+    In a projection it may ask for the envelope (`recorded: Recorded`) and return `DELETE`.
+
+    key: for projections, `(event, recorded) -> key | list of keys | None`: which rows the event concerns.
+    """
+    if arguments:
+        return _marked(arguments[0], "evolve")
+
+    def with_options(function: F) -> F:
+        return _marked(function, "evolve", key=key)
+
+    return with_options
+
+
+@overload
+def react(function: F, /) -> F: ...
+@overload
+def react(*, key: KeyFunction) -> Callable[[F], F]: ...
+def react(*arguments: Any, key: KeyFunction | None = None) -> Any:
+    """Mark a method of a process manager or policy as the one that answers an event with commands.
+
+    It returns a command, `After(delay, command)`, `Cancel(name)`, a list of these, None, or yields
+    them. It may ask for the envelope (`recorded: Recorded`) and for services, by type.
+    Where a process manager has an evolve for the same event, that comes first.
+
+    key: for process managers, `(event, recorded) -> key | list of keys | None`: which processes are meant.
+    """
+    if arguments:
+        return _marked(arguments[0], "react")
+
+    def with_options(function: F) -> F:
+        return _marked(function, "react", key=key)
+
+    return with_options
+
+
+# ── from a class to its clauses ───────────────────────────────────────────────────────────────
+
+
+def clauses_of(cls: type, kind: str) -> list[Clause]:
+    """The resolved clauses of a class, inherited ones first. Raises `DefinitionError`."""
+    found: dict[str, Clause] = {}
+    for base in reversed(cls.__mro__):
+        namespace = vars(base)
+        for function in namespace.get(_TRACE, ()):
+            # By its mark, which a wrapper made with functools.wraps carries on.
+            if getattr(namespace.get(function.__name__), _MARK, None) is not getattr(function, _MARK):
+                raise DefinitionError(
+                    f"{base.__name__}.{function.__name__}: "
+                    "this clause is hidden by a field or a later method of the same name",
+                    hint="give the method a name of its own",
+                )
+        for name, value in namespace.items():
+            mark = getattr(value, _MARK, None)
+            if mark is not None and mark.kind == kind:
+                found[name] = _resolved(base, name, value, mark)
+            elif name in found:
+                raise DefinitionError(
+                    f"{base.__name__}.{name} overrides a clause of {found[name].owner.__name__} without its decorator",
+                    hint=f"put @{kind} on it, or rename it",
+                )
+    return list(found.values())
+
+
+def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
+    """One clause for each message; `DefinitionError` if two are meant for the same."""
+    chosen: dict[Any, Clause] = {}
+    for clause in clauses:
+        for message in clause.messages:
+            if message in chosen:
+                raise DefinitionError(
+                    f"{clause.where} and {chosen[message].where} are both for {message.__name__}",
+                    hint="keep one of them",
+                )
+            chosen[message] = clause
+    return chosen
+
+
+def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
+    where = f"{base.__name__}.{name}"
+    if not inspect.isfunction(function):
+        raise DefinitionError(
+            f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)"
+        )
+    if mark.creates not in (True, False, "either"):
+        raise DefinitionError(
+            f"{where}: creates={mark.creates!r}", hint='creates=True, creates=False or creates="either"'
+        )
+    if mark.key is not None and not callable(mark.key):
+        raise DefinitionError(f"{where}: key={mark.key!r} is no function", hint="key=lambda event, recorded: …")
+    hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    if not parameters:
+        raise DefinitionError(
+            f"{where} takes no message", hint=f"def {name}(self, {'command' if mark.kind == 'decide' else 'event'}: …)"
+        )
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise DefinitionError(
+                f"{where}: parameter {parameter} is not a plain one", hint="name each service: inventory: Inventory"
+            )
+        if parameter.name not in hints:
+            raise DefinitionError(
+                f"{where}: parameter {parameter.name!r} has no annotation",
+                hint="the annotation says what the method is for",
+            )
+    if inspect.isasyncgenfunction(function) or (mark.kind != "decide" and inspect.iscoroutinefunction(function)):
+        raise DefinitionError(
+            f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain"
+        )
+    wanted: type[Message] = Command if mark.kind == "decide" else Event
+    messages = _members(hints[parameters[0].name])
+    for message in messages:
+        if not (isinstance(message, type) and issubclass(message, wanted) and message is not wanted):
+            raise DefinitionError(
+                f"{where}: {parameters[0].name!r} is annotated {message!r}, which is no {wanted.__name__} class",
+                hint=f"annotate it with a subclass of {wanted.__name__}",
+            )
+    extra = [hints[parameter.name] for parameter in parameters[1:]]
+    if mark.kind == "evolve" and any(kind is not Recorded for kind in extra):
+        raise DefinitionError(
+            f"{where} asks for more than the event",
+            hint="evolve is pure: only `recorded: Recorded` may follow, in projections",
+        )
+    for kind in extra:
+        if not isinstance(kind, type):
+            raise DefinitionError(
+                f"{where} asks for {kind}, which is no class", hint="a service is asked for by its class or Protocol"
+            )
+    return Clause(
+        owner=base,
+        name=name,
+        function=function,
+        messages=messages,
+        services=() if mark.kind == "evolve" else tuple(extra),
+        recorded=Recorded in extra and mark.kind != "decide",
+        produces=tuple(dict.fromkeys(_events(hints.get("return")))),
+        creates=mark.creates,
+        key=mark.key,
+    )
+
+
+def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[str, Any]) -> dict[str, Any]:
+    """The function's annotations as objects. Raises `DefinitionError` with the remedy for what can't be resolved."""
+    try:
+        return typing.get_type_hints(function, localns=scope)
+    except NameError as error:
+        raise DefinitionError(
+            f"{where}: the annotation {error.name!r} can't be resolved",
+            hint="import it where the class is defined; an import under `if TYPE_CHECKING:` is not there at run time",
+        ) from None
+    except Exception as error:  # an annotation as text is code: a misspelt attribute, a syntax error …
+        raise DefinitionError(
+            f"{where}: an annotation can't be resolved: {type(error).__name__}: {error}",
+            hint="annotate with classes that are there at run time",
+        ) from None
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _events(annotation: Any) -> Iterator[type[Event]]:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        if issubclass(annotation, Event) and annotation is not Event:
+            yield annotation
+        return
+    for argument in get_args(annotation):
+        yield from _events(argument)
+
+
+def refuse_hidden_clauses(cls: type[BaseModel]) -> None:
+    """Raise `DefinitionError` if a field bears the name of a clause method: pydantic would drop the method."""
+    for name, field in cls.model_fields.items():
+        if hasattr(field.default, _MARK) or any(hasattr(vars(base).get(name), _MARK) for base in cls.__mro__):
+            raise DefinitionError(
+                f"{cls.__name__}.{name} is both a field and a clause method: the clause would vanish",
+                hint="rename the method",
+            )
+
+
+# ── running a decide ──────────────────────────────────────────────────────────────────────────
+
+
+def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any]) -> Iterator[Event]:
+    """The events that the method decides, one by one as it yields them. Raises what it raises."""
+    result = clause.function(state, command, *services)
+    if inspect.iscoroutine(result):
+        from cqrs_cli.domain.coroutines import wait_for
+
+        result = wait_for(result)
+    if result is None:
+        return
+    if not isinstance(result, Iterable) or isinstance(result, str | bytes | Mapping):
+        raise DomainFailed(
+            f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events"
+        )
+    for event in (result,) if isinstance(result, Event) else result:
+        if not isinstance(event, Event):
+            raise DomainFailed(
+                f"{clause.where} gave {type(event).__name__}, which is no Event", hint="return or yield events"
+            )
+        yield event

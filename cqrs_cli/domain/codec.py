@@ -1,0 +1,219 @@
+"""Events and commands ⇄ stored JSON: names, versions, upcasters.
+
+Nothing stored is ever imported or unpickled: a stored name is looked up among the classes of the domain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from cqrs_cli.domain.messages import Command, Event, Message
+from cqrs_cli.domain.payload import canonical_json, payload_json
+from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.stores.contract import Recorded, SentCommand, StoredEvent, micros
+
+DecodeData = Callable[[bytes], Any]
+
+
+class Encoded(NamedTuple):
+    """An event as it is stored, and the copy that was read back from those bytes, which folds take."""
+
+    type: str
+    schema_version: int
+    data: bytes
+    event: Event
+
+
+class _Shape(NamedTuple):
+    has_sets: bool
+    certain: bool  # every value comes back from JSON the same
+    shareable: bool  # nothing in an instance can change: one copy serves several folds
+
+
+# Kinds of pydantic's core schemas. Only what is listed is trusted; others cost a second look at each instance.
+_FRAMES = frozenset({"model", "model-fields", "model-field", "default", "nullable", "definitions", "definition-ref"})
+_ATOMS = frozenset(
+    {"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"}
+)
+_CERTAIN = _FRAMES | _ATOMS | {"list", "set", "frozenset", "tuple", "dict"}
+_UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
+
+
+class Codec:
+    """Encodes and decodes the messages of one domain; what depends on a type is looked up once."""
+
+    def __init__(self, events: Mapping[str, type[Event]], commands: Mapping[str, type[Command]]) -> None:
+        self._events = events
+        self._commands = commands
+        self._decoders: dict[tuple[str, int], DecodeData] = {}
+        self._shapes: dict[type[Message], _Shape] = {}
+        self._proven: set[type[Command]] = set()
+
+    def encode(self, event: Event) -> Encoded:
+        """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
+        cls = type(event)
+        data = payload_json(event, has_sets=self._shape(cls).has_sets)
+        return Encoded(cls.stored.name, cls.stored.version, data, _read_back(event, data))
+
+    def decode(self, stored: StoredEvent | Recorded) -> Any:
+        """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
+        try:
+            return self.decoder(stored.type, stored.schema_version)(stored.data)
+        except (Undecodable, DomainFailed) as error:
+            error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
+            error.args = (error.message,)
+            error.details.update(
+                position=stored.position, stream=stored.stream, version=stored.version, type=stored.type
+            )
+            raise
+
+    def decoder(self, name: str, schema_version: int) -> DecodeData:
+        """The function from payload bytes to an event of today's class, made once per stored type and version."""
+        found = self._decoders.get((name, schema_version))
+        if found is None:
+            found = self._decoders[(name, schema_version)] = _decoder(self.event_class(name), schema_version)
+        return found
+
+    def event_class(self, name: str) -> type[Event]:
+        """Today's class for a stored name. Raises `Undecodable`."""
+        cls = self._events.get(name)
+        if cls is None:
+            raise Undecodable(
+                f"no event of this domain is stored as {name!r}",
+                hint="was it renamed? aliases=(…) on the new class keeps it readable",
+            )
+        return cls
+
+    def shareable(self, event: type[Event]) -> bool:
+        """Whether nothing inside such an event can be changed, so that several folds may take the same copy."""
+        return self._shape(event).shareable
+
+    def sent(self, command: Command) -> SentCommand:
+        """The command as a commit keeps it: payload, and the digest of the fields that were sent."""
+        cls = type(command)
+        shape = self._shape(cls)
+        data = payload_json(command, has_sets=shape.has_sets)
+        if not shape.certain or cls not in self._proven:
+            _read_back(command, data)
+            self._proven.add(cls)
+        digest = hashlib.sha256(canonical_json(command, has_sets=shape.has_sets)).digest()
+        return SentCommand(cls.stored.name, cls.stored.version, digest, data, micros(command.meta.timestamp))
+
+    def command(self, sent: SentCommand) -> Command:
+        """A recorded command as an instance of today's class. Raises `Undecodable`."""
+        cls = self._commands.get(sent.type)
+        if cls is None:
+            raise Undecodable(f"no command of this domain is stored as {sent.type!r}")
+        if sent.data is None:
+            raise Undecodable(f"the payload of this {sent.type!r} was not kept")
+        command: Command = _decoder(cls, sent.schema_version)(sent.data)
+        return command
+
+    def _shape(self, cls: type[Message]) -> _Shape:
+        shape = self._shapes.get(cls)
+        if shape is None:
+            nodes = list(_nodes(cls.__pydantic_core_schema__, set()))
+            kinds = {node["type"] for node in nodes}
+            models = [node["cls"] for node in nodes if node["type"] == "model"]
+            shape = self._shapes[cls] = _Shape(
+                has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
+                # A model within may let NaN pass, which a message itself does not.
+                certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
+                shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
+            )
+        return shape
+
+
+_STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
+
+M = TypeVar("M", bound=Message)
+
+
+def _read_back(message: M, data: bytes) -> M:
+    """The message made anew from its payload. Raises `InvalidInput` if it is not the same."""
+    cls = type(message)
+    try:
+        again = cls.__pydantic_validator__.validate_json(data)
+    except ValidationError as error:
+        raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
+    if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
+        lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
+        raise InvalidInput(
+            f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE
+        )
+    copy: M = again
+    return copy
+
+
+def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
+    current, validator = cls.stored.version, cls.__pydantic_validator__
+    if schema_version > current:
+        raise Undecodable(
+            f"{cls.stored.name!r} was stored in version {schema_version}, this code knows {current}",
+            hint="run it with the code that wrote it, or newer",
+        )
+    validate = validator.validate_json
+
+    def direct(data: bytes) -> Any:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            raise Undecodable(f"{cls.stored.name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
+
+    if schema_version == current:
+        return direct
+    steps = [
+        (version, step)
+        for version in range(schema_version, current)
+        if (step := cls.stored.upcasters.get(version)) is not None
+    ]
+
+    def upcast(data: bytes) -> Any:
+        value = json.loads(data)
+        for version, step in steps:
+            try:
+                value = step(value)
+            except Exception as error:
+                raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
+        try:
+            # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.
+            return validate(json.dumps(value))
+        except (ValidationError, ValueError, TypeError) as error:
+            told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
+            raise Undecodable(
+                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}"
+            ) from None
+
+    return upcast
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing pydantic says, with its place: `items.0.quantity: Input should be …`."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:
+    """Every schema within a core schema, itself included. Names of fields and tags are no keys of schemas."""
+    if id(schema) in seen:
+        return
+    seen.add(id(schema))
+    if isinstance(schema, dict):
+        if isinstance(schema.get("type"), str):
+            yield schema
+        for key, value in schema.items():
+            if key in ("fields", "choices") and isinstance(value, dict):
+                for member in value.values():
+                    yield from _nodes(member, seen)
+            elif key not in ("metadata", "default", "ref", "config", "members", "expected"):
+                yield from _nodes(value, seen)
+    elif isinstance(schema, list | tuple):
+        for value in schema:
+            yield from _nodes(value, seen)

@@ -1,0 +1,201 @@
+"""Columns: how a field of a read model crosses to the store and back.
+
+Values cross as plain scalars (see `stores.contract.Column`): decimals keep every digit as text,
+aware times become UTC with six digits so that their texts sort as they do, nested values are JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from cqrs_cli.domain.keys import plain_type
+from cqrs_cli.domain.payload import check_payload, sorted_sets
+from cqrs_cli.errors import DefinitionError, InvalidInput
+from cqrs_cli.stores.contract import Column, Scalar, micros, moment, rfc3339
+
+Encode = Callable[[Any], Scalar]
+Decode = Callable[[Any], Any]
+
+
+class ColumnCodec(NamedTuple):
+    """A column with its two directions. encode: raises `InvalidInput` for a value of another type.
+
+    settle: for kinds in which an accepted value can differ from the one that comes back (an int among
+    floats, a time of another zone): makes it that one, so that a row that was kept in memory is the
+    row that would be loaded. None where there is no such value. enum: its values are members of one.
+    """
+
+    column: Column
+    encode: Encode
+    decode: Decode
+    settle: Decode | None = None
+    enum: bool = False
+
+
+def _checked(kind: type[Any], convert: Encode | None = None) -> Encode:
+    def encode(value: Any) -> Scalar:
+        if type(value) is not kind and not isinstance(value, kind):
+            raise InvalidInput(f"{value!r} is no {kind.__name__}")
+        scalar: Scalar = convert(value) if convert is not None else value
+        return scalar
+
+    return encode
+
+
+def _text(value: Any) -> Scalar:
+    if type(value) is not str:
+        raise InvalidInput(f"{value!r} is no plain str")
+    if not value.isascii() or "\0" in value:
+        if "\0" in value:
+            raise InvalidInput(f"{value!r} holds U+0000")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(f"{value!r} is not valid Unicode") from None
+    return value
+
+
+def _date(value: Any) -> Scalar:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise InvalidInput(f"{value!r} is no date")
+    return value.isoformat()
+
+
+def _integer(value: Any) -> Scalar:
+    if type(value) is not int:
+        raise InvalidInput(f"{value!r} is no int")
+    if not -(2**63) <= value < 2**63:
+        raise InvalidInput(f"{value} needs more than 64 bits")
+    return value
+
+
+def _real(value: Any) -> Scalar:
+    if type(value) is not float and type(value) is not int:
+        raise InvalidInput(f"{value!r} is no float")
+    if not isfinite(value):
+        raise InvalidInput(f"{value!r} can't be stored")
+    return float(value)
+
+
+def _decimal(value: Any) -> Scalar:
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise InvalidInput(f"{value!r} is no finite Decimal")
+    return str(value)
+
+
+def _datetime(value: Any) -> Scalar:
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"{value!r} is no datetime")
+    return rfc3339(micros(value)) if value.utcoffset() is not None else value.isoformat(timespec="microseconds")
+
+
+def _settle_datetime(value: Any) -> Any:
+    aware = isinstance(value, datetime) and value.tzinfo is not None and value.tzinfo is not UTC
+    return moment(micros(value)) if aware and value.utcoffset() is not None else value
+
+
+def _settle_real(value: Any) -> Any:
+    return (
+        value + 0.0 if type(value) is int or (type(value) is float and value == 0.0) else value
+    )  # stores know no -0.0
+
+
+def _settle_decimal(value: Any) -> Any:
+    return Decimal(value) if type(value) is int else value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_KINDS: dict[type, tuple[str, Encode, Decode]] = {
+    str: ("text", _text, _same),
+    int: ("integer", _integer, _same),
+    float: ("real", _real, _same),
+    Decimal: ("decimal", _decimal, Decimal),
+    bool: ("boolean", _checked(bool, int), bool),
+    UUID: ("uuid", _checked(UUID, str), UUID),
+    datetime: ("datetime", _datetime, datetime.fromisoformat),
+    date: ("date", _date, date.fromisoformat),
+}
+
+
+_SETTLE: dict[str, Decode] = {"real": _settle_real, "decimal": _settle_decimal, "datetime": _settle_datetime}
+
+
+def _of_enum(annotation: type[Enum]) -> tuple[str, Encode, Decode] | None:
+    values = [member.value for member in annotation]
+    if all(type(value) is str for value in values):
+        return "text", _checked(annotation, lambda member: member.value), annotation
+    if all(type(value) is int for value in values):
+        return "integer", _checked(annotation, lambda member: member.value), annotation
+    return None
+
+
+def _of_json(owner: type, name: str, annotation: Any) -> tuple[str, Encode, Decode]:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    except Exception as error:
+        raise DefinitionError(f"{owner.__name__}.{name}: {annotation} can't be a column: {error}") from None
+
+    decode = adapter.validate_json
+
+    def encode(value: Any) -> Scalar:
+        try:
+            data = to_json(sorted_sets(value))
+            check_payload(data, "it")
+            again = decode(data)
+        except ValidationError as error:
+            raise InvalidInput(f"{value!r} does not fit: {error.errors(include_url=False)[0]['msg']}") from None
+        except (ValueError, TypeError, RecursionError) as error:  # pydantic's serialization errors are ValueErrors
+            raise InvalidInput(f"{value!r} can't be written as JSON: {error}") from None
+        if again != value:
+            raise InvalidInput(f"{value!r} comes back from JSON as {again!r}")
+        return data.decode()
+
+    return "json", encode, decode
+
+
+def _nullable(encode: Encode, decode: Decode) -> tuple[Encode, Decode]:
+    return (lambda value: None if value is None else encode(value)), (
+        lambda value: None if value is None else decode(value)
+    )
+
+
+def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
+    """The column for a field. Raises `DefinitionError` for a type that can't be one."""
+    plain = plain_type(annotation)
+    nullable = plain is type(None) or _takes_none(annotation)
+    if get_origin(plain) is Literal and all(type(value) is str for value in get_args(plain)):
+        plain = str
+    found = _KINDS.get(plain) if isinstance(plain, type) else None
+    if found is None and isinstance(plain, type) and issubclass(plain, Enum):
+        found = _of_enum(plain)
+    kind, encode, decode = found or _of_json(owner, name, plain)
+    settle = _SETTLE.get(kind)
+    if nullable:
+        encode, decode = _nullable(encode, decode)
+    return ColumnCodec(
+        Column(name, kind, nullable), encode, decode, settle, isinstance(plain, type) and issubclass(plain, Enum)
+    )
+
+
+def _takes_none(annotation: Any) -> bool:
+    if hasattr(annotation, "__metadata__"):
+        return _takes_none(get_args(annotation)[0])
+    if hasattr(annotation, "__supertype__"):
+        return _takes_none(annotation.__supertype__)
+    if hasattr(annotation, "__value__"):
+        return _takes_none(annotation.__value__)
+    return type(None) in get_args(annotation)

@@ -1,0 +1,353 @@
+"""A domain: aggregates, projections and queries together, with names, keys and services resolved."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from cqrs_cli.domain.aggregate import Aggregate, AggregateType, aggregate_type
+from cqrs_cli.domain.clauses import Clause, resolved_annotations
+from cqrs_cli.domain.messages import Command, Event, Message, complete, kebab, snake
+from cqrs_cli.domain.process_manager import (
+    CommandRejected,
+    Policy,
+    ProcessManager,
+    ReactionType,
+    policy_type,
+    process_type,
+)
+from cqrs_cli.domain.projection import Projection, projection_type
+from cqrs_cli.domain.query import Query, check_query
+from cqrs_cli.domain.routes import Route, route_of
+from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.errors import DefinitionError, NotFound
+from cqrs_cli.stores.contract import Recorded
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Finding(NamedTuple):
+    """Something that `check` has to say. severity: error or warning."""
+
+    code: str
+    severity: str
+    where: str
+    message: str
+    hint: str
+
+
+class Decider(NamedTuple):
+    """Who decides a command."""
+
+    aggregate: AggregateType
+    clause: Clause
+
+
+Part: TypeAlias = "type[Aggregate] | type[Projection] | type[Query[Any]] | type[ProcessManager] | type[Policy] | Domain"
+
+
+class Domain:
+    """`Domain("orders", Order, OrderSummary, …)`: the classes that make up a system, checked as a whole.
+
+    Parts are aggregate, projection, query, process manager and policy classes, or other domains,
+    whose parts and services are taken in. Raises `DefinitionError` for every mistake that can be seen without running.
+    """
+
+    def __init__(self, name: str, *parts: Part) -> None:
+        self.name = name
+        self._parts: list[type] = []
+        self._services: dict[type, Callable[[], Any]] = {}
+        for part in parts:
+            self._take_in(part)
+        self.aggregates: dict[str, AggregateType] = {}
+        self.deciders: dict[type[Command], Decider] = {}
+        self.projections: dict[str, RowType] = {}
+        self.queries: dict[str, type[Query[Any]]] = {}
+        self.reactions: dict[str, ReactionType] = {}
+        for part in self._parts:
+            self._register(part)
+        for name in self.reactions.keys() & self.aggregates.keys():
+            raise DefinitionError(
+                f"{self.reactions[name].cls.__name__} is called {name!r}, "
+                f"as are the streams of {self.aggregates[name].cls.__name__}",
+                hint="give it another with name=",
+            )
+        events: list[type[Event]] = [CommandRejected] if self.reactions else []
+        for aggregate in self.aggregates.values():
+            events += aggregate.events
+        for rows in self.row_types():
+            events += rows.evolvers
+        for reaction in self.reactions.values():
+            events += reaction.reactors
+        self.events: dict[str, type[Event]] = _by_stored_name(events)
+        self.commands: dict[str, type[Command]] = _by_stored_name(self.deciders)
+        self.routes: dict[str, dict[type[Event], Route]] = {
+            rows.name: {
+                event: route_of(rows, event, clause, self.aggregates, self.reactions)
+                for event, clause in rows.evolvers.items()
+            }
+            for rows in self.row_types()
+        }
+        self.react_routes: dict[str, dict[type[Event], Route]] = {
+            reaction.name: {
+                event: route_of(reaction.rows, event, clause, self.aggregates, self.reactions)
+                if reaction.rows
+                else Route(clause, (), None, clause.recorded)
+                for event, clause in reaction.reactors.items()
+            }
+            for reaction in self.reactions.values()
+        }
+        _refuse_names_of_views(self.row_types())
+        _refuse_same_words(self.commands.values(), "commands")
+        _refuse_same_words(self.queries.values(), "queries")
+
+    def __repr__(self) -> str:
+        return f"Domain({self.name!r}, {', '.join(part.__name__ for part in self._parts)})"
+
+    def provide(self, factory: F) -> F:
+        """Offer a service: the factory's return annotation is the type that `decide` methods ask for.
+
+        Called once per workbench, when first needed. Raises `DefinitionError` without an annotation
+        or if that type has a factory already.
+        """
+        name = getattr(factory, "__qualname__", repr(factory))
+        kind = (
+            None
+            if isinstance(factory, type)
+            else resolved_annotations(factory, name, sys._getframe(1).f_locals).get("return")
+        )
+        if not isinstance(kind, type) or kind is type(None):
+            raise DefinitionError(f"{name} does not say what it makes", hint="def stock() -> Inventory: …")
+        if kind in self._services:
+            other = getattr(self._services[kind], "__qualname__", repr(self._services[kind]))
+            raise DefinitionError(f"{kind.__name__} has a factory already: {other}", hint="keep one of them")
+        self._services[kind] = factory
+        return factory
+
+    def service(self, kind: type, asked_by: str) -> Any:
+        """A new service of this type. Raises `DefinitionError` if nobody provides it."""
+        factory = self._services.get(kind)
+        if factory is None:
+            raise DefinitionError(
+                f"{asked_by} asks for {kind.__name__}, which nobody provides",
+                hint=f"domain.provide(factory), with `-> {kind.__name__}`",
+            )
+        return factory()
+
+    def decider(self, command: type[Command]) -> Decider:
+        """Who decides this command. Raises `NotFound`."""
+        found = self.deciders.get(command)
+        if found is None:
+            raise NotFound(f"nobody decides {command.__name__} in the domain {self.name!r}", code="command-not-found")
+        return found
+
+    def aggregate_of(self, stream: str) -> AggregateType:
+        """The aggregate whose stream this is, by its category. Raises `NotFound`."""
+        category = stream.partition("-")[0]
+        found = self.aggregates.get(category)
+        if found is None:
+            raise NotFound(
+                f"no aggregate of the domain {self.name!r} has the category {category!r}",
+                code="category-not-found",
+                hint=did_you_mean(category, self.aggregates),
+            )
+        return found
+
+    def row_types(self) -> list[RowType]:
+        """All that keeps rows: the projections, and the process managers with their states."""
+        return [*self.projections.values(), *(reaction.rows for reaction in self.reactions.values() if reaction.rows)]
+
+    def reaction(self, name: str) -> ReactionType:
+        """The process manager or policy of this name, kebab or snake. Raises `NotFound`."""
+        found = self.reactions.get(snake(name))
+        if found is None:
+            raise NotFound(
+                f"no reaction {name!r} in the domain {self.name!r}",
+                code="reaction-not-found",
+                hint=did_you_mean(snake(name), self.reactions),
+            )
+        return found
+
+    def projection(self, name: str) -> RowType:
+        """The projection of this table, kebab or snake. Raises `NotFound`."""
+        found = self.projections.get(name) or self.projections.get(snake(name))
+        if found is None:
+            raise NotFound(
+                f"no projection {name!r} in the domain {self.name!r}",
+                code="projection-not-found",
+                hint=did_you_mean(snake(name), self.projections),
+            )
+        return found
+
+    def rows_of(self, name: str) -> RowType:
+        """The projection or process manager of this name, kebab or snake. Raises `NotFound`."""
+        reaction = self.reactions.get(name) or self.reactions.get(snake(name))
+        return reaction.rows if reaction is not None and reaction.rows is not None else self.projection(name)
+
+    def projection_of(self, cls: type[Projection]) -> RowType:
+        """The projection of this class. Raises `NotFound`."""
+        found = self.projections.get(cls.keywords.table)
+        if found is None or found.cls is not cls:
+            raise NotFound(f"{cls.__name__} is no part of the domain {self.name!r}", code="projection-not-found")
+        return found
+
+    def check(self) -> list[Finding]:
+        """What would not stop a command but is probably wrong: events without an evolve, services nobody provides."""
+        findings = []
+        for aggregate in self.aggregates.values():
+            for clause in aggregate.deciders.values():
+                for event in clause.produces:
+                    if event not in aggregate.evolvers and event not in aggregate.cls.ignores:
+                        findings.append(
+                            Finding(
+                                "no-evolve",
+                                "error",
+                                clause.where,
+                                f"{event.__name__} is decided but {aggregate.cls.__name__} has no evolve for it",
+                                f"add one, or ignores = ({event.__name__},)",
+                            )
+                        )
+                for kind in clause.services:
+                    if kind not in self._services:
+                        findings.append(
+                            Finding(
+                                "no-service",
+                                "error",
+                                clause.where,
+                                f"asks for {kind.__name__}, which nobody provides",
+                                "domain.provide(factory)",
+                            )
+                        )
+        for reaction in self.reactions.values():
+            for clause in reaction.reactors.values():
+                for kind in clause.services:
+                    if kind is not Recorded and kind not in self._services:
+                        findings.append(
+                            Finding(
+                                "no-service",
+                                "error",
+                                clause.where,
+                                f"asks for {kind.__name__}, which nobody provides",
+                                "domain.provide(factory)",
+                            )
+                        )
+        return findings
+
+    # ── reading the parts ─────────────────────────────────────────────────────────────────────
+
+    def _take_in(self, part: object) -> None:
+        if isinstance(part, Domain):
+            for inner in part._parts:
+                self._take_in(inner)
+            for kind, factory in part._services.items():
+                if self._services.setdefault(kind, factory) is not factory:
+                    raise DefinitionError(
+                        f"two parts of {self.name!r} provide {kind.__name__}", hint="let one of them do it"
+                    )
+        elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query | ProcessManager | Policy):
+            if part not in self._parts:
+                self._parts.append(part)
+        else:
+            shown = part.__name__ if isinstance(part, type) else repr(part)
+            raise DefinitionError(
+                f"{shown} can't be part of a domain",
+                hint="aggregates, projections, queries, process managers, policies and domains can; "
+                "commands and events come with their aggregate",
+            )
+
+    def _register(self, part: type) -> None:
+        if issubclass(part, Aggregate):
+            aggregate = aggregate_type(part)
+            _claim(self.aggregates, aggregate.category, aggregate, part, "category", "category=")
+            for command, clause in aggregate.deciders.items():
+                if command in self.deciders:
+                    raise DefinitionError(
+                        f"{clause.where} and {self.deciders[command].clause.where} both decide {command.__name__}",
+                        hint="keep one of them",
+                    )
+                self.deciders[command] = Decider(aggregate, clause)
+        elif issubclass(part, Projection):
+            projection = projection_type(part)
+            for other in self.projections.values():
+                if other.name != projection.name and other.name.lower() == projection.name.lower():
+                    raise DefinitionError(
+                        f"the tables of {part.__name__} and {other.cls.__name__} differ in case only: "
+                        "SQL can't tell them apart",
+                        hint="give one of them another with name=",
+                    )
+            _claim(self.projections, projection.name, projection, part, "table", "name=")
+            if projection.name in self.reactions:
+                raise DefinitionError(
+                    f"{part.__name__} is called {projection.name!r}, "
+                    f"as is {self.reactions[projection.name].cls.__name__}",
+                    hint="give it another with name=",
+                )
+        elif issubclass(part, ProcessManager | Policy):
+            reaction = process_type(part) if issubclass(part, ProcessManager) else policy_type(part)
+            _claim(self.reactions, reaction.name, reaction, part, "name", "name=")
+            if reaction.name in self.projections:
+                raise DefinitionError(
+                    f"{part.__name__} is called {reaction.name!r}, "
+                    f"as is {self.projections[reaction.name].cls.__name__}",
+                    hint="give it another with name=",
+                )
+        elif issubclass(part, Query):
+            check_query(part)
+            _claim(self.queries, part.__name__, part, part, "name", "another class name")
+
+
+def did_you_mean(typed: str, known: Iterable[str]) -> str | None:
+    """`did you mean …?`, what there is, or None if there is nothing."""
+    names = list(known)
+    close = difflib.get_close_matches(typed, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are: {', '.join(sorted(names)[:12])}" if names else None
+
+
+def _claim(taken: dict[str, Any], name: str, value: Any, part: type, what: str, remedy: str) -> None:
+    if name in taken:
+        other = getattr(taken[name], "cls", taken[name]).__name__
+        raise DefinitionError(
+            f"{part.__name__} and {other} have the same {what} {name!r}", hint=f"give one of them another with {remedy}"
+        )
+    taken[name] = value
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
+    found: dict[str, type[M]] = {}
+    for cls in dict.fromkeys(classes):
+        complete(cls)
+        for name in (cls.stored.name, *cls.stored.aliases):
+            if found.setdefault(name, cls) is not cls:
+                raise DefinitionError(
+                    f"{cls.__name__} and {found[name].__name__} are both stored as {name!r}",
+                    hint="give one of them another with name=",
+                )
+    return found
+
+
+def _refuse_names_of_views(row_types: Iterable[RowType]) -> None:
+    """A store may show each table under its name and `_view`."""
+    tables = {rows.name.lower(): rows for rows in row_types}
+    for name, rows in tables.items():
+        other = tables.get(f"{name}_view")
+        if other is not None:
+            raise DefinitionError(
+                f"{other.cls.__name__} is called {other.name!r}, as is the view of {rows.cls.__name__}",
+                hint="give it another with name=",
+            )
+
+
+def _refuse_same_words(classes: Iterable[type], what: str) -> None:
+    words: dict[str, type] = {}
+    for cls in dict.fromkeys(classes):
+        if words.setdefault(kebab(cls.__name__), cls) is not cls:
+            raise DefinitionError(
+                f"two {what} are called {kebab(cls.__name__)!r} on the command line", hint="rename one of the classes"
+            )

@@ -1,0 +1,154 @@
+"""Routes: which rows of a projection, or which processes, an event concerns.
+
+A field of the event with the key's name, else the key in the name of the event's stream, else the
+user's own `key=`; what can't be resolved is an error when the `Domain` is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from cqrs_cli.domain.aggregate import AggregateType
+from cqrs_cli.domain.clauses import Clause
+from cqrs_cli.domain.columns import ColumnCodec
+from cqrs_cli.domain.keys import plain_type
+from cqrs_cli.domain.messages import Event
+from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
+from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.errors import DefinitionError, DomainFailed, InvalidInput
+from cqrs_cli.stores.contract import Recorded
+
+KeysOf = Callable[[Any, Recorded], Iterable[tuple[Any, ...]]]
+
+
+class Route(NamedTuple):
+    """Which rows of a projection, or which processes, an event concerns.
+
+    fields: the parts of the key that are fields of the event; None: the user's `key=` function is asked.
+    aggregate: the other parts are those of its stream, which is an aggregate's or a process's own.
+    needs_envelope: the function (or the clause) looks at `Recorded`.
+    """
+
+    clause: Clause
+    fields: tuple[str, ...] | None
+    aggregate: AggregateType | ReactionType | None
+    needs_envelope: bool
+
+
+def route_of(
+    rows: RowType,
+    event: type[Event],
+    clause: Clause,
+    aggregates: Mapping[str, AggregateType],
+    reactions: Mapping[str, ReactionType],
+) -> Route:
+    """Which rows the event concerns, by the rules for keys. Raises `DefinitionError` that names `key=`."""
+    if clause.key is not None:
+        return Route(clause, None, None, needs_envelope=True)
+    if event is CommandRejected:
+        own = reactions.get(rows.name)
+        if own is None or own.rows is not rows:
+            raise DefinitionError(
+                f"{clause.where}: a CommandRejected concerns the process that sent the command", hint="give it key="
+            )
+        return Route(clause, (), own, clause.recorded)
+    absent = [name for name in rows.table.key if name not in event.model_fields]
+    owners = [aggregate for aggregate in aggregates.values() if event in aggregate.events] if absent else []
+    if absent and not (
+        owners and all(set(absent) <= set(owner.key) and owner.key == owners[0].key for owner in owners)
+    ):
+        raise DefinitionError(
+            f"{clause.where}: which row does {event.__name__} concern? It has no field {', '.join(absent)}, "
+            "and it is not an event of an aggregate with that key alone",
+            hint=f"@evolve(key=lambda event, recorded: …), or put {absent[-1]} into the event",
+        )
+    for column in rows.key_columns:
+        name = column.column.name
+        if name not in absent:
+            _check_key_type(rows, column, event, clause, plain_type(event.model_fields[name].annotation))
+        for owner in owners if name in absent else ():
+            _check_key_type(rows, column, event, clause, owner.key_types[owner.key.index(name)])
+    fields = tuple(name for name in rows.table.key if name not in absent)
+    return Route(clause, fields, owners[0] if owners else None, clause.recorded)
+
+
+def _check_key_type(projection: RowType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
+    wanted = plain_type(projection.cls.model_fields[column.column.name].annotation)
+    if kind is not wanted:
+        raise DefinitionError(
+            f"{clause.where}: the key {column.column.name!r} is {getattr(wanted, '__name__', wanted)} "
+            f"in {projection.cls.__name__} but {getattr(kind, '__name__', kind)} by way of {event.__name__}",
+            hint="give both the same type, or convert it with key=",
+        )
+
+
+def keys_of(projection: RowType, route: Route) -> KeysOf:
+    """The function from an event to the keys of its rows, each a tuple, each once."""
+    single = len(projection.table.key) == 1
+    if route.fields is not None and route.aggregate is not None:
+        return _keys_from_stream(projection.table.key, route.fields, route.aggregate)
+    if route.fields is not None:
+        names = route.fields
+
+        def from_fields(event: Any, _: Recorded) -> Iterable[tuple[Any, ...]]:
+            key = tuple([getattr(event, name) for name in names])
+            return () if None in key else (key,)
+
+        return from_fields
+    function = route.clause.key
+    assert function is not None
+    encoders = [column.encode for column in projection.key_columns]
+
+    def from_function(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+        answer = function(event, recorded)
+        if answer is None:
+            return ()
+        many = (
+            answer
+            if isinstance(answer, Iterable) and not isinstance(answer, str if single else tuple | str)
+            else (answer,)
+        )
+        keys: dict[tuple[Any, ...], None] = {}
+        for key in many:
+            if key is None:
+                continue
+            parts = (key,) if single else tuple(key) if isinstance(key, tuple | list) else ()
+            try:
+                for encode, part in zip(encoders, parts, strict=True):
+                    encode(part)  # now, while it is known which event gave it: only the column's own type is a key
+            except (InvalidInput, ValueError) as error:
+                told = (
+                    error.message
+                    if isinstance(error, InvalidInput)
+                    else f"it takes ({', '.join(projection.table.key)})"
+                )
+                raise DomainFailed(
+                    f"{route.clause.where}: key= gave {key!r}, which is no key: {told}", hint=_KEYS_HINT
+                ) from None
+            keys[parts] = None
+        return keys
+
+    return from_function
+
+
+def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType | ReactionType) -> KeysOf:
+    """The key of the event's stream, with the parts in between that the event itself names."""
+    if isinstance(aggregate, ReactionType):  # other processes' rejections are in streams of their own
+        own, prefix = aggregate, f"{aggregate.name}-"
+        return lambda _, recorded: (own.key_of(recorded.stream),) if recorded.stream.startswith(prefix) else ()
+    key_of = lru_cache(maxsize=65_536)(aggregate.key_of)  # an event's stream often is that of the one before
+    if key == aggregate.key and not fields:
+        return lambda _, recorded: (key_of(recorded.stream),)
+    sources = [(name, None if name in fields else aggregate.key.index(name)) for name in key]
+
+    def mixed(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+        parts = key_of(recorded.stream)
+        row = tuple([getattr(event, name) if index is None else parts[index] for name, index in sources])
+        return () if None in row else (row,)
+
+    return mixed
+
+
+_KEYS_HINT = "a key, an iterable of keys or None; keys of several parts are tuples"

@@ -1,0 +1,146 @@
+"""What a command would do, with nothing written: its events, the rows they would change, and whether they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotUnique, Unavailable
+from cqrs_cli.jsonable import jsonable
+from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where, micros
+from cqrs_cli.workbench.outcome import RowChange
+from cqrs_cli.workbench.projector import Projector
+from cqrs_cli.workbench.row_fold import Key, RowFold
+from cqrs_cli.workbench.sender import Decision
+
+Shown = dict[str, Any] | None
+
+
+class DryRun:
+    """One decision, looked at before it is written."""
+
+    def __init__(self, store: Store, domain: Domain, projector: Projector) -> None:
+        self._store, self._domain, self._projector = store, domain, projector
+
+    def events(self, command: Command, decision: Decision) -> tuple[Recorded, ...]:
+        """The events as they would be recorded if nothing came in between."""
+        meta, head = command.meta, self._store.head()
+        return tuple(
+            Recorded(
+                head + number,
+                decision.stream,
+                decision.before + number,
+                event.type,
+                event.schema_version,
+                event.data,
+                meta.command_id,
+                number,
+                type(command).stored.name,
+                meta.correlation_id or meta.command_id,
+                meta.causation_id,
+                meta.user_id,
+                micros(meta.timestamp),
+                decision.commit.metadata if decision.commit is not None else None,
+            )
+            for number, event in enumerate(decision.encoded, 1)
+        )
+
+    def changes(self, events: Sequence[Recorded]) -> list[RowChange]:
+        """The rows that would change. Raises what inline projections would: `NotUnique`, `DomainFailed`, `Misuse`."""
+        return [
+            change
+            for name in sorted(self._domain.projections)
+            for change in self._of(self._domain.projections[name], events)
+        ]
+
+    def _of(self, projection: RowType, events: Sequence[Recorded]) -> Iterator[RowChange]:
+        fold = self._projector.fold_of(projection)
+        concerned = [event for event in events if event.type in fold.types]
+        if not concerned:
+            return
+        usable = self._usable(projection)
+        try:
+            before = self._rows_now(projection, fold, concerned, usable)
+        except (Unavailable, Damaged):
+            raise
+        except CqrsError:
+            if projection.inline:
+                raise
+            return  # it stopped at an event before these: the command is committed all the same, and its rows stay
+        fold.over(concerned)
+        if projection.inline:
+            self._refuse_taken(projection, fold, usable)
+        for key, row in before.items():
+            after = _shown(fold, key)
+            if after != row:
+                yield RowChange(
+                    projection.name, jsonable(dict(zip(projection.table.key, key, strict=True))), row, after
+                )
+
+    def _usable(self, projection: RowType) -> int | None:
+        """The position of the live rows; None if they don't count."""
+        checkpoint = self._store.rows.checkpoint(projection.name)
+        if checkpoint is None:
+            return None
+        reason = outdated(checkpoint.definition, projection.definition)
+        if reason is not None and projection.inline:
+            raise Misuse(
+                f"the inline projection {projection.name} needs a rebuild: {reason}",
+                code="needs-rebuild",
+                hint=f"cqrs project {projection.name} --rebuild",
+            )
+        return checkpoint.position if reason is None else None
+
+    def _rows_now(
+        self, projection: RowType, fold: RowFold, events: Sequence[Recorded], usable: int | None
+    ) -> dict[Key, Shown]:
+        """The rows that the events concern, as they are at the head: what is not projected yet is folded in memory."""
+        if usable is None:
+            fold.start_empty()
+        keys = fold.keys_of(events)
+        if not projection.inline:  # else any other row may hold a value that is unique
+            wanted = {
+                tuple(column.encode(part) for column, part in zip(projection.key_columns, key, strict=True))
+                for key in keys
+            }
+            fold.wanted = wanted.__contains__
+        for event in self._store.read(Selection(types=fold.types, after=usable or 0)):
+            fold.over((event,))
+        return {key: _shown(fold, key) for key in keys}
+
+    def _refuse_taken(self, projection: RowType, fold: RowFold, usable: int | None) -> None:
+        """Raise `NotUnique` as the write would."""
+        table = projection.table
+        names = [column.name for column in table.columns]
+        key_places = [names.index(name) for name in table.key]
+        puts, deletes = fold.changes()
+        changed = {_parts(row, key_places) for row in puts} | set(deletes)
+        for group in table.unique:
+            places = [names.index(name) for name in group]
+            seen: set[tuple[Scalar, ...]] = set()
+            for row in puts:
+                values = _parts(row, places)
+                if None in values:
+                    continue
+                where = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
+                others = self._store.rows.select(table, where) if usable is not None else ()
+                if values in seen or any(
+                    _parts(other, places) == values and _parts(other, key_places) not in changed for other in others
+                ):
+                    told = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
+                    raise NotUnique(
+                        f"{table.name} has a row with {told} already", table=table.name, columns=list(group)
+                    )
+                seen.add(values)
+
+
+def _parts(row: Sequence[Scalar], places: Sequence[int]) -> tuple[Scalar, ...]:
+    return tuple(row[place] for place in places)
+
+
+def _shown(fold: RowFold, key: Key) -> Shown:
+    row = fold.row(key)
+    return None if row is None else jsonable(row)

@@ -1,0 +1,100 @@
+"""Events that a projection can't take: where it stopped, and which ones somebody chose to skip.
+
+Both are operational records: they are backed up with the store and never rebuilt.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.stores.contract import Column, Recorded, RowReader, Rows, StoredEvent, Table, Where
+
+STOPS = Table(
+    "cqrs_stops",
+    (
+        Column("projection", "text"),
+        Column("position", "integer"),
+        Column("stream", "text"),
+        Column("type", "text"),
+        Column("code", "text"),
+        Column("error", "text"),
+        Column("stopped_us", "integer"),
+    ),
+    ("projection",),
+)
+SKIPS = Table(
+    "cqrs_skips",
+    (
+        Column("projection", "text"),
+        Column("position", "integer"),
+        Column("skipped_by", "text"),
+        Column("skipped_us", "integer"),
+        Column("reason", "text"),
+    ),
+    ("projection", "position"),
+)
+
+
+class Stop(NamedTuple):
+    """Where a projection stopped and why. stopped_us: microseconds UTC."""
+
+    projection: str
+    position: int
+    stream: str
+    type: str
+    code: str
+    error: str
+    stopped_us: int
+
+
+class Skip(NamedTuple):
+    """An event that a projection passes over, by whose decision and why. skipped_us: microseconds UTC."""
+
+    projection: str
+    position: int
+    skipped_by: str
+    skipped_us: int
+    reason: str
+
+
+class Poisoned(Exception):
+    """One event that could not be folded, and what it led to."""
+
+    def __init__(self, event: StoredEvent | Recorded, error: CqrsError) -> None:
+        super().__init__(error.message)
+        self.event, self.error = event, error
+
+
+def stop_of(rows: RowReader, projection: str) -> Stop | None:
+    """Where the projection stopped, if it did."""
+    found = rows.load(STOPS, [(projection,)]).get((projection,))
+    return Stop(*found) if found is not None else None  # type: ignore[arg-type]
+
+
+def record_stop(rows: Rows, projection: str, poisoned: Poisoned) -> None:
+    """Keep where and why the projection stopped."""
+    event, error = poisoned.event, poisoned.error
+    rows.create(STOPS)
+    rows.put(
+        STOPS,
+        [(projection, event.position, event.stream, event.type, error.code, error.message, time.time_ns() // 1000)],
+    )
+
+
+def clear_stop(rows: Rows, projection: str) -> None:
+    """The projection runs again."""
+    rows.create(STOPS)
+    rows.delete(STOPS, [(projection,)])
+
+
+def skips_of(rows: RowReader, projection: str) -> list[Skip]:
+    """The events that the projection passes over, by position."""
+    return [Skip(*found) for found in rows.select(SKIPS, [Where("projection", "=", projection)])]  # type: ignore[arg-type]
+
+
+def record_skip(rows: Rows, skip: Skip) -> None:
+    """Keep the decision to pass an event over."""
+    rows.create(SKIPS)
+    rows.put(SKIPS, [skip])

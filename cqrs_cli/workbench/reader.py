@@ -1,0 +1,146 @@
+"""What a query reads with: rows of read models, by key, filtered, ordered, a page at a time."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+from cqrs_cli.domain.columns import ColumnCodec
+from cqrs_cli.domain.domain import Domain, did_you_mean
+from cqrs_cli.domain.projection import Projection
+from cqrs_cli.domain.query import Page, Where
+from cqrs_cli.domain.row_model import RowType, row_of
+from cqrs_cli.errors import InvalidInput, Misuse
+from cqrs_cli.stores import contract
+from cqrs_cli.stores.contract import Order, Scalar, Store
+
+Row = TypeVar("Row", bound=Projection)
+
+PAGE_SIZE = 100
+
+
+class Reader:
+    """The `Read` that `Query.run` is given. `fresh` is called once for each projection before it is first read."""
+
+    def __init__(
+        self,
+        store: Store,
+        domain: Domain,
+        fresh: Callable[[RowType], None],
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> None:
+        self._store, self._domain, self._fresh = store, domain, fresh
+        self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
+        if self._limit < 1:
+            raise InvalidInput(f"a page has at least one row, not {limit}")
+        self._seen: set[str] = set()
+
+    def get(self, projection: type[Row], *key: Any) -> Row | None:
+        """The row with this key, or None. Raises `InvalidInput` for a key of another shape."""
+        kind = self._projection(projection)
+        if len(key) != len(kind.key_columns):
+            raise InvalidInput(f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values")
+        stored = tuple(_encode(column, part) for column, part in zip(kind.key_columns, key, strict=True))
+        found = self._store.rows.load(kind.table, [stored]).get(stored)
+        return None if found is None else cast(Row, row_of(kind, found))
+
+    def rows(
+        self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any
+    ) -> Iterator[Row]:
+        """All rows that match, in order, one by one."""
+        kind = self._projection(projection)
+        for values in self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order)):
+            yield cast(Row, row_of(kind, values))
+
+    def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
+        """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
+        kind = self._projection(projection)
+        ordering = _order(kind, order)
+        after = _read_cursor(self._cursor, kind, ordering)
+        found = list(
+            self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1)
+        )
+        rows = [cast(Row, row_of(kind, values)) for values in found[: self._limit]]
+        if len(found) <= self._limit:
+            return Page(rows)
+        return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
+
+    def _projection(self, cls: type[Projection]) -> RowType:
+        kind = self._domain.projection_of(cls)
+        if kind.name not in self._seen:
+            self._fresh(kind)
+            self._seen.add(kind.name)
+        return kind
+
+
+def _column(kind: RowType, name: str) -> ColumnCodec:
+    for column in kind.columns:
+        if column.column.name == name:
+            return column
+    raise Misuse(
+        f"{kind.name} has no column {name!r}",
+        code="unknown-column",
+        hint=did_you_mean(name, [column.column.name for column in kind.columns]),
+    )
+
+
+def _encode(column: ColumnCodec, value: Any) -> Scalar:
+    if value is None:
+        return None
+    if isinstance(value, Enum) and isinstance(value, str | int) and not column.enum:
+        value = value.value  # a parameter may be an enum where the column is a plain text or number
+    try:
+        return column.encode(value)
+    except InvalidInput as error:
+        raise InvalidInput(f"{column.column.name}: {error.message}") from None
+
+
+def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:
+    conditions = []
+    for field, operator, value in (
+        *where,
+        *(Where(name, "=", value) for name, value in equals.items() if value is not None),
+    ):
+        column = _column(kind, field)
+        many = operator == "in"
+        if many and (isinstance(value, str) or not isinstance(value, Iterable)):
+            raise InvalidInput(f"{field} in {value!r}: 'in' wants several values", hint="a tuple or a list")
+        encoded = tuple(_encode(column, member) for member in value) if many else _encode(column, value)
+        conditions.append(contract.Where(field, operator, encoded))
+    return conditions
+
+
+def _order(kind: RowType, order: str) -> list[Order]:
+    terms = [term.strip() for term in order.split(",") if term.strip()]
+    return [Order(_column(kind, term.removeprefix("-")).column.name, term.startswith("-")) for term in terms]
+
+
+def _cursor_columns(kind: RowType, order: Sequence[Order]) -> list[str]:
+    return [term.column for term in order] + list(kind.table.key)
+
+
+def _signature(kind: RowType, order: Sequence[Order]) -> str:
+    return ",".join([kind.name, *("-" * term.descending + term.column for term in order)])
+
+
+def _write_cursor(values: Sequence[Scalar], kind: RowType, order: Sequence[Order]) -> str:
+    by_name = dict(zip((column.column.name for column in kind.columns), values, strict=True))
+    content = [_signature(kind, order), *(by_name[name] for name in _cursor_columns(kind, order))]
+    return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> tuple[Scalar, ...] | None:
+    if cursor is None:
+        return None
+    try:
+        signature, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, RecursionError):  # binascii's and json's errors are ValueErrors
+        signature, values = None, []
+    scalars = all(value is None or type(value) in (str, int, float) for value in values)
+    if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)) or not scalars:
+        raise InvalidInput("this cursor is not one of this query's", hint="take it from the page before, unchanged")
+    return tuple(values)

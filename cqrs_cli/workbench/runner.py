@@ -1,0 +1,229 @@
+"""Keeping everything up to date: projections, reactions, what they want sent, deadlines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.process_manager import ReactionType
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
+from cqrs_cli.stores.contract import Store, micros
+from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench.courier import PAGE, Courier, Delivery
+from cqrs_cli.workbench.outbox import Outgoing
+from cqrs_cli.workbench.poison import skips_of, stop_of
+from cqrs_cli.workbench.projector import Projector
+from cqrs_cli.workbench.reactor import Reactor
+
+Clock = Callable[[], datetime]
+
+LOOK_AGAIN = 0.2
+"""Seconds after which a runner that waits looks at its clock and at whether to stop."""
+
+
+def now() -> datetime:
+    """The time of this machine, UTC."""
+    return datetime.now(UTC)
+
+
+class Round(NamedTuple):
+    """What a drain came to.
+
+    position: the head that everything was brought to. taken: events that reactions answered. sent,
+    rejected, dead, held: commands. failures: the errors of the projections and reactions that
+    stand still, by name. next_due: of the deadlines, microseconds UTC.
+    """
+
+    position: int
+    taken: int = 0
+    sent: int = 0
+    rejected: int = 0
+    dead: int = 0
+    held: int = 0
+    failures: dict[str, CqrsError] = {}
+    next_due: int | None = None
+
+
+class _Stopping(Exception):
+    """Somebody asked to stop, and the batch is finished."""
+
+
+class Runner:
+    """Runs the projections and reactions of a domain on a store. Several on one store don't disturb each other.
+
+    clock: what deadlines are compared with. start: the position after which new reactions begin; None: the head.
+    stop: asked between batches of work; once it says yes, `drain` returns with what is done.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        domain: Domain,
+        projector: Projector,
+        reactor: Reactor,
+        courier: Courier,
+        *,
+        clock: Clock = now,
+        start: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store, self._domain, self._projector, self._reactor, self._courier = (
+            store,
+            domain,
+            projector,
+            reactor,
+            courier,
+        )
+        self._clock, self._start, self._stop = clock, start, stop
+        self._names = sorted(domain.reactions)
+        self._resting: dict[str, tuple[object, CqrsError]] = {}
+        self._reset()
+
+    # ── once ──────────────────────────────────────────────────────────────────────────────────
+
+    def drain(self) -> Round:
+        """Bring everything to the head, send what waits and what is due, again and again until nothing moves.
+
+        What stops does not stop the others: its error is among the failures. Raises `Misuse` (a start
+        past the head), `Unavailable` and `Damaged`; what was done stays done.
+        """
+        self._reset()
+        self._begin()
+        while not self._stop():
+            head = self._store.head()
+            try:
+                self._catch_up()
+            except _Stopping:
+                break
+            moved = self._deliver(self._waiting())
+            if not moved and self._store.head() == head:
+                moved = self._deliver(self._due())
+                if not moved:
+                    return self._round(head)
+        return self._round(self._store.head())
+
+    def _reset(self) -> None:
+        self._taken = 0
+        self._counts = {"sent": 0, "rejected": 0, "dead": 0, "held": 0}
+        self._held: set[Outgoing] = set()
+        self._failures: dict[str, CqrsError] = {}
+
+    def _round(self, head: int) -> Round:
+        counts = self._counts
+        return Round(
+            head, self._taken, counts["sent"], counts["rejected"], counts["dead"], counts["held"], dict(self._failures),
+            outbox.next_due(self._store.rows, self._names),
+        )  # fmt: skip
+
+    def _begin(self) -> None:
+        new = [reaction for reaction in self._reactions() if self._reactor.is_new(reaction)]
+        if not new:
+            return
+        head = self._store.head()
+        if self._start is not None and self._start > head:
+            raise Misuse(
+                f"there is no position @{self._start} yet, the head is @{head}",
+                hint="--from takes a position of the log",
+            )
+        for reaction in new:
+            self._reactor.begin(reaction, head if self._start is None else self._start)
+
+    def _reactions(self) -> Iterator[ReactionType]:
+        return (self._domain.reactions[name] for name in self._names)
+
+    # ── catching up ───────────────────────────────────────────────────────────────────────────
+
+    def _catch_up(self) -> None:
+        for _, projection in sorted(self._domain.projections.items()):
+            self._tried(projection.name, partial(self._projector.catch_up, projection, self._between))
+        for reaction in self._reactions():
+            self._tried(reaction.name, partial(self._reactor.catch_up, reaction, self._between))
+
+    def _tried(self, name: str, work: Callable[[], int | None]) -> None:
+        """Do the work, and keep its error. What stopped rests until something about it changes: its code can't."""
+        resting = self._resting.get(name)
+        if resting is not None and resting[0] == self._circumstances(name):
+            self._failures[name] = resting[1]
+            return
+        try:
+            self._taken += work() or 0
+            self._resting.pop(name, None)
+            self._failures.pop(name, None)
+        except (Unavailable, Damaged):
+            raise
+        except Conflict:  # another process rebuilds it; it is looked at again soon
+            self._failures.pop(name, None)
+        except CqrsError as error:
+            self._failures[name] = error
+            self._resting[name] = (self._circumstances(name), error)
+
+    def _between(self, _: int, __: int) -> None:
+        """Between two batches, when the one before is committed."""
+        if self._stop():
+            raise _Stopping
+
+    def _circumstances(self, name: str) -> object:
+        rows = self._store.rows
+        return rows.checkpoint(name), stop_of(rows, name), skips_of(rows, name)
+
+    # ── sending ───────────────────────────────────────────────────────────────────────────────
+
+    def _waiting(self) -> list[Outgoing]:
+        return self._fresh(outbox.waiting(self._store.rows, self._names, PAGE + len(self._held)))
+
+    def _due(self) -> list[Outgoing]:
+        """The deadlines that are due, of reactions that have seen everything that could cancel them."""
+        head = self._store.head()
+        ready = [reaction.name for reaction in self._reactions() if self._reactor.has_caught_up(reaction, head)]
+        return self._fresh(outbox.due(self._store.rows, ready, micros(self._clock()), PAGE + len(self._held)))
+
+    def _fresh(self, page: Sequence[Outgoing]) -> list[Outgoing]:
+        return [outgoing for outgoing in page if outgoing not in self._held]
+
+    def _deliver(self, page: Sequence[Outgoing]) -> bool:
+        """Send a page; whether anything left the outbox."""
+        deliveries: list[Delivery] = self._courier.deliver(page) if page else []
+        for delivery in deliveries:
+            self._counts[delivery.status] += 1
+            if delivery.status == "held":
+                self._held.add(delivery.outgoing)
+        return any(delivery.status != "held" for delivery in deliveries)
+
+    # ── on and on ─────────────────────────────────────────────────────────────────────────────
+
+    def run(self, report: Callable[[Round], None] = lambda _: None) -> None:
+        """Drain, then wait for the next commit (of any process) or deadline, until `stop` says so.
+
+        report: called after each drain that did something, and after the first.
+        """
+        quiet: Round | None = None
+        while not self._stop():
+            done = self.drain()
+            if quiet is None or _did_something(done, quiet):
+                report(done)
+            quiet = done
+            self._wait(done)
+
+    def _wait(self, done: Round) -> None:
+        """Until there is something to do: a commit, or a deadline that is due."""
+        rows, names = self._store.rows, [name for name in self._names if name not in done.failures]
+        look_again_at = time.monotonic() + 1.0  # a skip, a rebuild, a retry: what changes without a commit
+        while not self._stop() and time.monotonic() < look_again_at:
+            due_us, left = outbox.next_due(rows, names), LOOK_AGAIN
+            if due_us is not None and not done.held:
+                left = min((due_us - micros(self._clock())) / 1e6, LOOK_AGAIN)
+            if left <= 0 or self._store.wait(done.position, left):
+                return
+
+
+def _did_something(done: Round, before: Round) -> bool:
+    moved = done.position != before.position or done.taken or done.sent or done.rejected or done.dead
+    return bool(moved) or _messages(done) != _messages(before)
+
+
+def _messages(done: Round) -> dict[str, str]:
+    return {name: error.message for name, error in done.failures.items()}

@@ -1,0 +1,268 @@
+"""Sending a command: load the aggregate, decide, append."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from cqrs_cli.domain.aggregate import AggregateType, new_key
+from cqrs_cli.domain.clauses import Clause, decided
+from cqrs_cli.domain.codec import Codec, Encoded
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.messages import Command
+from cqrs_cli.errors import (
+    CommandReused,
+    Conflict,
+    CqrsError,
+    Damaged,
+    DomainFailed,
+    InvalidInput,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.stores.contract import AtVersion, Commit, Inline, NewEvent, NewStream, Receipt, SentCommand, Store
+from cqrs_cli.workbench.fold import AggregateFold, State
+from cqrs_cli.workbench.inline import InlineProjections
+from cqrs_cli.workbench.outcome import Expect, Outcome
+from cqrs_cli.workbench.snapshots import Snapshots
+
+MAX_TRIES = 20
+
+
+class Target(NamedTuple):
+    """Who decides a command, on which stream. made: the key, if it was made from the command's id."""
+
+    aggregate: AggregateType
+    clause: Clause
+    stream: str
+    made: tuple[Any, ...] | None
+
+
+class Decision(NamedTuple):
+    """What a command came to, not yet written. before: the version decided on. state: after the new events."""
+
+    command: Command
+    commit: Commit | None
+    stream: str
+    before: int
+    state: State
+    encoded: tuple[Encoded, ...]
+
+    @property
+    def condition(self) -> NewStream | AtVersion:
+        """What must still hold when it is written."""
+        return AtVersion(self.stream, self.before) if self.before else NewStream(self.stream)
+
+    def answered(self, receipt: Receipt) -> Outcome:
+        """The outcome once it is written."""
+        command, stream, before = self.command, self.stream, self.before
+        status: Literal["duplicate", "committed"] = "committed"
+        if receipt.duplicate:
+            first = receipt.events[0]
+            status, stream, before = "duplicate", first.stream, first.version - 1
+        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, stream, before)
+
+    def unchanged(self) -> Outcome:
+        """The outcome without events."""
+        return Outcome(
+            "unchanged", type(self.command).stored.name, self.command.meta.command_id, (), self.stream, self.before
+        )
+
+
+class Sender:
+    """Sends the commands of a domain to a store."""
+
+    def __init__(
+        self, store: Store, domain: Domain, codec: Codec, services: dict[type, Any], inline: InlineProjections
+    ) -> None:
+        self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
+        self._folds: dict[str, AggregateFold] = {}
+        self.snapshots = Snapshots(store, lambda stream: self.fold_of(domain.aggregate_of(stream)))
+
+    def fold_of(self, aggregate: AggregateType) -> AggregateFold:
+        """The aggregate's fold, made once."""
+        fold = self._folds.get(aggregate.category)
+        if fold is None:
+            fold = self._folds[aggregate.category] = AggregateFold(aggregate, self.codec)
+        return fold
+
+    def load(self, aggregate: AggregateType, stream: str) -> State:
+        """The aggregate as the log has it now."""
+        return self.snapshots.load(self.fold_of(aggregate), stream)
+
+    def keep_folds(self, written: Iterable[Decision]) -> None:
+        """Keep the folds that are due after these decisions were written, in one transaction. Raises nothing."""
+        due = [
+            decision.stream
+            for decision in written
+            if self.snapshots.due(decision.stream, decision.before, decision.state.version)
+        ]
+        self.snapshots.keep(dict.fromkeys(due))
+
+    def inline_hook(self) -> Inline | None:
+        """What every append of this domain runs in its transaction."""
+        return self._inline.hook()
+
+    # ── one command ───────────────────────────────────────────────────────────────────────────
+
+    def send(self, command: Command, expect: Expect = None) -> Outcome:
+        """Decide and append, durably. Raises `Rejected`, `NotFound`, `Conflict`, `CommandReused`, `DomainFailed` …
+
+        Without `expect`, somebody else's append in between is solved by loading and deciding again.
+        """
+        sent = self.codec.sent(command)
+        fresh, command.meta.fresh = command.meta.fresh, False
+        known = None if fresh else self.honoured(command, sent)
+        if known is not None:
+            return known
+        target = self.target(command)
+        state = self.first_state(target)
+        for _ in range(MAX_TRIES):
+            try:
+                decision = self.decide(command, sent, target, expect, state)
+            except CqrsError as error:
+                return self.honoured_meanwhile(command, sent, error)
+            state = None
+            if decision.commit is None:
+                return self.honoured(command, sent) or decision.unchanged()
+            try:
+                receipt = self._store.append(decision.commit, (decision.condition,), self.inline_hook())
+            except CommandReused:
+                raise
+            except Conflict:
+                if expect is not None:
+                    raise
+                continue
+            if not receipt.duplicate:
+                self.keep_folds((decision,))
+            return decision.answered(receipt)
+        raise Conflict(
+            f"{decision.stream} changed {MAX_TRIES} times while {sent.type} was being decided",
+            hint="send it again when there is less traffic",
+        )
+
+    def honoured(self, command: Command, sent: SentCommand) -> Outcome | None:
+        """The first answer, if the log has this command id. Raises `CommandReused` if it was another command's."""
+        command_id = command.meta.command_id
+        recorded = self._store.commit(command_id)
+        if recorded is None:
+            return None
+        if recorded.command is None or (recorded.command.type, recorded.command.digest) != (sent.type, sent.digest):
+            was = recorded.command.type if recorded.command is not None else "an import"
+            how = "the same name but other" if was == sent.type else "its own"
+            raise CommandReused(
+                f"the command id {command_id} was used before, for {was} with {how} fields",
+                hint="a new command needs a new id; look at the first one: cqrs log --json",
+                command_id=command_id,
+            )
+        first = recorded.events[0]
+        return Outcome("duplicate", sent.type, command_id, recorded.events, first.stream, first.version - 1)
+
+    def honoured_meanwhile(self, command: Command, sent: SentCommand, error: CqrsError) -> Outcome:
+        """The first answer, if the same command came through beside this one and made it fail; else raises `error`."""
+        if isinstance(error, Unavailable | Damaged):
+            raise error
+        known = self.honoured(command, sent)
+        if known is None:
+            raise error
+        return known
+
+    def target(self, command: Command) -> Target:
+        """Who decides the command, on which stream. A new stream's name comes from the command's id."""
+        aggregate, clause = self._domain.decider(type(command))
+        key = aggregate.command_key(command)
+        if key is not None:
+            return Target(aggregate, clause, aggregate.stream_of(key), None)
+        if clause.creates is False:
+            names = ", ".join(aggregate.key)
+            raise InvalidInput(
+                f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?",
+                hint="only a creating command may leave it out",
+            )
+        made = new_key(aggregate, command.meta.command_id)
+        return Target(aggregate, clause, aggregate.stream_of(made), made)
+
+    def first_state(self, target: Target) -> State | None:
+        """The empty state for a stream whose name was made from a new command id: nobody can have written to it."""
+        return State(target.stream, 0, target.aggregate.empty(target.made)) if target.made is not None else None
+
+    def decide(
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect = None, state: State | None = None
+    ) -> Decision:
+        """Decide without writing. state: the aggregate of the stream, if it is at hand; it is given away."""
+        aggregate, clause, stream, _ = target
+        if state is None:
+            state = self.load(aggregate, stream)
+        before = state.version
+        if expect is not None and before != (0 if expect == "new" else expect):
+            raise Conflict(
+                f"{stream} is at version {before}, expected {expect}",
+                hint=f"look at it: cqrs log {stream}",
+                stream=stream,
+                actual=before,
+                expected=expect,
+            )
+        _check_existence(clause, stream, before, sent.type)
+        encoded = tuple(self._encoded(clause, state.state, command))
+        if not encoded:
+            return Decision(command, None, stream, before, state, ())
+        after = state.state
+        fold, events = self.fold_of(aggregate), aggregate.events
+        for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
+            if type(event.event) not in events:
+                raise DomainFailed(
+                    f"{clause.where} gave {type(event.event).__name__}, which its return annotation does not name",
+                    hint=f"name it there, or give {aggregate.cls.__name__} an evolve for it",
+                )
+            after = fold.apply(after, event.event, f"on the event that {sent.type} decided")
+        meta = command.meta
+        commit = Commit(
+            id=meta.command_id,
+            events=tuple([NewEvent(stream, event.type, event.schema_version, event.data) for event in encoded]),
+            command=sent,
+            correlation_id=meta.correlation_id,
+            causation_id=meta.causation_id,
+            user_id=meta.user_id,
+            metadata=meta.metadata_json,
+        )
+        return Decision(command, commit, stream, before, State(stream, before + len(encoded), after), encoded)
+
+    def _encoded(self, clause: Clause, state: Any, command: Command) -> Iterator[Encoded]:
+        services = [self.service(kind, clause.where) for kind in clause.services]
+        try:
+            for event in decided(clause, state, command, services):
+                yield self.codec.encode(event)
+        except CqrsError:
+            raise
+        except Exception as error:
+            raise domain_failed(error, f"{clause.where} (deciding {type(command).__name__})") from error
+
+    def service(self, kind: type, asked_by: str) -> Any:
+        """The service of this type, made when it is first asked for. Raises `DefinitionError`, `DomainFailed`."""
+        if kind not in self._services:
+            try:
+                self._services[kind] = self._domain.service(kind, asked_by)
+            except CqrsError:
+                raise
+            except Exception as error:
+                raise domain_failed(error, f"the factory of {kind.__name__}") from error
+        return self._services[kind]
+
+
+def _check_existence(clause: Clause, stream: str, version: int, name: str) -> None:
+    if version == 0 and clause.creates is False:
+        raise NotFound(
+            f"{name}: there is no {stream}",
+            code="aggregate-not-found",
+            hint="cqrs streams lists what there is",
+            stream=stream,
+        )
+    if version > 0 and clause.creates is True:
+        raise Rejected(
+            f"{name}: {stream} is there already",
+            code="already-exists",
+            hint=f"look at it: cqrs replay {stream}",
+            stream=stream,
+        )

@@ -1,0 +1,292 @@
+"""Snapshots: folds of streams that were kept, so that a load reads the tail of the stream only.
+
+They can always be thrown away: none is ever needed, and losing or failing to write one fails nothing.
+One counts if its aggregate's `version=` and `fingerprint` are today's, its event is where it was in the
+log, and its state comes back from JSON as it was. Any other is passed over, and replaced in time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from cqrs_cli.domain.fingerprint import fingerprint
+from cqrs_cli.domain.state_json import restored, state_json
+from cqrs_cli.errors import CqrsError, Misuse, NotFound
+from cqrs_cli.stores.contract import Column, RowReader, Rows, Selection, Store, Table, Where
+from cqrs_cli.workbench.fold import AggregateFold, State
+
+SNAPSHOTS = Table(
+    "cqrs_snapshots",
+    (
+        Column("stream", "text"),
+        Column("version", "integer"),
+        Column("position", "integer"),
+        Column("aggregate_version", "integer"),
+        Column("fingerprint", "text"),
+        Column("state", "json"),
+        Column("taken_us", "integer"),
+    ),
+    ("stream",),
+)
+GROUP = 100
+NONE_SECONDS = 1.0
+"""For so long a store without snapshots is not asked again: loads are many, and none needs one."""
+_REMEMBERED = 10_000
+_LOG = logging.getLogger("cqrs")
+
+
+class Snapshot(NamedTuple):
+    """A fold that was kept. version, position: of the last event in it. state: JSON. taken_us: microseconds UTC."""
+
+    stream: str
+    version: int
+    position: int
+    aggregate_version: int
+    fingerprint: str
+    state: str
+    taken_us: int
+
+
+class Judged(NamedTuple):
+    """A snapshot as today's code sees it: the state it holds, or why it does not count."""
+
+    snapshot: Snapshot
+    state: State | None
+    reason: str | None
+
+
+class Taken(NamedTuple):
+    """What became of a stream that was to be kept. kept: its snapshot was right already."""
+
+    stream: str
+    version: int
+    status: Literal["taken", "kept", "refused"]
+    reason: str | None = None
+
+
+class Snapshots:
+    """The snapshots of a store. fold_of: the fold of a stream's aggregate; raises `NotFound`."""
+
+    def __init__(self, store: Store, fold_of: Callable[[str], AggregateFold]) -> None:
+        self._store, self.fold_of = store, fold_of
+        self._fingerprints: dict[str, str] = {}
+        self._refused: dict[str, Snapshot] = {}  # met by a load, to be replaced by the next write
+        self._some, self._none_until = False, 0.0  # whether the store was seen to have any, and when to look again
+
+    # ── loading ───────────────────────────────────────────────────────────────────────────────
+
+    def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State:
+        """The aggregate as the log has it, through its snapshot if one counts.
+
+        at: up to this version. before: up to this position, exclusive.
+        """
+        start = self.start(fold, stream)
+        if (
+            start is None
+            or (at is not None and at < start.version)
+            or (before is not None and before <= start.position)
+        ):
+            start = fold.empty(stream)
+        limit = None if at is None else at - start.version
+        return fold.over(
+            start, self._store.scan(Selection(stream=stream, after=start.position, before=before, limit=limit))
+        )
+
+    def start(self, fold: AggregateFold, stream: str) -> State | None:
+        """The state that the stream's snapshot holds; None if there is none that counts."""
+        if not self._some and time.monotonic() < self._none_until:
+            return None
+        try:
+            snapshot = _load(self._store.rows, [stream]).get(stream)
+            if snapshot is None and not self._some:
+                self._some = next(self._store.rows.select(SNAPSHOTS, limit=1), None) is not None
+                self._none_until = time.monotonic() + NONE_SECONDS
+        except CqrsError:  # the log answers without it
+            return None
+        if snapshot is None:
+            return None
+        judged = self.judge(snapshot, fold)
+        if judged.state is None:
+            if len(self._refused) >= _REMEMBERED:
+                self._refused.clear()
+            self._refused[stream] = snapshot
+        return judged.state
+
+    def judge(self, snapshot: Snapshot, fold: AggregateFold) -> Judged:
+        """Whether the snapshot counts today."""
+        stream, version, position, aggregate_version, made_by, text, _ = snapshot
+        aggregate, state = fold.aggregate, None
+        declared = aggregate.cls.keywords.version
+        if aggregate_version != declared:
+            reason = f"version {aggregate_version} of {aggregate.cls.__name__} became {declared}"
+        elif made_by != self._fingerprint(fold):
+            reason = "the code or the shape of the state changed"
+        elif not self._in_log(stream, version, position):
+            reason = f"event {position} of the log is not version {version} of {stream}"
+        elif (state := restored(aggregate, text)) is None:
+            reason = "its state can't be read"
+        elif tuple(getattr(state, name) for name in aggregate.key) != aggregate.key_of(stream):
+            reason = "its state is that of another key"
+        else:
+            return Judged(snapshot, State(stream, version, state, position), None)
+        return Judged(snapshot, None, reason)
+
+    def _in_log(self, stream: str, version: int, position: int) -> bool:
+        """Whether that is where the log has that version of the stream."""
+        if position < 1:
+            return False
+        found = next(iter(self._store.scan(Selection(after=position - 1, before=position + 1, limit=1))), None)
+        return found is not None and (found.position, found.stream, found.version) == (position, stream, version)
+
+    def _fingerprint(self, fold: AggregateFold) -> str:
+        category = fold.aggregate.category
+        found = self._fingerprints.get(category)
+        if found is None:
+            found = self._fingerprints[category] = fingerprint(fold.aggregate)
+        return found
+
+    # ── after a send ──────────────────────────────────────────────────────────────────────────
+
+    def due(self, stream: str, before: int, after: int) -> bool:
+        """Whether `snapshot_every` wants the stream kept, now that it went from one version to another."""
+        every = self.fold_of(stream).aggregate.cls.keywords.snapshot_every
+        return every is not None and after > before and (before // every < after // every or stream in self._refused)
+
+    def keep(self, streams: Iterable[str]) -> None:
+        """Keep the folds of these streams, in one transaction. Raises nothing: what can't be kept is logged.
+
+        Folded from the log and not taken from whoever sent: a `decide` may have touched its state.
+        """
+        made = []
+        for stream in streams:
+            try:
+                fold = self.fold_of(stream)
+                made.append(self._made(fold, self.load(fold, stream)))
+            except Exception as error:  # user code may run in a validator or serializer
+                self._refused.pop(stream, None)
+                _LOG.warning("no snapshot of %s: %s", stream, ascii(str(error)))
+        if made:
+            try:
+                self._write(made)
+            except Exception as error:
+                _LOG.warning("no snapshot of %s: %s", made[0].stream, ascii(str(error)))
+
+    # ── by command ────────────────────────────────────────────────────────────────────────────
+
+    def take(self, streams: Iterable[str]) -> Iterator[Taken]:
+        """Keep the folds of these streams, folded from their first events.
+
+        Raises `NotFound`, `Undecodable`, `DomainFailed` …
+        """
+        remaining = iter(streams)
+        while group := list(islice(remaining, GROUP)):
+            made, refused = [], {}
+            for stream in group:
+                fold = self.fold_of(stream)
+                state = self.from_the_start(fold, stream)
+                if state.version == 0:
+                    raise NotFound(
+                        f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is"
+                    )
+                self.start(fold, stream)  # one that does not count is replaced whatever it says
+                try:
+                    made.append(self._made(fold, state))
+                except Misuse as error:
+                    refused[stream] = Taken(stream, state.version, "refused", error.message)
+            written = self._write(made)
+            versions = {snapshot.stream: snapshot.version for snapshot in made}
+            for stream in group:
+                yield refused.get(stream) or Taken(stream, versions[stream], "taken" if stream in written else "kept")
+
+    def from_the_start(self, fold: AggregateFold, stream: str, before: int | None = None) -> State:
+        """The aggregate folded from its first event, whatever was kept."""
+        return fold.over(fold.empty(stream), self._store.scan(Selection(stream=stream, before=before)))
+
+    def all(self, category: str | None = None) -> Iterator[Judged]:
+        """The snapshots by stream, of one category if given, each with what today's code says of it."""
+        for snapshot in select(self._store, category):
+            try:
+                yield self.judge(snapshot, self.fold_of(snapshot.stream))
+            except CqrsError as error:
+                yield Judged(snapshot, None, error.message)
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────
+
+    def _made(self, fold: AggregateFold, state: State) -> Snapshot:
+        """The snapshot of a state. Raises `InvalidInput` if it would not come back the same."""
+        text = state_json(fold.aggregate, state.state)
+        version = fold.aggregate.cls.keywords.version
+        return Snapshot(
+            state.stream, state.version, state.position, version, self._fingerprint(fold), text, time.time_ns() // 1000
+        )
+
+    def _write(self, made: list[Snapshot]) -> set[str]:
+        """Write what is newer or better than what is there; the streams that were written."""
+        if not made:
+            return set()
+        with self._store.transaction() as rows:
+            _create(rows)
+            present = _load(rows, [snapshot.stream for snapshot in made])
+            better = [snapshot for snapshot in made if self._replaces(snapshot, present.get(snapshot.stream))]
+            rows.put(SNAPSHOTS, better)
+        self._some = True
+        for snapshot in made:
+            self._refused.pop(snapshot.stream, None)
+        return {snapshot.stream for snapshot in better}
+
+    def _replaces(self, new: Snapshot, old: Snapshot | None) -> bool:
+        """Not a newer one that another writer took meanwhile with the same code."""
+        if old is None or old == self._refused.get(new.stream):
+            return True
+        if (old.aggregate_version, old.fingerprint) != (new.aggregate_version, new.fingerprint):
+            return True
+        return old.version < new.version or (old.version == new.version and old[:-1] != new[:-1])
+
+
+def select(store: Store, category: str | None = None) -> Iterator[Snapshot]:
+    """The snapshots of a store by stream, of one category if given; nothing where there never was one."""
+    # A range, since '.' follows '-'.
+    where = [] if category is None else [Where("stream", ">=", f"{category}-"), Where("stream", "<", f"{category}.")]
+    for row in store.rows.select(SNAPSHOTS, where):
+        yield Snapshot(*row)  # type: ignore[arg-type]
+
+
+def drop(store: Store, streams: Iterable[str] | None = None, category: str | None = None) -> int:
+    """Throw snapshots away: of these streams, of a category, or all; how many. Needs no domain.
+
+    Raises `NotFound` if one of the streams has none; then none is dropped.
+    """
+    if streams is None and category is None:
+        with store.transaction() as rows:
+            count = rows.count(SNAPSHOTS)
+            rows.drop(SNAPSHOTS.name)
+        return count
+    names = streams if streams is not None else [snapshot.stream for snapshot in select(store, category)]
+    wanted = list(dict.fromkeys(names))
+    with store.transaction() as rows:
+        found = {key[0] for key in rows.load(SNAPSHOTS, [(stream,) for stream in wanted])}
+        for stream in wanted if streams is not None else ():
+            if stream not in found:
+                raise NotFound(
+                    f"there is no snapshot of {stream}", code="snapshot-not-found", hint="cqrs snapshot list"
+                )
+        if found:
+            rows.delete(SNAPSHOTS, [(stream,) for stream in found])
+    return len(found)
+
+
+def _load(rows: RowReader, streams: list[str]) -> dict[str, Snapshot]:
+    found = rows.load(SNAPSHOTS, [(stream,) for stream in streams])
+    return {row[0]: Snapshot(*row) for row in found.values()}  # type: ignore[arg-type, misc]
+
+
+def _create(rows: Rows) -> None:
+    try:
+        rows.create(SNAPSHOTS)
+    except Misuse:  # of another shape: it holds nothing that can't be made again
+        rows.drop(SNAPSHOTS.name)
+        rows.create(SNAPSHOTS)
