@@ -21,11 +21,10 @@ from cqrs_cli import (
     decide,
     evolve,
     react,
-    reactor,
 )
 from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench import outbox, reactor
 from cqrs_cli.workbench.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
