@@ -1,17 +1,20 @@
 """`python -m benchmarks.rebuild_child STORE EVENTS`: rebuild, with a line of JSON after each EVENTS of the log."""
 
+import gc
 import json
 import resource
 import sys
 import time
 
 from benchmarks.bank import domain
+from cqrs_cli.__main__ import GC_THRESHOLDS
 from cqrs_cli.workbench.workbench import Workbench
 
 KIB = 1 if sys.platform != "darwin" else 1024  # in which ru_maxrss counts
 
 
 def main(store: str, part: int) -> None:
+    gc.set_threshold(*GC_THRESHOLDS)  # as in the process of `cqrs project --rebuild`
     start, goal = time.perf_counter(), part
 
     def progress(position: int, head: int) -> None:
