@@ -95,8 +95,11 @@ class AggregateType(NamedTuple):
 
     def command_key(self, command: Command) -> tuple[Any, ...] | None:
         """The key that the command names, or None if it leaves it to the engine."""
-        values = tuple(getattr(command, name, None) for name in self.key)
-        return None if any(value is None or value == "" for value in values) else values
+        values = tuple([getattr(command, name, None) for name in self.key])
+        for value in values:
+            if value is None or (isinstance(value, str) and not value):
+                return None
+        return values
 
 
 def aggregate_type(cls: type[Aggregate]) -> AggregateType:

@@ -303,11 +303,14 @@ def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any
         result = wait_for(result)
     if result is None:
         return
+    if isinstance(result, Event):
+        yield result
+        return
     if not isinstance(result, Iterable) or isinstance(result, str | bytes | Mapping):
         raise DomainFailed(
             f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events"
         )
-    for event in (result,) if isinstance(result, Event) else result:
+    for event in result:
         if not isinstance(event, Event):
             raise DomainFailed(
                 f"{clause.where} gave {type(event).__name__}, which is no Event", hint="return or yield events"

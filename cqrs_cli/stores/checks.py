@@ -60,7 +60,8 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     for condition in conditions:
         if not isinstance(condition, (NewStream, AtVersion)):
             raise Misuse(f"no such condition: {condition!r}", code="unknown-condition")
-        _check_stream(condition.stream)
+        if condition.stream != events[0].stream:  # which was looked at
+            _check_stream(condition.stream)
 
 
 def _check_stream(stream: str) -> None:

@@ -197,7 +197,7 @@ class _Batch:
             if answer.duplicate:  # what was kept is not what the log has
                 broken.add(decision.stream)
                 self._states.pop(decision.stream, None)
-            return decision.answered(answer)._replace(line=request.line)
+            return decision.answered(answer, request.line)
         if slot.stream in broken and request.command is not None:
             return self._again(request)  # it was decided on events that were not written
         if slot.outcome is not None:

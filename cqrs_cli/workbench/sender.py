@@ -55,14 +55,14 @@ class Decision(NamedTuple):
         """What must still hold when it is written."""
         return AtVersion(self.stream, self.before) if self.before else NewStream(self.stream)
 
-    def answered(self, receipt: Receipt) -> Outcome:
-        """The outcome once it is written."""
+    def answered(self, receipt: Receipt, line: int | None = None) -> Outcome:
+        """The outcome once it is written. line: of the request, in a batch."""
         command, stream, before = self.command, self.stream, self.before
         status: Literal["duplicate", "committed"] = "committed"
         if receipt.duplicate:
             first = receipt.events[0]
             status, stream, before = "duplicate", first.stream, first.version - 1
-        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, stream, before)
+        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, stream, before, line)
 
     def unchanged(self) -> Outcome:
         """The outcome without events."""
