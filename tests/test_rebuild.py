@@ -77,7 +77,10 @@ def done(process: subprocess.Popen[str], code: int = 0) -> str:
 REBUILD_AND_DIE = """
 import os, signal, sys
 from cqrs_cli import Workbench
+from cqrs_cli.workbench import projector
 from tests.members import domain
+
+projector.BATCH_EVENTS, projector.COMMIT_BATCHES = 2000, 1
 
 def progress(position, goal):
     if position > 4000:
@@ -109,7 +112,10 @@ def test_a_killed_rebuild_leaves_the_live_rows_and_goes_on(path: Path) -> None:
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["restart", "source"])
-def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(path: Path, changed: bool) -> None:
+def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
+    path: Path, changed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "COMMIT_BATCHES", 1)
     done(child(REBUILD_AND_DIE, str(path)), -signal.SIGKILL)
     with Workbench.open(str(path), domain) as bench:
         seen: list[int] = []
@@ -201,7 +207,8 @@ from cqrs_cli import Workbench
 from cqrs_cli.workbench import projector
 from tests.members import domain
 
-projector.BATCH_EVENTS = 20  # many checkpoints to fight for
+projector.BATCH_EVENTS = 20
+projector.COMMIT_BATCHES = 1  # many checkpoints to fight for
 with Workbench.open(sys.argv[1], domain) as bench:
     print("ready", flush=True)
     sys.stdin.readline()

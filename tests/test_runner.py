@@ -179,6 +179,7 @@ def test_what_stops_does_not_stop_the_others(tmp_path, monkeypatch):
 def test_stopping_lets_the_batch_end(bench, monkeypatch):
     for module in (projector, reactor):
         monkeypatch.setattr(module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(projector, "COMMIT_BATCHES", 1)
     pay(bench, "o1", "o2", "o3")
     asked: list[int] = []
 

@@ -102,3 +102,18 @@ def stream_key(stream: str, kinds: tuple[type, ...]) -> tuple[Key, ...]:
     if len(parts) != len(kinds):
         raise InvalidInput(f"{stream!r} has {len(parts)} key parts, not {len(kinds)}")
     return tuple(parse_key(kind, part) for kind, part in zip(kinds, parts, strict=True))
+
+
+def spelt_key(stream: str, kinds: tuple[type, ...]) -> tuple[str, ...] | None:
+    """The key in a stream's name as texts, if each is spelt there just as its value is written; None to look closer.
+
+    So it is with UUIDs and with texts that need no encoding, which are nearly all.
+    """
+    parts = stream.partition("-")[2].split(",")
+    if len(parts) != len(kinds):
+        return None
+    for kind, part in zip(kinds, parts, strict=True):
+        plain = _UUID if kind is UUID else _PLAIN if kind is str else None
+        if plain is None or not plain.fullmatch(part):
+            return None
+    return tuple(parts)

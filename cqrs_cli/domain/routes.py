@@ -133,6 +133,14 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
     return from_function
 
 
+def stream_kinds(projection: RowType, route: Route) -> tuple[type, ...] | None:
+    """The types of a key that is all in the name of an aggregate's stream; None for any other key."""
+    aggregate = route.aggregate
+    if isinstance(aggregate, AggregateType) and not route.fields and aggregate.key == projection.table.key:
+        return aggregate.key_types
+    return None
+
+
 def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType | ReactionType) -> KeysOf:
     """The key of the event's stream, with the parts in between that the event itself names."""
     if isinstance(aggregate, ReactionType):  # other processes' rejections are in streams of their own

@@ -73,7 +73,7 @@ class Answers:
     ) -> list[Command | After | Cancel]:
         event = self._codec.decode(recorded)  # decoded for this call alone: nobody else sees what it does to it
         extra = [recorded if kind is Recorded else self._service(kind, clause.where) for kind in clause.services]
-        row = None if fold is None else fold.row(key)
+        row = None if fold is None else fold.row(fold.stored_key(key))
         try:
             result = clause.function(self._instance(key, row), event, *extra)
             if result is None:

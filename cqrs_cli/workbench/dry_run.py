@@ -76,9 +76,11 @@ class DryRun:
         for key, row in before.items():
             after = _shown(fold, key)
             if after != row:
-                yield RowChange(
-                    projection.name, jsonable(dict(zip(projection.table.key, key, strict=True))), row, after
-                )
+                shown = {
+                    column.column.name: column.decode(part)
+                    for column, part in zip(projection.key_columns, key, strict=True)
+                }
+                yield RowChange(projection.name, jsonable(shown), row, after)
 
     def _usable(self, projection: RowType) -> int | None:
         """The position of the live rows; None if they don't count."""
@@ -102,11 +104,7 @@ class DryRun:
             fold.start_empty()
         keys = fold.keys_of(events)
         if not projection.inline:  # else any other row may hold a value that is unique
-            wanted = {
-                tuple(column.encode(part) for column, part in zip(projection.key_columns, key, strict=True))
-                for key in keys
-            }
-            fold.wanted = wanted.__contains__
+            fold.wanted = set(keys).__contains__
         for event in self._store.read(Selection(types=fold.types, after=usable or 0)):
             fold.over((event,))
         return {key: _shown(fold, key) for key in keys}

@@ -17,6 +17,7 @@ from cqrs_cli.workbench.row_fold import RowFold, write
 Progress = Callable[[int, int], None]
 
 BATCH_EVENTS = 5_000  # a row that changes often is written once a batch
+COMMIT_BATCHES = 10
 BATCH_BYTES = 16 * 1024 * 1024
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
@@ -193,8 +194,13 @@ class Projector:
     def advance(
         self, projection: RowType, table: Table, name: str, goal: Callable[[], int], progress: Progress | None
     ) -> None:
-        """Take batches until the goal is reached. Raises `Poisoned` with the one event that can't be taken."""
+        """Take batches until the goal is reached. Raises `Poisoned` with the one event that can't be taken.
+
+        Several batches share a commit, as rows near each other on disk are written once then; after
+        a failure it goes on batch by batch, to find the event.
+        """
         fold = self.fold_of(projection, table)
+        careful = False
         while True:
             checkpoint = self._store.rows.checkpoint(name)
             if checkpoint is None:
@@ -203,12 +209,33 @@ class Projector:
             if checkpoint.position >= head:
                 return
             try:
-                for events, position in self.batches(fold, checkpoint.position, head):
-                    checkpoint = self._take(fold, table, checkpoint, events, position)
+                for number, (events, position) in enumerate(self.batches(fold, checkpoint.position, head), 1):
+                    if careful:
+                        checkpoint = self._take(fold, table, checkpoint, events, position)
+                    else:
+                        fold.over(events)
+                        if not (fold.is_full or number % COMMIT_BATCHES == 0 or position >= head):
+                            continue
+                        checkpoint = self._commit(fold, table, checkpoint, position)
                     if progress is not None:
                         progress(position, head)
             except Conflict:  # another runner moved the checkpoint: its rows are the truth
                 fold.forget()
+            except (Unavailable, Damaged):
+                raise
+            except CqrsError as error:
+                if careful or error.code in NO_EVENTS_FAULT:
+                    raise
+                careful = True
+                fold.forget()
+
+    def _commit(self, fold: RowFold, table: Table, checkpoint: Checkpoint, position: int) -> Checkpoint:
+        """Rows and checkpoint in one transaction. Raises `Conflict` if somebody else moved the checkpoint."""
+        moved = checkpoint._replace(position=position)
+        with self._store.transaction() as rows:
+            rows.move(checkpoint.name, checkpoint, moved)
+            write(rows, table, fold)
+        return moved
 
     def _take(
         self, fold: RowFold, table: Table, checkpoint: Checkpoint, events: Sequence[Any], position: int
@@ -216,11 +243,7 @@ class Projector:
         """Fold a batch and commit it with its checkpoint; a batch that fails is narrowed down to the one event."""
         try:
             fold.over(events)
-            moved = checkpoint._replace(position=position)
-            with self._store.transaction() as rows:
-                rows.move(checkpoint.name, checkpoint, moved)
-                write(rows, table, fold)
-            return moved
+            return self._commit(fold, table, checkpoint, position)
         except (Conflict, Unavailable, Damaged):
             fold.forget()
             raise

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Event
-from cqrs_cli.domain.routes import Route, keys_of
+from cqrs_cli.domain.keys import spelt_key
+from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
 from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_of
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
@@ -47,7 +48,7 @@ class RowFold:
     ) -> None:
         self.projection, self._skips = projection, skips
         self._codec, self._load, self._routes = codec, load, routes
-        self._keys_of = {event: keys_of(projection, route) for event, route in routes.items()}
+        self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
         self._steps: dict[tuple[str, int], _Step] = {}
         self._young: dict[Key, RowModel | None] = {}
         self._old: dict[Key, RowModel | None] = {}
@@ -68,8 +69,13 @@ class RowFold:
         """Whether the events must be read as `Recorded`."""
         return any(route.needs_envelope for route in self._routes.values())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so many rows wait to be written that it is time to do it."""
+        return len(self.touched) >= CACHED_ROWS // 4
+
     def row(self, key: Key) -> RowModel | None:
-        """The row as it is in the fold now."""
+        """The row with this stored key (see `stored_key`), as it is in the fold now."""
         if key not in self._young and key not in self._old:
             self._bring_in([key])
         return self._young[key] if key in self._young else self._old.get(key)
@@ -89,7 +95,7 @@ class RowFold:
             try:
                 event = step.decode(stored[5])
                 for key in step.keys(event, stored):
-                    if self.wanted is not None and not self.wanted(self._stored_key(key)):
+                    if self.wanted is not None and not self.wanted(key):
                         continue
                     if key not in young and key not in old:
                         missing[key] = None
@@ -113,7 +119,7 @@ class RowFold:
         self._load = lambda _: {}
 
     def keys_of(self, events: Sequence[Any]) -> list[Key]:
-        """The rows that these events concern, each once."""
+        """The stored keys of the rows that these events concern, each once."""
         keys: dict[Key, None] = {}
         for stored in events:
             step = self._steps.get((stored[3], stored[4])) or self._step(stored)
@@ -123,23 +129,24 @@ class RowFold:
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
         """The rows to write and the keys to remove since the last call, as the store takes them."""
         puts, deletes = [], []
-        names = self.projection.table.key
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
+        places = [self.projection.columns.index(column) for column in self.projection.key_columns]
         for key in self.touched:
             row = self.row(key)
             if row is None:
-                deletes.append(self._stored_key(key))
+                deletes.append(key)
                 continue
             values = row.__dict__
-            if tuple([values[name] for name in names]) != key:
+            try:
+                put = tuple([encode(values[name]) for name, encode in columns])
+            except InvalidInput as error:
+                raise self._bad_value(row, error) from None
+            if tuple([put[place] for place in places]) != key:
                 raise DomainFailed(
                     f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
                     hint="a row keeps its key; key= says which rows an event concerns",
                 )
-            try:
-                puts.append(tuple([encode(values[name]) for name, encode in columns]))
-            except InvalidInput as error:
-                raise self._bad_value(row, error) from None
+            puts.append(put)
         self.touched = {}
         if len(self._young) > CACHED_ROWS // 2:
             self._old, self._young = self._young, {}
@@ -156,7 +163,7 @@ class RowFold:
             row = self._old.pop(key, None)
         try:
             if row is None:
-                row = self.projection.cls(**dict(zip(self.projection.table.key, key, strict=True)))
+                row = self._new(key)
             if event is None:
                 event = step.decode(stored[5])
             result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
@@ -184,13 +191,36 @@ class RowFold:
     def _bring_in(self, keys: list[Key]) -> None:
         for start in range(0, len(keys), LOAD_KEYS):
             some = keys[start : start + LOAD_KEYS]
-            stored_keys = [self._stored_key(key) for key in some]
-            rows = self._load(stored_keys)
-            for key, stored_key in zip(some, stored_keys, strict=True):
-                values = rows.get(stored_key)
+            rows = self._load(some)
+            for key in some:
+                values = rows.get(key)
                 self._young[key] = row_of(self.projection, values) if values is not None else None
 
-    def _stored_key(self, key: Key) -> Key:
+    def _new(self, key: Key) -> RowModel:
+        """A row before its first event."""
+        columns = self.projection.key_columns
+        return self.projection.cls(
+            **{column.column.name: column.decode(part) for column, part in zip(columns, key, strict=True)}
+        )
+
+    def _stored_keys(self, route: Route) -> Callable[[Any, Any], Iterable[Key]]:
+        """The function from an event to the stored keys of its rows.
+
+        Most keys stand in the name of the stream just as they are stored: they are not made values
+        of and back, as that takes longer than the rest of the fold.
+        """
+        keys, stored_key = keys_of(self.projection, route), self.stored_key
+        kinds = stream_kinds(self.projection, route)
+
+        def stored(event: Any, recorded: Any) -> Iterable[Key]:
+            if kinds is not None and (spelt := spelt_key(recorded[1], kinds)) is not None:
+                return (spelt,)
+            return [stored_key(key) for key in keys(event, recorded)]
+
+        return stored
+
+    def stored_key(self, key: Key) -> Key:
+        """A key's values as the store has them. Raises `DomainFailed` for values of another type."""
         try:
             return tuple([column.encode(part) for column, part in zip(self.projection.key_columns, key, strict=True)])
         except InvalidInput as error:
