@@ -16,7 +16,7 @@ from cqrs_cli.stores.sqlite_file import SQLiteFile
 
 T = TypeVar("T")
 
-_SMALLEST, _LARGEST = 64, 1024
+_SMALLEST, _LARGEST = 128, 1024
 _SMALL_BYTES, _LARGE_BYTES = 256 * 1024, 4 * 1024 * 1024
 _WINDOW = 20_000
 _LAST = 2**63 - 1
