@@ -72,7 +72,7 @@ def on_a_large_log(large: Path, empty: Path, sizes: Sizes) -> Iterator[Result]:
             def prepare() -> Callable[[], object]:
                 ids = [uuid4() for _ in range(sizes.new_events)]
                 history.write(bench.store, map(history.opened, ids), f"new-{ids[0]}")
-                return bench.project
+                return bench.try_project  # `project` counts all rows as well, to tell
 
             return prepare
 
