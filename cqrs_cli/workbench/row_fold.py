@@ -110,7 +110,7 @@ class RowFold:
                     error, f"the key of {step.where} at event {stored.position}", position=stored.position
                 ) from error
         if missing:
-            self._bring_in(list(missing))
+            self._bring_in(sorted(missing))
         for step, event, stored, key in work:
             self._apply(step, event, stored, key)
 
@@ -131,7 +131,7 @@ class RowFold:
         puts, deletes = [], []
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
         places = [self.projection.columns.index(column) for column in self.projection.key_columns]
-        for key in self.touched:
+        for key in sorted(self.touched):  # so that rows near each other on disk are written together
             row = self.row(key)
             if row is None:
                 deletes.append(key)
