@@ -5,15 +5,20 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, computed_field
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, computed_field, field_serializer
 
 from cqrs_cli import Command, Event
-from cqrs_cli.domain.payload import canonical_json, check_payload, payload_json, sorted_sets
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_payload, payload_json, sorted_sets
 from cqrs_cli.errors import InvalidInput, LimitExceeded
 from cqrs_cli.stores.contract import MAX_DEPTH
 
@@ -155,3 +160,46 @@ def test_the_canonical_form_has_what_was_set_in_sorted_order() -> None:
         == '{"alpha":{"a":2,"b":1},"zone":"é"}'.encode()
     )
     assert canonical_json(Many(tags={"y", "x"}), has_sets=True) == b'{"tags":["x","y"]}'
+
+
+class Plain(Command):
+    zeta: str = ""
+    alpha: int = 0
+    maybe: bool | None = None
+    ident: UUID | None = None
+    amount: Decimal = Decimal(0)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "zeta": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+            "alpha": st.integers(),
+            "maybe": st.none() | st.booleans(),
+            "ident": st.none() | st.uuids(),
+            "amount": st.decimals(allow_nan=False, allow_infinity=False),
+        },
+    )
+)
+def test_the_short_way_to_canonical_json_gives_the_same(fields: dict[str, Any]) -> None:
+    command = Plain(**fields)
+    assert canonical_plain_json(command) == canonical_json(command, has_sets=False)
+
+
+def test_only_plain_commands_take_the_short_way() -> None:
+    class Aliased(Command):
+        name: str = Field(alias="called")
+
+    class Written(Command):
+        name: str
+
+        @field_serializer("name")
+        def loud(self, name: str) -> str:
+            return name.upper()
+
+    class Nested(Command):
+        inner: Plain
+
+    codec = Codec({}, {})
+    assert [codec._shape(cls).plain for cls in (Plain, Aliased, Written, Nested)] == [True, False, False, False]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from cqrs_cli.domain.messages import Command, Event, Message
-from cqrs_cli.domain.payload import canonical_json, payload_json
+from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_json
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.contract import Recorded, SentCommand, StoredEvent, micros
@@ -33,6 +33,7 @@ class Encoded(NamedTuple):
 class _Shape(NamedTuple):
     has_sets: bool
     certain: bool  # every value comes back from JSON the same
+    plain: bool  # one model of texts, integers, booleans, ids and decimals, with pydantic's own way to write them
     shareable: bool  # nothing in an instance can change: one copy serves several folds
 
 
@@ -42,6 +43,9 @@ _ATOMS = frozenset(
     {"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"}
 )
 _CERTAIN = _FRAMES | _ATOMS | {"list", "set", "frozenset", "tuple", "dict"}
+_PLAIN = frozenset(
+    {"model", "model-fields", "model-field", "default", "nullable", "str", "int", "bool", "uuid", "decimal"}
+)
 _UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
 
@@ -102,7 +106,8 @@ class Codec:
         if not shape.certain or cls not in self._proven:
             _read_back(command, data)
             self._proven.add(cls)
-        digest = hashlib.sha256(canonical_json(command, has_sets=shape.has_sets)).digest()
+        canonical = canonical_plain_json(command) if shape.plain else canonical_json(command, has_sets=shape.has_sets)
+        digest = hashlib.sha256(canonical).digest()
         return SentCommand(cls.stored.name, cls.stored.version, digest, data, micros(command.meta.timestamp))
 
     def command(self, sent: SentCommand) -> Command:
@@ -125,6 +130,9 @@ class Codec:
                 has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
                 # A model within may let NaN pass, which a message itself does not.
                 certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
+                plain=kinds <= _PLAIN
+                and len(models) == 1
+                and not any("serialization" in node or "serialization_alias" in node for node in nodes),
                 shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
             )
         return shape

@@ -13,7 +13,7 @@ from cqrs_cli.workbench.fold import State
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status
 from cqrs_cli.workbench.sender import Decision, Sender, Target
 
-GROUP = 500
+GROUP = 2_000
 CACHED_STATES = 10_000
 
 

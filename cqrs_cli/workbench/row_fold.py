@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.keys import spelt_key
+from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
 from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_of
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
