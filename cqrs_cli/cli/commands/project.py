@@ -87,7 +87,10 @@ def project(
         return None
     if check:
         bench = session.workbench()
-        return print_checks(session, bench, _names(bench, chosen), bool(chosen), _positive("--sample", sample))
+        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+        return print_checks(
+            session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
+        )
     if at is not None:
         _print_past(session, session.workbench(), chosen, at)
         return None
