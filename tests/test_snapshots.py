@@ -27,6 +27,7 @@ from cqrs_cli.errors import DefinitionError, InvalidInput, NotFound, Unavailable
 from cqrs_cli.history.kept_folds import compare
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, Selection
+from cqrs_cli.workbench import batch
 from cqrs_cli.workbench.snapshots import SNAPSHOTS, Snapshot, drop, select
 from cqrs_cli.workbench.workbench import Request, State, Workbench
 
@@ -184,6 +185,7 @@ def test_a_command_of_several_events_is_kept_when_it_passes_a_multiple(bench):
 
 
 def test_one_transaction_at_each_nth_version_and_one_a_group_of_a_batch(bench, monkeypatch):
+    monkeypatch.setattr(batch, "GROUP", 500)
     opened = []
     transaction = bench.store.transaction
     monkeypatch.setattr(bench.store, "transaction", lambda: opened.append(1) or transaction())
