@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
-from cqrs_cli.stores.contract import Checkpoint, Order, Scalar, Table, Where
+from cqrs_cli.stores.contract import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
 from cqrs_cli.stores.sqlite_file import SQLiteFile
+from cqrs_cli.stores.sqlite_select import Row, Select, indexed, listed, quote
 
 _SQL_TYPES = {
     "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
     "uuid": "TEXT", "date": "TEXT", "datetime": "TEXT", "json": "TEXT",
 }  # fmt: skip
-_COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _RESERVED = frozenset(
     {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
     | {"cqrs_store", "cqrs_checkpoints", "_sqlite_migrations"}
 )
-_LARGEST = sys.float_info.max
 _OURS = "/* made by cqrs */"
 _CHUNK = 500
 _IN_MEMORY = 5_000
-
-Row = tuple[Scalar, ...]
-
-
-def quote(name: str) -> str:
-    """A name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def view_of(name: str) -> str:
@@ -72,8 +63,8 @@ class SQLiteRowReader:
                 condition = f"{quote(table.key[0])} IN ({', '.join('?' * len(part))})"
             else:
                 one = f"({', '.join('?' * len(at))})"
-                condition = f"({_list(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
-            sql = f"SELECT {_list(names)} FROM {quote(table.name)} WHERE {condition}"
+                condition = f"({listed(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
+            sql = f"SELECT {listed(names)} FROM {quote(table.name)} WHERE {condition}"
             for row in self._query(table, sql, [value for key in part for value in key]):
                 found[tuple([row[i] for i in at])] = row
         return found
@@ -91,7 +82,7 @@ class SQLiteRowReader:
         A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
         where a snapshot would keep writers out, it is taken into memory.
         """
-        sql, values = _Select(table).statement(where, order, after)
+        sql, values = Select(table).statement(where, order, after)
         if not self._exists(table.name):
             return iter(())
         short = limit is not None and limit <= _IN_MEMORY
@@ -192,7 +183,7 @@ class SQLiteRows(SQLiteRowReader):
         columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
         self._run(
             table.name,
-            f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({_list(table.key)})) STRICT, WITHOUT ROWID",
+            f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({listed(table.key)})) STRICT, WITHOUT ROWID",
         )
         self.index(table)
         self._show(table, table.name)
@@ -210,8 +201,8 @@ class SQLiteRows(SQLiteRowReader):
                 if self._file.query(there, (table.name, len(start), start, len(start) + 8)):
                     continue
                 index = start + hexlify(os.urandom(4)).decode()
-                indexed = ", ".join(_indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
-                self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({indexed})")
+                terms = ", ".join(indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
+                self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({terms})")
 
     def _show(self, table: Table, name: str) -> None:
         """The view of a read model, which nobody can write through; what the store keeps for itself has none."""
@@ -219,7 +210,7 @@ class SQLiteRows(SQLiteRowReader):
         self._hide(name)
         taken = self._exists(view) or self._exists(view, "view")  # somebody's own stays
         if not taken and not name.lower().startswith("cqrs_"):
-            columns = _list([column.name for column in table.columns])
+            columns = listed([column.name for column in table.columns])
             self._run(name, f"CREATE VIEW {quote(view)} AS SELECT {columns} FROM {quote(name)} {_OURS}")
 
     def _hide(self, name: str) -> None:
@@ -252,7 +243,7 @@ class SQLiteRows(SQLiteRowReader):
         if reals:
             rows = _without_nan(table, rows, reals)
         marks = ", ".join("?" * len(table.columns))
-        names = _list([column.name for column in table.columns])
+        names = listed([column.name for column in table.columns])
         if not table.unique:
             self._run(table.name, f"INSERT OR REPLACE INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
             return
@@ -314,117 +305,8 @@ class SQLiteRows(SQLiteRowReader):
         self._run(name, "DELETE FROM cqrs_checkpoints WHERE name = ?", (name,))
 
 
-class _Select:
-    """The SQL of `select`: a total order, and the rows after a given one."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._kinds = {column.name: column.kind for column in table.columns}
-        self._indexed = {name for group in table.indexes for name in group if self._kinds.get(name) == "decimal"}
-
-    def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
-        conditions, values = [], []
-        for item in where:
-            condition, bound = self._condition(item)
-            conditions.append(condition)
-            values += bound
-        terms = [(self._value(item.column), self._mark(item.column), item.descending) for item in order]
-        terms += [(self._value(name), self._mark(name), False) for name in self._table.key]
-        # Decimals that are equal as numbers may differ as texts, and both may be keys.
-        raw = [i for i, name in enumerate(self._table.key) if self._kinds[name] == "decimal"]
-        if after is not None:
-            if len(after) != len(terms):
-                raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
-            after += tuple(after[len(order) + i] for i in raw)
-        terms += [(quote(self._table.key[i]), "?", False) for i in raw]
-        if after is not None:
-            condition, bound = _beyond(terms, after)
-            conditions.append(condition)
-            values += bound
-        sql = f"SELECT {_list([column.name for column in self._table.columns])} FROM {quote(self._table.name)}"
-        if conditions:
-            sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
-        return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
-
-    def _value(self, name: str) -> str:
-        if name not in self._kinds:
-            raise Misuse(
-                f"{self._table.name} has no column {name}",
-                hint=f"it has: {', '.join(self._kinds)}",
-                code="no-such-column",
-            )
-        return f"cqrs_decimal({quote(name)})" if self._kinds[name] == "decimal" else quote(name)
-
-    def _mark(self, name: str) -> str:
-        return "cqrs_decimal(?)" if self._kinds[name] == "decimal" else "?"
-
-    def _condition(self, item: Where) -> tuple[str, list[Any]]:
-        column, mark = self._value(item.column), self._mark(item.column)
-        if item.operator == "in":
-            if not isinstance(item.value, tuple):
-                raise Misuse(f"'in' wants several values for {item.column}", code="no-such-operator")
-            bound = [value for value in item.value if value is not None]
-            condition = f"{column} IN ({', '.join([mark] * len(bound))})"
-            return (f"{condition} OR {column} IS NULL" if len(bound) < len(item.value) else condition), bound
-        if item.operator not in _COMPARISONS or isinstance(item.value, tuple):
-            raise Misuse(
-                f"{item.operator!r} can't compare {item.column}", hint="= != < <= > >= in", code="no-such-operator"
-            )
-        if item.value is None and item.operator not in ("=", "!="):
-            raise Misuse(
-                f"nothing is {item.operator} null ({item.column})",
-                hint="= and != compare with null",
-                code="no-such-operator",
-            )
-        exact = f"{column} {_COMPARISONS[item.operator]} {mark}"
-        if item.column in self._indexed and item.operator != "!=" and item.value is not None:
-            near, bounds = _near(_indexed(self._table, item.column), item.operator, str(item.value))
-            return f"{near} AND {exact}", [*bounds, item.value]
-        return exact, [item.value]
-
-
-def _indexed(table: Table, name: str) -> str:
-    """What an index holds of a column: of a decimal a number near it, which SQLite can find by without our function."""
-    decimal = any(column.name == name and column.kind == "decimal" for column in table.columns)
-    return f"CAST({quote(name)} AS REAL)" if decimal else quote(name)
-
-
-def _near(column: str, operator: str, digits: str) -> tuple[str, list[Any]]:
-    """A condition that an index of floats answers, and that holds wherever the exact one does."""
-    number = max(-_LARGEST, min(_LARGEST, float(digits)))
-    slack = abs(number) * 1e-12 + 1e-300  # more than what the conversion of long digits can be off
-    low, high = number - slack, number + slack  # infinite beyond the largest float, as SQLite's are
-    if operator == "=":
-        return f"{column} BETWEEN ? AND ?", [low, high]
-    return (f"{column} >= ?", [low]) if operator in (">", ">=") else (f"{column} <= ?", [high])
-
-
-def _beyond(terms: list[tuple[str, str, bool]], after: Row) -> tuple[str, list[Any]]:
-    """The condition for rows that sort after `after`; SQLite sorts NULL before everything."""
-    alternatives: list[str] = []
-    values: list[Any] = []
-    for at, (column, mark, descending) in enumerate(terms):
-        value = after[at]
-        if value is None and descending:
-            continue
-        if value is None:
-            past = f"{column} IS NOT NULL"
-        elif descending:
-            past = f"({column} < {mark} OR {column} IS NULL)"
-        else:
-            past = f"{column} > {mark}"
-        same = [f"{left} IS {bound}" for left, bound, _ in terms[:at]]
-        alternatives.append(" AND ".join([*same, past]))
-        values += [*after[:at], *([] if value is None else [value])]
-    return " OR ".join(f"({alternative})" for alternative in alternatives) or "FALSE", values
-
-
 def _register(connection: sqlite3.Connection) -> None:
     connection.create_function("cqrs_decimal", 1, decimal_key, deterministic=True)
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(map(quote, names))
 
 
 def _place(name: str, key: tuple[str, ...]) -> int:

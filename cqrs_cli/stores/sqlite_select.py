@@ -1,0 +1,130 @@
+"""The SQL of reading rows: conditions, a total order, and the rows after a given one; names quoted, values bound."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cqrs_cli.errors import Misuse
+from cqrs_cli.stores.contract import Order, Scalar, Table, Where
+
+_COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_LARGEST = sys.float_info.max
+
+Row = tuple[Scalar, ...]
+
+
+def quote(name: str) -> str:
+    """A name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as SQL identifiers, with commas."""
+    return ", ".join(map(quote, names))
+
+
+class Select:
+    """The SQL of `select`: a total order, and the rows after a given one."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._kinds = {column.name: column.kind for column in table.columns}
+        self._indexed = {name for group in table.indexes for name in group if self._kinds.get(name) == "decimal"}
+
+    def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
+        conditions, values = [], []
+        for item in where:
+            condition, bound = self._condition(item)
+            conditions.append(condition)
+            values += bound
+        terms = [(self._value(item.column), self._mark(item.column), item.descending) for item in order]
+        terms += [(self._value(name), self._mark(name), False) for name in self._table.key]
+        # Decimals that are equal as numbers may differ as texts, and both may be keys.
+        raw = [i for i, name in enumerate(self._table.key) if self._kinds[name] == "decimal"]
+        if after is not None:
+            if len(after) != len(terms):
+                raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
+            after += tuple(after[len(order) + i] for i in raw)
+        terms += [(quote(self._table.key[i]), "?", False) for i in raw]
+        if after is not None:
+            condition, bound = _beyond(terms, after)
+            conditions.append(condition)
+            values += bound
+        sql = f"SELECT {listed([column.name for column in self._table.columns])} FROM {quote(self._table.name)}"
+        if conditions:
+            sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
+        return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
+
+    def _value(self, name: str) -> str:
+        if name not in self._kinds:
+            raise Misuse(
+                f"{self._table.name} has no column {name}",
+                hint=f"it has: {', '.join(self._kinds)}",
+                code="no-such-column",
+            )
+        return f"cqrs_decimal({quote(name)})" if self._kinds[name] == "decimal" else quote(name)
+
+    def _mark(self, name: str) -> str:
+        return "cqrs_decimal(?)" if self._kinds[name] == "decimal" else "?"
+
+    def _condition(self, item: Where) -> tuple[str, list[Any]]:
+        column, mark = self._value(item.column), self._mark(item.column)
+        if item.operator == "in":
+            if not isinstance(item.value, tuple):
+                raise Misuse(f"'in' wants several values for {item.column}", code="no-such-operator")
+            bound = [value for value in item.value if value is not None]
+            condition = f"{column} IN ({', '.join([mark] * len(bound))})"
+            return (f"{condition} OR {column} IS NULL" if len(bound) < len(item.value) else condition), bound
+        if item.operator not in _COMPARISONS or isinstance(item.value, tuple):
+            raise Misuse(
+                f"{item.operator!r} can't compare {item.column}", hint="= != < <= > >= in", code="no-such-operator"
+            )
+        if item.value is None and item.operator not in ("=", "!="):
+            raise Misuse(
+                f"nothing is {item.operator} null ({item.column})",
+                hint="= and != compare with null",
+                code="no-such-operator",
+            )
+        exact = f"{column} {_COMPARISONS[item.operator]} {mark}"
+        if item.column in self._indexed and item.operator != "!=" and item.value is not None:
+            near, bounds = _near(indexed(self._table, item.column), item.operator, str(item.value))
+            return f"{near} AND {exact}", [*bounds, item.value]
+        return exact, [item.value]
+
+
+def indexed(table: Table, name: str) -> str:
+    """What an index holds of a column: of a decimal a number near it, which SQLite can find by without our function."""
+    decimal = any(column.name == name and column.kind == "decimal" for column in table.columns)
+    return f"CAST({quote(name)} AS REAL)" if decimal else quote(name)
+
+
+def _near(column: str, operator: str, digits: str) -> tuple[str, list[Any]]:
+    """A condition that an index of floats answers, and that holds wherever the exact one does."""
+    number = max(-_LARGEST, min(_LARGEST, float(digits)))
+    slack = abs(number) * 1e-12 + 1e-300  # more than what the conversion of long digits can be off
+    low, high = number - slack, number + slack  # infinite beyond the largest float, as SQLite's are
+    if operator == "=":
+        return f"{column} BETWEEN ? AND ?", [low, high]
+    return (f"{column} >= ?", [low]) if operator in (">", ">=") else (f"{column} <= ?", [high])
+
+
+def _beyond(terms: list[tuple[str, str, bool]], after: Row) -> tuple[str, list[Any]]:
+    """The condition for rows that sort after `after`; SQLite sorts NULL before everything."""
+    alternatives: list[str] = []
+    values: list[Any] = []
+    for at, (column, mark, descending) in enumerate(terms):
+        value = after[at]
+        if value is None and descending:
+            continue
+        if value is None:
+            past = f"{column} IS NOT NULL"
+        elif descending:
+            past = f"({column} < {mark} OR {column} IS NULL)"
+        else:
+            past = f"{column} > {mark}"
+        same = [f"{left} IS {bound}" for left, bound, _ in terms[:at]]
+        alternatives.append(" AND ".join([*same, past]))
+        values += [*after[:at], *([] if value is None else [value])]
+    return " OR ".join(f"({alternative})" for alternative in alternatives) or "FALSE", values
