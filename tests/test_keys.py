@@ -1,5 +1,6 @@
 """Keys as text: reversible, one spelling, nothing that addresses and subjects use."""
 
+import re
 import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, NewType
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide
 from cqrs_cli.domain.aggregate import new_key
-from cqrs_cli.domain.keys import key_text, parse_key, plain_type, stream_key, stream_name
+from cqrs_cli.domain.keys import key_text, parse_key, plain_type, spelt_key, stream_key, stream_name
 from cqrs_cli.errors import InvalidInput
 from cqrs_cli.stores.contract import check_stream_name
 
@@ -159,3 +160,21 @@ Sku = NewType("Sku", str)
 )
 def test_plain_types(annotation: Any, plain: Any) -> None:
     assert plain_type(annotation) == plain
+
+
+@given(st.one_of(st.text(min_size=1, max_size=12), st.uuids(), st.integers(), st.dates()))
+def test_a_key_is_taken_as_spelt_only_where_it_is_written_so(value: Any) -> None:
+    """The short way of the row folds: the text in the stream's name, or a closer look."""
+    kind = type(value)
+    stream = stream_name("thing", (value,))
+    assert spelt_key(stream, (kind,)) in (None, (str(parse_key(kind, stream.partition("-")[2])),))
+    assert (spelt_key(stream, (kind,)) is not None) == (
+        kind is UUID or (kind is str and re.fullmatch(r"[A-Za-z0-9._-]+", value) is not None)
+    )
+
+
+def test_another_spelling_gets_a_closer_look() -> None:
+    upper = "thing-" + str(UUID(int=0xABC)).upper()
+    assert spelt_key(upper, (UUID,)) is None
+    assert spelt_key("thing-a%20b", (str,)) is None
+    assert spelt_key("thing-a,b", (str,)) is None

@@ -580,3 +580,10 @@ def test_rows_are_written_before_they_are_too_many(bench: Workbench, monkeypatch
     reached: list[int] = []
     bench.project("balance", progress=lambda position, head: reached.append(position))
     assert list(dict.fromkeys(reached)) == [2, 4, 6]
+
+
+def test_a_key_that_is_encoded_in_the_stream_is_its_value_in_the_row(bench: Workbench) -> None:
+    for name in ("a b/c", "a%20b", "plain"):
+        bench.send(Open(account_id=name))
+    bench.project()
+    assert {row.account_id for row in bench.rows("balance")} == {"a b/c", "a%20b", "plain"}  # type: ignore[attr-defined]

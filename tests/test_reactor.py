@@ -307,10 +307,15 @@ def test_after_a_fix_it_goes_on_where_it_stopped(bell, between):
 def test_only_what_lies_ahead_can_be_skipped(bell):
     ticks(bell, "a")
     bell.runner().drain()
-    with pytest.raises(Misuse, match="answered @1 already"):
+    with pytest.raises(Misuse, match="has taken @1 in already"):
         bell.skip_in_reaction("counter", 1, by="ada", reason="late")
     with pytest.raises(NotFound, match="no event @99"):
         bell.skip_in_reaction("counter", 99, by="ada", reason="early")
+    ticks(bell, "b")
+    ahead = bell.store.head()
+    bell.skip_in_reaction("counter", ahead, by="ada", reason="first")
+    with pytest.raises(Misuse, match="already"):  # who said so first, and why, stays
+        bell.skip_in_reaction("counter", ahead, by="bob", reason="second")
 
 
 class Wrong(ProcessManager, key="bell_id"):

@@ -301,3 +301,16 @@ def test_rows_never_hold_half_a_commit(path: Path) -> None:
         bench.skip("city_total", 10_203, by="eve", reason="unlucky")
         bench.project("city_total")
         assert list(bench.store.rows.select(CITIES))[1] == ("Rome", "12")
+
+
+def test_rebuilt_rows_have_their_indexes(path: Path) -> None:
+    """They are made when the rows are all there, before anybody sees them."""
+    with Workbench.open(str(path), domain) as bench:
+        sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'standing' AND sql IS NOT NULL"
+        shapes = []
+        for _ in range(2):
+            shapes.append(sorted(row[1].partition(" ON ")[2] for row in bench.store.sql(sql, {}, 5.0)))
+            bench.rebuild("standing")
+        assert len(shapes[0]) == 2
+        assert shapes[0] == shapes[1]
+        assert shapes[1] == sorted(row[1].partition(" ON ")[2] for row in bench.store.sql(sql, {}, 5.0))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores.contract import Column, Recorded, RowReader, Rows, StoredEvent, Table, Where
+from cqrs_cli.errors import CqrsError, Misuse, NotFound
+from cqrs_cli.stores.contract import Column, Recorded, RowReader, Rows, Selection, Store, StoredEvent, Table, Where
 
 STOPS = Table(
     "cqrs_stops",
@@ -94,7 +94,22 @@ def skips_of(rows: RowReader, projection: str) -> list[Skip]:
     return [Skip(*found) for found in rows.select(SKIPS, [Where("projection", "=", projection)])]  # type: ignore[arg-type]
 
 
-def record_skip(rows: Rows, skip: Skip) -> None:
-    """Keep the decision to pass an event over."""
-    rows.create(SKIPS)
-    rows.put(SKIPS, [skip])
+def skip(store: Store, name: str, position: int, reached: int | None, by: str, reason: str, status: str) -> None:
+    """Pass the event at `position` over, for ever and on record.
+
+    reached: how far the projection or reaction has come (None: it never ran). status: the command
+    that shows where it stands. Raises `NotFound` without such an event, `Misuse` for one that was
+    taken or is skipped already: who said so first, and why, stays.
+    """
+    event = next(store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
+    if event is None or event.position != position:
+        raise NotFound(f"there is no event @{position}", code="event-not-found", hint=f"{status} says where it stopped")
+    if any(known.position == position for known in skips_of(store.rows, name)):
+        raise Misuse(f"{name} skips @{position} already", hint=status)
+    if reached is not None and position <= reached:
+        raise Misuse(
+            f"{name} has taken @{position} in already, it is at @{reached}", hint="only what lies ahead can be skipped"
+        )
+    with store.transaction() as rows:
+        rows.create(SKIPS)
+        rows.put(SKIPS, [Skip(name, position, by, time.time_ns() // 1000, reason)])

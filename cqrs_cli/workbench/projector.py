@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_skip, record_stop, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -143,28 +143,13 @@ class Projector:
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        event = next(self._store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
-        if event is None or event.position != position:
-            raise NotFound(
-                f"there is no event @{position}",
-                code="event-not-found",
-                hint="cqrs project --status says where it stopped",
-            )
-        if any(skip.position == position for skip in skips_of(self._store.rows, projection.name)):
-            raise Misuse(
-                f"{projection.name} skips @{position} already", hint=f"cqrs project {projection.name} --status"
-            )
         checkpoint = self._store.rows.checkpoint(projection.name)
         building = self._store.rows.checkpoint(projection.name + REBUILD)
         if building is not None and position > building.position:
             checkpoint = building  # it is the rebuild that can't take the event
-        if checkpoint is not None and position <= checkpoint.position:
-            raise Misuse(
-                f"{projection.name} has taken @{position} in already, it is at @{checkpoint.position}",
-                hint="only what lies ahead can be skipped",
-            )
-        with self._store.transaction() as rows:
-            record_skip(rows, Skip(projection.name, position, by, time.time_ns() // 1000, reason))
+        reached = checkpoint.position if checkpoint is not None else None
+        status = f"cqrs project {projection.name} --status"
+        skip(self._store, projection.name, position, reached, by, reason, status)
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -13,12 +12,12 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.domain.row_model import outdated, source_changed
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, Recorded, Selection, Store, Where
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.answers import Answers, Service
 from cqrs_cli.workbench.outbox import Change
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_skip, record_stop, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
 from cqrs_cli.workbench.projector import Progress, Projector
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.row_fold import RowFold, write
@@ -148,19 +147,9 @@ class Reactor:
 
     def skip(self, reaction: ReactionType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        event = next(self._store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
-        if event is None or event.position != position:
-            raise NotFound(
-                f"there is no event @{position}", code="event-not-found", hint="cqrs run --status says where it stopped"
-            )
         checkpoint = self._store.rows.checkpoint(reaction.name)
-        if checkpoint is not None and position <= checkpoint.position:
-            raise Misuse(
-                f"{reaction.name} has answered @{position} already, it is at @{checkpoint.position}",
-                hint="only what lies ahead can be skipped",
-            )
-        with self._store.transaction() as rows:
-            record_skip(rows, Skip(reaction.name, position, by, time.time_ns() // 1000, reason))
+        reached = checkpoint.position if checkpoint is not None else None
+        skip(self._store, reaction.name, position, reached, by, reason, "cqrs run --status")
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────
 

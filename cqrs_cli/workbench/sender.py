@@ -151,9 +151,9 @@ class Sender:
             return None
         if recorded.command is None or (recorded.command.type, recorded.command.digest) != (sent.type, sent.digest):
             was = recorded.command.type if recorded.command is not None else "an import"
-            how = "the same name but other" if was == sent.type else "its own"
+            other = " with other fields" if was == sent.type else ""
             raise CommandReused(
-                f"the command id {command_id} was used before, for {was} with {how} fields",
+                f"the command id {command_id} was used before, for {was}{other}",
                 hint="a new command needs a new id; look at the first one: cqrs log --json",
                 command_id=command_id,
             )
