@@ -16,7 +16,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.errors import DomainFailed
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent
-from cqrs_cli.workbench import projector
+from cqrs_cli.workbench import projector, row_fold
 from cqrs_cli.workbench.projector import REBUILD
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.workbench import Request
@@ -77,10 +77,10 @@ def done(process: subprocess.Popen[str], code: int = 0) -> str:
 REBUILD_AND_DIE = """
 import os, signal, sys
 from cqrs_cli import Workbench
-from cqrs_cli.workbench import projector
+from cqrs_cli.workbench import projector, row_fold
 from tests.members import domain
 
-projector.BATCH_EVENTS, projector.COMMIT_BATCHES = 2000, 1
+projector.BATCH_EVENTS = row_fold.WAITING_EVENTS = 2000
 
 def progress(position, goal):
     if position > 4000:
@@ -115,7 +115,7 @@ def test_a_killed_rebuild_leaves_the_live_rows_and_goes_on(path: Path) -> None:
 def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
     path: Path, changed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "COMMIT_BATCHES", 1)
+    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     done(child(REBUILD_AND_DIE, str(path)), -signal.SIGKILL)
     with Workbench.open(str(path), domain) as bench:
         seen: list[int] = []
@@ -204,11 +204,11 @@ def test_a_check_under_a_writer_and_a_runner_tells_no_lies(path: Path) -> None:
 RUN = """
 import os, sys, time
 from cqrs_cli import Workbench
-from cqrs_cli.workbench import projector
+from cqrs_cli.workbench import projector, row_fold
 from tests.members import domain
 
 projector.BATCH_EVENTS = 20
-projector.COMMIT_BATCHES = 1  # many checkpoints to fight for
+row_fold.WAITING_EVENTS = 1  # many checkpoints to fight for
 with Workbench.open(sys.argv[1], domain) as bench:
     print("ready", flush=True)
     sys.stdin.readline()

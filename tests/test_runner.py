@@ -12,7 +12,7 @@ import pytest
 from cqrs_cli import Domain, Policy, Workbench, react
 from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.stores.contract import moment
-from cqrs_cli.workbench import outbox, projector, reactor
+from cqrs_cli.workbench import outbox, projector, reactor, row_fold
 from cqrs_cli.workbench.runner import Round, Runner
 from tests import office
 from tests.reacting import Clock, dump, pay, sent, waiting
@@ -179,7 +179,7 @@ def test_what_stops_does_not_stop_the_others(tmp_path, monkeypatch):
 def test_stopping_lets_the_batch_end(bench, monkeypatch):
     for module in (projector, reactor):
         monkeypatch.setattr(module, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(projector, "COMMIT_BATCHES", 1)
+    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     pay(bench, "o1", "o2", "o3")
     asked: list[int] = []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, get_args
 from urllib.parse import unquote
@@ -104,16 +105,22 @@ def stream_key(stream: str, kinds: tuple[type, ...]) -> tuple[Key, ...]:
     return tuple(parse_key(kind, part) for kind, part in zip(kinds, parts, strict=True))
 
 
-def spelt_key(stream: str, kinds: tuple[type, ...]) -> tuple[str, ...] | None:
-    """The key in a stream's name as texts, if each is spelt there just as its value is written; None to look closer.
+SpeltKey = Callable[[str], "tuple[str, ...] | None"]
 
-    So it is with UUIDs and with texts that need no encoding, which are nearly all.
+
+def spelt_key(kinds: tuple[type, ...]) -> SpeltKey | None:
+    """The function from a stream's name to its key as texts, where each is spelt there just as its value is written.
+
+    So it is with UUIDs and with texts that need no encoding, which are nearly all; for others the
+    function gives None: look closer. None instead of it: a key of these types is never like that.
     """
-    parts = stream.partition("-")[2].split(",")
-    if len(parts) != len(kinds):
+    if not set(kinds) <= {UUID, str}:
         return None
-    for kind, part in zip(kinds, parts, strict=True):
-        plain = _UUID if kind is UUID else _PLAIN if kind is str else None
-        if plain is None or not plain.fullmatch(part):
-            return None
-    return tuple(parts)
+    pattern = ",".join([f"({_UUID.pattern if kind is UUID else _PLAIN.pattern})" for kind in kinds])
+    match = re.compile(f"[^-]*-{pattern}").fullmatch
+
+    def spelt(stream: str) -> tuple[str, ...] | None:
+        found = match(stream)
+        return found.groups() if found is not None else None
+
+    return spelt

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
@@ -55,6 +56,7 @@ class SQLiteRowReader:
             return {}
         names = [column.name for column in table.columns]
         at = [names.index(name) for name in table.key]
+        key_in = itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
         found: dict[Row, Row] = {}
         chunk = _CHUNK // len(at)
         for start in range(0, len(keys), chunk):
@@ -65,8 +67,8 @@ class SQLiteRowReader:
                 one = f"({', '.join('?' * len(at))})"
                 condition = f"({listed(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
             sql = f"SELECT {listed(names)} FROM {quote(table.name)} WHERE {condition}"
-            for row in self._query(table, sql, [value for key in part for value in key]):
-                found[tuple([row[i] for i in at])] = row
+            rows = self._query(table, sql, [value for key in part for value in key])
+            found.update(zip(map(key_in, rows), rows, strict=True))
         return found
 
     def select(

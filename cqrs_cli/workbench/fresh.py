@@ -88,8 +88,9 @@ class Fresh:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
         for events, reached in self._projector.batches(self._fold, self._position, position):
             self._fold.over(events)
+            changes = self._fold.changes()
             with self._store.transaction() as rows:
-                write(rows, self.table, self._fold)
+                write(rows, self.table, changes)
             if progress is not None:
                 progress(reached, position)
         self._position = max(self._position, position)

@@ -59,7 +59,7 @@ class InlineProjections:
             if missed or concerned:
                 fold.over([*missed, *concerned])
                 try:
-                    write(rows, projection.table, fold)
+                    write(rows, projection.table, fold.changes())
                 except DomainFailed as error:
                     error.details.setdefault("projection", projection.name)
                     raise

@@ -16,9 +16,8 @@ from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
 
-BATCH_EVENTS = 5_000  # a row that changes often is written once a batch
-COMMIT_BATCHES = 10
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_EVENTS = 5_000
+BATCH_BYTES = 4 * 1024 * 1024
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
 NO_EVENTS_FAULT = frozenset({"needs-rebuild", "table-changed"})
@@ -194,13 +193,14 @@ class Projector:
             if checkpoint.position >= head:
                 return
             try:
-                for number, (events, position) in enumerate(self.batches(fold, checkpoint.position, head), 1):
+                for events, position in self.batches(fold, checkpoint.position, head):
                     if careful:
                         checkpoint = self._take(fold, table, checkpoint, events, position)
                     else:
-                        fold.over(events)
-                        if not (fold.is_full or number % COMMIT_BATCHES == 0 or position >= head):
+                        fold.gather(events)
+                        if not (fold.is_full or position >= head):
                             continue
+                        fold.apply()
                         checkpoint = self._commit(fold, table, checkpoint, position)
                     if progress is not None:
                         progress(position, head)
@@ -216,10 +216,10 @@ class Projector:
 
     def _commit(self, fold: RowFold, table: Table, checkpoint: Checkpoint, position: int) -> Checkpoint:
         """Rows and checkpoint in one transaction. Raises `Conflict` if somebody else moved the checkpoint."""
-        moved = checkpoint._replace(position=position)
+        moved, changes = checkpoint._replace(position=position), fold.changes()
         with self._store.transaction() as rows:
             rows.move(checkpoint.name, checkpoint, moved)
-            write(rows, table, fold)
+            write(rows, table, changes)
         return moved
 
     def _take(

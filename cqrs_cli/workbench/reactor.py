@@ -204,7 +204,7 @@ class _Work:
             with self._store.transaction() as rows:
                 rows.move(checkpoint.name, checkpoint, moved)
                 if self._fold is not None and self._reaction.rows is not None:
-                    write(rows, self._reaction.rows.table, self._fold)
+                    write(rows, self._reaction.rows.table, self._fold.changes())
                 outbox.apply(rows, changes)
             return moved
         except (Conflict, Unavailable, Damaged):

@@ -12,7 +12,7 @@ from cqrs_cli.domain.columns import ColumnCodec
 from cqrs_cli.domain.domain import Domain, did_you_mean
 from cqrs_cli.domain.projection import Projection
 from cqrs_cli.domain.query import Page, Where
-from cqrs_cli.domain.row_model import RowType, row_of
+from cqrs_cli.domain.row_model import RowType, row_maker
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.stores import contract
 from cqrs_cli.stores.contract import Order, Scalar, Store
@@ -46,15 +46,15 @@ class Reader:
             raise InvalidInput(f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values")
         stored = tuple(_encode(column, part) for column, part in zip(kind.key_columns, key, strict=True))
         found = self._store.rows.load(kind.table, [stored]).get(stored)
-        return None if found is None else cast(Row, row_of(kind, found))
+        return None if found is None else cast(Row, row_maker(kind)(found))
 
     def rows(
         self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any
     ) -> Iterator[Row]:
         """All rows that match, in order, one by one."""
         kind = self._projection(projection)
-        for values in self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order)):
-            yield cast(Row, row_of(kind, values))
+        found = self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order))
+        yield from cast(Iterator[Row], map(row_maker(kind), found))
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
@@ -64,7 +64,7 @@ class Reader:
         found = list(
             self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1)
         )
-        rows = [cast(Row, row_of(kind, values)) for values in found[: self._limit]]
+        rows = cast(list[Row], list(map(row_maker(kind), found[: self._limit])))
         if len(found) <= self._limit:
             return Page(rows)
         return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))

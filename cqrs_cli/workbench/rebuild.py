@@ -103,7 +103,7 @@ class Rebuild:
             raise overtaken(projection)
         for events, _ in self._projector.batches(fold, checkpoint.position, head):
             fold.over(events)
-            write(rows, beside, fold)
+            write(rows, beside, fold.changes())
         rows.rename(beside, projection.name)
         rows.forget(name)
         moved = Checkpoint(projection.name, head, projection.definition)

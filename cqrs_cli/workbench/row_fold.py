@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.keys import spelt_key
+from cqrs_cli.domain.keys import SpeltKey, spelt_key
 from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
-from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_of
+from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.contract import Recorded, Rows, Scalar, StoredEvent, Table
@@ -18,13 +19,19 @@ Key = tuple[Any, ...]
 Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]
 
 CACHED_ROWS = 100_000
+CACHED_KEYS = 50_000
 LOAD_KEYS = 500
+WAITING_EVENTS = 50_000
+WAITING_BYTES = 16 * 1024 * 1024
+DECODED = 8
+"""How much more memory an event takes than its JSON, about."""
 
 
 class _Step(NamedTuple):
     decode: Callable[[bytes], Any]
     evolve: Callable[..., Any]
     keys: Callable[[Any, Any], Iterable[Key]]
+    spelt: SpeltKey | None  # for a key that is all in the stream's name
     recorded: bool
     isolate: bool  # each row needs a copy of the event of its own
     where: str
@@ -32,6 +39,9 @@ class _Step(NamedTuple):
 
 class RowFold:
     """The fold of one projection: a bounded cache of rows over what the store has.
+
+    Events are gathered first and applied together, so that the rows they concern are loaded in the
+    order of the table: of many rows, each page is then read once.
 
     load: the stored rows for some keys. skips: positions of events that are passed over. Rows that
     were touched wait in `touched` until they are taken with `changes`; the cache keeps them for the
@@ -48,8 +58,10 @@ class RowFold:
     ) -> None:
         self.projection, self._skips = projection, skips
         self._codec, self._load, self._routes = codec, load, routes
+        self._made, self._opened = row_maker(projection), row_opener(projection)
         self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
         self._steps: dict[tuple[str, int], _Step] = {}
+        self._spelt: dict[str, Key] = {}
         self._young: dict[Key, RowModel | None] = {}
         self._old: dict[Key, RowModel | None] = {}
         self._flat = all(column.column.kind != "json" for column in projection.columns)
@@ -58,6 +70,12 @@ class RowFold:
         ]
         self.touched: dict[Key, None] = {}
         self.wanted: Callable[[Key], bool] | None = None  # asked with the stored key: fold only these rows
+        self._start_gathering()
+
+    def _start_gathering(self) -> None:
+        self._work: list[tuple[_Step, Any, Any, Key]] = []
+        self._missing: dict[Key, None] = {}
+        self._waiting_events = self._waiting_bytes = 0
 
     @property
     def types(self) -> frozenset[str]:
@@ -71,8 +89,12 @@ class RowFold:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many rows wait to be written that it is time to do it."""
-        return len(self.touched) >= CACHED_ROWS // 4
+        """Whether so much waits to be applied or written that it is time to do it."""
+        return (
+            self._waiting_events >= WAITING_EVENTS
+            or self._waiting_bytes >= WAITING_BYTES
+            or len(self._missing) + len(self.touched) >= CACHED_ROWS // 2
+        )
 
     def row(self, key: Key) -> RowModel | None:
         """The row with this stored key (see `stored_key`), as it is in the fold now."""
@@ -82,37 +104,76 @@ class RowFold:
 
     def over(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
         """Take the events in. Raises `Undecodable` or `DomainFailed` naming the event; the cache is then unusable."""
-        work: list[tuple[_Step, Any, Any, Key]] = []
-        missing: dict[Key, None] = {}
-        young, old = self._young, self._old
+        self.gather(events)
+        self.apply()
+
+    def gather(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
+        """Find the rows that the events concern; `apply` folds them in. Raises as `over` does."""
+        work, missing, young, old = self._work, self._missing, self._young, self._old
+        steps, skips, spelt, wanted = self._steps, self._skips, self._spelt, self.wanted
         for stored in events:
-            if stored[0] in self._skips:
+            if stored[0] in skips:
                 continue
             try:
-                step = self._steps.get((stored[3], stored[4])) or self._step(stored)
+                step = steps.get((stored[3], stored[4])) or self._step(stored)
             except CqrsError as error:
                 raise _at(error, stored) from error
+            if step.spelt is not None:
+                key = spelt.get(stored[1]) or self._spelt_key(stored[1], step.spelt)
+                if key is not None:
+                    if wanted is None or wanted(key):
+                        if key not in young and key not in old:
+                            missing[key] = None
+                        work.append((step, None, stored, key))
+                    continue
+            event, keys = self._decoded(step, stored)
+            for key in keys:
+                if wanted is not None and not wanted(key):
+                    continue
+                if key not in young and key not in old:
+                    missing[key] = None
+                work.append((step, event, stored, key))
+                if step.isolate:
+                    event = None  # the next row decodes one of its own
+            self._waiting_bytes += DECODED * len(stored[5])
+        self._waiting_events += len(events)
+        self._waiting_bytes += sum([len(stored[5]) for stored in events])
+
+    def apply(self) -> None:
+        """Fold in what was gathered. Raises as `over` does."""
+        work, missing = self._work, self._missing
+        self._start_gathering()
+        young, old, touched, settles = self._young, self._old, self.touched, self._settles
+        if missing:
+            ordered = self._sorted(missing)
+            self._bring_in(ordered)
+            touched.update(dict.fromkeys(ordered))  # as they soon will be: now they need not be sorted again
+        for step, event, stored, key in work:
+            row = young.get(key)
+            if row is None and key not in young:
+                row = old.pop(key, None)
+            if event is None:
+                event = self._decode(step, stored)
             try:
-                event = step.decode(stored[5])
-                for key in step.keys(event, stored):
-                    if self.wanted is not None and not self.wanted(key):
-                        continue
-                    if key not in young and key not in old:
-                        missing[key] = None
-                    work.append((step, event, stored, key))
-                    if step.isolate:
-                        event = None  # the next row decodes one of its own
-            except CqrsError as error:
-                self._codec.decode(stored)
-                raise _at(error, stored) from error
+                if row is None:
+                    row = self._opened(key)
+                result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
+                if result is not None:
+                    row = self._returned(result)
+                if settles and row is not None:
+                    values = row.__dict__
+                    for name, settle in settles:
+                        values[name] = settle(values[name])
             except Exception as error:
                 raise domain_failed(
-                    error, f"the key of {step.where} at event {stored.position}", position=stored.position
+                    error,
+                    f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
+                    position=stored.position,
+                    stream=stored.stream,
+                    projection=self.projection.name,
                 ) from error
-        if missing:
-            self._bring_in(sorted(missing))
-        for step, event, stored, key in work:
-            self._apply(step, event, stored, key)
+            young[key] = row
+            touched[key] = None
 
     def start_empty(self) -> None:
         """Fold from nothing: the stored rows do not count."""
@@ -127,12 +188,14 @@ class RowFold:
         return list(keys)
 
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
-        """The rows to write and the keys to remove since the last call, as the store takes them."""
+        """The rows to write and the keys to remove since the last call, as the store takes them, by key."""
         puts, deletes = [], []
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
         places = [self.projection.columns.index(column) for column in self.projection.key_columns]
-        for key in sorted(self.touched):  # so that rows near each other on disk are written together
-            row = self.row(key)
+        key_in = itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
+        young, old = self._young, self._old
+        for key in self._sorted(self.touched):
+            row = young[key] if key in young else old.get(key)
             if row is None:
                 deletes.append(key)
                 continue
@@ -141,83 +204,78 @@ class RowFold:
                 put = tuple([encode(values[name]) for name, encode in columns])
             except InvalidInput as error:
                 raise self._bad_value(row, error) from None
-            if tuple([put[place] for place in places]) != key:
+            if key_in(put) != key:
                 raise DomainFailed(
                     f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
                     hint="a row keeps its key; key= says which rows an event concerns",
                 )
             puts.append(put)
         self.touched = {}
-        if len(self._young) > CACHED_ROWS // 2:
+        if len(self._young) >= CACHED_ROWS // 2:
             self._old, self._young = self._young, {}
         return puts, deletes
 
     def forget(self) -> None:
         """Drop everything that was folded: the store is the truth again."""
         self._young, self._old, self.touched = {}, {}, {}
+        self._start_gathering()
 
-    def _apply(self, step: _Step, event: Any, stored: Any, key: Key) -> None:
-        young = self._young
-        row = young.get(key)
-        if row is None and key not in young:
-            row = self._old.pop(key, None)
+    def _sorted(self, keys: Iterable[Key]) -> list[Key]:
+        """In the order of the table, so that rows near each other on disk are read and written together."""
+        return sorted(keys, key=itemgetter(0) if len(self.projection.key_columns) == 1 else None)
+
+    def _decode(self, step: _Step, stored: Any) -> Any:
         try:
-            if row is None:
-                row = self._new(key)
-            if event is None:
-                event = step.decode(stored[5])
-            result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
-            if result is not None:
-                if result is not DELETE and type(result) is not self.projection.cls:
-                    raise TypeError(
-                        f"it gave {type(result).__name__}, not None, DELETE or a {self.projection.cls.__name__}"
-                    )
-                row = None if result is DELETE else result
-            if row is not None:
-                values = row.__dict__
-                for name, settle in self._settles:
-                    values[name] = settle(values[name])
+            return step.decode(stored[5])
+        except CqrsError as error:
+            self._codec.decode(stored)  # says the same, with the place
+            raise _at(error, stored) from error
+
+    def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
+        """The event and the stored keys of its rows."""
+        event = self._decode(step, stored)
+        try:
+            return event, list(step.keys(event, stored))
+        except CqrsError as error:
+            raise _at(error, stored) from error
         except Exception as error:
             raise domain_failed(
-                error,
-                f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
-                position=stored.position,
-                stream=stored.stream,
-                projection=self.projection.name,
+                error, f"the key of {step.where} at event {stored.position}", position=stored.position
             ) from error
-        young[key] = row
-        self.touched[key] = None
+
+    def _returned(self, result: Any) -> RowModel | None:
+        if result is DELETE:
+            return None
+        if type(result) is not self.projection.cls:
+            raise TypeError(f"it gave {type(result).__name__}, not None, DELETE or a {self.projection.cls.__name__}")
+        row: RowModel = result
+        return row
 
     def _bring_in(self, keys: list[Key]) -> None:
+        young, made = self._young, self._made
         for start in range(0, len(keys), LOAD_KEYS):
             some = keys[start : start + LOAD_KEYS]
             rows = self._load(some)
             for key in some:
                 values = rows.get(key)
-                self._young[key] = row_of(self.projection, values) if values is not None else None
+                young[key] = made(values) if values is not None else None
 
-    def _new(self, key: Key) -> RowModel:
-        """A row before its first event."""
-        columns = self.projection.key_columns
-        return self.projection.cls(
-            **{column.column.name: column.decode(part) for column, part in zip(columns, key, strict=True)}
-        )
+    def _spelt_key(self, stream: str, spelt: SpeltKey) -> Key | None:
+        """The key in the stream's name, if it is spelt there as it is stored: remembered, as the next event has it too.
+
+        Most keys are: they are not made values of and back, as that takes longer than the rest of the fold.
+        """
+        key = spelt(stream)
+        if key is not None:
+            if len(self._spelt) >= CACHED_KEYS:
+                self._spelt.clear()
+            self._spelt[stream] = key
+        return key
 
     def _stored_keys(self, route: Route) -> Callable[[Any, Any], Iterable[Key]]:
-        """The function from an event to the stored keys of its rows.
-
-        Most keys stand in the name of the stream just as they are stored: they are not made values
-        of and back, as that takes longer than the rest of the fold.
-        """
+        """The function from an event to the stored keys of its rows."""
         keys, stored_key = keys_of(self.projection, route), self.stored_key
-        kinds = stream_kinds(self.projection, route)
-
-        def stored(event: Any, recorded: Any) -> Iterable[Key]:
-            if kinds is not None and (spelt := spelt_key(recorded[1], kinds)) is not None:
-                return (spelt,)
-            return [stored_key(key) for key in keys(event, recorded)]
-
-        return stored
+        return lambda event, recorded: [stored_key(key) for key in keys(event, recorded)]
 
     def stored_key(self, key: Key) -> Key:
         """A key's values as the store has them. Raises `DomainFailed` for values of another type."""
@@ -232,10 +290,12 @@ class RowFold:
     def _step(self, stored: StoredEvent | Recorded) -> _Step:
         cls = self._codec.event_class(stored.type)
         route = self._routes[cls]
+        kinds = stream_kinds(self.projection, route)
         step = self._steps[(stored.type, stored.schema_version)] = _Step(
             self._codec.decoder(stored.type, stored.schema_version),
             route.clause.function,
             self._keys_of[cls],
+            spelt_key(kinds) if kinds is not None else None,
             route.clause.recorded,
             not (self._flat or self._codec.shareable(cls)),
             route.clause.where,
@@ -259,9 +319,12 @@ def _at(error: CqrsError, stored: Any) -> CqrsError:
     return error
 
 
-def write(rows: Rows, table: Table, fold: RowFold) -> None:
-    """Put what the fold changed into the table, in the transaction of `rows`."""
-    puts, deletes = fold.changes()
+Changes = tuple[list[tuple[Scalar, ...]], list[Key]]
+
+
+def write(rows: Rows, table: Table, changes: Changes) -> None:
+    """Put what a fold changed into the table, in the transaction of `rows`."""
+    puts, deletes = changes
     if deletes:
         rows.delete(table, deletes)
     if puts:

@@ -13,7 +13,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Page, Read, Where
-from cqrs_cli.domain.row_model import RowModel, RowType, row_of
+from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
@@ -226,8 +226,7 @@ class Workbench:
     def rows(self, projection: type[RowModel] | str) -> Iterator[RowModel]:
         """The live rows of a projection (or of a process manager) by its class or name, in the order of their keys."""
         kind = self.domain.rows_of(projection if isinstance(projection, str) else projection.keywords.table)
-        for values in self.store.rows.select(kind.table):
-            yield row_of(kind, values)
+        yield from map(row_maker(kind), self.store.rows.select(kind.table))
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
@@ -238,8 +237,7 @@ class Workbench:
         projection = self.domain.rows_of(name)
         with Fresh(self._projector, projection) as fresh:
             fresh.advance(min(position, self.store.head()), progress)
-            for values in fresh.rows.select(fresh.table):
-                yield row_of(projection, values)
+            yield from map(row_maker(projection), fresh.rows.select(fresh.table))
 
     def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
         """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
