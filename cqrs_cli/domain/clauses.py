@@ -294,22 +294,27 @@ def refuse_hidden_clauses(cls: type[BaseModel]) -> None:
 # ── running a decide ──────────────────────────────────────────────────────────────────────────
 
 
-def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any]) -> Iterator[Event]:
-    """The events that the method decides, one by one as it yields them. Raises what it raises."""
+def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any]) -> Iterable[Event]:
+    """The events that the method decides; a generator's as it yields them. Raises what it raises."""
     result = clause.function(state, command, *services)
+    if isinstance(result, Event):
+        return (result,)
     if inspect.iscoroutine(result):
         from cqrs_cli.domain.coroutines import wait_for
 
         result = wait_for(result)
+        if isinstance(result, Event):
+            return (result,)
     if result is None:
-        return
-    if isinstance(result, Event):
-        yield result
-        return
+        return ()
     if not isinstance(result, Iterable) or isinstance(result, str | bytes | Mapping):
         raise DomainFailed(
             f"{clause.where} gave {type(result).__name__}, which is no Event", hint="return or yield events"
         )
+    return _events_of(clause, result)
+
+
+def _events_of(clause: Clause, result: Iterable[Any]) -> Iterator[Event]:
     for event in result:
         if not isinstance(event, Event):
             raise DomainFailed(

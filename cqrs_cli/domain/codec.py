@@ -62,8 +62,9 @@ class Codec:
     def encode(self, event: Event) -> Encoded:
         """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
         cls = type(event)
-        data = payload_json(event, has_sets=self._shape(cls).has_sets)
-        return Encoded(cls.stored.name, cls.stored.version, data, _read_back(event, data))
+        shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
+        data = payload_json(event, has_sets=shape.has_sets)
+        return Encoded(stored.name, stored.version, data, _read_back(event, data))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
         """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
@@ -96,19 +97,19 @@ class Codec:
 
     def shareable(self, event: type[Event]) -> bool:
         """Whether nothing inside such an event can be changed, so that several folds may take the same copy."""
-        return self._shape(event).shareable
+        return (self._shapes.get(event) or self._shape(event)).shareable
 
     def sent(self, command: Command) -> SentCommand:
         """The command as a commit keeps it: payload, and the digest of the fields that were sent."""
         cls = type(command)
-        shape = self._shape(cls)
+        shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
         data = payload_json(command, has_sets=shape.has_sets)
         if not shape.certain or cls not in self._proven:
             _read_back(command, data)
             self._proven.add(cls)
         canonical = canonical_plain_json(command) if shape.plain else canonical_json(command, has_sets=shape.has_sets)
         digest = hashlib.sha256(canonical).digest()
-        return SentCommand(cls.stored.name, cls.stored.version, digest, data, micros(command.meta.timestamp))
+        return SentCommand(stored.name, stored.version, digest, data, micros(command.meta.timestamp))
 
     def command(self, sent: SentCommand) -> Command:
         """A recorded command as an instance of today's class. Raises `Undecodable`."""
@@ -121,20 +122,18 @@ class Codec:
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
-        shape = self._shapes.get(cls)
-        if shape is None:
-            nodes = list(_nodes(cls.__pydantic_core_schema__, set()))
-            kinds = {node["type"] for node in nodes}
-            models = [node["cls"] for node in nodes if node["type"] == "model"]
-            shape = self._shapes[cls] = _Shape(
-                has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
-                # A model within may let NaN pass, which a message itself does not.
-                certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
-                plain=kinds <= _PLAIN
-                and len(models) == 1
-                and not any("serialization" in node or "serialization_alias" in node for node in nodes),
-                shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
-            )
+        nodes = list(_nodes(cls.__pydantic_core_schema__, set()))
+        kinds = {node["type"] for node in nodes}
+        models = [node["cls"] for node in nodes if node["type"] == "model"]
+        shape = self._shapes[cls] = _Shape(
+            has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
+            # A model within may let NaN pass, which a message itself does not.
+            certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
+            plain=kinds <= _PLAIN
+            and len(models) == 1
+            and not any("serialization" in node or "serialization_alias" in node for node in nodes),
+            shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
+        )
         return shape
 
 

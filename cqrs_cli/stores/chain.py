@@ -9,6 +9,7 @@ Positions do not enter: the same history has the same hashes on a store whose po
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from cqrs_cli.stores.contract import RecordedCommit, SentCommand
@@ -22,12 +23,15 @@ def _text(value: str) -> str:
     return f"{len(value) if value.isascii() else len(value.encode())}:{value},"
 
 
+_name = lru_cache(maxsize=4096)(_text)  # a log has few types, and many events of each
+
+
 def _command(command: SentCommand | None) -> str:
     if command is None:
         return "-,-,-,-,-,"
     type, schema_version, digest, data, issued_at = command
     payload = "-," if data is None else f"64:{sha256(data).hexdigest()},"
-    return f"{_text(type)}{schema_version},64:{digest.hex()},{payload}{issued_at},"
+    return f"{_name(type)}{schema_version},64:{digest.hex()},{payload}{issued_at},"
 
 
 def link(
@@ -49,14 +53,14 @@ def link(
     own = _text(id)
     correlation = own if correlation_id == id else _text(correlation_id)
     extra = "-," if metadata is None else f"64:{sha256(metadata.encode()).hexdigest()},"
-    parts = [
+    text = (
         f"12:cqrs-chain-1,64:{previous.hex()},{own}{recorded_us},{_command(command)}{correlation}"
         f"{'-,' if causation_id is None else _text(causation_id)}{'-,' if user_id is None else _text(user_id)}"
         f"{extra}{len(events)},"
-    ]
+    )
     for stream, version, type, schema_version, digest in events:
-        parts.append(f"{_text(stream)}{version},{_text(type)}{schema_version},64:{digest},")
-    return sha256("".join(parts).encode()).digest()
+        text += f"{_text(stream)}{version},{_name(type)}{schema_version},64:{digest},"
+    return sha256(text.encode()).digest()
 
 
 def link_of(previous: bytes, commit: RecordedCommit) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded, Misuse
 from cqrs_cli.stores.contract import (
@@ -22,7 +24,9 @@ from cqrs_cli.stores.contract import (
 
 _MAX_ID_BYTES = 2 * MAX_NAME_BYTES  # an event id is a commit id and a number, so it needs more than a name
 _MAX_SCHEMA_VERSION = 2**31 - 1
-_PUNCTUATION = b"-_.%,"
+_is_plain_stream = re.compile(rf"[A-Za-z0-9._%,-]{{1,{MAX_NAME_BYTES}}}").fullmatch
+_is_plain_id = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_NAME_BYTES}}}").fullmatch
+"""What nearly all names are, without a step for each rule."""
 
 
 def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
@@ -36,7 +40,8 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
             hint="split it into several commands",
             limit=MAX_COMMIT_EVENTS,
         )
-    check_text("commit id", id, MAX_NAME_BYTES)
+    if not _is_plain_id(id):
+        check_text("commit id", id, MAX_NAME_BYTES)
     if correlation_id is not None:
         check_text("correlation id", correlation_id, _MAX_ID_BYTES)
     if causation_id is not None:
@@ -65,17 +70,19 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
 
 
 def _check_stream(stream: str) -> None:
-    # The plain names, which are nearly all, without a step for each character.
-    if not (
-        stream.isascii() and len(stream) <= MAX_NAME_BYTES and stream.encode().translate(None, _PUNCTUATION).isalnum()
-    ):
+    if not _is_plain_stream(stream):
         check_stream_name(stream)
+
+
+@lru_cache(maxsize=4096)  # a log has few types, and many events of each
+def _check_type(what: str, type: str) -> None:
+    check_text(what, type, MAX_NAME_BYTES)
 
 
 def _check_event(event: NewEvent) -> int:
     stream, type, schema_version, data = event
     _check_stream(stream)
-    check_text("event type", type, MAX_NAME_BYTES)
+    _check_type("event type", type)
     if not 0 < schema_version <= _MAX_SCHEMA_VERSION:
         raise Misuse(f"{schema_version!r} is no schema version of {type}", code="schema-version")
     if len(data) > MAX_EVENT_BYTES:
@@ -90,7 +97,7 @@ def _check_event(event: NewEvent) -> int:
 
 def _check_command(command: SentCommand) -> int:
     type, schema_version, digest, data, issued_at = command
-    check_text("command type", type, MAX_NAME_BYTES)
+    _check_type("command type", type)
     if not 0 < schema_version <= _MAX_SCHEMA_VERSION:
         raise Misuse(f"{schema_version!r} is no schema version of {type}", code="schema-version")
     if len(digest) != 32:
@@ -104,7 +111,7 @@ def _check_command(command: SentCommand) -> int:
 
 
 def _check_payload(type: str, data: bytes) -> None:
-    if not data or b"\0" in data or not (data.isascii() or _is_utf8(data)):
+    if not data or not (data.isascii() or _is_utf8(data)) or b"\0" in data:
         raise InvalidInput(f"the payload of {type} is not UTF-8 JSON", hint="a payload is JSON text, without U+0000")
 
 

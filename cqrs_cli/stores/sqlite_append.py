@@ -66,6 +66,7 @@ class Batch:
         self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
         self._known_ids = self._look_up_ids()
         self._written: set[str] = set()
+        self._types = file.type_ids
         self._read_state()
 
     def _look_up_ids(self) -> set[str]:
@@ -82,7 +83,8 @@ class Batch:
         last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
         self._head, self._hash, self._recorded_us = last
         self._recorded_us = max(self._recorded_us, time.time_ns() // 1000)
-        self._types: dict[str, int] = {name: id for id, name in run("SELECT id, name FROM event_types")}
+        if not self._types.keys() >= {event.type for item in self._drafts for event in item.append.commit.events}:
+            self._types.update(run("SELECT name, id FROM event_types"))
         self._streams: dict[str, tuple[int, int]] = {}
         names = list({name for item in self._drafts for name in item.streams})
         for at in range(0, len(names), _CHUNK):
@@ -121,6 +123,7 @@ class Batch:
                 self._connection.execute("RELEASE inline")
                 for rows_ in self._pending:
                     rows_.clear()
+                self._types.clear()
                 self._read_state()
                 raise
         self._known_ids.add(commit.id)

@@ -57,6 +57,7 @@ class SQLiteFile:
         self._thread = threading.get_ident()
         self._closed = False
         self.facts: dict[str, str] = {}
+        self.type_ids: dict[str, int] = {}  # event types that the file is known to have: what is there stays
         self._check_folder(create and not read_only)
         self._connect(create=create and not read_only, durability=durability)
         _open_files.add(self)
@@ -322,6 +323,7 @@ class SQLiteFile:
             raise known from error
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self.type_ids.clear()
         if connection is self._connection and connection.in_transaction:  # not a child's view of its parent's
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")

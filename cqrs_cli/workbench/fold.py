@@ -66,8 +66,8 @@ class AggregateFold:
             position, version = event[0], event[2]
         return State(stream, version, state, position)
 
-    def apply(self, state: Aggregate, event: Any, where: str) -> Aggregate:
-        """The state after one decoded event that is not in the log yet. Raises `DomainFailed`."""
+    def apply(self, state: Aggregate, event: Any, command: str) -> Aggregate:
+        """The state after one decoded event that `command` came to, not yet in the log. Raises `DomainFailed`."""
         clause = self.aggregate.evolvers.get(type(event))
         if clause is None:
             return state
@@ -75,7 +75,7 @@ class AggregateFold:
             result = clause.function(state, event)
             return state if result is None else self._returned(result)
         except Exception as error:
-            raise domain_failed(error, f"{clause.where} ({where})") from error
+            raise domain_failed(error, f"{clause.where} (on the event that {command} decided)") from error
 
     def _returned(self, result: Any) -> Aggregate:
         if not isinstance(result, self.aggregate.cls):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.aggregate import AggregateType, new_key
@@ -43,12 +43,13 @@ class Target(NamedTuple):
 class Decision(NamedTuple):
     """What a command came to, not yet written. before: the version decided on. state: after the new events."""
 
-    command: Command
+    command_id: str
+    sent: SentCommand
     commit: Commit | None
     stream: str
     before: int
     state: State
-    encoded: tuple[Encoded, ...]
+    encoded: Sequence[Encoded]
 
     @property
     def condition(self) -> NewStream | AtVersion:
@@ -57,18 +58,16 @@ class Decision(NamedTuple):
 
     def answered(self, receipt: Receipt, line: int | None = None) -> Outcome:
         """The outcome once it is written. line: of the request, in a batch."""
-        command, stream, before = self.command, self.stream, self.before
+        (events, duplicate), stream, before = receipt, self.stream, self.before
         status: Literal["duplicate", "committed"] = "committed"
-        if receipt.duplicate:
-            first = receipt.events[0]
+        if duplicate:
+            first = events[0]
             status, stream, before = "duplicate", first.stream, first.version - 1
-        return Outcome(status, type(command).stored.name, command.meta.command_id, receipt.events, stream, before, line)
+        return Outcome(status, self.sent.type, self.command_id, events, stream, before, line)
 
     def unchanged(self) -> Outcome:
         """The outcome without events."""
-        return Outcome(
-            "unchanged", type(self.command).stored.name, self.command.meta.command_id, (), self.stream, self.before
-        )
+        return Outcome("unchanged", self.sent.type, self.command_id, (), self.stream, self.before)
 
 
 class Sender:
@@ -79,6 +78,7 @@ class Sender:
     ) -> None:
         self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
         self._folds: dict[str, AggregateFold] = {}
+        self._keeps = any(each.cls.keywords.snapshot_every is not None for each in domain.aggregates.values())
         self.snapshots = Snapshots(store, lambda stream: self.fold_of(domain.aggregate_of(stream)))
 
     def fold_of(self, aggregate: AggregateType) -> AggregateFold:
@@ -94,6 +94,8 @@ class Sender:
 
     def keep_folds(self, written: Iterable[Decision]) -> None:
         """Keep the folds that are due after these decisions were written, in one transaction. Raises nothing."""
+        if not self._keeps:
+            return
         due = [
             decision.stream
             for decision in written
@@ -205,9 +207,9 @@ class Sender:
                 expected=expect,
             )
         _check_existence(clause, stream, before, sent.type)
-        encoded = tuple(self._encoded(clause, state.state, command))
+        encoded = self._encoded(clause, state.state, command)
         if not encoded:
-            return Decision(command, None, stream, before, state, ())
+            return Decision(command.meta.command_id, sent, None, stream, before, state, ())
         after = state.state
         fold, events = self.fold_of(aggregate), aggregate.events
         for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
@@ -216,24 +218,25 @@ class Sender:
                     f"{clause.where} gave {type(event.event).__name__}, which its return annotation does not name",
                     hint=f"name it there, or give {aggregate.cls.__name__} an evolve for it",
                 )
-            after = fold.apply(after, event.event, f"on the event that {sent.type} decided")
+            after = fold.apply(after, event.event, sent.type)
         meta = command.meta
         commit = Commit(
-            id=meta.command_id,
-            events=tuple([NewEvent(stream, event.type, event.schema_version, event.data) for event in encoded]),
-            command=sent,
-            correlation_id=meta.correlation_id,
-            causation_id=meta.causation_id,
-            user_id=meta.user_id,
-            metadata=meta.metadata_json,
+            meta.command_id,
+            tuple([NewEvent(stream, type, schema_version, data) for type, schema_version, data, _ in encoded]),
+            sent,
+            meta.correlation_id,
+            meta.causation_id,
+            meta.user_id,
+            meta.metadata_json,
         )
-        return Decision(command, commit, stream, before, State(stream, before + len(encoded), after), encoded)
+        state = State(stream, before + len(encoded), after)
+        return Decision(meta.command_id, sent, commit, stream, before, state, encoded)
 
-    def _encoded(self, clause: Clause, state: Any, command: Command) -> Iterator[Encoded]:
+    def _encoded(self, clause: Clause, state: Any, command: Command) -> Sequence[Encoded]:
         services = [self.service(kind, clause.where) for kind in clause.services]
+        encode = self.codec.encode
         try:
-            for event in decided(clause, state, command, services):
-                yield self.codec.encode(event)
+            return [encode(event) for event in decided(clause, state, command, services)]
         except CqrsError:
             raise
         except Exception as error:
