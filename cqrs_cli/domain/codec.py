@@ -32,7 +32,6 @@ class Encoded(NamedTuple):
 
 class _Shape(NamedTuple):
     has_sets: bool
-    certain: bool  # every value comes back from JSON the same
     plain: bool  # one model of texts, integers, booleans, ids and decimals, with pydantic's own way to write them
     shareable: bool  # nothing in an instance can change: one copy serves several folds
 
@@ -42,7 +41,7 @@ _FRAMES = frozenset({"model", "model-fields", "model-field", "default", "nullabl
 _ATOMS = frozenset(
     {"str", "int", "bool", "uuid", "date", "datetime", "time", "timedelta", "decimal", "enum", "literal", "none"}
 )
-_CERTAIN = _FRAMES | _ATOMS | {"list", "set", "frozenset", "tuple", "dict"}
+_WITHOUT_SETS = _FRAMES | _ATOMS | {"list", "tuple", "dict", "float", "union"}
 _PLAIN = frozenset(
     {"model", "model-fields", "model-field", "default", "nullable", "str", "int", "bool", "uuid", "decimal"}
 )
@@ -57,13 +56,12 @@ class Codec:
         self._commands = commands
         self._decoders: dict[tuple[str, int], DecodeData] = {}
         self._shapes: dict[type[Message], _Shape] = {}
-        self._proven: set[type[Command]] = set()
 
     def encode(self, event: Event) -> Encoded:
         """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
         cls = type(event)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
-        data = payload_json(event, has_sets=shape.has_sets)
+        data = payload_json(event, has_sets=shape.has_sets, plain=shape.plain)
         return Encoded(stored.name, stored.version, data, _read_back(event, data))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
@@ -103,10 +101,8 @@ class Codec:
         """The command as a commit keeps it: payload, and the digest of the fields that were sent."""
         cls = type(command)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
-        data = payload_json(command, has_sets=shape.has_sets)
-        if not shape.certain or cls not in self._proven:
-            _read_back(command, data)
-            self._proven.add(cls)
+        data = payload_json(command, has_sets=shape.has_sets, plain=shape.plain)
+        _read_back(command, data)
         canonical = canonical_plain_json(command) if shape.plain else canonical_json(command, has_sets=shape.has_sets)
         digest = hashlib.sha256(canonical).digest()
         return SentCommand(stored.name, stored.version, digest, data, micros(command.meta.timestamp))
@@ -126,9 +122,7 @@ class Codec:
         kinds = {node["type"] for node in nodes}
         models = [node["cls"] for node in nodes if node["type"] == "model"]
         shape = self._shapes[cls] = _Shape(
-            has_sets=not kinds <= (_CERTAIN - {"set", "frozenset"}) | {"float", "union"},
-            # A model within may let NaN pass, which a message itself does not.
-            certain=kinds <= _CERTAIN or (kinds <= _CERTAIN | {"float"} and len(models) == 1),
+            has_sets=not kinds <= _WITHOUT_SETS,
             plain=kinds <= _PLAIN
             and len(models) == 1
             and not any("serialization" in node or "serialization_alias" in node for node in nodes),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import sqlite_read
@@ -25,9 +25,11 @@ from cqrs_cli.stores.contract import (
     StreamInfo,
     rfc3339,
 )
-from cqrs_cli.stores.sqlite_append import Batch, Draft, draft
+from cqrs_cli.stores.sqlite_append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 0.002
 _EVERYTHING = Selection()
@@ -60,20 +62,20 @@ class SQLiteStore:
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
         """Append one commit; durable when it returns. See the contract for its errors."""
         item = Draft(Append(commit, tuple(conditions), inline))
-        with self._file.transaction() as connection:
-            batch = Batch(self._file, connection, [item])
-            receipt = batch.add(item)
-            batch.flush()
-        return receipt
+
+        def write(batch: Batch, _: sqlite3.Connection) -> Receipt:
+            return batch.add(item)
+
+        return self._write([item], write)
 
     def append_many(self, appends: Sequence[Append]) -> list[Receipt | CqrsError]:
         """Independent commits in one durable write, each with an outcome of its own."""
         drafts = [draft(append) for append in appends]
         if not any(isinstance(item, Draft) for item in drafts):
             return [item for item in drafts if isinstance(item, CqrsError)]
-        outcomes: list[Receipt | CqrsError] = []
-        with self._file.transaction() as connection:
-            batch = Batch(self._file, connection, drafts)
+
+        def write(batch: Batch, connection: sqlite3.Connection) -> list[Receipt | CqrsError]:
+            outcomes: list[Receipt | CqrsError] = []
             for item in drafts:
                 if isinstance(item, CqrsError):
                     outcomes.append(item)
@@ -84,8 +86,19 @@ class SQLiteStore:
                     if not connection.in_transaction or error.exit_code in _CONCERNS_ALL:
                         raise
                     outcomes.append(error)
-            batch.flush()
-        return outcomes
+            return outcomes
+
+        return self._write(drafts, write)
+
+    def _write(self, drafts: Sequence[Draft | CqrsError], write: Callable[[Batch, sqlite3.Connection], T]) -> T:
+        """One transaction; a second one if it meets an id that the log has."""
+        for careful in (False, True):
+            with suppress(SeenBefore), self._file.transaction() as connection:
+                batch = Batch(self._file, connection, drafts, careful)
+                answer = write(batch, connection)
+                batch.flush()
+                return answer
+        raise AssertionError("a careful batch looks ids up")  # pragma: no cover
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteRows]:

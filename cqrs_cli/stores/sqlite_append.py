@@ -52,25 +52,38 @@ def draft(append: Append) -> Draft | CqrsError:
         return error
 
 
+class SeenBefore(Exception):
+    """A commit's id is in the log already, which nobody had looked up: the transaction is to be tried again."""
+
+
 class Batch:
     """The state of the log inside one transaction, and the rows that are still to be written.
 
     Positions, versions and hashes are worked out here; SQLite sees the rows in bulk. A commit with an
     inline hook is written at once, in a savepoint; when the hook raises, everything known is read again.
+
+    careful: look all ids up first. Else an id counts as new until a condition fails or the log refuses it
+    (`SeenBefore`): nearly all are, and the index is asked when they are written anyhow.
     """
 
-    def __init__(self, file: SQLiteFile, connection: sqlite3.Connection, drafts: Sequence[Draft | CqrsError]) -> None:
+    def __init__(
+        self,
+        file: SQLiteFile,
+        connection: sqlite3.Connection,
+        drafts: Sequence[Draft | CqrsError],
+        careful: bool,
+    ) -> None:
         self._file = file
         self._connection = connection
         self._drafts = [item for item in drafts if isinstance(item, Draft)]
         self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
-        self._known_ids = self._look_up_ids()
+        self._careful = careful
+        self._known_ids = self._look_up([item.append.commit.id for item in self._drafts]) if careful else set()
         self._written: set[str] = set()
-        self._types = file.type_ids
+        self._types, self._types_are_read = file.type_ids, False
         self._read_state()
 
-    def _look_up_ids(self) -> set[str]:
-        ids = [item.append.commit.id for item in self._drafts]
+    def _look_up(self, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for at in range(0, len(ids), _CHUNK):
             part = ids[at : at + _CHUNK]
@@ -83,8 +96,6 @@ class Batch:
         last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
         self._head, self._hash, self._recorded_us = last
         self._recorded_us = max(self._recorded_us, time.time_ns() // 1000)
-        if not self._types.keys() >= {event.type for item in self._drafts for event in item.append.commit.events}:
-            self._types.update(run("SELECT name, id FROM event_types"))
         self._streams: dict[str, tuple[int, int]] = {}
         names = list({name for item in self._drafts for name in item.streams})
         for at in range(0, len(names), _CHUNK):
@@ -100,13 +111,18 @@ class Batch:
         commit, conditions, inline, follows = item.append
         if commit.id in self._known_ids:
             return self._answer_again(item)
-        if follows is not None and follows not in self._written:
-            raise Conflict(
-                f"{commit.id} was decided on the events of {follows}, which were not written",
-                hint="read again, decide again, then retry",
-            )
-        for condition in conditions:
-            check_version(condition, self._streams.get(condition.stream, (0, 0))[1])
+        try:
+            if follows is not None and follows not in self._written:
+                raise Conflict(
+                    f"{commit.id} was decided on the events of {follows}, which were not written",
+                    hint="read again, decide again, then retry",
+                )
+            for condition in conditions:
+                check_version(condition, self._streams.get(condition.stream, (0, 0))[1])
+        except Conflict:
+            if self._careful or not self._look_up([commit.id]):
+                raise
+            return self._answer_again(item)
         if inline is None:
             receipt = Receipt(self._record(item))
         else:
@@ -124,6 +140,7 @@ class Batch:
                 for rows_ in self._pending:
                     rows_.clear()
                 self._types.clear()
+                self._types_are_read = False
                 self._read_state()
                 raise
         self._known_ids.add(commit.id)
@@ -181,16 +198,27 @@ class Batch:
         return id, 0
 
     def _new_type(self, name: str) -> int:
+        """The id of a type that this process has not met: the file may have it."""
+        if not self._types_are_read:
+            self._types.update(self._connection.execute("SELECT name, id FROM event_types"))
+            self._types_are_read = True
+            if name in self._types:
+                return self._types[name]
         id = self._types[name] = len(self._types) + 1
         self._pending[1].append((id, name))
         return id
 
     def flush(self) -> None:
-        """Write what is pending."""
-        for sql, rows in zip(_INSERTS, self._pending, strict=True):
-            if rows:
-                self._connection.executemany(sql, rows)
-                rows.clear()
+        """Write what is pending. Raises `SeenBefore`."""
+        try:
+            for sql, rows in zip(_INSERTS, self._pending, strict=True):
+                if rows:
+                    self._connection.executemany(sql, rows)
+                    rows.clear()
+        except sqlite3.IntegrityError:
+            if self._careful:
+                raise
+            raise SeenBefore from None
 
 
 def _columns(command: SentCommand | None) -> tuple[Any, ...]:

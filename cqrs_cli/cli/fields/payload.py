@@ -66,7 +66,8 @@ def build(
 
 def validate(model: type[Model], payload: Any) -> Model:
     """One validation: Python's lax mode whatever the model says; fields go by their names or aliases."""
-    return model.model_validate(payload, strict=False, by_alias=True, by_name=True)
+    validated: Model = model.__pydantic_validator__.validate_python(payload, strict=False, by_alias=True, by_name=True)
+    return validated
 
 
 def _data(record: Record, data: str, sources: Sources) -> dict[str, Any]:
