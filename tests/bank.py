@@ -191,7 +191,7 @@ class Account(Aggregate):
             raise Rejected("no", code="spoilt")
         if command.how == "raise":
             raise RuntimeError("broken")
-        return None
+        return Withdrawn(amount=1) if command.how == "event" else None
 
     @evolve
     def opened(self, event: Opened) -> None:

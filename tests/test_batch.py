@@ -1,5 +1,6 @@
 """Batches: the outcomes are those of sending one by one, and what is kept between commands is never stale."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from cqrs_cli import Command, Workbench
 from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench import batch as batch_module
 from cqrs_cli.workbench.outcome import Outcome, Request
 from tests.bank import Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
@@ -55,7 +57,7 @@ COMMANDS = st.one_of(
     st.builds(Open, account_id=NAMES | st.none()),
     st.builds(Deposit, account_id=NAMES, amount=AMOUNTS),
     st.builds(Withdraw, account_id=NAMES, amount=AMOUNTS),
-    st.builds(Spoil, account_id=NAMES, how=st.sampled_from(["reject", "raise", "nothing"])),
+    st.builds(Spoil, account_id=NAMES, how=st.sampled_from(["reject", "raise", "nothing", "event"])),
     st.builds(Tag, account_id=NAMES, tags=st.sets(st.sampled_from("xy"), max_size=1)),
     st.builds(Look, account_id=NAMES),
     st.builds(Settle, account_id=NAMES),
@@ -313,7 +315,7 @@ def test_fail_fast_tells_of_what_was_written_with_a_conflict(
     }
 
 
-@pytest.mark.parametrize("how", ["reject", "raise", "nothing"])
+@pytest.mark.parametrize("how", ["reject", "raise", "nothing", "event"])
 def test_a_decide_that_spoils_the_state_spoils_nothing_else(bench: Workbench, how: str) -> None:
     assert send(
         bench,
@@ -334,3 +336,26 @@ def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPat
     assert set(
         send(bench, *(Open(account_id=name) for name in names), *(Deposit(account_id=name, amount=1) for name in names))
     ) == {"committed"}
+
+
+def test_what_no_store_takes_holds_up_nobody_else(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that was decided after it, on the same stream, keeps its place before the others."""
+    send(bench, Open(account_id="a"), Open(account_id="z"))
+    sent = [
+        Deposit(account_id="a", amount=1, note="x" * (1024 * 1024)),
+        Deposit(account_id="a", amount=2),
+        Deposit(account_id="z", amount=3),
+        Deposit(account_id="a", amount=4).with_meta(user_id="u" * 500),
+        Deposit(account_id="a", amount=5),
+        Deposit(account_id="z", amount=6),
+    ]
+    assert send(bench, *sent) == [
+        "invalid limit-exceeded",
+        "committed",
+        "committed",
+        "invalid limit-exceeded",
+        "committed",
+        "committed",
+    ]
+    amounts = [json.loads(event.data)["amount"] for event in bench.store.scan(Selection(after=2))]
+    assert amounts == [2, 3, 5, 6]

@@ -557,3 +557,11 @@ def test_a_dry_run_says_what_sending_would_say(bench: Workbench, tmp_path: Path)
         bench.send(Spoil(account_id="a", how="raise"), dry_run=True)
     with Workbench.open(str(tmp_path / "bank.db"), domain, read_only=True, services={Between: Between()}) as reader:
         assert reader.send(Withdraw(account_id="a", amount=5), dry_run=True).status == "dry-run"
+
+
+@pytest.mark.parametrize("how", ["nothing", "event"])
+def test_a_decide_that_changes_its_state_has_failed(bench: Workbench, how: str) -> None:
+    bench.send(Open(account_id="a"))
+    with pytest.raises(DomainFailed, match=r"Account\.spoil changed the state that it was given"):
+        bench.send(Spoil(account_id="a", how=how))
+    assert bench.store.head() == 1

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_json
@@ -129,6 +129,12 @@ class Codec:
             shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
         )
         return shape
+
+
+def unchanging(model: type[BaseModel]) -> bool:
+    """Whether all values of the model's fields are such as nothing can change: no lists, mappings or models."""
+    nodes = list(_nodes(model.__pydantic_core_schema__, set()))
+    return {node["type"] for node in nodes} <= _UNCHANGING and sum(node["type"] == "model" for node in nodes) == 1
 
 
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"

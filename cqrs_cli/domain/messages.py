@@ -227,11 +227,11 @@ class Command(Message):
     def meta(self) -> Meta:
         """The envelope: `command_id`, `timestamp`, `user_id`, `correlation_id`, `causation_id`, `metadata`."""
         try:
-            found: Meta = object.__getattribute__(self, "__cqrs_meta__")
+            return _kept_meta(self)
         except AttributeError:
             found = Meta()
             object.__setattr__(self, "__cqrs_meta__", found)
-        return found
+            return found
 
     def with_meta(
         self,
@@ -255,3 +255,6 @@ class Command(Message):
 
     def __hash__(self) -> int:
         return hash((type(self), *self.__dict__.values()))
+
+
+_kept_meta: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__

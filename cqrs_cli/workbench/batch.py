@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, Misuse, NotFound, Rejected, Unavailable
-from cqrs_cli.stores.contract import Append, Receipt, SentCommand, Store
+from cqrs_cli.stores.checks import check_append
+from cqrs_cli.stores.contract import MAX_EVENT_BYTES, MAX_NAME_BYTES, Append, Commit, Receipt, SentCommand, Store
 from cqrs_cli.workbench.fold import State
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status
 from cqrs_cli.workbench.sender import Decision, Sender, Target
@@ -115,6 +115,9 @@ class _Batch:
             if stream in self._stale:
                 return None
             decision = self._decision(command, sent, target, request.expect)
+            if decision.commit is not None and not _is_ordinary(decision.commit):
+                # Now, before others are decided on its events: those would have to wait for the next write.
+                check_append(decision.commit, ())
         except (Unavailable, Damaged):
             raise
         except CqrsError as error:
@@ -132,21 +135,20 @@ class _Batch:
 
     def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
         """The decision on the kept state. One that comes to nothing counts on the newest only."""
-        stream = target.stream
+        stream, decide = target.stream, self._sender.decide
         kept = self._states.pop(stream, None)
-        decide = partial(self._sender.decide, command, sent, target, expect)
         if kept is None or stream in self._pending:
-            return decide(kept or self._sender.first_state(target))
+            return decide(command, sent, target, expect, kept or self._sender.first_state(target))
         version = kept.version
         try:
-            decision = decide(kept)
+            decision = decide(command, sent, target, expect, kept)
         except CqrsError:
             if self._store.version(stream) == version:
                 raise
         else:
             if decision.commit is not None or self._store.version(stream) == version:
                 return decision
-        return decide(None)
+        return decide(command, sent, target, expect)
 
     def _first_answer(self, request: Request) -> Outcome | None:
         """The first answer to a command that somebody else sent with this id since the group was looked up."""
@@ -218,6 +220,19 @@ class _Batch:
             raise
         except CqrsError as error:
             return failed(request, error)
+
+
+def _is_ordinary(commit: Commit) -> bool:
+    """Whether it is far from all limits, so that no store can refuse it whatever it holds."""
+    return (
+        commit.correlation_id is None
+        and commit.user_id is None
+        and commit.metadata is None
+        and (commit.command is None or len(commit.command.data or b"") < MAX_EVENT_BYTES)
+        and len(commit.events) < 10
+        and len(commit.events[0].stream) < MAX_NAME_BYTES // 4
+        and max([len(event.data) for event in commit.events]) < MAX_EVENT_BYTES
+    )
 
 
 def failed(request: Request, error: CqrsError | None) -> Outcome:

@@ -10,6 +10,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.errors import CqrsError, Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.contract import Recorded, StoredEvent
+from cqrs_cli.workbench.untouched import Untouched
 
 _Step = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any] | None, str]
 
@@ -28,6 +29,7 @@ class AggregateFold:
 
     def __init__(self, aggregate: AggregateType, codec: Codec) -> None:
         self.aggregate = aggregate
+        self.untouched = Untouched(aggregate)
         self._codec = codec
         self._steps: dict[tuple[str, int], _Step] = {}
 

@@ -207,11 +207,13 @@ class Sender:
                 expected=expect,
             )
         _check_existence(clause, stream, before, sent.type)
+        fold, events = self.fold_of(aggregate), aggregate.events
+        seen = fold.untouched.seen(state.state)
         encoded = self._encoded(clause, state.state, command)
+        fold.untouched.check(state.state, seen, clause)
         if not encoded:
             return Decision(command.meta.command_id, sent, None, stream, before, state, ())
         after = state.state
-        fold, events = self.fold_of(aggregate), aggregate.events
         for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
             if type(event.event) not in events:
                 raise DomainFailed(
