@@ -21,13 +21,8 @@ _INSERTS = (
     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
 )
-_LAST_COMMIT = (
-    "SELECT first_position + event_count - 1, hash, recorded_at FROM commits ORDER BY first_position DESC LIMIT 1"
-)
-_STREAM = (
-    "SELECT s.name, s.id, (SELECT max(version) FROM events WHERE stream_id = s.id) FROM streams s WHERE s.name IN ({})"
-)
 _CHUNK = 500
+_NO_STREAM = (0, 0)
 
 
 class Draft:
@@ -80,8 +75,8 @@ class Batch:
         self._careful = careful
         self._known_ids = self._look_up([item.append.commit.id for item in self._drafts]) if careful else set()
         self._written: set[str] = set()
-        self._types, self._types_are_read = file.type_ids, False
-        self._read_state()
+        self._tail = file.tail
+        self._read_tail()
 
     def _look_up(self, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
@@ -91,20 +86,9 @@ class Batch:
             found.update(row[0] for row in self._connection.execute(sql, part))
         return found
 
-    def _read_state(self) -> None:
-        run = self._connection.execute
-        last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
-        self._head, self._hash, self._recorded_us = last
-        self._recorded_us = max(self._recorded_us, time.time_ns() // 1000)
-        self._streams: dict[str, tuple[int, int]] = {}
-        names = list({name for item in self._drafts for name in item.streams})
-        for at in range(0, len(names), _CHUNK):
-            part = names[at : at + _CHUNK]
-            for name, id, version in run(_STREAM.format(_marks(part)), part):
-                self._streams[name] = (id, version)
-        self._next_stream: int = 0
-        if len(self._streams) < len(names):
-            self._next_stream = run("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
+    def _read_tail(self) -> None:
+        self._tail.read(self._connection, [name for item in self._drafts for name in item.streams])
+        self._recorded_us = max(self._tail.recorded_us, time.time_ns() // 1000)
 
     def add(self, item: Draft) -> Receipt:
         """Take one commit. It leaves nothing when a condition, the command id or the inline hook raises."""
@@ -118,7 +102,7 @@ class Batch:
                     hint="read again, decide again, then retry",
                 )
             for condition in conditions:
-                check_version(condition, self._streams.get(condition.stream, (0, 0))[1])
+                check_version(condition, self._tail.streams.get(condition.stream, _NO_STREAM)[1])
         except Conflict:
             if self._careful or not self._look_up([commit.id]):
                 raise
@@ -139,9 +123,8 @@ class Batch:
                 self._connection.execute("RELEASE inline")
                 for rows_ in self._pending:
                     rows_.clear()
-                self._types.clear()
-                self._types_are_read = False
-                self._read_state()
+                self._tail.forget()
+                self._read_tail()
                 raise
         self._known_ids.add(commit.id)
         self._written.add(commit.id)
@@ -156,18 +139,18 @@ class Batch:
 
     def _record(self, item: Draft) -> tuple[Recorded, ...]:
         id, events, command, correlation_id, causation_id, user_id, metadata = item.append.commit
-        at = self._recorded_us
+        at, tail = self._recorded_us, self._tail
         _, _, commit_rows, event_rows = self._pending
-        first = self._head + 1
+        first = tail.head + 1
         position, number = first, 0
         command_type = None if command is None else command.type
         correlation = correlation_id or id
         links, recorded = [], []
         for (stream, type, schema_version, data), text, digest in zip(events, item.texts, item.digests, strict=True):
-            stream_id, version = self._streams.get(stream) or self._new_stream(stream)
+            stream_id, version = tail.streams.get(stream) or self._new_stream(stream)
             version += 1
-            self._streams[stream] = (stream_id, version)
-            type_id = self._types.get(type) or self._new_type(type)
+            tail.streams[stream] = (stream_id, version)
+            type_id = tail.types.get(type) or self._new_type(type)
             number += 1
             event_rows.append((position, first, stream_id, version, type_id, schema_version, text))
             links.append((stream, version, type, schema_version, digest))
@@ -181,31 +164,26 @@ class Batch:
                 )
             )  # fmt: skip
             position += 1
-        self._head = position - 1
-        self._hash = chain.link(self._hash, id, at, command, correlation, causation_id, user_id, metadata, links)
+        tail.head, tail.recorded_us = position - 1, at
+        tail.hash = chain.link(tail.hash, id, at, command, correlation, causation_id, user_id, metadata, links)
         commit_rows.append(
             (
                 first, id, number, at, *_columns(command), None if correlation == id else correlation,
-                causation_id, user_id, metadata, self._hash,
+                causation_id, user_id, metadata, tail.hash,
             )
         )  # fmt: skip
         return tuple(recorded)
 
     def _new_stream(self, name: str) -> tuple[int, int]:
-        id = self._next_stream
-        self._next_stream += 1
+        id = self._tail.new_stream(self._connection)
         self._pending[0].append((id, name))
         return id, 0
 
     def _new_type(self, name: str) -> int:
-        """The id of a type that this process has not met: the file may have it."""
-        if not self._types_are_read:
-            self._types.update(self._connection.execute("SELECT name, id FROM event_types"))
-            self._types_are_read = True
-            if name in self._types:
-                return self._types[name]
-        id = self._types[name] = len(self._types) + 1
-        self._pending[1].append((id, name))
+        """The id of a type that this connection has not met: the log may have it."""
+        id, new = self._tail.type_id(self._connection, name)
+        if new:
+            self._pending[1].append((id, name))
         return id
 
     def flush(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_lock
 from cqrs_cli.stores.sqlite_errors import foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite_tail import Tail
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 1
@@ -57,7 +58,7 @@ class SQLiteFile:
         self._thread = threading.get_ident()
         self._closed = False
         self.facts: dict[str, str] = {}
-        self.type_ids: dict[str, int] = {}  # event types that the file is known to have: what is there stays
+        self.tail = Tail()
         self._check_folder(create and not read_only)
         self._connect(create=create and not read_only, durability=durability)
         _open_files.add(self)
@@ -323,12 +324,13 @@ class SQLiteFile:
             raise known from error
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
-        self.type_ids.clear()
+        self.tail.forget()
         if connection is self._connection and connection.in_transaction:  # not a child's view of its parent's
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
 
     def _discard(self) -> None:
+        self.tail.forget()
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
@@ -355,6 +357,7 @@ class SQLiteFile:
     def abandon(self) -> None:
         """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
         connection, self._connection = self._connection, None
+        self.tail = Tail()
         self._thread = threading.get_ident()
         self._lock.close()
         if connection is not None:

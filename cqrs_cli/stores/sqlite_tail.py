@@ -1,0 +1,71 @@
+"""What appending must know of the log: its end, and the ids of streams and types."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from cqrs_cli.stores import chain
+
+_DATA_VERSION = "PRAGMA data_version"
+_LAST_COMMIT = (
+    "SELECT first_position + event_count - 1, hash, recorded_at FROM commits ORDER BY first_position DESC LIMIT 1"
+)
+_STREAM = (
+    "SELECT s.name, s.id, (SELECT max(version) FROM events WHERE stream_id = s.id) FROM streams s WHERE s.name IN ({})"
+)
+_NEXT_STREAM = "SELECT coalesce(max(id), 0) + 1 FROM streams"
+_CHUNK = 500
+_KEPT_STREAMS = 20_000
+
+
+class Tail:
+    """The end of the log, as one connection knows it inside its write transaction.
+
+    It is kept from one transaction to the next and holds as long as no other connection commits, which
+    SQLite's `data_version` tells. Whoever rolls back calls `forget`.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing: what was written did not last, or the connection is another."""
+        self._data_version: int | None = None
+        self.streams: dict[str, tuple[int, int]] = {}
+        self.types: dict[str, int] = {}
+        self._types_are_read = False
+
+    def read(self, connection: sqlite3.Connection, names: Iterable[str]) -> None:
+        """Bring up to date, with the streams of these names; inside a write transaction."""
+        run = connection.execute
+        data_version = run(_DATA_VERSION).fetchone()[0]
+        if data_version != self._data_version:
+            self._data_version = data_version
+            self.streams = {}
+            self._types_are_read, self._next_stream = False, 0
+            last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
+            self.head, self.hash, self.recorded_us = last
+        elif len(self.streams) > _KEPT_STREAMS:
+            self.streams = {}
+        unknown = list({name for name in names if name not in self.streams})
+        for at in range(0, len(unknown), _CHUNK):
+            part = unknown[at : at + _CHUNK]
+            for name, id, version in run(_STREAM.format(", ".join("?" * len(part))), part):
+                self.streams[name] = (id, version)
+
+    def new_stream(self, connection: sqlite3.Connection) -> int:
+        """The id for a stream that the log has not."""
+        id = self._next_stream or int(connection.execute(_NEXT_STREAM).fetchone()[0])
+        self._next_stream = id + 1
+        return id
+
+    def type_id(self, connection: sqlite3.Connection, name: str) -> tuple[int, bool]:
+        """The id of a type that is not among `types`, and whether it is new to the log."""
+        if not self._types_are_read:
+            self.types.update(connection.execute("SELECT name, id FROM event_types"))
+            self._types_are_read = True
+            if name in self.types:
+                return self.types[name], False
+        id = self.types[name] = len(self.types) + 1
+        return id, True
