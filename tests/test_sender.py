@@ -1,16 +1,29 @@
 """Sending: idempotency, expectations, conflicts, what may not enter the log, dry runs. On a real store."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cqrs_cli import Aggregate, Command, Domain, Event, NotFound, Rejected, Workbench, decide, evolve
-from cqrs_cli.errors import CommandReused, Conflict, DefinitionError, DomainFailed, InvalidInput, LimitExceeded
+from cqrs_cli.errors import (
+    CommandReused,
+    Conflict,
+    CqrsError,
+    DefinitionError,
+    DomainFailed,
+    InvalidInput,
+    LimitExceeded,
+)
 from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.workbench import sender
 from cqrs_cli.workbench.sender import MAX_TRIES
-from tests.bank import Between, Close, Deposit, Look, Open, Split, Spoil, Tag, Withdraw, domain
+from tests.bank import Between, Close, Deposit, Look, Open, Settle, Split, Spoil, Tag, Withdraw, domain
 
 
 @pytest.fixture
@@ -565,3 +578,71 @@ def test_a_decide_that_changes_its_state_has_failed(bench: Workbench, how: str) 
     with pytest.raises(DomainFailed, match=r"Account\.spoil changed the state that it was given"):
         bench.send(Spoil(account_id="a", how=how))
     assert bench.store.head() == 1
+
+
+# ── states that are kept between commands ─────────────────────────────────────────────────────
+
+
+def test_the_next_command_is_decided_without_reading_the_stream(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(bench)
+    monkeypatch.setattr(bench.store, "scan", lambda *_: pytest.fail("the stream was read"))
+    assert bench.send(Withdraw(account_id="a", amount=60)).version_before == 2
+    assert bench.send(Withdraw(account_id="a", amount=40)).version_before == 3
+    with pytest.raises(Rejected, match="only 0 there"):
+        bench.send(Withdraw(account_id="a", amount=1))
+
+
+def test_what_comes_to_nothing_on_a_kept_state_is_decided_on_the_newest(bench: Workbench, other: Workbench) -> None:
+    opened(bench, amount=1)
+    other.send(Deposit(account_id="a", amount=99))
+    assert bench.send(Withdraw(account_id="a", amount=100)).status == "committed"  # only 1 was kept
+    other.send(Deposit(account_id="a", amount=5))
+    assert bench.send(Withdraw(account_id="a", amount=5), expect=5).version_before == 5
+    other.send(Close(account_id="a"))
+    with pytest.raises(Rejected, match="closed"):
+        bench.send(Deposit(account_id="a", amount=1))
+    assert bench.send(Close(account_id="a")).status == "unchanged"
+
+
+def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "KEPT_STATES", 2)
+    for name in "abc":
+        bench.send(Open(account_id=name))
+    assert list(bench._sender._states) == ["account-b", "account-c"]
+    assert bench.send(Deposit(account_id="a", amount=1)).version_before == 1
+    assert list(bench._sender._states) == ["account-c", "account-a"]
+
+
+TAKES = st.sampled_from(["a", "b"]).flatmap(
+    lambda name: st.one_of(
+        st.just(Open(account_id=name)),
+        st.builds(Deposit, account_id=st.just(name), amount=st.integers(1, 5)),
+        st.builds(Withdraw, account_id=st.just(name), amount=st.integers(1, 5)),
+        st.just(Settle(account_id=name)),
+        st.just(Close(account_id=name)),
+        st.just(Spoil(account_id=name, how="reject")),
+    )
+)
+
+
+@given(st.lists(st.tuples(st.booleans(), TAKES), max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_answers_don_t_depend_on_what_is_kept(steps: list[tuple[bool, Command]]) -> None:
+    def answer(bench: Workbench, command: Command) -> tuple[Any, ...]:
+        try:
+            outcome = bench.send(command.with_meta())
+        except CqrsError as error:
+            return error.code, error.message
+        return outcome.status, outcome.version_before
+
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        one, two, alone = (
+            stack.enter_context(Workbench.open(f"{folder}/{name}.db", domain, services={Between: Between()}))
+            for name in ("shared", "shared", "alone")
+        )
+        for first, command in steps:
+            alone._sender._states.clear()
+            assert answer(one if first else two, command) == answer(alone, command)
+        assert log(one) == log(alone)

@@ -135,20 +135,10 @@ class _Batch:
 
     def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
         """The decision on the kept state. One that comes to nothing counts on the newest only."""
-        stream, decide = target.stream, self._sender.decide
-        kept = self._states.pop(stream, None)
-        if kept is None or stream in self._pending:
-            return decide(command, sent, target, expect, kept or self._sender.first_state(target))
-        version = kept.version
-        try:
-            decision = decide(command, sent, target, expect, kept)
-        except CqrsError:
-            if self._store.version(stream) == version:
-                raise
-        else:
-            if decision.commit is not None or self._store.version(stream) == version:
-                return decision
-        return decide(command, sent, target, expect)
+        kept = self._states.pop(target.stream, None)
+        if kept is None or target.stream in self._pending:
+            return self._sender.decide(command, sent, target, expect, kept or self._sender.first_state(target))
+        return self._sender.decide_on_kept(command, sent, target, expect, kept)
 
     def _first_answer(self, request: Request) -> Outcome | None:
         """The first answer to a command that somebody else sent with this id since the group was looked up."""

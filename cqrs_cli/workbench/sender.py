@@ -29,6 +29,7 @@ from cqrs_cli.workbench.outcome import Expect, Outcome
 from cqrs_cli.workbench.snapshots import Snapshots
 
 MAX_TRIES = 20
+KEPT_STATES = 1_000
 
 
 class Target(NamedTuple):
@@ -78,6 +79,7 @@ class Sender:
     ) -> None:
         self._store, self._domain, self.codec, self._services, self._inline = store, domain, codec, services, inline
         self._folds: dict[str, AggregateFold] = {}
+        self._states: dict[str, State] = {}  # as the last commands left them, the latest last
         self._keeps = any(each.cls.keywords.snapshot_every is not None for each in domain.aggregates.values())
         self.snapshots = Snapshots(store, lambda stream: self.fold_of(domain.aggregate_of(stream)))
 
@@ -120,13 +122,16 @@ class Sender:
         if known is not None:
             return known
         target = self.target(command)
-        state = self.first_state(target)
+        state, kept = self.first_state(target), self._states.pop(target.stream, None)
         for _ in range(MAX_TRIES):
             try:
-                decision = self.decide(command, sent, target, expect, state)
+                if kept is not None:
+                    decision = self.decide_on_kept(command, sent, target, expect, kept)
+                else:
+                    decision = self.decide(command, sent, target, expect, state)
             except CqrsError as error:
                 return self.honoured_meanwhile(command, sent, error)
-            state = None
+            state = kept = None
             if decision.commit is None:
                 return self.honoured(command, sent) or decision.unchanged()
             try:
@@ -138,12 +143,19 @@ class Sender:
                     raise
                 continue
             if not receipt.duplicate:
+                self._keep_state(decision)
                 self.keep_folds((decision,))
             return decision.answered(receipt)
         raise Conflict(
             f"{decision.stream} changed {MAX_TRIES} times while {sent.type} was being decided",
             hint="send it again when there is less traffic",
         )
+
+    def _keep_state(self, decision: Decision) -> None:
+        """Keep the state for the stream's next command: all that it is made of is in the log."""
+        self._states[decision.stream] = decision.state
+        if len(self._states) > KEPT_STATES:
+            del self._states[next(iter(self._states))]
 
     def honoured(self, command: Command, sent: SentCommand) -> Outcome | None:
         """The first answer, if the log has this command id. Raises `CommandReused` if it was another command's."""
@@ -233,6 +245,24 @@ class Sender:
         )
         state = State(stream, before + len(encoded), after)
         return Decision(meta.command_id, sent, commit, stream, before, state, encoded)
+
+    def decide_on_kept(
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect, kept: State
+    ) -> Decision:
+        """The decision on a state of an earlier command. One that comes to nothing counts on the newest state only.
+
+        One with events needs no look at the log: its append has the version as a condition.
+        """
+        version = kept.version
+        try:
+            decision = self.decide(command, sent, target, expect, kept)
+        except CqrsError:
+            if self._store.version(target.stream) == version:
+                raise
+        else:
+            if decision.commit is not None or self._store.version(target.stream) == version:
+                return decision
+        return self.decide(command, sent, target, expect)
 
     def _encoded(self, clause: Clause, state: Any, command: Command) -> Sequence[Encoded]:
         services = [self.service(kind, clause.where) for kind in clause.services]
