@@ -43,6 +43,8 @@ def plain_type(annotation: Any) -> Any:
 
 def key_text(value: object) -> str:
     """One part of a key as text. Raises `InvalidInput` for an empty text, one that is no Unicode, or another type."""
+    if type(value) is UUID:
+        return str(value)
     if isinstance(value, str):
         if _PLAIN.fullmatch(value):
             return value
@@ -94,6 +96,8 @@ def parse_key(kind: type, text: str) -> Key:
 
 def stream_name(category: str, parts: tuple[object, ...]) -> str:
     """`order-` and the key's parts as text."""
+    if len(parts) == 1:
+        return f"{category}-{key_text(parts[0])}"
     return f"{category}-{','.join([key_text(part) for part in parts])}"
 
 

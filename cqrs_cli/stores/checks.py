@@ -91,7 +91,8 @@ def _check_event(event: NewEvent) -> int:
             hint="keep large content elsewhere and its address in the event",
             limit=MAX_EVENT_BYTES,
         )
-    _check_payload(type, data)
+    if not data or not data.isascii() or b"\0" in data:
+        _check_payload(type, data)
     return len(data)
 
 
@@ -106,12 +107,13 @@ def _check_command(command: SentCommand) -> int:
         raise Misuse(f"the time of {type} is out of range", code="issued-at")
     if data is None:
         return 0
-    _check_payload(type, data)
+    if not data or not data.isascii() or b"\0" in data:
+        _check_payload(type, data)
     return len(data)
 
 
 def _check_payload(type: str, data: bytes) -> None:
-    if not data or not (data.isascii() or _is_utf8(data)) or b"\0" in data:
+    if not data or b"\0" in data or not _is_utf8(data):
         raise InvalidInput(f"the payload of {type} is not UTF-8 JSON", hint="a payload is JSON text, without U+0000")
 
 

@@ -176,9 +176,11 @@ class _Batch:
         written = []
         for slot in slots:
             answer = next(answers) if slot.decision else None
-            yield self._outcome(slot, answer, broken)
             if slot.decision and isinstance(answer, Receipt) and not answer.duplicate:
                 written.append(slot.decision)
+                yield slot.decision.answered(answer, slot.request.line)
+            else:
+                yield self._outcome(slot, answer, broken)
         self._sender.keep_folds(written)
         while len(self._states) > CACHED_STATES:
             del self._states[next(iter(self._states))]
@@ -186,9 +188,8 @@ class _Batch:
     def _outcome(self, slot: _Slot, answer: Receipt | CqrsError | None, broken: set[str]) -> Outcome:
         request, decision = slot.request, slot.decision
         if decision is not None and isinstance(answer, Receipt):
-            if answer.duplicate:  # what was kept is not what the log has
-                broken.add(decision.stream)
-                self._states.pop(decision.stream, None)
+            broken.add(decision.stream)  # a duplicate: what was kept is not what the log has
+            self._states.pop(decision.stream, None)
             return decision.answered(answer, request.line)
         if slot.stream in broken and request.command is not None:
             return self._again(request)  # it was decided on events that were not written

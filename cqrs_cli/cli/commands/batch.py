@@ -78,12 +78,13 @@ class Reader:
             raise InvalidInput(str(error)) from None
         if type(given) is not dict:
             raise InvalidInput(f"expected a JSON object, found {complaints.kind(given)}")
-        found = list(_envelope_complaints(given)) if not _plain_envelope(given) else []
+        plain = _plain_envelope(given)
+        found = list(_envelope_complaints(given)) if not plain else []
         kind = self._kind(given.get("command"), found)
-        command = _command(kind, given, found) if kind is not None else None
+        command = _command(kind, given, found, plain) if kind is not None else None
         if found or command is None:
             raise complaints.invalid(str(given.get("command", "the line")), found, None)
-        return Request(number, command, _expect(given.get("expect")))
+        return Request(number, command, None if plain else _expect(given.get("expect")))
 
     def _kind(self, name: Any, found: list[complaints.Complaint]) -> _Kind | None:
         if not isinstance(name, str):
@@ -156,8 +157,8 @@ def _envelope_complaints(given: dict[str, Any]) -> Iterator[complaints.Complaint
         yield complaints.Complaint((), "expect", error.message)
 
 
-def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complaint]) -> Command | None:
-    """The command with its envelope; what is wrong with either is added to `found`."""
+def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complaint], plain: bool) -> Command | None:
+    """The command with its envelope; what is wrong with either is added to `found`. plain: it makes its own."""
     data = given.get("data")
     command = None
     if isinstance(data, dict):
@@ -165,14 +166,14 @@ def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complain
             command = validate(kind.cls, tidy(kind.record, data) if kind.tidy else data)
         except ValidationError as error:
             found += complaints.of(error, kind.record, data)
+    if plain:
+        return command
     try:
         timestamp = _timestamp(given.get("timestamp"))
     except InvalidInput as error:
         found.append(complaints.Complaint((), "timestamp", error.message))
     if command is None or found:
         return None
-    if _plain_envelope(given):
-        return command  # it makes an envelope of its own
     metadata = given.get("metadata")
     try:
         return command.with_meta(
