@@ -607,3 +607,22 @@ def test_events_whose_key_must_be_decoded_wait_in_smaller_numbers(
     reached: list[int] = []
     bench.project(name, progress=lambda position, head: reached.append(position))
     assert list(dict.fromkeys(reached)) == expected
+
+
+@pytest.mark.parametrize("name", ["balance", "flow"])
+def test_an_event_that_its_own_class_can_t_read_is_the_domain_s_failure(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whether the key needs it decoded or not; replays say the same."""
+    event = ("a", "Divided", 1, '{"legs":[{"to":"b","amount":-1}]}') if name == "flow" else paid(note="raise")
+    append(bench.store, event)
+
+    def broken(data: bytes) -> Any:
+        raise RuntimeError("validator")
+
+    monkeypatch.setattr(bench.codec, "decoder", lambda *_: broken)
+    with pytest.raises(DomainFailed, match="validator") as caught:
+        bench.project(name)
+    assert caught.value.details["position"] == 1
+    with pytest.raises(DomainFailed, match="validator"):
+        bench.replay("account-a")

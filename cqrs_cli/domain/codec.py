@@ -67,7 +67,11 @@ class Codec:
     def decode(self, stored: StoredEvent | Recorded) -> Any:
         """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
         try:
-            return self.decoder(stored.type, stored.schema_version)(stored.data)
+            try:
+                return self.decoder(stored.type, stored.schema_version)(stored.data)
+            except ValidationError as error:
+                name, cls = stored.type, self.event_class(stored.type)
+                raise Undecodable(f"{name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
         except (Undecodable, DomainFailed) as error:
             error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
             error.args = (error.message,)
@@ -77,7 +81,10 @@ class Codec:
             raise
 
     def decoder(self, name: str, schema_version: int) -> DecodeData:
-        """The function from payload bytes to an event of today's class, made once per stored type and version."""
+        """The function from payload bytes to an event of today's class, made once per stored type and version.
+
+        It raises pydantic's `ValidationError` for bytes that don't fit, which `decode` says with the place.
+        """
         found = self._decoders.get((name, schema_version))
         if found is None:
             found = self._decoders[(name, schema_version)] = _decoder(self.event_class(name), schema_version)
@@ -114,7 +121,10 @@ class Codec:
             raise Undecodable(f"no command of this domain is stored as {sent.type!r}")
         if sent.data is None:
             raise Undecodable(f"the payload of this {sent.type!r} was not kept")
-        command: Command = _decoder(cls, sent.schema_version)(sent.data)
+        try:
+            command: Command = _decoder(cls, sent.schema_version)(sent.data)
+        except ValidationError as error:
+            raise Undecodable(f"{sent.type!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
@@ -165,16 +175,9 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             f"{cls.stored.name!r} was stored in version {schema_version}, this code knows {current}",
             hint="run it with the code that wrote it, or newer",
         )
-    validate = validator.validate_json
-
-    def direct(data: bytes) -> Any:
-        try:
-            return validate(data)
-        except ValidationError as error:
-            raise Undecodable(f"{cls.stored.name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
-
+    validate: DecodeData = validator.validate_json
     if schema_version == current:
-        return direct
+        return validate
     steps = [
         (version, step)
         for version in range(schema_version, current)
@@ -190,7 +193,7 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
                 raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
         try:
             # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.
-            return validate(json.dumps(value))
+            return validate(json.dumps(value).encode())
         except (ValidationError, ValueError, TypeError) as error:
             told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
             raise Undecodable(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.errors import CqrsError, Undecodable
@@ -56,8 +58,8 @@ class AggregateFold:
                     if result is not None:
                         state = self._returned(result)
             except Exception as error:
-                if isinstance(error, CqrsError):
-                    self._codec.decode(event)  # says the same, with the place, unless it was the evolve that refused
+                if isinstance(error, CqrsError | ValidationError):
+                    self._codec.decode(event)  # says it with the place, unless it was the evolve that refused
                 raise domain_failed(
                     error,
                     f"{where} (event {event.position}, {event.stream} version {event.version})",

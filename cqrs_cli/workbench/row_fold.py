@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
 from cqrs_cli.domain.messages import Event
@@ -227,9 +229,12 @@ class RowFold:
     def _decode(self, step: _Step, stored: Any) -> Any:
         try:
             return step.decode(stored[5])
-        except CqrsError as error:
-            self._codec.decode(stored)  # says the same, with the place
-            raise _at(error, stored) from error
+        except (CqrsError, ValidationError):
+            return self._codec.decode(stored)  # says the same, with the place
+        except Exception as error:  # of a validator of the event's class
+            raise domain_failed(
+                error, f"reading {stored.type} (event {stored.position}, {stored.stream})", position=stored.position
+            ) from error
 
     def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
         """The event and the stored keys of its rows."""
