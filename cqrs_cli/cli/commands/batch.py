@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from cqrs_cli.cli.commands.dynamic import by_word, look_up
 from cqrs_cli.cli.fields import complaints
 from cqrs_cli.cli.fields.jsontext import JsonTextError, parse_json
-from cqrs_cli.cli.fields.payload import needs_tidying, tidy, validate
+from cqrs_cli.cli.fields.payload import validate
 from cqrs_cli.cli.fields.shapes import Record, record_of
+from cqrs_cli.cli.fields.tidying import needs_tidying, tidy
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import InvalidInput
 from cqrs_cli.workbench.outcome import Expect, Request
