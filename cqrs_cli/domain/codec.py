@@ -111,9 +111,12 @@ class Codec:
         """A recorded command as an instance of today's class. Raises `Undecodable`."""
         cls = self._commands.get(sent.type)
         if cls is None:
-            raise Undecodable(f"no command of this domain is stored as {sent.type!r}")
+            raise Undecodable(
+                f"no command of this domain is stored as {sent.type!r}",
+                hint="load the domain that sent it, or name it in aliases= of the class that took its place",
+            )
         if sent.data is None:
-            raise Undecodable(f"the payload of this {sent.type!r} was not kept")
+            raise Undecodable(f"the payload of this {sent.type!r} was not kept", hint="its events are there: cqrs log")
         command: Command = _decoder(cls, sent.schema_version)(sent.data)
         return command
 
@@ -165,7 +168,10 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         try:
             return validate(data)
         except ValidationError as error:
-            raise Undecodable(f"{cls.stored.name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
+            raise Undecodable(
+                f"{cls.stored.name!r} does not fit {cls.__name__}: {first_complaint(error)}",
+                hint="a class that changed wants another version= and an upcaster",
+            ) from None
 
     if schema_version == current:
         return direct
@@ -188,7 +194,8 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         except (ValidationError, ValueError, TypeError) as error:
             told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
             raise Undecodable(
-                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}"
+                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}",
+                hint="the upcaster must give what the class takes today",
             ) from None
 
     return upcast

@@ -143,7 +143,10 @@ class Workbench:
         state = self.snapshots.load(fold, stream, at=at, before=before)
         if at is not None and 0 < state.version < at:
             raise NotFound(
-                f"{stream} has no version {at}, it is at {state.version}", code="version-not-found", stream=stream
+                f"{stream} has no version {at}, it is at {state.version}",
+                code="version-not-found",
+                hint=f"cqrs log {stream} lists its events",
+                stream=stream,
             )
         if state.version == 0:
             raise NotFound(

@@ -107,7 +107,7 @@ def _looked_at(words: Sequence[str], takes_value: Mapping[str, bool]) -> Iterato
                         f"{word} has no value: {words[index]} is an option",
                         hint=f"{name}={words[index]} says that it is meant as the value"
                         if word.startswith("--")
-                        else None,
+                        else f"{word} VALUE, or leave {word} out",
                     )
                 yield words[index]
         index += 1
@@ -159,7 +159,9 @@ class DomainGroup(Group):
         from cqrs_cli.domain.messages import kebab
 
         names = self.list_commands(ctx)
-        hint = did_you_mean(kebab(name), names) or (f"there are: {', '.join(names[:12])}" if names else None)
+        hint = did_you_mean(kebab(name), names) or (
+            f"there are: {', '.join(names[:12])}" if names else "there are none"
+        )
         message = f"no {self.what} {name!r} in the domain {current().domain().name!r}"
         return NotFound(message, code=f"{self.what}-not-found", hint=hint)
 

@@ -121,7 +121,7 @@ def _given(option: str, text: str | None) -> str | None:
     if text is not None and (
         not text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text))
     ):
-        raise InvalidInput(f"{option} can't be {text!r}")
+        raise InvalidInput(f"{option} can't be {text!r}", hint="some text in UTF-8, or leave it out")
     return text
 
 
@@ -131,9 +131,9 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
         _given("--meta", pair)
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})")
+            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})", hint="--meta channel=web; may be repeated")
         if key in metadata:
-            raise InvalidInput(f"--meta: the key {key!r} is given twice")
+            raise InvalidInput(f"--meta: the key {key!r} is given twice", hint="a key has one value")
         metadata[key] = value
     return metadata
 
@@ -146,7 +146,7 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     try:
         expect = parse_expect(values.get("expect"))
     except InvalidInput as error:
-        raise InvalidInput(f"--expect: {error.message}") from None
+        raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
     dry_run = bool(values.get("dry_run"))
     bench = _dry_workbench(session) if dry_run else _workbench(session, command, expect)
     outcome = bench.send(command, expect=expect, dry_run=dry_run)
@@ -282,6 +282,10 @@ def _lines(name: str) -> Iterator[BinaryIO]:
         file = open(name, "rb")  # noqa: SIM115  (errors of opening only)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Misuse(f"--batch: can't read {name!r}: {reason}", code="unreadable-file") from None
+        raise Misuse(
+            f"--batch: can't read {name!r}: {reason}",
+            code="unreadable-file",
+            hint="a file of JSON lines, or - for standard input",
+        ) from None
     with file:
         yield file

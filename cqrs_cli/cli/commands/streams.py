@@ -49,7 +49,7 @@ def streams(
         empty="no streams",
     )
     if not count and fail_if_empty:
-        raise NothingMatched("no stream matched")
+        raise NothingMatched("no stream matched", hint="cqrs stats shows the categories that there are")
 
 
 def _record(info: StreamInfo) -> dict[str, Any]:
