@@ -149,7 +149,7 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
         raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
     dry_run = bool(values.get("dry_run"))
     bench = _dry_workbench(session) if dry_run else _workbench(session, command, expect)
-    outcome = bench.send(command, expect=expect, dry_run=dry_run)
+    outcome = _sent(bench, command, expect, dry_run)
     print_outcome(outcome, session.printer)
     session.printer.message(what_happened(outcome))
 
@@ -161,8 +161,20 @@ def _workbench(session: Session, command: Command, expect: Expect) -> Workbench:
     except NotFound as error:
         if error.code != "store-not-found":
             raise
-    _dry_workbench(session).send(command, expect=expect, dry_run=True)
+    _sent(_dry_workbench(session), command, expect, dry_run=True)
     return session.workbench(write=True)
+
+
+def _sent(bench: Workbench, command: Command, expect: Expect, dry_run: bool) -> Outcome:
+    """What sending came to. An id that is nobody's is answered with a near one: a look that batches are spared."""
+    try:
+        return bench.send(command, expect=expect, dry_run=dry_run)
+    except NotFound as error:
+        if error.code == "aggregate-not-found":
+            from cqrs_cli.stores.missing import near_stream
+
+            error.hint = near_stream(bench.store, error.details["stream"]) or error.hint
+        raise
 
 
 def _dry_workbench(session: Session) -> Workbench:
