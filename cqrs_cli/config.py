@@ -171,13 +171,17 @@ def _checked(known: Known, value: Any, source: str) -> Any:
             return word in _TRUE
         raise ConfigurationError(f"{source}: {known.name} is {value!r}", hint="true or false is understood")
     if not isinstance(value, str):
-        raise ConfigurationError(f"{source}: {known.name} must be a text, not {value!r}")
+        raise ConfigurationError(
+            f"{source}: {known.name} must be a text, not {value!r}", hint=f'in quotes: {known.name} = "…"'
+        )
     if isinstance(known.kind, tuple) and value not in known.kind:
         raise ConfigurationError(
             f"{source}: no {known.name} is called {value!r}", hint=f"one of {', '.join(known.kind)}"
         )
     if not value or "\0" in value:
-        raise ConfigurationError(f"{source}: {known.name} can't be {value!r}")
+        raise ConfigurationError(
+            f"{source}: {known.name} can't be {value!r}", hint=f"leave {known.name} out for what holds without it"
+        )
     return value
 
 
@@ -200,7 +204,9 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{path} can't be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"{path} can't be read: {error.strerror}", hint="make it readable, or work in another folder"
+        ) from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -209,12 +215,16 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_bytes(path).decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+        raise ConfigurationError(
+            f"{path} is not valid TOML: {error}", hint='mend that line; texts are in quotes: app = "module:attr"'
+        ) from error
 
 
 def _known_keys(path: Path, table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise ConfigurationError(f"{path}: tool.cqrs must be a table")
+        raise ConfigurationError(
+            f"{path}: tool.cqrs must be a table", hint='[tool.cqrs], and below it app = "module:attr"'
+        )
     names = [known.name for known in KNOWN]
     for key in table:
         if key not in names:

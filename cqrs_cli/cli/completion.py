@@ -117,7 +117,11 @@ def install(shell: str, session: Session) -> None:
     try:
         _, path = put(shell=name, prog_name="cqrs", complete_var=VARIABLE)
     except OSError as error:
-        raise Misuse(f"completion can't be installed: {error}", code="output") from error
+        raise Misuse(
+            f"completion can't be installed: {error}",
+            code="output",
+            hint=f"cqrs --show-completion {name} prints the script, to put where {name} finds it",
+        ) from error
     session.printer.message(f"completion for {name} is in {path}; a new shell has it")
 
 

@@ -257,6 +257,9 @@ def new_key(aggregate: AggregateType, command_id: str) -> tuple[Any, ...]:
 
     kind = aggregate.key_types[0]
     if len(aggregate.key) > 1 or kind not in (str, UUID):
-        raise InvalidInput(f"{aggregate.cls.__name__} needs its key: {', '.join(aggregate.key)}")
+        raise InvalidInput(
+            f"{aggregate.cls.__name__} needs its key: {', '.join(aggregate.key)}",
+            hint="only a single key that is a UUID or a text can be made up; give the command its key",
+        )
     made = uuid5(NAMESPACE_URL, f"cqrs:{aggregate.category}:{command_id}")
     return (made if kind is UUID else str(made),)

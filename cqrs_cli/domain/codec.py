@@ -71,7 +71,9 @@ class Codec:
                 return self.decoder(stored.type, stored.schema_version)(stored.data)
             except ValidationError as error:
                 name, cls = stored.type, self.event_class(stored.type)
-                raise Undecodable(f"{name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
+                raise Undecodable(
+                    f"{name!r} does not fit {cls.__name__}: {first_complaint(error)}", hint=_CHANGED
+                ) from None
         except (Undecodable, DomainFailed) as error:
             error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
             error.args = (error.message,)
@@ -118,13 +120,18 @@ class Codec:
         """A recorded command as an instance of today's class. Raises `Undecodable`."""
         cls = self._commands.get(sent.type)
         if cls is None:
-            raise Undecodable(f"no command of this domain is stored as {sent.type!r}")
+            raise Undecodable(
+                f"no command of this domain is stored as {sent.type!r}",
+                hint="load the domain that sent it, or name it in aliases= of the class that took its place",
+            )
         if sent.data is None:
-            raise Undecodable(f"the payload of this {sent.type!r} was not kept")
+            raise Undecodable(f"the payload of this {sent.type!r} was not kept", hint="its events are there: cqrs log")
         try:
             command: Command = _decoder(cls, sent.schema_version)(sent.data)
         except ValidationError as error:
-            raise Undecodable(f"{sent.type!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
+            raise Undecodable(
+                f"{sent.type!r} does not fit {cls.__name__}: {first_complaint(error)}", hint=_CHANGED
+            ) from None
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
@@ -147,6 +154,7 @@ def unchanging(model: type[BaseModel]) -> bool:
     return {node["type"] for node in nodes} <= _UNCHANGING and sum(node["type"] == "model" for node in nodes) == 1
 
 
+_CHANGED = "a class that changed wants another version= and an upcaster"
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
 
 M = TypeVar("M", bound=Message)
@@ -197,7 +205,8 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         except (ValidationError, ValueError, TypeError) as error:
             told = first_complaint(error) if isinstance(error, ValidationError) else str(error)
             raise Undecodable(
-                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}"
+                f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}",
+                hint="the upcaster must give what the class takes today",
             ) from None
 
     return upcast

@@ -140,7 +140,11 @@ class Domain:
         """Who decides this command. Raises `NotFound`."""
         found = self.deciders.get(command)
         if found is None:
-            raise NotFound(f"nobody decides {command.__name__} in the domain {self.name!r}", code="command-not-found")
+            raise NotFound(
+                f"nobody decides {command.__name__} in the domain {self.name!r}",
+                code="command-not-found",
+                hint="make the aggregate with its @decide part of the domain",
+            )
         return found
 
     def aggregate_of(self, stream: str) -> AggregateType:
@@ -190,7 +194,11 @@ class Domain:
         """The projection of this class. Raises `NotFound`."""
         found = self.projections.get(cls.keywords.table)
         if found is None or found.cls is not cls:
-            raise NotFound(f"{cls.__name__} is no part of the domain {self.name!r}", code="projection-not-found")
+            raise NotFound(
+                f"{cls.__name__} is no part of the domain {self.name!r}",
+                code="projection-not-found",
+                hint=f"Domain({self.name!r}, …, {cls.__name__})",
+            )
         return found
 
     def check(self) -> list[Finding]:
@@ -298,13 +306,13 @@ class Domain:
             _claim(self.queries, part.__name__, part, part, "name", "another class name")
 
 
-def did_you_mean(typed: str, known: Iterable[str]) -> str | None:
-    """`did you mean …?`, what there is, or None if there is nothing."""
+def did_you_mean(typed: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or what there is."""
     names = list(known)
     close = difflib.get_close_matches(typed, names, 1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are: {', '.join(sorted(names)[:12])}" if names else None
+    return f"there are: {', '.join(sorted(names)[:12])}" if names else "there are none"
 
 
 def _claim(taken: dict[str, Any], name: str, value: Any, part: type, what: str, remedy: str) -> None:

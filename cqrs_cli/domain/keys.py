@@ -22,6 +22,13 @@ Key = str | int | UUID | date
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+_EXAMPLES: dict[type, str] = {
+    str: "caf%C3%A9, percent-encoded UTF-8",
+    int: "17",
+    UUID: "11111111-1111-4111-8111-111111111111",
+    date: "2026-01-31",
+}
+
 KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
 
 
@@ -49,7 +56,7 @@ def key_text(value: object) -> str:
         if _PLAIN.fullmatch(value):
             return value
         if not value:
-            raise InvalidInput("a key can't be empty")
+            raise InvalidInput("a key can't be empty", hint="at least a letter or digit")
         try:
             return "".join(
                 character
@@ -58,14 +65,18 @@ def key_text(value: object) -> str:
                 for character in unicodedata.normalize("NFC", value)
             )
         except UnicodeEncodeError:
-            raise InvalidInput(f"the key {value!r} is not valid Unicode") from None
+            raise InvalidInput(
+                f"the key {value!r} is not valid Unicode", hint="a text without lone surrogates"
+            ) from None
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise InvalidInput(f"a key is a text, an integer, a UUID or a date, not {value!r}")
+    raise InvalidInput(
+        f"a key is a text, an integer, a UUID or a date, not {value!r}", hint="convert it to one of these first"
+    )
 
 
 def parse_key(kind: type, text: str) -> Key:
@@ -84,7 +95,7 @@ def parse_key(kind: type, text: str) -> Key:
         else:
             value = date.fromisoformat(text) if kind is date else int(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is no {kind.__name__} key") from None
+        raise InvalidInput(f"{text!r} is no {kind.__name__} key", hint=f"such as {_EXAMPLES[kind]}") from None
     spelt = key_text(value)
     if spelt != text:
         raise InvalidInput(
@@ -105,7 +116,9 @@ def stream_key(stream: str, kinds: tuple[type, ...]) -> tuple[Key, ...]:
     """The key in a stream's name. Raises `InvalidInput` if it does not have these parts."""
     parts = stream.partition("-")[2].split(",")
     if len(parts) != len(kinds):
-        raise InvalidInput(f"{stream!r} has {len(parts)} key parts, not {len(kinds)}")
+        raise InvalidInput(
+            f"{stream!r} has {len(parts)} key parts, not {len(kinds)}", hint="the parts are joined with commas"
+        )
     return tuple(parse_key(kind, part) for kind, part in zip(kinds, parts, strict=True))
 
 

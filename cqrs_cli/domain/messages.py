@@ -184,7 +184,10 @@ class Meta:
         try:
             return json.dumps(self.metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidInput(f"the metadata of the command {self.command_id} is not JSON: {error}") from None
+            raise InvalidInput(
+                f"the metadata of the command {self.command_id} is not JSON: {error}",
+                hint="texts, finite numbers, booleans, lists and dicts of them",
+            ) from None
 
     def __repr__(self) -> str:
         return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__ if name != 'fresh')})"
@@ -201,9 +204,15 @@ def _new_id() -> str:
 def _check_id(command_id: str) -> None:
     # Before the store is asked for it, and before a key is made from it.
     if not 0 < len(command_id) <= MAX_NAME_BYTES:
-        raise InvalidInput(f"a command id has 1 to {MAX_NAME_BYTES} characters, this one {len(command_id)}")
+        raise InvalidInput(
+            f"a command id has 1 to {MAX_NAME_BYTES} characters, this one {len(command_id)}",
+            hint="a short name that is the same when the command is sent again, such as delivery-17",
+        )
     if "\0" in command_id or any("\ud800" <= character <= "\udfff" for character in command_id):
-        raise InvalidInput(f"the command id {command_id[:40]!r} holds U+0000 or is not valid Unicode")
+        raise InvalidInput(
+            f"the command id {command_id[:40]!r} holds U+0000 or is not valid Unicode",
+            hint="letters, digits and dashes will do",
+        )
 
 
 class Command(Message):

@@ -17,6 +17,9 @@ from pydantic_core import to_json
 from cqrs_cli.errors import InvalidInput, LimitExceeded
 from cqrs_cli.stores.contract import MAX_DEPTH
 
+_FLATTER = "make it flatter, or keep the inner part elsewhere and its address in the payload"
+_JSON = "texts without U+0000 and lone surrogates, finite numbers, booleans, lists and objects of them"
+
 
 def sorted_sets(value: Any) -> Any:
     """The value with every set in it as a sorted list (by the JSON of its members); shared where nothing changed."""
@@ -55,9 +58,11 @@ def payload_json(model: BaseModel, *, has_sets: bool, plain: bool = False) -> by
             sorted_sets(model) if has_sets else model, by_alias=True, round_trip=True, warnings=False
         )
     except RecursionError:
-        raise LimitExceeded(f"{type(model).__name__} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH) from None
+        raise LimitExceeded(
+            f"{type(model).__name__} is nested more than {MAX_DEPTH} deep", hint=_FLATTER, limit=MAX_DEPTH
+        ) from None
     except (ValueError, TypeError) as error:  # pydantic's serialization errors are ValueErrors
-        raise InvalidInput(f"{type(model).__name__} can't be written as JSON: {error}") from None
+        raise InvalidInput(f"{type(model).__name__} can't be written as JSON: {error}", hint=_JSON) from None
     if not plain or b"\\u0000" in data:
         check_payload(data, type(model).__name__)
     return data
@@ -91,7 +96,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 def check_payload(data: bytes, name: str) -> None:
     """Raise for JSON that no store may hold. Cheap searches first: exact looks only when one hits."""
     if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
-        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
+        raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", hint=_FLATTER, limit=MAX_DEPTH)
     if b"NaN" in data or b"Infinity" in data:
         json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
     if b"\\u0000" in data and "\0" in _texts(json.loads(data)):
@@ -99,7 +104,7 @@ def check_payload(data: bytes, name: str) -> None:
 
 
 def _refuse(name: str, what: str) -> None:
-    raise InvalidInput(f"{name} {what}")
+    raise InvalidInput(f"{name} {what}", hint=_JSON)
 
 
 def _texts(value: Any) -> str:

@@ -32,7 +32,10 @@ def state_json(aggregate: AggregateType, state: Aggregate) -> str:
         text = _written(sorted_sets(state))
         again = aggregate.cls.model_validate_json(text)
     except (ValueError, TypeError, RecursionError) as error:  # pydantic's own errors are ValueErrors
-        raise InvalidInput(f"a state of {name} does not come back from JSON: {str(error).splitlines()[0]}") from None
+        raise InvalidInput(
+            f"a state of {name} does not come back from JSON: {str(error).splitlines()[0]}",
+            hint="fields must take back what they write as JSON",
+        ) from None
     lost = _difference("", state, again, set())
     if lost is not None:
         raise InvalidInput(

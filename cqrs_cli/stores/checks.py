@@ -24,6 +24,7 @@ from cqrs_cli.stores.contract import (
 
 _MAX_ID_BYTES = 2 * MAX_NAME_BYTES  # an event id is a commit id and a number, so it needs more than a name
 _MAX_SCHEMA_VERSION = 2**31 - 1
+_TEXT = "some text in UTF-8, without U+0000"
 _is_plain_stream = re.compile(rf"[A-Za-z0-9._%,-]{{1,{MAX_NAME_BYTES}}}").fullmatch
 _is_plain_id = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_NAME_BYTES}}}").fullmatch
 """What nearly all names are, without a step for each rule."""
@@ -135,11 +136,15 @@ def check_text(what: str, value: str, limit: int) -> None:
         try:
             size = len(value.encode())
         except UnicodeEncodeError:
-            raise InvalidInput(f"the {what} {value[:40]!r} is not valid Unicode") from None
+            raise InvalidInput(f"the {what} {value[:40]!r} is not valid Unicode", hint=_TEXT) from None
     if not value or "\0" in value:
-        raise InvalidInput(f"the {what} {value[:40]!r} is empty or holds U+0000")
+        raise InvalidInput(f"the {what} {value[:40]!r} is empty or holds U+0000", hint=_TEXT)
     if size > limit:
-        raise LimitExceeded(f"the {what} {value[:40]!r}… has {size} bytes, at most {limit} are taken", limit=limit)
+        raise LimitExceeded(
+            f"the {what} {value[:40]!r}… has {size} bytes, at most {limit} are taken",
+            hint="a shorter one; what is long belongs in a payload",
+            limit=limit,
+        )
 
 
 def check_version(condition: Condition, actual: int) -> None:

@@ -57,13 +57,19 @@ def check_stream_name(stream: str) -> str:
     never `@` `/` `:` or a control character, which the shell's addresses and subjects use.
     """
     if not stream:
-        raise Misuse("a stream name can't be empty", code="stream-name")
+        raise Misuse("a stream name can't be empty", code="stream-name", hint="CATEGORY-ID, such as order-17")
     if len(stream) > MAX_NAME_BYTES or len(stream.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         raise LimitExceeded(
-            f"the stream name {stream[:40]!r}… has more than {MAX_NAME_BYTES} bytes", limit=MAX_NAME_BYTES
+            f"the stream name {stream[:40]!r}… has more than {MAX_NAME_BYTES} bytes",
+            hint="a shorter key; letters that are percent-encoded count three times and more",
+            limit=MAX_NAME_BYTES,
         )
     if not stream.isascii() and unicodedata.normalize("NFC", stream) != stream:
-        raise Misuse(f"the stream name {stream!r} is not in Unicode's NFC form", code="stream-name")
+        raise Misuse(
+            f"the stream name {stream!r} is not in Unicode's NFC form",
+            code="stream-name",
+            hint=f"in NFC it is {unicodedata.normalize('NFC', stream)!r}",
+        )
     for character in stream:
         if not (character.isalnum() or character in _STREAM_PUNCTUATION):
             raise Misuse(

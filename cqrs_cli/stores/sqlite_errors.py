@@ -92,7 +92,7 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
             **store,
         )
     if name.startswith("SQLITE_TOOBIG"):
-        return Misuse(f"a value is too large for {path}", code="too-big", **store)
+        return Misuse(f"a value is too large for {path}", code="too-big", hint="keep large content elsewhere", **store)
     if name.startswith("SQLITE_CONSTRAINT"):
         return Damaged(
             f"{path} refused the append: {error}", hint="its tables were changed by hand; restore a backup", **store

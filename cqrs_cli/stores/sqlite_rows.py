@@ -277,7 +277,10 @@ class SQLiteRows(SQLiteRowReader):
                 if values in seen or self._file.query(same, (*values, *own))[0][0]:
                     shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
                     return NotUnique(
-                        f"{table.name} has a row with {shown} already", table=table.name, columns=list(group)
+                        f"{table.name} has a row with {shown} already",
+                        hint=f"another value of {' or '.join(group)}",
+                        table=table.name,
+                        columns=list(group),
                     )
                 seen.add(values)
         return None

@@ -89,7 +89,10 @@ class Answers:
                     hint="a reaction answers with commands, After(delay, command) or Cancel(name)",
                 )
             if not isinstance(getattr(answer, "name", None), str | None):
-                raise DomainFailed(f"{_where(clause, recorded)}: the name of a deadline is a text, not {answer!r}")
+                raise DomainFailed(
+                    f"{_where(clause, recorded)}: the name of a deadline is a text, not {answer!r}",
+                    hint='After(delay, command, name="payment") and Cancel("payment")',
+                )
         return answers
 
     def _instance(self, key: tuple[Any, ...], row: RowModel | None) -> Any:
@@ -157,9 +160,15 @@ class Answers:
         try:
             due_us = micros(moment(recorded.recorded_us) + answer.delay)
         except (OverflowError, TypeError) as error:
-            raise DomainFailed(f"{_where(clause, recorded)}: After({answer.delay!r}, …) is no time: {error}") from None
+            raise DomainFailed(
+                f"{_where(clause, recorded)}: After({answer.delay!r}, …) is no time: {error}",
+                hint="the delay is a timedelta, counted from the event",
+            ) from None
         if due_us < recorded.recorded_us:
-            raise DomainFailed(f"{_where(clause, recorded)}: After({answer.delay!r}, …) lies before the event")
+            raise DomainFailed(
+                f"{_where(clause, recorded)}: After({answer.delay!r}, …) lies before the event",
+                hint="a delay is not negative; a command without After is sent at once",
+            )
         return due_us
 
     def _sent(self, clause: Clause, recorded: Recorded, command: Command) -> tuple[SentCommand, bytes]:
@@ -171,7 +180,10 @@ class Answers:
             )
         sent = self._codec.sent(command)
         if sent.data is None or self._codec.command(sent) != command:
-            raise DomainFailed(f"{_where(clause, recorded)}: {type(command).__name__} does not survive JSON")
+            raise DomainFailed(
+                f"{_where(clause, recorded)}: {type(command).__name__} does not survive JSON",
+                hint="fields must take back what they write as JSON",
+            )
         return sent, sent.data
 
 

@@ -154,7 +154,9 @@ class Courier:
         attempt = letter.outgoing.attempt + taken
         if letter.outgoing.reaction not in self._domain.reactions:
             raise NotFound(
-                f"no reaction {letter.outgoing.reaction} in the domain {self._domain.name!r}", code="reaction-not-found"
+                f"no reaction {letter.outgoing.reaction} in the domain {self._domain.name!r}",
+                code="reaction-not-found",
+                hint="load the domain that has it, or put the command away: cqrs run --drop ID --reason …",
             )
         with self._store.transaction() as rows:
             outgoing = outbox.revive(rows, letter, attempt)

@@ -130,7 +130,10 @@ class DryRun:
                 ):
                     told = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
                     raise NotUnique(
-                        f"{table.name} has a row with {told} already", table=table.name, columns=list(group)
+                        f"{table.name} has a row with {told} already",
+                        hint=f"another value of {' or '.join(group)}",
+                        table=table.name,
+                        columns=list(group),
                     )
                 seen.add(values)
 

@@ -294,6 +294,7 @@ class Projector:
 def overtaken(projection: RowType) -> Conflict:
     return Conflict(
         f"{projection.name} was rebuilt by another process meanwhile",
+        hint="try again",
         code="checkpoint-moved",
         projection=projection.name,
     )

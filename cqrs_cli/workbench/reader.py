@@ -36,14 +36,19 @@ class Reader:
         self._store, self._domain, self._fresh = store, domain, fresh
         self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
         if self._limit < 1:
-            raise InvalidInput(f"a page has at least one row, not {limit}")
+            raise InvalidInput(
+                f"a page has at least one row, not {limit}", hint="leave the limit out for the usual size"
+            )
         self._seen: set[str] = set()
 
     def get(self, projection: type[Row], *key: Any) -> Row | None:
         """The row with this key, or None. Raises `InvalidInput` for a key of another shape."""
         kind = self._projection(projection)
         if len(key) != len(kind.key_columns):
-            raise InvalidInput(f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values")
+            raise InvalidInput(
+                f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values",
+                hint="one value for each part",
+            )
         stored = tuple(_encode(column, part) for column, part in zip(kind.key_columns, key, strict=True))
         found = self._store.rows.load(kind.table, [stored]).get(stored)
         return None if found is None else cast(Row, row_maker(kind)(found))
@@ -96,7 +101,9 @@ def _encode(column: ColumnCodec, value: Any) -> Scalar:
     try:
         return column.encode(value)
     except InvalidInput as error:
-        raise InvalidInput(f"{column.column.name}: {error.message}") from None
+        raise InvalidInput(
+            f"{column.column.name}: {error.message}", hint=f"{column.column.name} is a {column.column.kind} column"
+        ) from None
 
 
 def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:

@@ -316,7 +316,9 @@ class RowFold:
                     f"{self.projection.cls.__name__}.{column.column.name}: {complaint.message}",
                     hint="the evolve gave it a value of another type",
                 )
-        return DomainFailed(f"{self.projection.cls.__name__}: {error.message}")
+        return DomainFailed(
+            f"{self.projection.cls.__name__}: {error.message}", hint="the evolve made a row that can't be stored"
+        )
 
 
 def _at(error: CqrsError, stored: Any) -> CqrsError:

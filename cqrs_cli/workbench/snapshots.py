@@ -17,6 +17,7 @@ from cqrs_cli.domain.fingerprint import fingerprint
 from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.contract import Column, RowReader, Rows, Selection, Store, Table, Where
+from cqrs_cli.stores.missing import no_stream
 from cqrs_cli.workbench.fold import AggregateFold, State
 
 SNAPSHOTS = Table(
@@ -189,9 +190,7 @@ class Snapshots:
                 fold = self.fold_of(stream)
                 state = self.from_the_start(fold, stream)
                 if state.version == 0:
-                    raise NotFound(
-                        f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is"
-                    )
+                    raise no_stream(self._store, stream)
                 self.start(fold, stream)  # one that does not count is replaced whatever it says
                 try:
                     made.append(self._made(fold, state))

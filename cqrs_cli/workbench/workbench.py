@@ -20,6 +20,7 @@ from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
+from cqrs_cli.stores.missing import no_stream
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.courier import Courier, Delivery
 from cqrs_cli.workbench.dry_run import DryRun
@@ -143,13 +144,19 @@ class Workbench:
         state = self.snapshots.load(fold, stream, at=at, before=before)
         if at is not None and 0 < state.version < at:
             raise NotFound(
-                f"{stream} has no version {at}, it is at {state.version}", code="version-not-found", stream=stream
+                f"{stream} has no version {at}, it is at {state.version}",
+                code="version-not-found",
+                hint=f"cqrs log {stream} lists its events",
+                stream=stream,
             )
         if state.version == 0:
+            if not self.store.version(stream):
+                raise no_stream(self.store, stream)
             raise NotFound(
-                f"no stream {stream}" + ("" if before is None and at is None else " at that point"),
+                f"no stream {stream} at that point",
                 code="stream-not-found",
-                hint="cqrs streams lists what there is",
+                hint=f"cqrs log {stream} shows when it began",
+                stream=stream,
             )
         return state
 
@@ -164,7 +171,7 @@ class Workbench:
             state = fold.over(state, (event,))
             yield event, state
         if state.version == 0:
-            raise NotFound(f"no stream {stream}", code="stream-not-found", hint="cqrs streams lists what there is")
+            raise no_stream(self.store, stream)
 
     def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State]:
         """Every aggregate of the domain (or of one category), stream by stream; at_position: as the log was then."""

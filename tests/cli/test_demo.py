@@ -2,7 +2,6 @@
 
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,9 @@ import pytest
 
 from cqrs_cli.cli import boundary
 from cqrs_cli.cli.commands import demo
-from tests.conftest import ROOT, Shell
+from samples.orders.inventory import StockFile
+from tests.conftest import Shell
+from tests.test_docs import Step, session
 
 
 def test_it_shows_each_command_as_typed_and_leaves_nothing(cqrs: Shell, tmp_path: Path) -> None:
@@ -72,13 +73,31 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
-def test_a_changed_rule_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    samples = tmp_path / "samples"
-    shutil.copytree(ROOT / "samples", samples)
-    (samples / "orders" / "stock.json").write_text("{}")
-    monkeypatch.setattr(demo, "samples_folder", lambda: samples)
+def test_what_it_prints_works_in_a_shell(cqrs: Shell, tmp_path: Path) -> None:
+    commands: list[str] = []
+    lines = iter(cqrs("demo").stdout.splitlines())
+    for line in lines:
+        if line.startswith("$ "):
+            while line.endswith("\\"):
+                line += "\n" + next(lines)
+            commands.append(line[2:])
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    typed = [Step(0, command, 0, None) for command in commands]
+    codes = [0, *(step.exit_code for step in demo.STEPS)]
+    answers = session(folder, typed)
+    assert [code for code, _ in answers] == codes, answers
+    assert [path.name for path in folder.iterdir()] == [".bin"], "the programs of the session, and no store"
+
+
+def test_a_run_is_shown_as_a_person_sees_it(cqrs: Shell) -> None:
+    shown = cqrs("demo").stdout
+    assert "position 12  5 sent\n" in shown
+    assert '"answered"' not in shown
+
+
+def test_a_changed_rule_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(StockFile, "available", lambda *asked: True)
     before = (os.getcwd(), dict(os.environ), list(sys.path))
     assert boundary.run(["demo"]) == 70
     shown = capsys.readouterr()

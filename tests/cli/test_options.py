@@ -331,14 +331,56 @@ def test_texts_that_can_not_be_read_are_complaints_beside_the_others() -> None:
     ]
     found = complaints(lambda: parsed(Order, *words))
     assert [complaint.split(":")[0] for complaint in found] == [
-        "--items",
+        "--items[0]",
         "--shipping-address",
         "--payment",
         "--labels",
         "--customer-id",
+        "--shipping-address.street",
+        "--shipping-address.postal-code",
     ]
     assert "did you mean 'street'?" in found[1]
     assert "Field required" in found[4]
+
+
+def test_a_value_that_can_not_be_read_hides_no_complaint_about_the_others(tmp_path: Path) -> None:
+    words = ["--item", "product_id=1,quantity=two", "--item", "foo", "--item", f"product_id={ID},quantity=0"]
+    words += ["--item", f"product_id={ID},quantity=no,unit_prise=2", "--label", "a", "--label", "b=x"]
+    words += ["--shipping-address", f"@{tmp_path / 'none.json'}"]
+    found = complaints(lambda: parsed(Order, *words))
+    assert [complaint.split(":")[0] for complaint in found] == [
+        "--items[1]",
+        "--items[3]",
+        "--shipping-address",
+        "--labels",
+        "--customer-id",
+        "--items[0].product_id",
+        "--items[0].quantity",
+        "--items[2].quantity",
+        "--items[3].quantity",
+        "--labels.b",
+    ]
+    assert "found 'foo'" in found[0]
+    assert "did you mean 'unit_price'?" in found[1]
+    assert "can't read" in found[2]
+
+
+def test_data_that_can_not_be_read_hides_no_complaint_about_options(tmp_path: Path) -> None:
+    words = ["-d", f"@{tmp_path / 'none.json'}", "--item", "foo", "--item", f"product_id={ID},quantity=0"]
+    found = complaints(lambda: parsed(Order, *words))
+    assert [complaint.split(":")[0] for complaint in found] == ["-d/--data", "--items[0]", "--items[1].quantity"]
+
+
+def test_rules_about_the_whole_are_not_judged_on_a_part() -> None:
+    class Picky(Strict):
+        items: list[Item] = Field([], min_length=1)
+
+        @model_validator(mode="after")
+        def _some(self) -> Picky:
+            raise ValueError("this is no complaint about what could not be read")
+
+    assert len(complaints(lambda: parsed(Picky, "--item", "foo"))) == 1
+    assert len(complaints(lambda: parsed(Picky, "--item", "foo", "--item", f"product_id={ID},quantity=1"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,16 @@ def test_help_without_a_domain(here: Any) -> None:
     assert ran.code == 0
     assert "--batch" in ran.out
     assert "No domain" in ran.out
+
+
+@pytest.mark.parametrize("group", ["send", "query"])
+def test_help_of_a_domain_that_can_not_be_loaded_shows_where_it_fails(here: Any, tmp_path: Path, group: str) -> None:
+    (tmp_path / "bad.py").write_text("limit = 1 / 0\n")
+    ran = here(f"--app bad:domain {group} --help")
+    assert ran.code == 0
+    assert "see the traceback" in ran.out
+    assert ran.err.count("limit = 1 / 0") == 1
+    assert "ZeroDivisionError" in ran.err
     assert here("send create-order").code == 2
 
 

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from cqrs_cli.cli.commands.dynamic import by_word, look_up
 from cqrs_cli.cli.fields import complaints
 from cqrs_cli.cli.fields.jsontext import JsonTextError, parse_json
-from cqrs_cli.cli.fields.payload import needs_tidying, tidy, validate
+from cqrs_cli.cli.fields.payload import validate
 from cqrs_cli.cli.fields.shapes import Record, record_of
+from cqrs_cli.cli.fields.tidying import needs_tidying, tidy
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import InvalidInput
 from cqrs_cli.workbench.outcome import Expect, Request
@@ -29,6 +30,8 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 _CHUNK = 256 * 1024
 KEYS = ("command", "data", "command_id", "user_id", "timestamp", "correlation_id", "metadata", "expect")
 
+_EXPECT = "the version that the stream is expected to have, 'new' for no stream yet"
+_LINE = """a line of JSON: {"command": "create-order", "data": {…}}"""
 _NAMES: dict[type, str] = {str: "a text", dict: "an object"}
 _NEEDED: dict[str, type] = {"command": str, "data": dict}
 _KINDS: dict[str, type] = {"command_id": str, "user_id": str, "timestamp": str, "correlation_id": str, "metadata": dict}
@@ -62,7 +65,7 @@ class Reader:
                 continue
             number += 1
             if line is None:
-                error = InvalidInput(f"longer than {MAX_LINE_BYTES} bytes")
+                error = InvalidInput(f"longer than {MAX_LINE_BYTES} bytes", hint=_LINE)
                 yield Request(number, None, error=error)
             elif not line.isspace():
                 try:
@@ -75,9 +78,9 @@ class Reader:
         try:
             given = parse_json(line)
         except JsonTextError as error:
-            raise InvalidInput(str(error)) from None
+            raise InvalidInput(str(error), hint=_LINE) from None
         if type(given) is not dict:
-            raise InvalidInput(f"expected a JSON object, found {complaints.kind(given)}")
+            raise InvalidInput(f"expected a JSON object, found {complaints.kind(given)}", hint=_LINE)
         plain = _plain_envelope(given)
         found = list(_envelope_complaints(given)) if not plain else []
         kind = self._kind(given.get("command"), found)
@@ -203,7 +206,9 @@ def _timestamp(text: Any) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.utcoffset() is None:
-        raise InvalidInput(f"expected a time like 2026-01-31T10:00:00Z (got {complaints.short(text)})")
+        raise InvalidInput(
+            f"expected a time like 2026-01-31T10:00:00Z (got {complaints.short(text)})", hint="with Z or an offset"
+        )
     return moment
 
 
@@ -213,7 +218,7 @@ def _expect(given: Any) -> Expect:
         return given
     if given is None or isinstance(given, str):
         return parse_expect(given)
-    raise InvalidInput(f"expected a version, 'new' or 'any' (got {complaints.short(given)})")
+    raise InvalidInput(f"expected a version, 'new' or 'any' (got {complaints.short(given)})", hint=_EXPECT)
 
 
 def parse_expect(text: str | None) -> Expect:
@@ -224,4 +229,4 @@ def parse_expect(text: str | None) -> Expect:
         return "new"
     if re.fullmatch("[0-9]{1,18}", text):
         return int(text)
-    raise InvalidInput(f"expected a version, 'new' or 'any' (got {complaints.short(text)})")
+    raise InvalidInput(f"expected a version, 'new' or 'any' (got {complaints.short(text)})", hint=_EXPECT)

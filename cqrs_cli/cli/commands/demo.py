@@ -1,7 +1,8 @@
-"""`cqrs demo`: the main job in a minute, on the orders sample and its fulfilment in a temporary folder.
+"""`cqrs demo`: the main job in a minute, on the orders sample and its fulfilment, in a store that is gone afterwards.
 
 Each step is a command line as a user would type it. It is really run, here in this process, and what
-it answers is compared with what it must answer: a demo that differs fails.
+it answers is compared with what it must answer: a demo that differs fails. What is printed works word
+for word in a shell: the settings are shown first, and the order's id follows from a command id.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ SOLD_OUT = "33333333-3333-4333-8333-333333333333"
 INK = "44444444-4444-4444-8444-444444444444"
 
 ORDER = re.compile(r"\border-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-PACKAGE = "demo_shop"
-SETTINGS = f'app = "{PACKAGE}.orders.fulfilment:domain"\nstore = "demo.db"\n'
+STORE = "demo.db"
 
 
 def command() -> Command:
@@ -71,7 +71,7 @@ STEPS = (
     Step("and ink.", f"cqrs send receive-stock --product-id {INK} --quantity 5", shows=("version 0 → 1",)),
     Step(
         "A customer orders two pens and a bottle of ink. The command is decided, its events are appended.",
-        f"""cqrs send create-order --customer-id {ADA}
+        f"""cqrs send create-order --command-id first-order --customer-id {ADA}
   --item product_id={PEN},product_name=Pen,quantity=2,unit_price=1.50
   --item product_id={INK},product_name=Ink,quantity=1,unit_price=4.20
   --shipping-address.street '1 Main' --shipping-address.city Paris
@@ -190,53 +190,58 @@ class Captured(io.StringIO):
         return self.terminal
 
 
-def samples_folder() -> Path:
-    """Where the samples are: beside the package's modules in a wheel, beside the package in a checkout."""
+def app() -> str:
+    """The domain as `--app` names it: the samples are inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[2]
-    installed = package / "_samples"
-    return installed if installed.is_dir() else package.parent / "samples"
+    samples = f"{package.name}._samples" if (package / "_samples").is_dir() else "samples"
+    return f"{samples}.orders.fulfilment:domain"
+
+
+def settings() -> str:
+    """The line with which a shell gets the same settings, and a new folder for the store each time."""
+    return f'export CQRS_APP={app()} CQRS_STORE="$(mktemp -d)/{STORE}"'
 
 
 @contextmanager
 def prepared() -> Iterator[Run]:
-    """A temporary folder with the samples that are needed and their settings; gives what runs a command line in it.
+    """A temporary folder and the demo's settings in the environment; gives what runs a command line there.
 
     The folder is the working directory and settings of the caller's environment don't count until it is left.
     """
     terminal = is_terminal(sys.stdout)
 
     def run(words: list[str]) -> tuple[int, str]:
-        with Captured(terminal) as output, redirect_stdout(output), redirect_stderr(output):
+        # Away from a terminal a run tells its progress to programs, in JSON; a person reads this.
+        with Captured(terminal or words[0] == "run") as output, redirect_stdout(output), redirect_stderr(output):
             exit_code = boundary.run(words)
             if exit_code == boundary.INTERRUPTED:
                 raise KeyboardInterrupt
             return exit_code, output.getvalue()
 
-    # On Windows an open module or store would keep the folder from being removed.
+    # On Windows an open store would keep the folder from being removed.
     with tempfile.TemporaryDirectory(prefix="cqrs-demo-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        for sample in ("orders", "inventory"):
-            copy = folder / PACKAGE / sample
-            shutil.copytree(samples_folder() / sample, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "cqrs.toml").write_text(SETTINGS, encoding="utf-8")
         path, environ = list(sys.path), dict(os.environ)
         try:
             for variable in [variable for variable in environ if variable.startswith("CQRS_")]:
                 del os.environ[variable]
+            os.environ |= {"CQRS_APP": app(), "CQRS_STORE": str(Path(name) / STORE)}
             os.environ |= {"NO_COLOR": "1", "COLUMNS": str(shutil.get_terminal_size().columns)}
-            with chdir(folder):
+            with chdir(name):
                 yield run
         finally:
             os.environ.clear()
             os.environ |= environ
             sys.path[:] = path
-            for module in [module for module in sys.modules if module.partition(".")[0] == PACKAGE]:
-                del sys.modules[module]
 
 
 def demo() -> None:
-    """A guided run of the orders sample in a temporary folder: send, run, trace, log, replay, project, query."""
+    """A guided run of the orders sample in a temporary folder: send, run, trace, log, replay, project, query.
+
+    What it prints can be typed: every command works as it stands, after the line that begins with `export`.
+    """
     printer = current().printer
+    if printer.format == "table":
+        printer.text(f"# The sample, and a store that is not there yet.\n$ {settings()}\n")
     ran: list[Ran] = []
     with prepared() as run:
         for each in tour(run):

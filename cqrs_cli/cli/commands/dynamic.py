@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from cqrs_cli.cli.command import Command, Group, Lazy, did_you_mean
-from cqrs_cli.errors import CqrsError, Misuse, NotFound
+from cqrs_cli.cli.printing.inert import visible_lines
+from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -107,7 +109,7 @@ def _looked_at(words: Sequence[str], takes_value: Mapping[str, bool]) -> Iterato
                         f"{word} has no value: {words[index]} is an option",
                         hint=f"{name}={words[index]} says that it is meant as the value"
                         if word.startswith("--")
-                        else None,
+                        else f"{word} VALUE, or leave {word} out",
                     )
                 yield words[index]
         index += 1
@@ -159,18 +161,26 @@ class DomainGroup(Group):
         from cqrs_cli.domain.messages import kebab
 
         names = self.list_commands(ctx)
-        hint = did_you_mean(kebab(name), names) or (f"there are: {', '.join(names[:12])}" if names else None)
+        hint = did_you_mean(kebab(name), names) or (
+            f"there are: {', '.join(names[:12])}" if names else "there are none"
+        )
         message = f"no {self.what} {name!r} in the domain {current().domain().name!r}"
         return NotFound(message, code=f"{self.what}-not-found", hint=hint)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The classes with their docstrings' first lines; that a domain can't be loaded is said, not raised."""
+        """The classes with their docstrings' first lines; that a domain can't be loaded is said, not raised.
+
+        The user's part of the traceback goes to standard error, as when a command fails for that reason.
+        """
         try:
             rows = [(name, line_of(cls)) for name, cls in self.classes().items()]
         except CqrsError as error:
             rows = []
+            if isinstance(error, DomainNotLoaded) and error.traceback:
+                print(visible_lines(error.traceback), file=sys.stderr)
             formatter.write_paragraph()
-            formatter.write_text(f"No domain: {error.message}. {error.hint or ''}")
+            formatter.write_text(f"No domain: {error.message}")
+            formatter.write_text(f"hint: {error.hint}")
         if rows:
             with formatter.section(self.title):
                 formatter.write_dl(rows)

@@ -33,7 +33,7 @@ def fresh_workbench(
     Raises `Unavailable` (exit 7) if it did not come in time.
     """
     if timeout is not None and wait is None:
-        raise Misuse("--timeout goes with --wait")
+        raise Misuse("--timeout goes with --wait", hint="--wait @POSITION or --wait COMMAND_ID says what to wait for")
     seconds = _seconds(timeout)
     if stale:
         bench = session.workbench()
@@ -68,7 +68,7 @@ def _seconds(text: str | None) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e6:
-        raise Misuse(f"--timeout wants seconds, not {text!r}")
+        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
     return seconds
 
 

@@ -10,9 +10,10 @@ from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findin
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.session import Session
 from cqrs_cli.domain.messages import snake
-from cqrs_cli.errors import Damaged, Misuse, NotFound
+from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.history.kept_folds import Difference, compare
 from cqrs_cli.stores.contract import category_of
+from cqrs_cli.stores.missing import no_stream
 from cqrs_cli.workbench.snapshots import select
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -64,9 +65,7 @@ def _streams(bench: Workbench, streams: Sequence[str], category: str | None) -> 
             )
         bench.domain.aggregate_of(address.stream or "")
         if not bench.store.version(address.stream or ""):
-            raise NotFound(
-                f"no stream {address.stream}", code="stream-not-found", hint="cqrs streams lists what there is"
-            )
+            raise no_stream(bench.store, address.stream or "")
         yield address.stream or ""
     if not streams:
         known = None if category is None else bench.domain.aggregate_of(snake(category)).category

@@ -52,7 +52,7 @@ def log(
     records = (event_record(event) for event in events)
     count = session.printer.records(records, COLUMNS, row=event_row, empty="no events", live=follow)
     if not count and fail_if_empty:
-        raise NothingMatched("no event matched")
+        raise NothingMatched("no event matched", hint="cqrs stats shows what there is, by category and type")
 
 
 def _check_follow(wanted: selecting.Wanted, format: str, output: str | None) -> None:

@@ -115,14 +115,14 @@ def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool
             base = {"--restart": "--rebuild", "--dry-run": "--rebuild", "--sample": "--check", "--reason": "--skip"}[
                 name
             ]
-            raise Misuse(f"{name} goes with {base}")
+            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
 
 
 def _positive(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isdigit() or int(text) == 0:
-        raise Misuse(f"{option} wants a number from 1 on, not {text!r}")
+        raise Misuse(f"{option} wants a number from 1 on, not {text!r}", hint=f"{option} 100")
     return int(text)
 
 
@@ -166,7 +166,9 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
     if len(names) != 1:
         raise Misuse("--skip is for one projection", hint="cqrs project NAME --skip @P --reason …")
     if not reason:
-        raise Misuse("--skip wants a --reason: it is shown ever after")
+        raise Misuse(
+            "--skip wants a --reason: it is shown ever after", hint=f"cqrs project {names[0]} --skip {text} --reason …"
+        )
     bench = session.workbench(write=True, create=False)
     position = parse_position(text)
     bench.skip(names[0], position, by=by or _user(), reason=reason)

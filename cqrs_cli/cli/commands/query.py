@@ -130,7 +130,9 @@ def _rows_line(name: str) -> str:
 
 def _check_limit(limit: int | None) -> None:
     if limit is not None and limit < 1:
-        raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+        raise Misuse(
+            f"--limit: expected a number from 1 (got {limit})", hint="without --limit a page has the usual size"
+        )
 
 
 def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> None:
@@ -140,7 +142,9 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
     found = bench.query(query, limit=limit, cursor=cursor)
     paged = isinstance(found, Page)
     if not paged and cursor is not None:
-        raise Misuse(f"{type(query).__name__} has no pages, so --cursor means nothing")
+        raise Misuse(
+            f"{type(query).__name__} has no pages, so --cursor means nothing", hint="leave --cursor out: all rows come"
+        )
     if found is None:
         session.printer.value(None) if session.printer.format in ("json", "jsonl") else None
         session.printer.message("nothing found")

@@ -59,7 +59,9 @@ def replay(
     """
     session = current()
     if category is not None and streams:
-        raise Misuse("--category is for a replay of everything, not with streams")
+        raise Misuse(
+            "--category is for a replay of everything, not with streams", hint="give the streams or the category"
+        )
     if verify:
         if steps or at is not None:
             raise Misuse(
@@ -106,7 +108,7 @@ def _one(bench: Workbench, text: str, at: str | None) -> Address:
         raise Misuse(f"{text} says the version already", hint="leave --at away")
     point = parse_point(at)
     if point.version == 0:
-        raise Misuse("--at 0: versions begin with 1")
+        raise Misuse("--at 0: versions begin with 1", hint="--at 1 is the state after the first event")
     return Address(one.stream, point.version, _position(bench, point))
 
 

@@ -46,7 +46,9 @@ def rows_command(name: str, projection: RowType) -> Command:
         timeout: Timeout = None,
     ) -> None:
         if limit is not None and limit < 1:
-            raise Misuse(f"--limit: expected a number from 1 (got {limit})")
+            raise Misuse(
+                f"--limit: expected a number from 1 (got {limit})", hint="without --limit a page has the usual size"
+            )
         session = current()
         conditions = [condition(projection, text) for text in where or ()]
         bench = fresh_workbench(session, stale, wait, timeout, [projection.name])
@@ -56,7 +58,7 @@ def rows_command(name: str, projection: RowType) -> Command:
         if page.cursor is not None:
             session.printer.message(f"there is more; the next page: {next_page(session.words, page.cursor)}")
         if not count and fail_if_empty:
-            raise NothingMatched("no row matched")
+            raise NothingMatched("no row matched", hint=f"cqrs project {projection.name} prints all its rows")
 
     columns = ", ".join(f"{column.name} ({column.kind})" for column in projection.table.columns)
     rows.__doc__ = f"Rows of the read model {projection.name}.\n\nColumns: {columns}."

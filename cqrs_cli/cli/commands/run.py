@@ -97,9 +97,9 @@ def _refuse_mixtures(given: list[str], once: bool, start: str | None, reason: st
     recorded = bool(given) and given[0] in ("--drop", "--skip")
     for name, value in (("--reason", reason), ("--as", who)):
         if value is not None and not recorded:
-            raise Misuse(f"{name} goes with --drop or --skip")
+            raise Misuse(f"{name} goes with --drop or --skip", hint=f"cqrs run --drop ID {name} …, or leave {name} out")
     if recorded and not reason:
-        raise Misuse(f"{given[0]} wants a --reason: it stays on record")
+        raise Misuse(f"{given[0]} wants a --reason: it stays on record", hint='--reason "what was the matter"')
 
 
 # ── running ───────────────────────────────────────────────────────────────────────────────────

@@ -112,7 +112,11 @@ def _schema(found: Named) -> dict[str, Any]:
     try:
         return found.cls.model_json_schema()
     except PydanticInvalidForJsonSchema as error:
-        raise Misuse(f"{found.name} has no JSON Schema: {str(error).splitlines()[0]}", code="no-schema") from None
+        raise Misuse(
+            f"{found.name} has no JSON Schema: {str(error).splitlines()[0]}",
+            code="no-schema",
+            hint="pydantic knows no schema for that type; a type with __get_pydantic_json_schema__ has one",
+        ) from None
 
 
 def _example(session: Session, found: Named) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,13 @@ from cqrs_cli.cli.command import did_you_mean
 from cqrs_cli.cli.commands.addresses import parse_address, parse_position, parse_time
 from cqrs_cli.errors import Misuse, NotFound
 from cqrs_cli.stores.contract import Selection, category_of
+from cqrs_cli.stores.missing import categories, no_stream
 
 if TYPE_CHECKING:
     from cqrs_cli.cli.printing.render import Printer
     from cqrs_cli.stores.contract import Store
+
+_CAPITAL = re.compile("[A-Z]")
 
 Address = Annotated[
     str | None,
@@ -95,6 +100,8 @@ class Wanted:
                 before = _least(before, self.address.position + 1)
             if stream is not None:
                 before = _least(before, self._end_of(store, stream, missing_ok))
+        if self.category is not None:
+            note_category(store, self.category, printer)
         types = known_types(self.types, store, printer) if self.types else None
         return Selection(
             stream=stream,
@@ -136,21 +143,6 @@ def check_limit(limit: int | None) -> int | None:
     return limit
 
 
-def no_stream(store: Store, stream: str) -> NotFound:
-    """The error for a stream that is not there, with near names, or the option if it is the name of a category."""
-    category = category_of(stream)
-    names = _some_streams(store, category)
-    if names and stream == category:
-        hint = f"{stream} is a category: --category {stream}"
-    else:
-        hint = did_you_mean(stream, names or _some_streams(store, None)) or "cqrs streams lists them"
-    return NotFound(f"no stream {stream}", code="stream-not-found", hint=hint, stream=stream)
-
-
-def _some_streams(store: Store, category: str | None) -> list[str]:
-    return [info.stream for info in store.streams(category=category, limit=2_000)]
-
-
 def known_types(names: Iterable[str], store: Store, printer: Printer) -> frozenset[str]:
     """Stored type names for typed ones: exact, or the same words in kebab-case or snake_case."""
     stored = store.types()
@@ -161,10 +153,27 @@ def known_types(names: Iterable[str], store: Store, printer: Printer) -> frozens
     for name in names:
         fitting = [name] if name in stored else by_words.get(_words(name), [])
         if not fitting:
-            near = did_you_mean(name, list(stored))
+            near = did_you_mean(name, list(stored)) or _near_beginning(name, stored)
             printer.message(f"no event has the type {name!r}" + (f"; {near}" if near else ""))
         found.update(fitting or [name])
     return frozenset(found)
+
+
+def _near_beginning(name: str, stored: Iterable[str]) -> str | None:
+    """`Ordr` is near to no type, but to the first word of `OrderCreated`."""
+    by_beginning: dict[str, list[str]] = {}
+    for type_name in stored:
+        for capital in _CAPITAL.finditer(type_name, 1):
+            by_beginning.setdefault(type_name[: capital.start()], []).append(type_name)
+    near = difflib.get_close_matches(name, by_beginning, 1)
+    return f"did you mean {' or '.join(map(repr, by_beginning[near[0]][:3]))}?" if near else None
+
+
+def note_category(store: Store, category: str, printer: Printer) -> None:
+    """Say so if there is no stream of this category, with what is near."""
+    if next(iter(store.streams(category=category, limit=1)), None) is None:
+        near = did_you_mean(category, list(categories(store)))
+        printer.message(f"no stream has the category {category!r}" + (f"; {near}" if near else ""))
 
 
 def _words(name: str) -> str:

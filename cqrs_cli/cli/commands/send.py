@@ -121,7 +121,7 @@ def _given(option: str, text: str | None) -> str | None:
     if text is not None and (
         not text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text))
     ):
-        raise InvalidInput(f"{option} can't be {text!r}")
+        raise InvalidInput(f"{option} can't be {text!r}", hint="some text in UTF-8, or leave it out")
     return text
 
 
@@ -131,9 +131,9 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
         _given("--meta", pair)
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})")
+            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})", hint="--meta channel=web; may be repeated")
         if key in metadata:
-            raise InvalidInput(f"--meta: the key {key!r} is given twice")
+            raise InvalidInput(f"--meta: the key {key!r} is given twice", hint="a key has one value")
         metadata[key] = value
     return metadata
 
@@ -146,10 +146,10 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     try:
         expect = parse_expect(values.get("expect"))
     except InvalidInput as error:
-        raise InvalidInput(f"--expect: {error.message}") from None
+        raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
     dry_run = bool(values.get("dry_run"))
     bench = _dry_workbench(session) if dry_run else _workbench(session, command, expect)
-    outcome = bench.send(command, expect=expect, dry_run=dry_run)
+    outcome = _sent(bench, command, expect, dry_run)
     print_outcome(outcome, session.printer)
     session.printer.message(what_happened(outcome))
 
@@ -161,8 +161,20 @@ def _workbench(session: Session, command: Command, expect: Expect) -> Workbench:
     except NotFound as error:
         if error.code != "store-not-found":
             raise
-    _dry_workbench(session).send(command, expect=expect, dry_run=True)
+    _sent(_dry_workbench(session), command, expect, dry_run=True)
     return session.workbench(write=True)
+
+
+def _sent(bench: Workbench, command: Command, expect: Expect, dry_run: bool) -> Outcome:
+    """What sending came to. An id that is nobody's is answered with a near one: a look that batches are spared."""
+    try:
+        return bench.send(command, expect=expect, dry_run=dry_run)
+    except NotFound as error:
+        if error.code == "aggregate-not-found":
+            from cqrs_cli.stores.missing import near_stream
+
+            error.hint = near_stream(bench.store, error.details["stream"]) or error.hint
+        raise
 
 
 def _dry_workbench(session: Session) -> Workbench:
@@ -282,6 +294,10 @@ def _lines(name: str) -> Iterator[BinaryIO]:
         file = open(name, "rb")  # noqa: SIM115  (errors of opening only)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Misuse(f"--batch: can't read {name!r}: {reason}", code="unreadable-file") from None
+        raise Misuse(
+            f"--batch: can't read {name!r}: {reason}",
+            code="unreadable-file",
+            hint="a file of JSON lines, or - for standard input",
+        ) from None
     with file:
         yield file

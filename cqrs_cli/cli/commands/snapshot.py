@@ -109,7 +109,7 @@ def chosen(bench: Workbench, streams: list[str] | None, category: str | None) ->
 
 def _refuse_both(streams: list[str] | None, category: str | None) -> None:
     if category is not None and streams:
-        raise Misuse("--category is for all of its streams, not with streams")
+        raise Misuse("--category is for all of its streams, not with streams", hint="give the streams or the category")
 
 
 def _stream(text: str) -> str:

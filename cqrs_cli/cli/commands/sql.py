@@ -48,13 +48,15 @@ def sql(
 
     count = session.printer.records(records(), result.columns or None, empty="no rows")
     if not count and fail_if_empty:
-        raise NothingMatched("the statement gave no rows")
+        raise NothingMatched("the statement gave no rows", hint="without --fail-if-empty that is no error")
 
 
 def _split(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise Misuse(f"--param wants NAME=VALUE, not {text!r}")
+        raise Misuse(
+            f"--param wants NAME=VALUE, not {text!r}", hint="--param city=Oslo stands for :city in the statement"
+        )
     return name, value
 
 
@@ -64,5 +66,5 @@ def _seconds(text: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e6:
-        raise Misuse(f"--timeout wants seconds, not {text!r}")
+        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
     return seconds

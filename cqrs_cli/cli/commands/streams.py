@@ -41,7 +41,10 @@ def streams(
     """Streams by name, with their versions."""
     session = current()
     known = category.replace("-", "_") if category is not None else None
-    infos = session.store().streams(category=known, after=after, limit=selecting.check_limit(limit))
+    store = session.store()
+    infos = store.streams(category=known, after=after, limit=selecting.check_limit(limit))
+    if known is not None:
+        selecting.note_category(store, known, session.printer)
     count = session.printer.records(
         (_record(info) for info in infos),
         ["stream", "version", "first_recorded_at", "last_recorded_at"],
@@ -49,7 +52,7 @@ def streams(
         empty="no streams",
     )
     if not count and fail_if_empty:
-        raise NothingMatched("no stream matched")
+        raise NothingMatched("no stream matched", hint="cqrs stats shows the categories that there are")
 
 
 def _record(info: StreamInfo) -> dict[str, Any]:

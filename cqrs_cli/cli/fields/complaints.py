@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -26,10 +28,16 @@ _NOISE = re.compile(r", unable to .*$|^(Value error|Assertion failed), ", re.DOT
 _SHOWN = 60
 
 
-class Complaint(NamedTuple):
-    """path: the field it is about, as far as that has an option. where: as the user would type it, may be empty."""
+Path = tuple[str | int | None, ...]
 
-    path: tuple[str, ...]
+
+class Complaint(NamedTuple):
+    """path: of what it is about, fields, indexes and keys; None for a key that there is no name for.
+
+    where: as the user would type it, may be empty.
+    """
+
+    path: Path
     where: str
     message: str
 
@@ -43,27 +51,41 @@ def invalid(name: str, found: Sequence[Complaint], hint: str | None) -> InvalidI
     return InvalidInput(f"{name} is not valid: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
 
 
+def unreadable(path: Path, message: str, options: Options) -> Complaint:
+    """The complaint about a part of an option that could not be read."""
+    fields = next(path[:end] for end in range(len(path), 0, -1) if path[:end] in options.by_path)
+    inside = (step for step in path[len(fields) :] if step is not None)
+    return Complaint(path, options.by_path[fields].flag + _steps(inside), message)  # type: ignore[index]
+
+
 def of(
     error: ValidationError,
     record: Record,
     payload: Any,
     options: Options | None = None,
     known: Sequence[Complaint] = (),
+    numbers: typing.Mapping[Path, Sequence[int]] = MappingProxyType({}),
+    incomplete: bool = False,
 ) -> list[Complaint]:
-    """A complaint for each of pydantic's errors, but those about fields in `known`, which could not even be read.
+    """A complaint for each of pydantic's errors, but those about what is in `known`, which could not even be read.
 
     options: maps fields to flags; without, `items[0].quantity` is the place itself, as for a line of JSON.
+    numbers: for lists by path, which of the typed elements they hold. incomplete: a part of the payload could
+    not be read, so that nothing is known to be missing.
     """
     broken = [complaint.path for complaint in known]
     found = []
     for detail in error.errors(include_url=False, include_context=False):
-        place = _walk(detail, record, payload)
-        if not any(_overlap(place.names, path) for path in broken):
+        place = _walk(detail, record, payload, numbers)
+        # A rule about the whole can't be judged on a part of it.
+        of_the_whole = (incomplete or bool(broken)) and not place.path
+        lacking = incomplete and detail["type"] == "missing"
+        if not (of_the_whole or lacking or any(_overlap(place.path, path) for path in broken)):
             found.append(_complaint(detail, place, record, options))
     return found
 
 
-def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+def _overlap(one: Path, other: Path) -> bool:
     shared = min(len(one), len(other))
     return shared > 0 and one[:shared] == other[:shared]
 
@@ -71,24 +93,28 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 class _Place(NamedTuple):
     """Where an error is. names: the fields that lead to it, each inside the one before; inside: the rest of the way.
 
-    labels: what pydantic puts between for the members of a union. shape: of what is there, if known.
+    path: both, with fields by their names. labels: what pydantic puts between for the members of a union.
+    shape: of what is there, if known.
     """
 
     names: tuple[str, ...]
     inside: tuple[str | int, ...]
+    path: Path
     labels: tuple[str, ...]
     shape: Shape | None
 
 
-def _walk(detail: ErrorDetails, record: Record, payload: Any) -> _Place:
+def _walk(detail: ErrorDetails, record: Record, payload: Any, numbers: typing.Mapping[Path, Sequence[int]]) -> _Place:
     names: list[str] = []
     inside: list[str | int] = []
+    path: list[str | int | None] = []
     labels: list[str] = []
     shape: Shape | None = record
     value = payload
     for number, step in enumerate(detail["loc"]):
         member = shape.member(step) if isinstance(shape, Record) and isinstance(step, str) else None
         if member is not None:
+            path.append(member.name)
             if inside:
                 inside.append(step)
             else:
@@ -102,17 +128,19 @@ def _walk(detail: ErrorDetails, record: Record, payload: Any) -> _Place:
         if not (here or there or absent or isinstance(step, int)):
             labels.append("a key" if step == "[key]" else step)
             continue
-        inside.append(step)
+        typed = numbers[tuple(path)][step] if there and isinstance(step, int) and tuple(path) in numbers else step
+        inside.append(typed)
+        path.append(typed)
         value = value[step] if here or there else None
         shape = shape.item if isinstance(shape, Many) else shape.value if isinstance(shape, Mapping) else None
-    return _Place(tuple(names), tuple(inside), tuple(labels), shape)
+    return _Place(tuple(names), tuple(inside), tuple(path), tuple(labels), shape)
 
 
 def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Options | None) -> Complaint:
     where = ".".join(place.names)
     if options is not None and place.names:
         where = options.by_path[place.names].flag
-    where += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place.inside)
+    where += _steps(place.inside)
     text = _NOISE.sub("", detail["msg"])
     if detail["type"] == "extra_forbidden":
         text = "there is no such field" + (_near(record, str(detail["loc"][-1])) if len(detail["loc"]) == 1 else "")
@@ -120,6 +148,10 @@ def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Opt
         text += f" (got {short(detail['input'])})"
     labels = [label for label in place.labels if "[" not in label]
     return Complaint(place.names, where.removeprefix("."), f"as {' '.join(labels)}: {text}" if labels else text)
+
+
+def _steps(inside: Iterable[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inside)
 
 
 def _near(record: Record, name: str) -> str:

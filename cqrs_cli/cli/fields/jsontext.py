@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from decimal import Decimal
 from typing import Any, Never
 
 from cqrs_cli.errors import Misuse
+
+UNREADABLE_FILE = "unreadable-file"
 
 
 class JsonTextError(ValueError):
@@ -72,7 +75,11 @@ class Sources:
                 return file.read()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise Misuse(f"{asker}: can't read {name!r}: {reason}", code="unreadable-file") from None
+            raise Misuse(
+                f"{asker}: can't read {name!r}: {reason}",
+                code=UNREADABLE_FILE,
+                hint=f"paths begin at {os.getcwd()}; - is standard input",
+            ) from None
 
     def claim_stdin(self, asker: str) -> None:
         """Say that `asker` is going to read stdin. Raises `Misuse` when another one does."""

@@ -49,7 +49,9 @@ def terminal_width(stream: IO[str], environ: Mapping[str, str]) -> int | None:
 
 def unwritable(what: str, error: OSError) -> CqrsError:
     """The error for output that could not be written: the disk is full, the terminal is gone."""
-    return Unavailable(f"{what} can't be written: {error.strerror}", code=UNWRITABLE)
+    return Unavailable(
+        f"{what} can't be written: {error.strerror}", code=UNWRITABLE, hint="what was printed is not complete"
+    )
 
 
 class Output:
@@ -142,4 +144,8 @@ class Output:
             return open(self._beside, "x", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             self._beside = None
-            raise Misuse(f"{path} can't be written: {error.strerror}", code=UNWRITABLE) from error
+            raise Misuse(
+                f"{path} can't be written: {error.strerror}",
+                code=UNWRITABLE,
+                hint="-o wants a file in a folder that exists and that you may write to",
+            ) from error

@@ -1,0 +1,44 @@
+"""What is not there: the error for a stream, and the names that may have been meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from cqrs_cli.errors import NotFound
+from cqrs_cli.stores.contract import Store, category_of
+
+_SEEN = 2_000
+_LAST = "\U0010ffff"
+
+
+def no_stream(store: Store, stream: str) -> NotFound:
+    """The error for a stream that is not there, with near names, or the option if it is the name of a category."""
+    names = _some_streams(store, category_of(stream))
+    if names and stream == category_of(stream):
+        hint = f"{stream} is a category: --category {stream}"
+    else:
+        hint = near_stream(store, stream) or "cqrs streams lists what there is"
+    return NotFound(f"no stream {stream}", code="stream-not-found", hint=hint, stream=stream)
+
+
+def near_stream(store: Store, stream: str) -> str | None:
+    """`did you mean 'order-17'?`: of the same category if there is one. None if nothing is near."""
+    category = category_of(stream)
+    # What all of them begin with would make any two of them alike.
+    shared = len(category) + 1 if (names := _some_streams(store, category)) else 0
+    by_rest = {name[shared:]: name for name in names or _some_streams(store, None)}
+    near = difflib.get_close_matches(stream[shared:], by_rest, 3)
+    return f"did you mean {' or '.join(repr(by_rest[rest]) for rest in near)}?" if near else None
+
+
+def categories(store: Store) -> Iterator[str]:
+    """The categories of the log, by name; each is one look, however many streams it has."""
+    after = None
+    while found := next(iter(store.streams(after=after, limit=1)), None):
+        yield found.category
+        after = found.stream if found.stream == found.category else f"{found.category}-{_LAST}"
+
+
+def _some_streams(store: Store, category: str | None) -> list[str]:
+    return [info.stream for info in store.streams(category=category, limit=_SEEN)]
