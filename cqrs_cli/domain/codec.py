@@ -180,7 +180,7 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         for version, step in steps:
             try:
                 value = step(value)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
         try:
             # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.

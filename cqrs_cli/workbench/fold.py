@@ -53,7 +53,7 @@ class AggregateFold:
                     result = evolve(state, decoded)
                     if result is not None:
                         state = self._returned(result)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if isinstance(error, CqrsError):
                     self._codec.decode(event)  # says the same, with the place, unless it was the evolve that refused
                 raise domain_failed(
@@ -74,7 +74,7 @@ class AggregateFold:
         try:
             result = clause.function(state, event)
             return state if result is None else self._returned(result)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(error, f"{clause.where} (on the event that {command} decided)") from error
 
     def _returned(self, result: Any) -> Aggregate:

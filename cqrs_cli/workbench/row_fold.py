@@ -164,7 +164,7 @@ class RowFold:
                     values = row.__dict__
                     for name, settle in settles:
                         values[name] = settle(values[name])
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise domain_failed(
                     error,
                     f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
@@ -238,7 +238,7 @@ class RowFold:
             return event, list(step.keys(event, stored))
         except CqrsError as error:
             raise _at(error, stored) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(
                 error, f"the key of {step.where} at event {stored.position}", position=stored.position
             ) from error

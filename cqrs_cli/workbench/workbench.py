@@ -248,7 +248,7 @@ class Workbench:
             return query.run(self._reader(limit, cursor))
         except CqrsError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(error, f"{type(query).__name__}.run") from error
 
     def page(
