@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import field_validator
 
 from cqrs_cli import (
     Aggregate,
@@ -54,7 +55,15 @@ def upcast(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-class Started(Event, version=2, upcasters={1: upcast}): ...
+class Started(Event, version=2, upcasters={1: upcast}):
+    note: str = "none"
+
+    @field_validator("note")
+    @classmethod
+    def checked(cls, note: str) -> str:
+        if note == "broken":
+            raise RuntimeError("the validator broke")
+        return note
 
 
 class Clock: ...
@@ -180,12 +189,28 @@ def test_a_batch_goes_on_after_the_line_that_left(bench: Workbench) -> None:
     assert [outcome.status for outcome in bench.send_batch(requests())] == ["committed", "failed", "committed"]
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_validator_that_breaks_on_a_stored_event(bench: Workbench, version: int) -> None:
+    bench.store.append(Commit("bad", (NewEvent("task-bad", "Started", version, b'{"note":"broken"}'),)))
+    told = r"event 2 \(task-bad version 1\): a validator of Started raised RuntimeError: the validator broke"
+    with pytest.raises(DomainFailed, match=told):
+        bench.replay("task-bad")
+    with pytest.raises(DomainFailed, match=told):
+        bench.project("tasks")
+
+
 PROGRAM = """
 import sys
-from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
+from pydantic import field_validator
+from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Query, decide, evolve
 
 class Start(Command):
     task_id: str
+
+    @field_validator("task_id")
+    @classmethod
+    def looked_up(cls, task_id):
+        return {"a": "a", "b": "b", "c": "c"}[task_id]
 
 class Started(Event): ...
 
@@ -201,16 +226,58 @@ class Task(Aggregate):
     @evolve
     def started(self, event: Started) -> None: ...
 
-domain = Domain("tasks", Task)
+class Tasks(Projection, key="task_id"):
+    task_id: str
+
+    @evolve
+    def started(self, event: Started) -> None: ...
+
+class Find(Query[Tasks]):
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def left(cls, name):
+        sys.exit(name)
+
+    def run(self, read):
+        return []
+
+domain = Domain("tasks", Task, Tasks, Find)
 """
 
 
-def test_the_shell_says_so_and_sends_the_rest(cqrs: Any) -> None:
+@pytest.fixture
+def tasks(cqrs: Any) -> Any:
+    """The shell with this program as its domain: task b leaves, and only a, b and c pass the validator."""
     (cqrs.folder / "tasks.py").write_text(PROGRAM)
     cqrs.environ["CQRS_APP"] = "tasks:domain"
-    ran: subprocess.CompletedProcess[str] = cqrs("send", "start", "--task-id", "b", exit_code=8)
+    return cqrs
+
+
+def batch(*tasks: str) -> str:
+    return "".join(json.dumps({"command": "start", "data": {"task_id": task}}) + "\n" for task in tasks)
+
+
+def statuses(ran: subprocess.CompletedProcess[str]) -> list[str]:
+    return [json.loads(line)["status"] for line in ran.stdout.splitlines()]
+
+
+def test_the_shell_says_so_and_sends_the_rest(tasks: Any) -> None:
+    ran = tasks("send", "start", "--task-id", "b", exit_code=8)
     assert "Task.start (deciding Start) raised SystemExit: 0" in ran.stderr
     assert "sys.exit(0)" in ran.stderr
-    lines = "".join(json.dumps({"command": "start", "data": {"task_id": task}}) + "\n" for task in "abc")
-    ran = cqrs("send", "--batch", "-", "--jsonl", stdin=lines, exit_code=8)
-    assert [json.loads(one)["status"] for one in ran.stdout.splitlines()] == ["committed", "failed", "committed"]
+    ran = tasks("send", "--batch", "-", "--jsonl", stdin=batch(*"abc"), exit_code=8)
+    assert statuses(ran) == ["committed", "failed", "committed"]
+
+
+def test_a_validator_that_breaks_is_no_bug_of_the_shell_s(tasks: Any) -> None:
+    ran = tasks("send", "start", "--task-id", "d", exit_code=8)
+    assert "error[domain-failed]: a validator of Start raised KeyError: 'd'" in ran.stderr
+    assert "in looked_up" in ran.stderr
+    ran = tasks("send", "--batch", "-", "--jsonl", stdin=batch(*"adc"), exit_code=8)
+    assert statuses(ran) == ["committed", "failed", "committed"]
+    failed = json.loads(ran.stdout.splitlines()[1])
+    assert (failed["line"], failed["code"]) == (2, "domain-failed")
+    ran = tasks("query", "find", "--name", "x", exit_code=8)
+    assert "a validator of Find raised SystemExit: x" in ran.stderr

@@ -58,14 +58,14 @@ class Codec:
         self._shapes: dict[type[Message], _Shape] = {}
 
     def encode(self, event: Event) -> Encoded:
-        """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
+        """The event as stored bytes. Raises `InvalidInput` if it would not come back the same, `DomainFailed`."""
         cls = type(event)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
         data = payload_json(event, has_sets=shape.has_sets, plain=shape.plain)
         return Encoded(stored.name, stored.version, data, _read_back(event, data))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
-        """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
+        """The event of a stored row, upcast to today's class. Raises `Undecodable`, `DomainFailed`, with the place."""
         try:
             return self.decoder(stored.type, stored.schema_version)(stored.data)
         except (Undecodable, DomainFailed) as error:
@@ -108,7 +108,7 @@ class Codec:
         return SentCommand(stored.name, stored.version, digest, data, micros(command.meta.timestamp))
 
     def command(self, sent: SentCommand) -> Command:
-        """A recorded command as an instance of today's class. Raises `Undecodable`."""
+        """A recorded command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
         cls = self._commands.get(sent.type)
         if cls is None:
             raise Undecodable(f"no command of this domain is stored as {sent.type!r}")
@@ -143,6 +143,8 @@ def _read_back(message: M, data: bytes) -> M:
         again = cls.__pydantic_validator__.validate_json(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
+    except (Exception, SystemExit) as error:
+        raise domain_failed(error, f"a validator of {cls.__name__}") from error
     if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
         raise InvalidInput(
@@ -166,6 +168,8 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             return validate(data)
         except ValidationError as error:
             raise Undecodable(f"{cls.stored.name!r} does not fit {cls.__name__}: {first_complaint(error)}") from None
+        except (Exception, SystemExit) as error:
+            raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     if schema_version == current:
         return direct
@@ -190,6 +194,8 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             raise Undecodable(
                 f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}"
             ) from None
+        except (Exception, SystemExit) as error:
+            raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     return upcast
 

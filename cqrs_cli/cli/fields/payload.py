@@ -14,7 +14,8 @@ from cqrs_cli.cli.fields.jsontext import JsonTextError, Sources, parse_json
 from cqrs_cli.cli.fields.keyvalue import KeyValueError, parse_pairs
 from cqrs_cli.cli.fields.options import Option, Options
 from cqrs_cli.cli.fields.shapes import Choice, Json, Loose, Many, Record, Shape
-from cqrs_cli.errors import InvalidInput
+from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.failure import domain_failed
 
 _DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: -d @-"""
 
@@ -40,7 +41,7 @@ def build(
 ) -> Model:
     """The model that the options (`values` by `Option.id`) and `data` (`-d`) describe; options override.
 
-    Raises `InvalidInput` with every complaint at once, and `Misuse` for files or stdin that can't be read.
+    Raises `InvalidInput` with every complaint at once, `Misuse` for files or stdin that can't be read, `DomainFailed`.
     """
     payload = _data(options.record, data, sources) if data is not None else {}
     found: list[complaints.Complaint] = []
@@ -65,8 +66,18 @@ def build(
 
 
 def validate(model: type[Model], payload: Any) -> Model:
-    """One validation: Python's lax mode whatever the model says; fields go by their names or aliases."""
-    validated: Model = model.__pydantic_validator__.validate_python(payload, strict=False, by_alias=True, by_name=True)
+    """One validation: Python's lax mode whatever the model says; fields go by their names or aliases.
+
+    Raises `ValidationError`, and `DomainFailed` for anything else that a validator of the user's raises.
+    """
+    try:
+        validated: Model = model.__pydantic_validator__.validate_python(
+            payload, strict=False, by_alias=True, by_name=True
+        )
+    except (ValidationError, CqrsError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise domain_failed(error, f"a validator of {model.__name__}") from error
     return validated
 
 
