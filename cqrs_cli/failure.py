@@ -1,4 +1,8 @@
-"""When the user's own code raises: which frames of the traceback are worth showing."""
+"""When the user's own code raises: which frames of the traceback are worth showing.
+
+Who calls it catches `(Exception, SystemExit)`: a `sys.exit()` in there must not end this program, nor
+the rest of a batch, as if all had gone well.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def shortened(error: BaseException) -> str:
     return "".join(lines).rstrip()
 
 
-def domain_failed(error: Exception, where: str, **details: object) -> DomainFailed:
+def domain_failed(error: BaseException, where: str, **details: object) -> DomainFailed:
     """What the user's code raised in `where`, as the typed error. `details` say for which event or command."""
     return DomainFailed(
         f"{where} raised {type(error).__name__}: {error}",

@@ -58,22 +58,16 @@ class Codec:
         self._shapes: dict[type[Message], _Shape] = {}
 
     def encode(self, event: Event) -> Encoded:
-        """The event as stored bytes. Raises `InvalidInput` if it would not come back the same."""
+        """The event as stored bytes. Raises `InvalidInput` if it would not come back the same, `DomainFailed`."""
         cls = type(event)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
         data = payload_json(event, has_sets=shape.has_sets, plain=shape.plain)
         return Encoded(stored.name, stored.version, data, _read_back(event, data))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
-        """The event of a stored row, upcast to today's class. Raises `Undecodable`, naming the place."""
+        """The event of a stored row, upcast to today's class. Raises `Undecodable`, `DomainFailed`, with the place."""
         try:
-            try:
-                return self.decoder(stored.type, stored.schema_version)(stored.data)
-            except ValidationError as error:
-                name, cls = stored.type, self.event_class(stored.type)
-                raise Undecodable(
-                    f"{name!r} does not fit {cls.__name__}: {first_complaint(error)}", hint=_CHANGED
-                ) from None
+            return _decoded(self.decoder(stored.type, stored.schema_version), stored.data, stored.type)
         except (Undecodable, DomainFailed) as error:
             error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
             error.args = (error.message,)
@@ -85,7 +79,8 @@ class Codec:
     def decoder(self, name: str, schema_version: int) -> DecodeData:
         """The function from payload bytes to an event of today's class, made once per stored type and version.
 
-        It raises pydantic's `ValidationError` for bytes that don't fit, which `decode` says with the place.
+        It raises pydantic's `ValidationError` for bytes that don't fit, and what a validator of the class raises;
+        `decode` says it in the words of this package.
         """
         found = self._decoders.get((name, schema_version))
         if found is None:
@@ -117,7 +112,7 @@ class Codec:
         return SentCommand(stored.name, stored.version, digest, data, micros(command.meta.timestamp))
 
     def command(self, sent: SentCommand) -> Command:
-        """A recorded command as an instance of today's class. Raises `Undecodable`."""
+        """A recorded command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
         cls = self._commands.get(sent.type)
         if cls is None:
             raise Undecodable(
@@ -126,12 +121,7 @@ class Codec:
             )
         if sent.data is None:
             raise Undecodable(f"the payload of this {sent.type!r} was not kept", hint="its events are there: cqrs log")
-        try:
-            command: Command = _decoder(cls, sent.schema_version)(sent.data)
-        except ValidationError as error:
-            raise Undecodable(
-                f"{sent.type!r} does not fit {cls.__name__}: {first_complaint(error)}", hint=_CHANGED
-            ) from None
+        command: Command = _decoded(_decoder(cls, sent.schema_version), sent.data, sent.type)
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
@@ -167,6 +157,8 @@ def _read_back(message: M, data: bytes) -> M:
         again = cls.__pydantic_validator__.validate_json(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
+    except (Exception, SystemExit) as error:
+        raise domain_failed(error, f"a validator of {cls.__name__}") from error
     if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
         raise InvalidInput(
@@ -174,6 +166,17 @@ def _read_back(message: M, data: bytes) -> M:
         )
     copy: M = again
     return copy
+
+
+def _decoded(decode: DecodeData, data: bytes, name: str) -> Any:
+    try:
+        return decode(data)
+    except ValidationError as error:
+        raise Undecodable(f"{name!r} does not fit {error.title}: {first_complaint(error)}", hint=_CHANGED) from None
+    except (Undecodable, DomainFailed):
+        raise
+    except (Exception, SystemExit) as error:
+        raise domain_failed(error, f"a validator of {name}") from error
 
 
 def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
@@ -197,7 +200,7 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         for version, step in steps:
             try:
                 value = step(value)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
         try:
             # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.
@@ -208,6 +211,8 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
                 f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}",
                 hint="the upcaster must give what the class takes today",
             ) from None
+        except (Exception, SystemExit) as error:
+            raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     return upcast
 

@@ -20,6 +20,17 @@ def _loop(process: int) -> asyncio.AbstractEventLoop:
     return loop
 
 
+async def _ended(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
+    """The result, or what would end the loop too: whoever waits on it would then wait for ever."""
+    try:
+        return await coroutine, None
+    except (SystemExit, KeyboardInterrupt) as stop:
+        return None, stop
+
+
 def wait_for(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """The coroutine's result, or what it raised."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop(os.getpid())).result()
+    result, stop = asyncio.run_coroutine_threadsafe(_ended(coroutine), _loop(os.getpid())).result()
+    if stop is not None:
+        raise stop
+    return result

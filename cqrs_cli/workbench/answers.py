@@ -64,7 +64,7 @@ class Answers:
             return list(self._keys[cls](event, recorded))
         except CqrsError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = f"the key of {_where(self._routes[cls].clause, recorded)}"
             raise domain_failed(error, where, position=recorded.position) from error
 
@@ -79,7 +79,7 @@ class Answers:
             if result is None:
                 return []
             answers = [result] if isinstance(result, Command | After | Cancel) else list(result)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(error, _where(clause, recorded), position=recorded.position) from error
         for answer in answers:
             command = answer.command if isinstance(answer, After) else answer

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.errors import CqrsError, Undecodable
+from cqrs_cli.errors import Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.contract import Recorded, StoredEvent
 from cqrs_cli.workbench.untouched import Untouched
@@ -57,9 +55,8 @@ class AggregateFold:
                     result = evolve(state, decoded)
                     if result is not None:
                         state = self._returned(result)
-            except Exception as error:
-                if isinstance(error, CqrsError | ValidationError):
-                    self._codec.decode(event)  # says it with the place, unless it was the evolve that refused
+            except (Exception, SystemExit) as error:
+                self._codec.decode(event)  # says it with the place, unless it was the evolve that raised
                 raise domain_failed(
                     error,
                     f"{where} (event {event.position}, {event.stream} version {event.version})",
@@ -78,7 +75,7 @@ class AggregateFold:
         try:
             result = clause.function(state, event)
             return state if result is None else self._returned(result)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(error, f"{clause.where} (on the event that {command} decided)") from error
 
     def _returned(self, result: Any) -> Aggregate:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
 from cqrs_cli.domain.messages import Event
@@ -166,7 +164,7 @@ class RowFold:
                     values = row.__dict__
                     for name, settle in settles:
                         values[name] = settle(values[name])
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise domain_failed(
                     error,
                     f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
@@ -186,7 +184,7 @@ class RowFold:
         keys: dict[Key, None] = {}
         for stored in events:
             step = self._steps.get((stored[3], stored[4])) or self._step(stored)
-            keys.update(dict.fromkeys(step.keys(step.decode(stored[5]), stored)))
+            keys.update(dict.fromkeys(self._decoded(step, stored)[1]))
         return list(keys)
 
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
@@ -229,12 +227,8 @@ class RowFold:
     def _decode(self, step: _Step, stored: Any) -> Any:
         try:
             return step.decode(stored[5])
-        except (CqrsError, ValidationError):
-            return self._codec.decode(stored)  # says the same, with the place
-        except Exception as error:  # of a validator of the event's class
-            raise domain_failed(
-                error, f"reading {stored.type} (event {stored.position}, {stored.stream})", position=stored.position
-            ) from error
+        except (Exception, SystemExit):
+            return self._codec.decode(stored)  # says it with the place
 
     def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
         """The event and the stored keys of its rows."""
@@ -243,7 +237,7 @@ class RowFold:
             return event, list(step.keys(event, stored))
         except CqrsError as error:
             raise _at(error, stored) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(
                 error, f"the key of {step.where} at event {stored.position}", position=stored.position
             ) from error

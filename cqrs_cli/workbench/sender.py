@@ -271,7 +271,7 @@ class Sender:
             return [encode(event) for event in decided(clause, state, command, services)]
         except CqrsError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise domain_failed(error, f"{clause.where} (deciding {type(command).__name__})") from error
 
     def service(self, kind: type, asked_by: str) -> Any:
@@ -281,7 +281,7 @@ class Sender:
                 self._services[kind] = self._domain.service(kind, asked_by)
             except CqrsError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise domain_failed(error, f"the factory of {kind.__name__}") from error
         return self._services[kind]
 

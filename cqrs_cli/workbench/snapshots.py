@@ -167,13 +167,13 @@ class Snapshots:
             try:
                 fold = self.fold_of(stream)
                 made.append(self._made(fold, self.load(fold, stream)))
-            except Exception as error:  # user code may run in a validator or serializer
+            except (Exception, SystemExit) as error:  # user code may run in a validator or serializer
                 self._refused.pop(stream, None)
                 _LOG.warning("no snapshot of %s: %s", stream, ascii(str(error)))
         if made:
             try:
                 self._write(made)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _LOG.warning("no snapshot of %s: %s", made[0].stream, ascii(str(error)))
 
     # ── by command ────────────────────────────────────────────────────────────────────────────

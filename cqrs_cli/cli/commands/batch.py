@@ -18,7 +18,7 @@ from cqrs_cli.cli.fields.payload import validate
 from cqrs_cli.cli.fields.shapes import Record, record_of
 from cqrs_cli.cli.fields.tidying import needs_tidying, tidy
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import InvalidInput
+from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.workbench.outcome import Expect, Request
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Kind(NamedTuple):
 
 
 class Reader:
-    """Makes requests of lines. A line that can't be read is a request with an `InvalidInput`, never an exception."""
+    """Makes requests of lines. A line that no command comes of is a request with its error, never an exception."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
@@ -70,11 +70,11 @@ class Reader:
             elif not line.isspace():
                 try:
                     yield self.request(number, line)
-                except InvalidInput as error:
+                except CqrsError as error:
                     yield Request(number, None, error=error)
 
     def request(self, number: int, line: bytes) -> Request:
-        """The request of a line. Raises `InvalidInput` with all complaints about it."""
+        """The request of a line. Raises `InvalidInput` with all complaints about it; `DomainFailed` by a validator."""
         try:
             given = parse_json(line)
         except JsonTextError as error:

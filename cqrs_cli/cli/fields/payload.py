@@ -14,6 +14,7 @@ from cqrs_cli.cli.fields.reading import Reading, Unreadable
 from cqrs_cli.cli.fields.shapes import Record
 from cqrs_cli.cli.fields.tidying import tidy
 from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.failure import domain_failed
 
 _DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: -d @-"""
 
@@ -31,7 +32,8 @@ def build(
 ) -> Model:
     """The model that the options (`values` by `Option.id`) and `data` (`-d`) describe; options override.
 
-    Raises `InvalidInput` with every complaint at once, and `Misuse` when nothing is wrong but a file or stdin.
+    Raises `InvalidInput` with every complaint at once, `Misuse` when nothing is wrong but a file or stdin,
+    and `DomainFailed`.
     """
     payload: dict[str, Any] = {}
     unread: CqrsError | None = None
@@ -67,8 +69,18 @@ def build(
 
 
 def validate(model: type[Model], payload: Any) -> Model:
-    """One validation: Python's lax mode whatever the model says; fields go by their names or aliases."""
-    validated: Model = model.__pydantic_validator__.validate_python(payload, strict=False, by_alias=True, by_name=True)
+    """One validation: Python's lax mode whatever the model says; fields go by their names or aliases.
+
+    Raises `ValidationError`, and `DomainFailed` for anything else that a validator of the user's raises.
+    """
+    try:
+        validated: Model = model.__pydantic_validator__.validate_python(
+            payload, strict=False, by_alias=True, by_name=True
+        )
+    except (ValidationError, CqrsError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise domain_failed(error, f"a validator of {model.__name__}") from error
     return validated
 
 
