@@ -222,6 +222,17 @@ class RowsContract:
             with pytest.raises(Misuse):
                 list(store.rows.select(SALES, where, order))
 
+    def test_a_number_beyond_all_measure_is_one_among_the_others(self, store: Store) -> None:
+        sorted_ = ["-1E+999999999999999999", "-1", "-1E-2000000000000", "1E-2000000000000", "1", "1E+999999999999999999"]
+        fill(store, [("a", n, sorted_[n], None) for n in (3, 0, 5, 2, 4, 1)])
+        table = SALES._replace(indexes=(("total",),))
+        with store.transaction() as rows:
+            rows.index(table)
+        assert [row[1] for row in store.rows.select(table, order=[Order("total")])] == [0, 1, 2, 3, 4, 5]
+        for n, digits in enumerate(sorted_):
+            assert [row[1] for row in store.rows.select(table, [Where("total", "=", digits)])] == [n]
+            assert [row[1] for row in store.rows.select(table, [Where("total", ">", digits)])] == list(range(n + 1, 6))
+
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         content=sales_rows,
