@@ -183,10 +183,8 @@ class SQLiteRows(SQLiteRowReader):
                 code="table-name",
             )
         columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
-        self._run(
-            table.name,
-            f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({listed(table.key)})) STRICT, WITHOUT ROWID",
-        )
+        key = f"PRIMARY KEY ({listed(table.key)})"
+        self._run(table.name, f"CREATE TABLE {quote(table.name)} {_OURS} ({columns}, {key}) STRICT, WITHOUT ROWID")
         self.index(table)
         self._show(table, table.name)
 
@@ -220,9 +218,21 @@ class SQLiteRows(SQLiteRowReader):
         if self._file.query(sql, (view_of(name), f"%{_OURS}")):
             self._run(name, f"DROP VIEW {quote(view_of(name))}")
 
+    def refuse_foreign(self, name: str) -> None:
+        """Raise `Misuse` if there is a table or view of that name without our mark in its SQL."""
+        sql = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        for (kind,) in self._file.query(f"{sql} AND instr(sql, ?) = 0", (name, _OURS)):
+            raise Misuse(
+                f"the {kind} {name} was not made by cqrs: its rows would be lost",
+                hint="give the read model another name=, or rename what is there with sqlite3",
+                code="table-name",
+                table=name,
+            )
+
     def drop(self, name: str) -> None:
-        """Remove the table if it is there, and its view."""
+        """Remove the table if it is there, and its view; `Misuse` if somebody else made it."""
         _check_name(name)
+        self.refuse_foreign(name)
         self._hide(name)
         self._run(name, f"DROP TABLE IF EXISTS {quote(name)}")
 

@@ -159,7 +159,7 @@ class Projector:
     def _begin(self, projection: RowType) -> None:
         with self._store.transaction() as rows:
             if rows.checkpoint(projection.name) is None:
-                rows.drop(projection.name)  # rows without a checkpoint are nobody's
+                rows.drop(projection.name)  # rows of ours without a checkpoint count for nothing
                 rows.create(projection.table)
                 rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.definition))
 

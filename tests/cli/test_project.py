@@ -271,6 +271,29 @@ def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path
     assert len(filled("project standing --rebuild --json").json["rows"]) == 3
 
 
+def test_a_table_of_the_users_own_is_never_dropped(members: Any, tmp_path: Path) -> None:
+    members("send join --member-id ann --email ann@x.org --city Oslo")
+    by_hand(tmp_path, "CREATE TABLE standing(a)")
+    by_hand(tmp_path, "INSERT INTO standing VALUES ('mine')")
+    before = dump(tmp_path)
+    for words in ("project standing", "project standing --rebuild", "query standing"):
+        ran = members(f"{words} --json")
+        assert (ran.code, ran.error["code"]) == (1 if words == "project standing" else 2, "table-name")
+        assert "was not made by cqrs" in ran.error["message"]
+        assert "another name=" in ran.error["hint"]
+        assert dump(tmp_path) == before
+    by_hand(tmp_path, "ALTER TABLE standing RENAME TO mine")
+    assert members("project standing --json").json["rows"][0]["member_id"] == "ann"
+    assert "INSERT INTO \"mine\" VALUES('mine');" in dump(tmp_path)
+
+
+def test_a_table_of_ours_whose_checkpoint_is_gone_is_made_anew(filled: Any, tmp_path: Path) -> None:
+    filled("project")
+    by_hand(tmp_path, "UPDATE standing SET total = '99'")
+    by_hand(tmp_path, "DELETE FROM cqrs_checkpoints WHERE name = 'standing'")
+    assert [row["total"] for row in filled("project standing --json").json["rows"]] == ["1.50", "2.25", "4"]
+
+
 def by_hand(folder: Path, sql: str) -> None:
     connection = sqlite3.connect(folder / "cqrs.db")
     with connection:

@@ -98,6 +98,35 @@ def test_a_view_of_the_users_stays(store: Store, path: Path) -> None:
     assert caught.value.code == "table-name"
 
 
+@pytest.mark.parametrize("kind", ["TABLE mine AS", "VIEW mine AS"])
+def test_what_somebody_else_made_is_not_dropped(store: Store, path: Path, kind: str) -> None:
+    hand(path, f"CREATE {kind} SELECT 7 AS a")
+    hand(path, "CREATE VIEW Mine_view AS SELECT 8 AS b")
+    for drops in (
+        lambda rows: rows.refuse_foreign("MINE"),
+        lambda rows: rows.drop("Mine"),
+        lambda rows: rows.rename(GOODS, "mine"),
+    ):
+        with pytest.raises(Misuse) as caught, store.transaction() as rows:
+            drops(rows)
+        assert caught.value.code == "table-name"
+    assert hand(path, "SELECT * FROM mine") == [(7,)]
+    assert store.rows.count(GOODS) == 2
+
+
+def test_a_table_of_ours_stays_ours_under_another_name_and_without_its_view(store: Store, path: Path) -> None:
+    with store.transaction() as rows:
+        rows.create(FRESH)
+        rows.rename(FRESH, "goods")
+    hand(path, "DROP VIEW goods_view")
+    hand(path, "ALTER TABLE goods ADD COLUMN more TEXT")
+    with store.transaction() as rows:
+        rows.refuse_foreign("goods")
+        rows.drop("goods")
+        rows.refuse_foreign("goods")
+    assert store.rows.count(GOODS) == 0
+
+
 def test_indexes_have_the_tables_own_names(store: Store, path: Path) -> None:
     for _ in range(2):
         with store.transaction() as rows:
