@@ -223,7 +223,14 @@ class RowsContract:
                 list(store.rows.select(SALES, where, order))
 
     def test_a_number_beyond_all_measure_is_one_among_the_others(self, store: Store) -> None:
-        sorted_ = ["-1E+999999999999999999", "-1", "-1E-2000000000000", "1E-2000000000000", "1", "1E+999999999999999999"]
+        sorted_ = [
+            "-1E+999999999999999999",
+            "-1",
+            "-1E-2000000000000",
+            "1E-2000000000000",
+            "1",
+            "1E+999999999999999999",
+        ]
         fill(store, [("a", n, sorted_[n], None) for n in (3, 0, 5, 2, 4, 1)])
         table = SALES._replace(indexes=(("total",),))
         with store.transaction() as rows:
