@@ -375,7 +375,8 @@ class Rows(RowReader, Protocol):
     def put(self, table: Table, rows: Iterable[tuple[Scalar, ...]]) -> None:
         """Insert or replace rows, in column order; all of them, then what is unique is looked at.
 
-        Rows that free a unique value and rows that take it may come in any order.
+        Rows that free a unique value and rows that take it may come in any order. Decimals are the same
+        value if they are the same number.
         Raises `NotUnique` naming the columns and the value.
         """
 

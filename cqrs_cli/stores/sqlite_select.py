@@ -31,7 +31,8 @@ class Select:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._kinds = {column.name: column.kind for column in table.columns}
-        self._indexed = {name for group in table.indexes for name in group if self._kinds.get(name) == "decimal"}
+        groups = (*table.indexes, *table.unique)
+        self._indexed = {name for group in groups for name in group if self._kinds.get(name) == "decimal"}
 
     def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
         conditions, values = [], []

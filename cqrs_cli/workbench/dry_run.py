@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from cqrs_cli.domain.domain import Domain
@@ -115,24 +116,29 @@ class DryRun:
         names = [column.name for column in table.columns]
         key_places = [names.index(name) for name in table.key]
         puts, deletes = fold.changes()
+        decimals = {column.name for column in table.columns if column.kind == "decimal"}
         changed = {_parts(row, key_places) for row in puts} | set(deletes)
         for group in table.unique:
             places = [names.index(name) for name in group]
-            seen: set[tuple[Scalar, ...]] = set()
+            seen: set[tuple[Any, ...]] = set()
             for row in puts:
                 values = _parts(row, places)
                 if None in values:
                     continue
+                compared = tuple(
+                    [
+                        Decimal(str(value)) if name in decimals else value
+                        for name, value in zip(group, values, strict=True)
+                    ]
+                )
                 where = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
                 others = self._store.rows.select(table, where) if usable is not None else ()
-                if values in seen or any(
-                    _parts(other, places) == values and _parts(other, key_places) not in changed for other in others
-                ):
+                if compared in seen or any(_parts(other, key_places) not in changed for other in others):
                     told = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
                     raise NotUnique(
                         f"{table.name} has a row with {told} already", table=table.name, columns=list(group)
                     )
-                seen.add(values)
+                seen.add(compared)
 
 
 def _parts(row: Sequence[Scalar], places: Sequence[int]) -> tuple[Scalar, ...]:

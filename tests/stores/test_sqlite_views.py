@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Column, Store, Table, Where
+from cqrs_cli.stores.sqlite_select import Select
 
 GOODS = Table(
     "goods",
@@ -147,6 +148,21 @@ def test_a_table_that_is_gone_asks_for_a_rebuild(store: Store, path: Path) -> No
     with pytest.raises(Misuse) as caught, store.transaction() as rows:
         rows.put(GOODS, [(1, "a", "1")])
     assert (caught.value.code, caught.value.hint) == ("table-changed", "make it anew: cqrs project goods --rebuild")
+
+
+def test_what_is_unique_as_a_number_is_found_by_an_index_that_other_tools_can_keep(store: Store, path: Path) -> None:
+    lots = Table("lots", GOODS.columns, ("id",), unique=(("shop", "price"),))
+    with store.transaction() as rows:
+        rows.create(lots)
+        rows.put(lots, [(1, "a", "1.0")])
+    sql, values = Select(lots).statement([Where("shop", "=", "a"), Where("price", "=", "1")], (), None)
+    connection = sqlite3.connect(path)
+    connection.create_function("cqrs_decimal", 1, lambda digits: digits, deterministic=True)
+    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    connection.close()
+    assert "USING INDEX lots_shop_price" in plan
+    hand(path, "INSERT INTO lots VALUES (2, 'b', '2')")
+    hand(path, "UPDATE lots SET price = '3'")
 
 
 digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
