@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,19 @@ def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench:
         other.rebuild("directory")
         other.send(Join(member_id="b", email="b@x.org"))
         assert emails(other) == {"a": "a@x.org", "b": "b@x.org"}
+
+
+def test_a_table_that_is_gone_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    with sqlite3.connect(tmp_path / "m.db") as connection:
+        connection.execute("DROP TABLE directory")
+    connection.close()
+    for dry_run in (True, False):
+        with pytest.raises(Misuse) as caught:
+            bench.send(Join(member_id="b", email="a@x.org"), dry_run=dry_run)
+        assert str(caught.value.hint).endswith("cqrs project directory --rebuild")
+    bench.rebuild("directory")
+    assert emails(bench) == {"a": "a@x.org"}
 
 
 def test_an_evolve_that_fails_fails_the_command(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

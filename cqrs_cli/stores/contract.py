@@ -353,6 +353,9 @@ class RowReader(Protocol):
     def count(self, table: Table) -> int:
         """How many rows the table has; 0 if it does not exist."""
 
+    def exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+
 
 class Rows(RowReader, Protocol):
     """Rows and checkpoints inside one write transaction."""

@@ -112,6 +112,10 @@ class SQLiteRowReader:
             return 0
         return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
 
+    def exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+        return self._exists(table.name)
+
     def _exists(self, name: str, kind: str = "table") -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = ? AND name = ? COLLATE NOCASE"
         return bool(self._file.query(sql, (kind, name)))

@@ -13,7 +13,7 @@ from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotUnique, Unavailable
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where, micros
 from cqrs_cli.workbench.outcome import RowChange
-from cqrs_cli.workbench.projector import Projector
+from cqrs_cli.workbench.projector import Projector, gone
 from cqrs_cli.workbench.row_fold import Key, RowFold
 from cqrs_cli.workbench.sender import Decision
 
@@ -88,7 +88,7 @@ class DryRun:
         checkpoint = self._store.rows.checkpoint(projection.name)
         if checkpoint is None:
             return None
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None and projection.inline:
             raise Misuse(
                 f"the inline projection {projection.name} needs a rebuild: {reason}",

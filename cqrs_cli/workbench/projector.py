@@ -83,7 +83,7 @@ class Projector:
         if stop is not None and stop.position <= checkpoint.position:
             stop = None  # another runner has passed it since
         building = rows.checkpoint(projection.name + REBUILD)
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(rows, projection)
         if reason is not None:
             status = "needs-rebuild"
         elif stop is not None:
@@ -163,15 +163,16 @@ class Projector:
                 rows.create(projection.table)
                 rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.definition))
 
+    def refuse_gone(self, projection: RowType) -> None:
+        """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
+        reason = gone(self._store.rows, projection)
+        if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
+            raise _needs_rebuild(projection, reason)
+
     def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
-            raise Misuse(
-                f"{projection.name} needs a rebuild: {reason}",
-                code="needs-rebuild",
-                hint=f"cqrs project {projection.name} --rebuild",
-                projection=projection.name,
-            )
+            raise _needs_rebuild(projection, reason)
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────
 
@@ -289,6 +290,20 @@ class Projector:
                 break
             end = event.position
         return end
+
+
+def gone(rows: RowReader, projection: RowType) -> str | None:
+    """Why rows that have a checkpoint must be made anew, if somebody dropped their table."""
+    return None if rows.exists(projection.table) else "its table is gone"
+
+
+def _needs_rebuild(projection: RowType, reason: str) -> Misuse:
+    return Misuse(
+        f"{projection.name} needs a rebuild: {reason}",
+        code="needs-rebuild",
+        hint=f"cqrs project {projection.name} --rebuild",
+        projection=projection.name,
+    )
 
 
 def overtaken(projection: RowType) -> Conflict:

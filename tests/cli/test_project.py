@@ -264,10 +264,16 @@ def test_a_sample_is_part_of_the_rows(members: Any, tmp_path: Path) -> None:
 def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path) -> None:
     filled("project")
     by_hand(tmp_path, "DROP TABLE standing")
-    filled("send score --member-id ann --points 1")
-    ran = filled("project standing --json")
-    assert (ran.code, ran.error["hint"]) == (1, "make it anew: cqrs project standing --rebuild")
-    assert by_name(filled("project --status --json").json)["standing"]["status"] != "stopped"
+    for lag in (0, 1):
+        for words, code in (("project standing", 1), ("query standing", 2), ("query standing --stale", 2)):
+            ran = filled(f"{words} --json")
+            assert (ran.code, ran.error["code"]) == (code, "needs-rebuild")
+            assert ran.error["message"] == "standing needs a rebuild: its table is gone"
+            assert ran.error["hint"] == "cqrs project standing --rebuild"
+        status = by_name(filled("project --status --json").json)["standing"]
+        expected = ("needs-rebuild", "its table is gone", lag, 0)
+        assert (status["status"], status["reason"], status["lag"], status["rows"]) == expected
+        filled("send score --member-id ann --points 1")
     assert len(filled("project standing --rebuild --json").json["rows"]) == 3
 
 
