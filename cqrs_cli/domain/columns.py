@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from math import isfinite
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -113,6 +113,13 @@ def _decimal(value: Any) -> Scalar:
     return str(value)
 
 
+def _decode_decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its text is the name of a class
+        raise ValueError(f"{text!r} is no decimal number") from None
+
+
 def _datetime(value: Any) -> Scalar:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{value!r} is no datetime")
@@ -153,7 +160,7 @@ _KINDS: dict[type, tuple[str, Encode, Decode]] = {
     str: ("text", _text, same),
     int: ("integer", _integer, same),
     float: ("real", _real, same),
-    Decimal: ("decimal", _decimal, Decimal),
+    Decimal: ("decimal", _decimal, _decode_decimal),
     bool: ("boolean", _checked(bool, int), bool),
     UUID: ("uuid", _uuid, _decode_uuid),
     datetime: ("datetime", _datetime, _decode_datetime),
