@@ -11,7 +11,7 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, held, record_stop, skip, skips_of, stop_of
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,8 @@ class Status(NamedTuple):
     status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
     `needs-rebuild`. lag: events behind the head. reason: why it stopped or must be rebuilt.
     source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
-    rebuilding: how far a rebuild came that runs or was interrupted.
+    rebuilding: how far a rebuild came that runs or was interrupted. held: positions of skipped events
+    that are in the rows until these are rebuilt.
     """
 
     projection: str
@@ -43,6 +44,7 @@ class Status(NamedTuple):
     skips: Sequence[Skip] = ()
     source_changed: bool = False
     rebuilding: int | None = None
+    held: frozenset[int] = frozenset()
 
 
 class Plan(NamedTuple):
@@ -102,6 +104,7 @@ class Projector:
             skips,
             changed,
             building.position if building is not None else None,
+            held(checkpoint),
         )
 
     def plan(self, projection: RowType) -> Plan:
@@ -141,14 +144,17 @@ class Projector:
                 clear_stop(rows, projection.name)
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
-        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        checkpoint = self._store.rows.checkpoint(projection.name)
+        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
+
+        One that a rebuild can't take may be in the live rows: they keep it, and their status says so.
+        """
+        live = self._store.rows.checkpoint(projection.name)
         building = self._store.rows.checkpoint(projection.name + REBUILD)
-        if building is not None and position > building.position:
-            checkpoint = building  # it is the rebuild that can't take the event
+        for_rebuild = building is not None and position > building.position
+        checkpoint = building if for_rebuild else live
         reached = checkpoint.position if checkpoint is not None else None
         status = f"cqrs project {projection.name} --status"
-        skip(self._store, projection.name, position, reached, by, reason, status)
+        skip(self._store, projection.name, position, reached, by, reason, status, live)
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:

@@ -120,10 +120,21 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(filled: Any) -> 
     assert (ran.code, ran.error["position"]) == (1, 7)
     assert "the rebuild of city_total stopped at @7" in ran.error["message"]
     assert filled("project city_total --stale --json").json["position"] == 7  # the live rows stay
-    filled("project city_total --skip @7 --reason mistake --as eve")
+    ran = filled("project city_total --skip @7 --reason mistake --as eve --json")
+    assert ran.json["rows"][0] == {"city": "Oslo", "total": "16.75"}  # the live rows hold it still, and say so
+    assert "city_total: its rows hold @7, skipped since; cqrs project city_total --rebuild" in ran.err
+    status = by_name(filled("project --status --json").json)["city_total"]
+    assert (status["status"], status["skipped"][0]["held"]) == ("ready", True)
+    assert "mistake (in the rows until they are rebuilt)" in filled("project --status", LUCKY).out
+    filled("send score --member-id ann --points 1")
+    assert filled("project city_total --json").json["rows"][0] == {"city": "Oslo", "total": "17.75"}
+    assert by_name(filled("project --status --json").json)["city_total"]["skipped"][0]["held"]
     assert filled("project city_total --rebuild --json").json["rows"] == [
-        {"city": "Oslo", "total": "3.75"}, {"city": "Rome", "total": "4"},
+        {"city": "Oslo", "total": "4.75"}, {"city": "Rome", "total": "4"},
     ]  # fmt: skip
+    assert not by_name(filled("project --status --json").json)["city_total"]["skipped"][0]["held"]
+    assert "its rows hold" not in filled("project --status").err
+    assert filled("project city_total --check").code == 0
 
 
 @pytest.mark.parametrize(
