@@ -620,3 +620,65 @@ def test_events_whose_key_must_be_decoded_wait_in_smaller_numbers(
     reached: list[int] = []
     bench.project(name, progress=lambda position, head: reached.append(position))
     assert list(dict.fromkeys(reached)) == expected
+
+
+@pytest.mark.parametrize("stream", ["weird-a", "weird-a%20b", "accounts-a", "acc-ount-a"])
+def test_the_id_of_a_stream_of_another_category_is_no_key(bench: Workbench, stream: str) -> None:
+    """An import, or another domain on the same store: it is not taken for the account of that id."""
+    append(bench.store, paid("a"), paid("a%20b"))
+    bench.store.append(Commit("foreign", (NewEvent(stream, "Deposited", 3, b'{"amount":5,"note":""}'),)))
+    append(bench.store, paid("a", 2))
+    with pytest.raises(DomainFailed, match=rf"balance stopped at @3: .*{stream} is no stream of account") as caught:
+        bench.project("balance")
+    assert "--skip @3" in str(caught.value.hint)
+    assert {row.account_id: row.balance for row in bench.rows("balance")} == {"a": 1, "a b": 1}  # type: ignore[attr-defined]
+    bench.skip("balance", 3, by="eve", reason="not ours")
+    bench.project("balance")
+    assert {row.account_id: row.balance for row in bench.rows("balance")} == {"a": 3, "a b": 1}  # type: ignore[attr-defined]
+    assert bench.check("balance").ok
+
+
+class Moved(Event):
+    size: int
+
+
+class Weighed(Event):
+    size: int
+
+
+class Box(Aggregate):
+    box_id: str
+
+    @evolve
+    def moved(self, event: Moved) -> None: ...
+
+    @evolve
+    def weighed(self, event: Weighed) -> None: ...
+
+
+class Crate(Aggregate, category="old_box", key="box_id"):
+    box_id: str
+
+    @evolve
+    def moved(self, event: Moved) -> None: ...
+
+
+class Boxes(Projection, key="box_id"):
+    box_id: str
+    size: int = 0
+
+    @evolve
+    def moved(self, event: Moved | Weighed) -> None:
+        self.size += event.size
+
+
+def test_an_event_of_two_aggregates_is_taken_from_the_streams_of_both(tmp_path: Path) -> None:
+    """What is remembered of a stream for one event does not let another one in, which only one of them has."""
+    with Workbench.open(str(tmp_path / "b.db"), Domain("b", Box, Crate, Boxes)) as bench:
+        for number, (stream, type) in enumerate(
+            [("box-a", "Moved"), ("old_box-a", "Moved"), ("box-a", "Weighed"), ("old_box-a", "Weighed")]
+        ):
+            bench.store.append(Commit(f"c{number}", (NewEvent(stream, type, 1, b'{"size":1}'),)))
+        with pytest.raises(DomainFailed, match=r"stopped at @4: .*old_box-a is no stream of box,"):
+            bench.project()
+        assert rows(bench, "boxes") == [("a", 3)]
