@@ -14,7 +14,7 @@ from cqrs_cli.stores.contract import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
 from cqrs_cli.stores.sqlite_file import SQLiteFile
-from cqrs_cli.stores.sqlite_select import Row, Select, indexed, listed, quote
+from cqrs_cli.stores.sqlite_select import FEW, Row, Select, indexed, listed, quote
 
 _SQL_TYPES = {
     "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
@@ -84,9 +84,13 @@ class SQLiteRowReader:
         A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
         where a snapshot would keep writers out, it is taken into memory.
         """
-        sql, values = Select(table).statement(where, order, after)
+        selected = Select(table)
+        sql, values = selected.statement(where, order, after)
         if not self._exists(table.name):
             return iter(())
+        few = selected.few(where, order)
+        if few is not None and self._query(table, *few) != [(FEW,)]:
+            sql, values = selected.statement(where, order, after, by_index=True)
         short = limit is not None and limit <= _IN_MEMORY
         if short or self._file.writing or not self._file.has_snapshots:
             return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))

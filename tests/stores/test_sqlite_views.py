@@ -165,6 +165,41 @@ def test_what_is_unique_as_a_number_is_found_by_an_index_that_other_tools_can_ke
     hand(path, "UPDATE lots SET price = '3'")
 
 
+@pytest.mark.parametrize(
+    ("where", "by_index"),
+    [
+        ([Where("price", ">", "29.9")], True),
+        ([Where("price", "<=", "0.1")], True),
+        ([Where("price", ">", "99")], True),
+        ([Where("price", ">", "5")], False),
+        ([Where("price", "=", "5")], True),
+        ([Where("price", ">", "5"), Where("price", "<", "5.05")], True),
+        ([Where("shop", ">", "s98"), Where("id", "!=", 3)], True),
+        ([Where("shop", ">", "s1")], False),
+        ([Where("shop", "=", "s07"), Where("price", ">", "5")], True),
+        ([], False),
+    ],
+)
+def test_an_index_finds_the_rows_of_a_range_if_they_are_few(
+    store: Store, path: Path, where: list[Where], by_index: bool
+) -> None:
+    rows_ = [(n, f"s{n % 100:02}", f"{(n * 7919) % 3000 / 100:.2f}") for n in range(3000)]
+    with store.transaction() as rows:
+        rows.put(GOODS, rows_)
+    connection = store._file.connection  # type: ignore[attr-defined]
+    asked: list[str] = []
+    for after in (None, (500,)):
+        connection.set_trace_callback(asked.append)
+        found = list(store.rows.select(GOODS, where, after=after, limit=20))
+        connection.set_trace_callback(None)
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}"))
+        assert ("USING INDEX goods" in plan) is by_index, plan
+        every = list(store.rows.select(GOODS, where))
+        assert found == [row for row in every if after is None or row[0] > after[0]][:20]
+        assert every == sorted(every)
+        assert bool(every) is (where != [Where("price", ">", "99")])
+
+
 digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
     [Decimal(text) for text in (
         "0", "-0", "1E+400", "-1E+400", "9E+399", "1E-400", "-1E-400", "5E-324", "1.7976931348623157E+308", "1.7976931348623158E+308",
