@@ -72,7 +72,6 @@ def column(annotation: Any) -> ColumnCodec:
         (date, "date", False, date(26, 1, 2), "0026-01-02"),
         (datetime, "datetime", False, datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00.000000Z"),
         (datetime, "datetime", False, datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
-        (datetime, "datetime", False, datetime(2026, 1, 2, 3), "2026-01-02T03:00:00.000000"),
         (Tone, "text", False, Tone.HIGH, "high"),
         (Tone | None, "text", True, Tone.LOW, "low"),
         (Level, "integer", False, Level.ONE, 1),
@@ -158,6 +157,14 @@ def test_times_are_kept_in_utc_and_sort_as_texts(moment: datetime) -> None:
     assert again.tzinfo is UTC
     later = moment.astimezone(UTC) + timedelta(microseconds=1)
     assert str(cut.encode(moment)) < str(cut.encode(later))
+
+
+def test_a_time_without_a_zone_is_one_of_utc() -> None:
+    cut, naive, aware = column(datetime), datetime(2026, 1, 2, 3), datetime(2026, 1, 2, 3, tzinfo=UTC)
+    assert cut.encode(naive) == cut.encode(aware) == "2026-01-02T03:00:00.000000Z"
+    assert cut.decode("2026-01-02T03:00:00.000000") == cut.decode(cut.encode(naive)) == aware
+    assert cut.settle is not None
+    assert cut.settle(naive) == aware
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ MISTAKES = [
     Mistake("key that may be None", "class Bad(Aggregate):\n    bad_id: UUID | None\nDomain('d', Bad)", ("Bad.bad_id", "None")),
     Mistake("key field that is not there", projection("@evolve\ndef a(self, event: Placed): ...", ', key="oder_id"'), ("Bad", "'oder_id'", "key=")),
     Mistake("row without a key", projection("@evolve\ndef a(self, event: Placed): ...", ""), ("Bad", "no key", 'key="order_id"')),
+    Mistake("unique in rows that are written later", projection("size: int = 0\n@evolve\ndef a(self, event: Placed): ...", ', key="order_id", unique="size"'), ("Bad", "unique=", "inline=True")),
+    Mistake("unique in a process", "class Bad(ProcessManager, key='order_id', unique='order_id'):\n    order_id: UUID\nDomain('d', Order, Bad)", ("Bad", "unique", "key, version and name")),
     Mistake("row without an evolve", projection("size: int = 0"), ("Bad", "@evolve")),
     Mistake("decimal key", "class Bad(Projection, key='price'):\n    price: Decimal\n    @evolve\n    def a(self, event: Placed): ...\nDomain('d', Order, Bad)", ("Bad.price", "key")),
     Mistake(

@@ -2,15 +2,17 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cqrs_cli import Rejected, Workbench
+from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Workbench, decide, evolve
 from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Commit, NewEvent
@@ -142,6 +144,19 @@ def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench:
         assert emails(other) == {"a": "a@x.org", "b": "b@x.org"}
 
 
+def test_a_table_that_is_gone_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:
+    bench.send(Join(member_id="a", email="a@x.org"))
+    with sqlite3.connect(tmp_path / "m.db") as connection:
+        connection.execute("DROP TABLE directory")
+    connection.close()
+    for dry_run in (True, False):
+        with pytest.raises(Misuse) as caught:
+            bench.send(Join(member_id="b", email="a@x.org"), dry_run=dry_run)
+        assert str(caught.value.hint).endswith("cqrs project directory --rebuild")
+    bench.rebuild("directory")
+    assert emails(bench) == {"a": "a@x.org"}
+
+
 def test_an_evolve_that_fails_fails_the_command(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.send(Join(member_id="a", email="a@x.org"))
     wrong = ChangeEmail(member_id="a", email="b@x.org")
@@ -155,7 +170,7 @@ def test_an_evolve_that_fails_fails_the_command(bench: Workbench, monkeypatch: p
 
 RACE = """
 import sys
-from cqrs_cli import Rejected, Workbench
+from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Workbench, decide, evolve
 from tests.members import Join, domain
 
 won = 0
@@ -182,3 +197,50 @@ def test_of_two_that_are_sent_at_once_one_is_rejected(bench: Workbench, tmp_path
     assert sum(won) == 60
     assert sorted(emails(bench).values()) == sorted(f"{n}@x.org" for n in range(60))
     assert bench.check("directory").ok
+
+
+class Priced(Event):
+    lot_id: str
+    price: Decimal
+
+
+class SetPrice(Command):
+    lot_id: str
+    price: Decimal
+
+
+class Lot(Aggregate):
+    lot_id: str
+
+    @decide(creates="either")
+    def set_price(self, command: SetPrice) -> Priced:
+        return Priced(lot_id=command.lot_id, price=command.price)
+
+    @evolve
+    def priced(self, event: Priced) -> None: ...
+
+
+class LotPrice(Projection, key="lot_id", inline=True, unique="price"):
+    lot_id: str
+    price: Decimal | None = None
+
+    @evolve
+    def priced(self, event: Priced) -> None:
+        self.price = event.price
+
+
+def test_a_decimal_that_is_taken_is_taken_however_it_is_written(tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "lots.db"), Domain("lots", Lot, LotPrice)) as bench:
+        bench.send(SetPrice(lot_id="a", price=Decimal("1.0")))
+        bench.send(SetPrice(lot_id="a", price=Decimal("1.00")))
+        taken = SetPrice(lot_id="b", price=Decimal("1"))
+        for dry_run in (True, False):
+            with pytest.raises(NotUnique, match="lot_price has a row with price '1' already"):
+                bench.send(taken, dry_run=dry_run)
+        bench.send(SetPrice(lot_id="a", price=Decimal(2)))
+        assert bench.send(taken, dry_run=True).changes
+        bench.send(taken)
+        bench.rebuild("lot_price")
+        with pytest.raises(NotUnique):
+            bench.send(SetPrice(lot_id="c", price=Decimal("2.0")))
+        assert bench.check("lot_price").ok

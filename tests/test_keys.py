@@ -163,7 +163,7 @@ def test_plain_types(annotation: Any, plain: Any) -> None:
 
 
 def spelt_in(stream: str, *kinds: type) -> tuple[str, ...] | None:
-    short = spelt_key(kinds)
+    short = spelt_key(kinds, ["thing", "thi.g"])
     return short(stream) if short is not None else None
 
 
@@ -187,3 +187,6 @@ def test_another_spelling_gets_a_closer_look() -> None:
     assert spelt_in("thing-a,b", str, str) == ("a", "b")
     assert spelt_in("thing-a", str, str) is None
     assert spelt_in("thing", str) is None
+    assert spelt_in("weird-a", str) is None
+    assert spelt_in("thi.g-a", str) == ("a",)
+    assert spelt_in("thixg-a", str) is None

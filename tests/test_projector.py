@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cqrs_cli import Aggregate, Domain, Event, Projection, Workbench, evolve
+from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evolve
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.stores.contract import Commit, NewEvent, Store
@@ -152,7 +152,7 @@ class Traps(Projection, key="thing_id"):
     @evolve
     def odd(self, event: Odd) -> None:
         if self.at is not None:
-            self.hours.append(self.at.hour)
+            self.hours += [self.at.hour, self.at.utcoffset() is not None]
         self.at = event.at
         self.texts += f"{self.real} {self.exact} "
         self.real = event.number if event.number % 2 else -0.0
@@ -170,13 +170,26 @@ def test_a_row_in_memory_is_the_row_that_would_be_loaded(tmp_path: Path, monkeyp
             monkeypatch.setattr(row_fold, "CACHED_ROWS", cached)
             with Workbench.open(str(tmp_path / f"{batch}-{cached}.db"), things) as bench:
                 for number in range(5):
-                    at = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2 * number)))
+                    zone = timezone(timedelta(hours=2 * number)) if number != 2 else None
+                    at = datetime(2026, 1, 1, 1, tzinfo=zone)
                     data = Odd(thing_id="1", at=at, number=number).model_dump_json().encode()
                     bench.store.append(Commit(f"c{number}", (NewEvent("thing-1", "Odd", 1, data),)))
                 bench.project()
                 dumps.append(rows(bench, "traps"))
     assert dumps == [dumps[0]] * 6
     assert dumps[0][0][4].startswith("0 0 0.0 0 1.0 1 ")
+
+
+def test_a_time_is_found_as_it_is_printed_with_and_without_its_zone(tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "t.db"), Domain("t", Thing, Traps)) as bench:
+        data = b'{"thing_id":"1","at":"2026-01-01T00:00:00","number":1}'
+        bench.store.append(Commit("c1", (NewEvent("thing-1", "Odd", 1, data),)))
+        (row,) = bench.page("traps").rows
+        printed = bench.jsonable(row)["at"]
+        assert printed == "2026-01-01T00:00:00.000000Z"
+        for asked in (datetime.fromisoformat(printed), datetime(2026, 1, 1)):
+            assert len(bench.page("traps", where=[Where("at", "=", asked)]).rows) == 1
+        assert bench.check("traps").ok
 
 
 def test_no_two_rows_share_what_an_event_holds(bench: Workbench) -> None:
@@ -626,3 +639,65 @@ def test_an_event_that_its_own_class_can_t_read_is_the_domain_s_failure(
     assert caught.value.details["position"] == 1
     with pytest.raises(DomainFailed, match="validator"):
         bench.replay("account-a")
+
+
+@pytest.mark.parametrize("stream", ["weird-a", "weird-a%20b", "accounts-a", "acc-ount-a"])
+def test_the_id_of_a_stream_of_another_category_is_no_key(bench: Workbench, stream: str) -> None:
+    """An import, or another domain on the same store: it is not taken for the account of that id."""
+    append(bench.store, paid("a"), paid("a%20b"))
+    bench.store.append(Commit("foreign", (NewEvent(stream, "Deposited", 3, b'{"amount":5,"note":""}'),)))
+    append(bench.store, paid("a", 2))
+    with pytest.raises(DomainFailed, match=rf"balance stopped at @3: .*{stream} is no stream of account") as caught:
+        bench.project("balance")
+    assert "--skip @3" in str(caught.value.hint)
+    assert {row.account_id: row.balance for row in bench.rows("balance")} == {"a": 1, "a b": 1}  # type: ignore[attr-defined]
+    bench.skip("balance", 3, by="eve", reason="not ours")
+    bench.project("balance")
+    assert {row.account_id: row.balance for row in bench.rows("balance")} == {"a": 3, "a b": 1}  # type: ignore[attr-defined]
+    assert bench.check("balance").ok
+
+
+class Moved(Event):
+    size: int
+
+
+class Weighed(Event):
+    size: int
+
+
+class Box(Aggregate):
+    box_id: str
+
+    @evolve
+    def moved(self, event: Moved) -> None: ...
+
+    @evolve
+    def weighed(self, event: Weighed) -> None: ...
+
+
+class Crate(Aggregate, category="old_box", key="box_id"):
+    box_id: str
+
+    @evolve
+    def moved(self, event: Moved) -> None: ...
+
+
+class Boxes(Projection, key="box_id"):
+    box_id: str
+    size: int = 0
+
+    @evolve
+    def moved(self, event: Moved | Weighed) -> None:
+        self.size += event.size
+
+
+def test_an_event_of_two_aggregates_is_taken_from_the_streams_of_both(tmp_path: Path) -> None:
+    """What is remembered of a stream for one event does not let another one in, which only one of them has."""
+    with Workbench.open(str(tmp_path / "b.db"), Domain("b", Box, Crate, Boxes)) as bench:
+        for number, (stream, type) in enumerate(
+            [("box-a", "Moved"), ("old_box-a", "Moved"), ("box-a", "Weighed"), ("old_box-a", "Weighed")]
+        ):
+            bench.store.append(Commit(f"c{number}", (NewEvent(stream, type, 1, b'{"size":1}'),)))
+        with pytest.raises(DomainFailed, match=r"stopped at @4: .*old_box-a is no stream of box,"):
+            bench.project()
+        assert rows(bench, "boxes") == [("a", 3)]

@@ -1,6 +1,8 @@
 """Reactions over the log: what a react sees, what moves together, where a reaction starts, what stops it."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -467,3 +469,21 @@ def test_a_changed_definition_wants_a_rebuild_and_then_goes_on(tmp_path):
         assert [row.total for row in bench.rows("fulfilment")] == [2, 1]
         assert bench.runner().drain().failures == {}
         assert sent(bench.store)[-2:] == ["Ship order-o2", "Greet order-o2"]
+
+
+def test_a_table_that_was_dropped_needs_a_rebuild_and_nothing_is_answered_twice(tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "s.db"), office.domain) as bench:
+        bench.runner().drain()
+        pay(bench, "o1")
+        bench.runner().drain()
+        before = sent(bench.store)
+        with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+            connection.execute("DROP TABLE fulfilment")
+        status = bench.reactions("fulfilment")[0]
+        assert (status.status, status.reason) == ("needs-rebuild", "its table is gone")
+        pay(bench, "o2")
+        assert bench.runner().drain().failures["fulfilment"].code == "needs-rebuild"
+        bench.rebuild("fulfilment")
+        assert bench.runner().drain().failures == {}
+        assert sent(bench.store)[: len(before)] == before
+        assert sent(bench.store).count("Ship order-o1") == sent(bench.store).count("Ship order-o2") == 1

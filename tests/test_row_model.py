@@ -125,7 +125,12 @@ def test_new_rows_share_nothing_that_changes() -> None:
 
 @pytest.mark.parametrize(
     ("column", "value", "told"),
-    [("id", "nonsense", "'nonsense' is no UUID"), ("day", "x", "Invalid isoformat"), ("shade", "blue", "not a valid")],
+    [
+        ("id", "nonsense", "'nonsense' is no UUID"),
+        ("amount", "1,5", "'1,5' is no decimal number"),
+        ("day", "x", "Invalid isoformat"),
+        ("shade", "blue", "not a valid"),
+    ],
 )
 def test_a_stored_value_that_no_longer_fits_is_named(column: str, value: str, told: str) -> None:
     stored = dict(zip(Plain.model_fields, (*MANY, None, "1.50", "red"), strict=True))

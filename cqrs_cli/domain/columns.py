@@ -1,14 +1,15 @@
 """Columns: how a field of a read model crosses to the store and back.
 
 Values cross as plain scalars (see `stores.contract.Column`): decimals keep every digit as text,
-aware times become UTC with six digits so that their texts sort as they do, nested values are JSON.
+times become UTC (one without a zone is one already) with six digits so that their texts sort as they
+do, nested values are JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from math import isfinite
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -30,7 +31,7 @@ class ColumnCodec(NamedTuple):
     """A column with its two directions. encode: raises `InvalidInput` for a value of another type.
 
     settle: for kinds in which an accepted value can differ from the one that comes back (an int among
-    floats, a time of another zone): makes it that one, so that a row that was kept in memory is the
+    floats, a time of another zone or of none): makes it that one, so that a row that was kept in memory is the
     row that would be loaded. None where there is no such value. enum: its values are members of one.
     """
 
@@ -112,15 +113,32 @@ def _decimal(value: Any) -> Scalar:
     return str(value)
 
 
+def _decode_decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its text is the name of a class
+        raise ValueError(f"{text!r} is no decimal number") from None
+
+
 def _datetime(value: Any) -> Scalar:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{value!r} is no datetime")
-    return rfc3339(micros(value)) if value.utcoffset() is not None else value.isoformat(timespec="microseconds")
+    return rfc3339(micros(_aware(value)))
+
+
+def _decode_datetime(text: str) -> datetime:
+    return _aware(datetime.fromisoformat(text))  # another tool may have written it without a zone
 
 
 def _settle_datetime(value: Any) -> Any:
-    aware = isinstance(value, datetime) and value.tzinfo is not None and value.tzinfo is not UTC
-    return moment(micros(value)) if aware and value.utcoffset() is not None else value
+    if not isinstance(value, datetime) or value.tzinfo is UTC:
+        return value
+    return moment(micros(_aware(value)))
+
+
+def _aware(value: datetime) -> datetime:
+    """A time without a zone is one of UTC: printed, stored and asked for, it is the same."""
+    return value if value.utcoffset() is not None else value.replace(tzinfo=UTC)
 
 
 def _settle_real(value: Any) -> Any:
@@ -142,10 +160,10 @@ _KINDS: dict[type, tuple[str, Encode, Decode]] = {
     str: ("text", _text, same),
     int: ("integer", _integer, same),
     float: ("real", _real, same),
-    Decimal: ("decimal", _decimal, Decimal),
+    Decimal: ("decimal", _decimal, _decode_decimal),
     bool: ("boolean", _checked(bool, int), bool),
     UUID: ("uuid", _uuid, _decode_uuid),
-    datetime: ("datetime", _datetime, datetime.fromisoformat),
+    datetime: ("datetime", _datetime, _decode_datetime),
     date: ("date", _date, date.fromisoformat),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any, get_args
 from urllib.parse import unquote
@@ -125,16 +125,17 @@ def stream_key(stream: str, kinds: tuple[type, ...]) -> tuple[Key, ...]:
 SpeltKey = Callable[[str], "tuple[str, ...] | None"]
 
 
-def spelt_key(kinds: tuple[type, ...]) -> SpeltKey | None:
+def spelt_key(kinds: tuple[type, ...], categories: Iterable[str]) -> SpeltKey | None:
     """The function from a stream's name to its key as texts, where each is spelt there just as its value is written.
 
-    So it is with UUIDs and with texts that need no encoding, which are nearly all; for others the
-    function gives None: look closer. None instead of it: a key of these types is never like that.
+    So it is with UUIDs and with texts that need no encoding, which are nearly all; for others, and for a
+    stream of none of the categories, the function gives None: look closer. None instead of it: a key of
+    these types is never like that.
     """
     if not set(kinds) <= {UUID, str}:
         return None
     pattern = ",".join([f"({_UUID.pattern if kind is UUID else _PLAIN.pattern})" for kind in kinds])
-    match = re.compile(f"[^-]*-{pattern}").fullmatch
+    match = re.compile(f"(?:{'|'.join(map(re.escape, categories))})-{pattern}").fullmatch
 
     def spelt(stream: str) -> tuple[str, ...] | None:
         found = match(stream)

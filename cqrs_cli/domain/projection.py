@@ -14,8 +14,8 @@ class Projection(RowModel):
 
     Class keywords: `key=` (a field, or a tuple of fields), `version=` (1; raise it when the meaning
     of the rows changes), `name=` (the table; default: the class's name in snake_case), `indexes=`
-    and `unique=` (fields, or tuples of fields), `inline=True` (the rows change in the commit's own
-    transaction, and what `unique=` forbids rejects the command).
+    (fields, or tuples of fields), `inline=True` (the rows change in the commit's own transaction) and,
+    for those, `unique=` (fields, or tuples of fields: a command that would break it is rejected).
     Any event with a clause creates a missing row, so every field but the key has a default.
     """
 

@@ -18,7 +18,7 @@ from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import DefinitionError, DomainFailed, InvalidInput
-from cqrs_cli.stores.contract import Recorded
+from cqrs_cli.stores.contract import Recorded, category_of
 
 KeysOf = Callable[[Any, Recorded], Iterable[tuple[Any, ...]]]
 
@@ -28,13 +28,15 @@ class Route(NamedTuple):
 
     fields: the parts of the key that are fields of the event; None: the user's `key=` function is asked.
     aggregate: the other parts are those of its stream, which is an aggregate's or a process's own.
-    needs_envelope: the function (or the clause) looks at `Recorded`.
+    needs_envelope: the function (or the clause) looks at `Recorded`. categories: of the streams whose ids
+    are those parts, which are the streams of every aggregate that has the event.
     """
 
     clause: Clause
     fields: tuple[str, ...] | None
     aggregate: AggregateType | ReactionType | None
     needs_envelope: bool
+    categories: tuple[str, ...] = ()
 
 
 def route_of(
@@ -71,7 +73,8 @@ def route_of(
         for owner in owners if name in absent else ():
             _check_key_type(rows, column, event, clause, owner.key_types[owner.key.index(name)])
     fields = tuple(name for name in rows.table.key if name not in absent)
-    return Route(clause, fields, owners[0] if owners else None, clause.recorded)
+    categories = tuple(owner.category for owner in owners)
+    return Route(clause, fields, owners[0] if owners else None, clause.recorded, categories)
 
 
 def _check_key_type(projection: RowType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
@@ -88,7 +91,7 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
     """The function from an event to the keys of its rows, each a tuple, each once."""
     single = len(projection.table.key) == 1
     if route.fields is not None and route.aggregate is not None:
-        return _keys_from_stream(projection.table.key, route.fields, route.aggregate)
+        return _keys_from_stream(projection.table.key, route.fields, route.aggregate, route)
     if route.fields is not None:
         names = route.fields
 
@@ -141,12 +144,24 @@ def stream_kinds(projection: RowType, route: Route) -> tuple[type, ...] | None:
     return None
 
 
-def _keys_from_stream(key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType | ReactionType) -> KeysOf:
+def _keys_from_stream(
+    key: tuple[str, ...], fields: tuple[str, ...], aggregate: AggregateType | ReactionType, route: Route
+) -> KeysOf:
     """The key of the event's stream, with the parts in between that the event itself names."""
     if isinstance(aggregate, ReactionType):  # other processes' rejections are in streams of their own
         own, prefix = aggregate, f"{aggregate.name}-"
         return lambda _, recorded: (own.key_of(recorded.stream),) if recorded.stream.startswith(prefix) else ()
-    key_of = lru_cache(maxsize=65_536)(aggregate.key_of)  # an event's stream often is that of the one before
+
+    @lru_cache(maxsize=65_536)  # an event's stream often is that of the one before
+    def key_of(stream: str) -> tuple[Any, ...]:
+        if category_of(stream) not in route.categories:  # an import, or another domain on the same store
+            raise DomainFailed(
+                f"{route.clause.where}: {stream} is no stream of {' or '.join(route.categories)}, "
+                "so its id is not the key of a row",
+                hint="give the clause key=, or pass the event over",
+            )
+        return aggregate.key_of(stream)
+
     if key == aggregate.key and not fields:
         return lambda _, recorded: (key_of(recorded.stream),)
     sources = [(name, None if name in fields else aggregate.key.index(name)) for name in key]

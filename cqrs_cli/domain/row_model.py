@@ -190,6 +190,12 @@ def row_type(cls: type[RowModel]) -> RowType:
                 f"{cls.__name__}.{field} has no default",
                 hint="an event may create the row: all but the key need defaults",
             )
+    if unique and not inline:
+        # Written in batches, the rows would break the rule or not by where a batch happens to end.
+        raise DefinitionError(
+            f"{cls.__name__} has unique= but is not inline: its rows change when nothing can be refused any more",
+            hint="add inline=True, and a command that would break the rule is rejected",
+        )
     columns = tuple(column_codec(cls, field, info.annotation) for field, info in cls.model_fields.items())
     key_columns = tuple(column for name_ in key for column in columns if column.column.name == name_)
     for column in key_columns:

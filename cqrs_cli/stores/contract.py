@@ -359,6 +359,9 @@ class RowReader(Protocol):
     def count(self, table: Table) -> int:
         """How many rows the table has; 0 if it does not exist."""
 
+    def exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+
 
 class Rows(RowReader, Protocol):
     """Rows and checkpoints inside one write transaction."""
@@ -369,16 +372,20 @@ class Rows(RowReader, Protocol):
     def index(self, table: Table) -> None:
         """Make those of the table's indexes that are not there yet."""
 
+    def refuse_foreign(self, name: str) -> None:
+        """Raise `Misuse` if there is a table of that name that `create` did not make: it is not ours to drop."""
+
     def drop(self, name: str) -> None:
-        """Remove the table if it is there."""
+        """Remove the table if it is there. `Misuse` as `refuse_foreign`."""
 
     def rename(self, table: Table, name: str) -> None:
-        """Give `table` the name `name`, replacing a table of that name."""
+        """Give `table` the name `name`, replacing a table of that name. `Misuse` as `refuse_foreign`."""
 
     def put(self, table: Table, rows: Iterable[tuple[Scalar, ...]]) -> None:
         """Insert or replace rows, in column order; all of them, then what is unique is looked at.
 
-        Rows that free a unique value and rows that take it may come in any order.
+        Rows that free a unique value and rows that take it may come in any order. Decimals are the same
+        value if they are the same number.
         Raises `NotUnique` naming the columns and the value.
         """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_SIGN_AND_EXPONENT = 2**40
+_MIDDLE = 2**61
+"""Added to an exponent, so that none is negative: Decimal has them from -2 * 10**18 to 10**18."""
 _INVERTED = bytes(255 - byte for byte in range(256))
 
 
@@ -25,5 +26,5 @@ def decimal_key(digits: str | None) -> bytes | None:
     if not number:
         return b"\1"
     figures = "".join(map(str, number.as_tuple().digits)).rstrip("0")
-    key = (number.adjusted() + _SIGN_AND_EXPONENT).to_bytes(6, "big") + figures.encode()
+    key = (number.adjusted() + _MIDDLE).to_bytes(8, "big") + figures.encode()
     return b"\0" + key.translate(_INVERTED) + b"\xff" if number.is_signed() else b"\2" + key

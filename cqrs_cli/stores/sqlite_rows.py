@@ -14,7 +14,7 @@ from cqrs_cli.stores.contract import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
 from cqrs_cli.stores.sqlite_file import SQLiteFile
-from cqrs_cli.stores.sqlite_select import Row, Select, indexed, listed, quote
+from cqrs_cli.stores.sqlite_select import FEW, Row, Select, indexed, listed, quote
 
 _SQL_TYPES = {
     "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
@@ -84,9 +84,13 @@ class SQLiteRowReader:
         A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
         where a snapshot would keep writers out, it is taken into memory.
         """
-        sql, values = Select(table).statement(where, order, after)
+        selected = Select(table)
+        sql, values = selected.statement(where, order, after)
         if not self._exists(table.name):
             return iter(())
+        few = selected.few(where, order)
+        if few is not None and self._query(table, *few) != [(FEW,)]:
+            sql, values = selected.statement(where, order, after, by_index=True)
         short = limit is not None and limit <= _IN_MEMORY
         if short or self._file.writing or not self._file.has_snapshots:
             return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))
@@ -111,6 +115,10 @@ class SQLiteRowReader:
         if not self._exists(table.name):
             return 0
         return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
+
+    def exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+        return self._exists(table.name)
 
     def _exists(self, name: str, kind: str = "table") -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = ? AND name = ? COLLATE NOCASE"
@@ -183,16 +191,16 @@ class SQLiteRows(SQLiteRowReader):
                 code="table-name",
             )
         columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
-        self._run(
-            table.name,
-            f"CREATE TABLE {quote(table.name)} ({columns}, PRIMARY KEY ({listed(table.key)})) STRICT, WITHOUT ROWID",
-        )
+        key = f"PRIMARY KEY ({listed(table.key)})"
+        self._run(table.name, f"CREATE TABLE {quote(table.name)} {_OURS} ({columns}, {key}) STRICT, WITHOUT ROWID")
         self.index(table)
         self._show(table, table.name)
 
     def index(self, table: Table) -> None:
         """Make those of the table's indexes that are not there yet."""
-        for kind, groups in (("UNIQUE INDEX", table.unique), ("INDEX", table.indexes)):
+        numbers = _unique_numbers(table)
+        exact = [group for group in table.unique if group not in numbers]
+        for kind, groups in (("UNIQUE INDEX", exact), ("INDEX", [*numbers, *table.indexes])):
             for group in groups:
                 # A name that no other table's index has: a table made beside this one is renamed, its indexes are not.
                 start = f"{table.name.removeprefix('cqrs_new_')}_{'_'.join(group)}_"
@@ -220,9 +228,21 @@ class SQLiteRows(SQLiteRowReader):
         if self._file.query(sql, (view_of(name), f"%{_OURS}")):
             self._run(name, f"DROP VIEW {quote(view_of(name))}")
 
+    def refuse_foreign(self, name: str) -> None:
+        """Raise `Misuse` if there is a table or view of that name without our mark in its SQL."""
+        sql = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        for (kind,) in self._file.query(f"{sql} AND instr(sql, ?) = 0", (name, _OURS)):
+            raise Misuse(
+                f"the {kind} {name} was not made by cqrs: its rows would be lost",
+                hint="give the read model another name=, or rename what is there with sqlite3",
+                code="table-name",
+                table=name,
+            )
+
     def drop(self, name: str) -> None:
-        """Remove the table if it is there, and its view."""
+        """Remove the table if it is there, and its view; `Misuse` if somebody else made it."""
         _check_name(name)
+        self.refuse_foreign(name)
         self._hide(name)
         self._run(name, f"DROP TABLE IF EXISTS {quote(name)}")
 
@@ -258,23 +278,27 @@ class SQLiteRows(SQLiteRowReader):
         try:
             self._run(table.name, f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
         except Misuse as error:
-            raise self._not_unique(table, rows) or error from error
+            raise self._not_unique(table, table.unique, rows) or error from error
+        numbers = _unique_numbers(table)
+        taken = self._not_unique(table, numbers, rows) if numbers else None
+        if taken is not None:
+            raise taken
 
-    def _not_unique(self, table: Table, rows: Sequence[Row]) -> NotUnique | None:
+    def _not_unique(self, table: Table, groups: Sequence[tuple[str, ...]], rows: Sequence[Row]) -> NotUnique | None:
         """Which columns and value are taken already, by a row of the table or by two of these rows."""
         names = [column.name for column in table.columns]
-        for group in table.unique:
-            places = [names.index(name) for name in group]
-            condition = " AND ".join(f"{quote(name)} = ?" for name in group)
+        keys = [names.index(name) for name in table.key]
+        for group in groups:
+            places = [(names.index(name), table.columns[names.index(name)].kind == "decimal") for name in group]
             seen = set()
             for row in rows:
-                values = tuple(row[place] for place in places)
-                if None in values:
+                values = [row[place] for place, _ in places]
+                compared = tuple(decimal_key(row[place]) if number else row[place] for place, number in places)  # type: ignore[arg-type]
+                if None in compared:
                     continue
-                sql = f"SELECT count(*) FROM {quote(table.name)} WHERE {condition}"
-                own = tuple(row[names.index(name)] for name in table.key)
-                same = f"{sql} AND NOT ({' AND '.join(f'{quote(name)} = ?' for name in table.key)})"
-                if values in seen or self._file.query(same, (*values, *own))[0][0]:
+                equal = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
+                there = {tuple(found[at] for at in keys) for found in self.select(table, equal)}
+                if compared in seen or there - {tuple(row[at] for at in keys)}:
                     shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
                     return NotUnique(
                         f"{table.name} has a row with {shown} already",
@@ -282,7 +306,7 @@ class SQLiteRows(SQLiteRowReader):
                         table=table.name,
                         columns=list(group),
                     )
-                seen.add(values)
+                seen.add(compared)
         return None
 
     def delete(self, table: Table, keys: Iterable[Row]) -> None:
@@ -312,6 +336,15 @@ class SQLiteRows(SQLiteRowReader):
 
 def _register(connection: sqlite3.Connection) -> None:
     connection.create_function("cqrs_decimal", 1, decimal_key, deterministic=True)
+
+
+def _unique_numbers(table: Table) -> list[tuple[str, ...]]:
+    """The unique groups with a decimal in them: 1.0 and 1.00 are one value, which a UNIQUE INDEX can't tell.
+
+    An index of what `decimal_key` gives could, but other tools lack the function and could not write any more.
+    """
+    decimals = {column.name for column in table.columns if column.kind == "decimal"}
+    return [group for group in table.unique if not decimals.isdisjoint(group)] if decimals else []
 
 
 def _place(name: str, key: tuple[str, ...]) -> int:

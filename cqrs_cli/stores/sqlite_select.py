@@ -10,7 +10,10 @@ from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.contract import Order, Scalar, Table, Where
 
 _COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_RANGES = ("<", "<=", ">", ">=")
 _LARGEST = sys.float_info.max
+FEW = 500
+"""Rows of a range that are found by its index and sorted sooner than the table is read."""
 
 Row = tuple[Scalar, ...]
 
@@ -31,16 +34,21 @@ class Select:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._kinds = {column.name: column.kind for column in table.columns}
-        self._indexed = {name for group in table.indexes for name in group if self._kinds.get(name) == "decimal"}
+        groups = (*table.indexes, *table.unique)
+        self._indexed = {name for group in groups for name in group if self._kinds.get(name) == "decimal"}
 
-    def statement(self, where: Sequence[Where], order: Sequence[Order], after: Row | None) -> tuple[str, list[Any]]:
+    def statement(
+        self, where: Sequence[Where], order: Sequence[Order], after: Row | None, by_index: bool = False
+    ) -> tuple[str, list[Any]]:
+        """The SQL and its values. by_index: find the rows by an index and sort them, as they are `few`."""
         conditions, values = [], []
         for item in where:
             condition, bound = self._condition(item)
             conditions.append(condition)
             values += bound
         terms = [(self._value(item.column), self._mark(item.column), item.descending) for item in order]
-        terms += [(self._value(name), self._mark(name), False) for name in self._table.key]
+        # A + hides from SQLite that the table has the order of its key.
+        terms += [("+" * by_index + self._value(name), self._mark(name), False) for name in self._table.key]
         # Decimals that are equal as numbers may differ as texts, and both may be keys.
         raw = [i for i, name in enumerate(self._table.key) if self._kinds[name] == "decimal"]
         if after is not None:
@@ -56,6 +64,27 @@ class Select:
         if conditions:
             sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
         return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
+
+    def few(self, where: Sequence[Where], order: Sequence[Order]) -> tuple[str, list[Any]] | None:
+        """The SQL that counts the rows in a range of an index, up to `FEW`; None where there is nothing to choose.
+
+        SQLite knows no numbers of rows and reads the table in the order of its key, which spares the
+        sorting. That is right for a page of a wide range (of 200,000 rows: 0.3 ms, by the index 600),
+        and slow for a narrow one (16 ms, by the index 0.8).
+        """
+        leading = {group[0] for group in (*self._table.indexes, *self._table.unique)}
+        ranges = [item for item in where if item.column in leading]
+        if order or len({item.column for item in ranges}) != 1 or any(item.operator not in _RANGES for item in ranges):
+            return None
+        conditions, values = [], []
+        for item in ranges:
+            near = item.column in self._indexed
+            column = indexed(self._table, item.column)
+            condition, bound = _near(column, item.operator, str(item.value)) if near else self._condition(item)
+            conditions.append(condition)
+            values += bound
+        found = f"SELECT 1 FROM {quote(self._table.name)} WHERE {' AND '.join(conditions)} LIMIT {FEW}"
+        return f"SELECT count(*) FROM ({found})", values
 
     def _value(self, name: str) -> str:
         if name not in self._kinds:

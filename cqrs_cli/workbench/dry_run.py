@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from cqrs_cli.domain.domain import Domain
@@ -12,7 +13,7 @@ from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotUnique, Unavailable
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where, micros
 from cqrs_cli.workbench.outcome import RowChange
-from cqrs_cli.workbench.projector import Projector
+from cqrs_cli.workbench.projector import Projector, gone
 from cqrs_cli.workbench.row_fold import Key, RowFold
 from cqrs_cli.workbench.sender import Decision
 
@@ -87,7 +88,7 @@ class DryRun:
         checkpoint = self._store.rows.checkpoint(projection.name)
         if checkpoint is None:
             return None
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None and projection.inline:
             raise Misuse(
                 f"the inline projection {projection.name} needs a rebuild: {reason}",
@@ -115,19 +116,24 @@ class DryRun:
         names = [column.name for column in table.columns]
         key_places = [names.index(name) for name in table.key]
         puts, deletes = fold.changes()
+        decimals = {column.name for column in table.columns if column.kind == "decimal"}
         changed = {_parts(row, key_places) for row in puts} | set(deletes)
         for group in table.unique:
             places = [names.index(name) for name in group]
-            seen: set[tuple[Scalar, ...]] = set()
+            seen: set[tuple[Any, ...]] = set()
             for row in puts:
                 values = _parts(row, places)
                 if None in values:
                     continue
+                compared = tuple(
+                    [
+                        Decimal(str(value)) if name in decimals else value
+                        for name, value in zip(group, values, strict=True)
+                    ]
+                )
                 where = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
                 others = self._store.rows.select(table, where) if usable is not None else ()
-                if values in seen or any(
-                    _parts(other, places) == values and _parts(other, key_places) not in changed for other in others
-                ):
+                if compared in seen or any(_parts(other, key_places) not in changed for other in others):
                     told = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
                     raise NotUnique(
                         f"{table.name} has a row with {told} already",
@@ -135,7 +141,7 @@ class DryRun:
                         table=table.name,
                         columns=list(group),
                     )
-                seen.add(values)
+                seen.add(compared)
 
 
 def _parts(row: Sequence[Scalar], places: Sequence[int]) -> tuple[Scalar, ...]:

@@ -5,11 +5,23 @@ Both are operational records: they are backed up with the store and never rebuil
 
 from __future__ import annotations
 
+import json
 import time
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
-from cqrs_cli.stores.contract import Column, Recorded, RowReader, Rows, Selection, Store, StoredEvent, Table, Where
+from cqrs_cli.stores.contract import (
+    Checkpoint,
+    Column,
+    Recorded,
+    RowReader,
+    Rows,
+    Selection,
+    Store,
+    StoredEvent,
+    Table,
+    Where,
+)
 
 STOPS = Table(
     "cqrs_stops",
@@ -94,12 +106,33 @@ def skips_of(rows: RowReader, projection: str) -> list[Skip]:
     return [Skip(*found) for found in rows.select(SKIPS, [Where("projection", "=", projection)])]  # type: ignore[arg-type]
 
 
-def skip(store: Store, name: str, position: int, reached: int | None, by: str, reason: str, status: str) -> None:
+def held(checkpoint: Checkpoint) -> frozenset[int]:
+    """The skipped events that the rows of this checkpoint hold nonetheless: they were skipped for a rebuild, later."""
+    return frozenset(json.loads(checkpoint.definition).get("held", ()))
+
+
+def _holding(checkpoint: Checkpoint, position: int) -> Checkpoint:
+    definition = json.loads(checkpoint.definition) | {"held": sorted(held(checkpoint) | {position})}
+    return checkpoint._replace(definition=json.dumps(definition, separators=(",", ":")))
+
+
+def skip(
+    store: Store,
+    name: str,
+    position: int,
+    reached: int | None,
+    by: str,
+    reason: str,
+    status: str,
+    live: Checkpoint | None = None,
+) -> None:
     """Pass the event at `position` over, for ever and on record.
 
-    reached: how far the projection or reaction has come (None: it never ran). status: the command
-    that shows where it stands. Raises `NotFound` without such an event, `Misuse` for one that was
-    taken or is skipped already: who said so first, and why, stays.
+    reached: how far the projection or reaction has come (None: it never ran), or its rebuild. status: the
+    command that shows where it stands. live: of the rows beside a rebuild; if they hold the event, that
+    is kept with them until others take their place. Raises `NotFound` without such an event, `Misuse` for
+    one that was taken or is skipped already (who said so first, and why, stays), and `Conflict` if
+    somebody moves the live rows meanwhile.
     """
     event = next(store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
     if event is None or event.position != position:
@@ -113,3 +146,5 @@ def skip(store: Store, name: str, position: int, reached: int | None, by: str, r
     with store.transaction() as rows:
         rows.create(SKIPS)
         rows.put(SKIPS, [Skip(name, position, by, time.time_ns() // 1000, reason)])
+        if live is not None and position <= live.position:
+            rows.move(name, live, _holding(live, position))

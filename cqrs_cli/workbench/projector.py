@@ -11,7 +11,7 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, held, record_stop, skip, skips_of, stop_of
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,8 @@ class Status(NamedTuple):
     status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
     `needs-rebuild`. lag: events behind the head. reason: why it stopped or must be rebuilt.
     source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
-    rebuilding: how far a rebuild came that runs or was interrupted.
+    rebuilding: how far a rebuild came that runs or was interrupted. held: positions of skipped events
+    that are in the rows until these are rebuilt.
     """
 
     projection: str
@@ -43,6 +44,7 @@ class Status(NamedTuple):
     skips: Sequence[Skip] = ()
     source_changed: bool = False
     rebuilding: int | None = None
+    held: frozenset[int] = frozenset()
 
 
 class Plan(NamedTuple):
@@ -83,7 +85,7 @@ class Projector:
         if stop is not None and stop.position <= checkpoint.position:
             stop = None  # another runner has passed it since
         building = rows.checkpoint(projection.name + REBUILD)
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(rows, projection)
         if reason is not None:
             status = "needs-rebuild"
         elif stop is not None:
@@ -102,6 +104,7 @@ class Projector:
             skips,
             changed,
             building.position if building is not None else None,
+            held(checkpoint),
         )
 
     def plan(self, projection: RowType) -> Plan:
@@ -141,14 +144,17 @@ class Projector:
                 clear_stop(rows, projection.name)
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
-        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        checkpoint = self._store.rows.checkpoint(projection.name)
+        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
+
+        One that a rebuild can't take may be in the live rows: they keep it, and their status says so.
+        """
+        live = self._store.rows.checkpoint(projection.name)
         building = self._store.rows.checkpoint(projection.name + REBUILD)
-        if building is not None and position > building.position:
-            checkpoint = building  # it is the rebuild that can't take the event
+        for_rebuild = building is not None and position > building.position
+        checkpoint = building if for_rebuild else live
         reached = checkpoint.position if checkpoint is not None else None
         status = f"cqrs project {projection.name} --status"
-        skip(self._store, projection.name, position, reached, by, reason, status)
+        skip(self._store, projection.name, position, reached, by, reason, status, live)
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:
@@ -161,15 +167,16 @@ class Projector:
             if rows.checkpoint(projection.name) is None:
                 begin(rows, projection)
 
+    def refuse_gone(self, projection: RowType) -> None:
+        """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
+        reason = gone(self._store.rows, projection)
+        if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
+            raise _needs_rebuild(projection, reason)
+
     def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
-        reason = outdated(checkpoint.definition, projection.definition)
+        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
-            raise Misuse(
-                f"{projection.name} needs a rebuild: {reason}",
-                code="needs-rebuild",
-                hint=f"cqrs project {projection.name} --rebuild",
-                projection=projection.name,
-            )
+            raise _needs_rebuild(projection, reason)
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────
 
@@ -289,6 +296,20 @@ class Projector:
         return end
 
 
+def gone(rows: RowReader, projection: RowType) -> str | None:
+    """Why rows that have a checkpoint must be made anew, if somebody dropped their table."""
+    return None if rows.exists(projection.table) else "its table is gone"
+
+
+def _needs_rebuild(projection: RowType, reason: str) -> Misuse:
+    return Misuse(
+        f"{projection.name} needs a rebuild: {reason}",
+        code="needs-rebuild",
+        hint=f"cqrs project {projection.name} --rebuild",
+        projection=projection.name,
+    )
+
+
 def overtaken(projection: RowType) -> Conflict:
     return Conflict(
         f"{projection.name} was rebuilt by another process meanwhile",
@@ -339,7 +360,7 @@ def _fill(batch: list[Any], events: Iterator[Any]) -> bool:
 def begin(rows: Rows, projection: RowType) -> Checkpoint:
     """An empty table with a checkpoint before the first event, which there is none of yet."""
     checkpoint = Checkpoint(projection.name, 0, projection.definition)
-    rows.drop(projection.name)  # rows without a checkpoint are nobody's
+    rows.drop(projection.name)  # rows of ours without a checkpoint count for nothing
     rows.create(projection.table)
     rows.move(projection.name, None, checkpoint)
     return checkpoint

@@ -18,7 +18,7 @@ from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.answers import Answers, Service
 from cqrs_cli.workbench.outbox import Change
 from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
-from cqrs_cli.workbench.projector import Progress, Projector
+from cqrs_cli.workbench.projector import Progress, Projector, gone
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.row_fold import RowFold, write
 
@@ -75,7 +75,7 @@ class Reactor:
             len(outbox.letters(rows, Where("reaction", "=", name))),
         )
         lag, stop = max(head - checkpoint.position, 0), stop_of(rows, name)
-        reason = outdated(checkpoint.definition, _definition(reaction))
+        reason = self._outdated(reaction, checkpoint)
         if checkpoint.definition == _UNBUILT:
             status, reason = "new", None
         elif reason is not None:
@@ -86,6 +86,10 @@ class Reactor:
             status = "behind" if lag else "ready"
         changed = status in ("ready", "behind") and source_changed(checkpoint.definition, _definition(reaction))
         return ReactionStatus(name, kind, status, checkpoint.position, lag, *counts, reason, stop, skips, changed)
+
+    def _outdated(self, reaction: ReactionType, checkpoint: Checkpoint) -> str | None:
+        reason = outdated(checkpoint.definition, _definition(reaction))
+        return reason or (gone(self._store.rows, reaction.rows) if reaction.rows else None)
 
     def is_new(self, reaction: ReactionType) -> bool:
         """Whether it never ran on this store."""
@@ -115,7 +119,7 @@ class Reactor:
         taken: everything is then as before that event, and the stop is recorded.
         """
         checkpoint = self._built(reaction, progress)
-        reason = outdated(checkpoint.definition, _definition(reaction))
+        reason = self._outdated(reaction, checkpoint)
         if reason is not None:
             raise Misuse(
                 f"{reaction.name} needs a rebuild of its rows: {reason}",

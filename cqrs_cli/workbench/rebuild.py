@@ -55,6 +55,7 @@ class Rebuild:
     def _begin(self, projection: RowType, restart: bool) -> None:
         beside, name = _beside(projection), projection.name + REBUILD
         with self._store.transaction() as rows:
+            rows.refuse_foreign(projection.name)  # now, not when all is built
             found = rows.checkpoint(name)
             if restart or found is None or found.definition != projection.definition:
                 rows.drop(beside.name)

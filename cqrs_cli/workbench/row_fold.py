@@ -32,6 +32,7 @@ class _Step(NamedTuple):
     evolve: Callable[..., Any]
     keys: Callable[[Any, Any], Iterable[Key]]
     spelt: SpeltKey | None  # for a key that is all in the stream's name
+    known: dict[str, Key] | None  # the keys so spelt, by stream; one for all steps with the same categories
     recorded: bool
     isolate: bool  # each row needs a copy of the event of its own
     where: str
@@ -61,7 +62,7 @@ class RowFold:
         self._made, self._opened = row_maker(projection), row_opener(projection)
         self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
         self._steps: dict[tuple[str, int], _Step] = {}
-        self._spelt: dict[str, Key] = {}
+        self._known: dict[tuple[str, ...], dict[str, Key]] = {}
         self._young: dict[Key, RowModel | None] = {}
         self._old: dict[Key, RowModel | None] = {}
         self._flat = all(column.column.kind != "json" for column in projection.columns)
@@ -110,7 +111,7 @@ class RowFold:
     def gather(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
         """Find the rows that the events concern; `apply` folds them in. Raises as `over` does."""
         work, missing, young, old = self._work, self._missing, self._young, self._old
-        steps, skips, spelt, wanted = self._steps, self._skips, self._spelt, self.wanted
+        steps, skips, wanted = self._steps, self._skips, self.wanted
         for stored in events:
             if stored[0] in skips:
                 continue
@@ -118,8 +119,9 @@ class RowFold:
                 step = steps.get((stored[3], stored[4])) or self._step(stored)
             except CqrsError as error:
                 raise _at(error, stored) from error
-            if step.spelt is not None:
-                key = spelt.get(stored[1]) or self._spelt_key(stored[1], step.spelt)
+            known = step.known
+            if known is not None:
+                key = known.get(stored[1]) or self._spelt_key(step, stored[1])
                 if key is not None:
                     if wanted is None or wanted(key):
                         if key not in young and key not in old:
@@ -259,16 +261,18 @@ class RowFold:
                 values = rows.get(key)
                 young[key] = made(values) if values is not None else None
 
-    def _spelt_key(self, stream: str, spelt: SpeltKey) -> Key | None:
+    def _spelt_key(self, step: _Step, stream: str) -> Key | None:
         """The key in the stream's name, if it is spelt there as it is stored: remembered, as the next event has it too.
 
         Most keys are: they are not made values of and back, as that takes longer than the rest of the fold.
         """
-        key = spelt(stream)
+        assert step.spelt is not None
+        assert step.known is not None
+        key = step.spelt(stream)
         if key is not None:
-            if len(self._spelt) >= CACHED_KEYS:
-                self._spelt.clear()
-            self._spelt[stream] = key
+            if len(step.known) >= CACHED_KEYS:
+                step.known.clear()
+            step.known[stream] = key
         return key
 
     def _stored_keys(self, route: Route) -> Callable[[Any, Any], Iterable[Key]]:
@@ -290,11 +294,13 @@ class RowFold:
         cls = self._codec.event_class(stored.type)
         route = self._routes[cls]
         kinds = stream_kinds(self.projection, route)
+        spelt = spelt_key(kinds, route.categories) if kinds is not None else None
         step = self._steps[(stored.type, stored.schema_version)] = _Step(
             self._codec.decoder(stored.type, stored.schema_version),
             route.clause.function,
             self._keys_of[cls],
-            spelt_key(kinds) if kinds is not None else None,
+            spelt,
+            self._known.setdefault(route.categories, {}) if spelt is not None else None,
             route.clause.recorded,
             not (self._flat or self._codec.shareable(cls)),
             route.clause.where,

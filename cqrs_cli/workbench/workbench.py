@@ -275,7 +275,9 @@ class Workbench:
 
     def _reader(self, limit: int | None, cursor: str | None) -> Reader:
         def fresh(projection: RowType) -> None:
-            if not self.read_only:
+            if self.read_only:
+                self._projector.refuse_gone(projection)
+            else:
                 self._projector.catch_up(projection)
 
         return Reader(self.store, self.domain, fresh, limit, cursor)

@@ -120,10 +120,21 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(filled: Any) -> 
     assert (ran.code, ran.error["position"]) == (1, 7)
     assert "the rebuild of city_total stopped at @7" in ran.error["message"]
     assert filled("project city_total --stale --json").json["position"] == 7  # the live rows stay
-    filled("project city_total --skip @7 --reason mistake --as eve")
+    ran = filled("project city_total --skip @7 --reason mistake --as eve --json")
+    assert ran.json["rows"][0] == {"city": "Oslo", "total": "16.75"}  # the live rows hold it still, and say so
+    assert "city_total: its rows hold @7, skipped since; cqrs project city_total --rebuild" in ran.err
+    status = by_name(filled("project --status --json").json)["city_total"]
+    assert (status["status"], status["skipped"][0]["held"]) == ("ready", True)
+    assert "mistake (in the rows until they are rebuilt)" in filled("project --status", LUCKY).out
+    filled("send score --member-id ann --points 1")
+    assert filled("project city_total --json").json["rows"][0] == {"city": "Oslo", "total": "17.75"}
+    assert by_name(filled("project --status --json").json)["city_total"]["skipped"][0]["held"]
     assert filled("project city_total --rebuild --json").json["rows"] == [
-        {"city": "Oslo", "total": "3.75"}, {"city": "Rome", "total": "4"},
+        {"city": "Oslo", "total": "4.75"}, {"city": "Rome", "total": "4"},
     ]  # fmt: skip
+    assert not by_name(filled("project --status --json").json)["city_total"]["skipped"][0]["held"]
+    assert "its rows hold" not in filled("project --status").err
+    assert filled("project city_total --check").code == 0
 
 
 @pytest.mark.parametrize(
@@ -264,11 +275,40 @@ def test_a_sample_is_part_of_the_rows(members: Any, tmp_path: Path) -> None:
 def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path) -> None:
     filled("project")
     by_hand(tmp_path, "DROP TABLE standing")
-    filled("send score --member-id ann --points 1")
-    ran = filled("project standing --json")
-    assert (ran.code, ran.error["hint"]) == (1, "make it anew: cqrs project standing --rebuild")
-    assert by_name(filled("project --status --json").json)["standing"]["status"] != "stopped"
+    for lag in (0, 1):
+        for words, code in (("project standing", 1), ("query standing", 2), ("query standing --stale", 2)):
+            ran = filled(f"{words} --json")
+            assert (ran.code, ran.error["code"]) == (code, "needs-rebuild")
+            assert ran.error["message"] == "standing needs a rebuild: its table is gone"
+            assert ran.error["hint"] == "cqrs project standing --rebuild"
+        status = by_name(filled("project --status --json").json)["standing"]
+        expected = ("needs-rebuild", "its table is gone", lag, 0)
+        assert (status["status"], status["reason"], status["lag"], status["rows"]) == expected
+        filled("send score --member-id ann --points 1")
     assert len(filled("project standing --rebuild --json").json["rows"]) == 3
+
+
+def test_a_table_of_the_users_own_is_never_dropped(members: Any, tmp_path: Path) -> None:
+    members("send join --member-id ann --email ann@x.org --city Oslo")
+    by_hand(tmp_path, "CREATE TABLE standing(a)")
+    by_hand(tmp_path, "INSERT INTO standing VALUES ('mine')")
+    before = dump(tmp_path)
+    for words in ("project standing", "project standing --rebuild", "query standing"):
+        ran = members(f"{words} --json")
+        assert (ran.code, ran.error["code"]) == (1 if words == "project standing" else 2, "table-name")
+        assert "was not made by cqrs" in ran.error["message"]
+        assert "another name=" in ran.error["hint"]
+        assert dump(tmp_path) == before
+    by_hand(tmp_path, "ALTER TABLE standing RENAME TO mine")
+    assert members("project standing --json").json["rows"][0]["member_id"] == "ann"
+    assert "INSERT INTO \"mine\" VALUES('mine');" in dump(tmp_path)
+
+
+def test_a_table_of_ours_whose_checkpoint_is_gone_is_made_anew(filled: Any, tmp_path: Path) -> None:
+    filled("project")
+    by_hand(tmp_path, "UPDATE standing SET total = '99'")
+    by_hand(tmp_path, "DELETE FROM cqrs_checkpoints WHERE name = 'standing'")
+    assert [row["total"] for row in filled("project standing --json").json["rows"]] == ["1.50", "2.25", "4"]
 
 
 def by_hand(folder: Path, sql: str) -> None:

@@ -200,6 +200,36 @@ class RowsContract:
             rows.put(PEOPLE, [(9, "w", "x", "n")])
         assert list(store.rows.select(PEOPLE)) == before
 
+    def test_a_number_is_one_value_however_it_is_written(self, store: Store) -> None:
+        prices = SALES._replace(name="prices", unique=(("total",), ("note", "total")), indexes=(("total",),))
+        with store.transaction() as rows:
+            rows.create(prices)
+            rows.put(prices, [("a", 1, "1.0", "x"), ("a", 2, None, "x"), ("a", 3, None, "x"), ("a", 4, "1E+400", None)])
+            rows.put(prices, [("a", 1, "1.00", "x")])  # its own
+            rows.put(prices, [("a", 1, "2", "x"), ("b", 1, "1.000", "x")])  # the value passes on
+            rows.put(prices, [("a", 5, "9007199254740993", "y"), ("a", 6, "9007199254740992", "y")])  # one float
+        before = list(store.rows.select(prices))
+        assert len(before) == 7
+        for taken in (
+            [("c", 1, "2.0", None)],
+            [("c", 1, "10E+399", None)],
+            [("c", 1, "3", "q"), ("c", 2, "3.0", "r")],
+            [("a", 1, "1.0", "x")],
+            [("a", 5, "9007199254740992.0", "z")],
+        ):
+            with pytest.raises(NotUnique) as caught, store.transaction() as rows:
+                rows.put(prices, taken)
+            assert caught.value.details == {"table": "prices", "columns": ["total"]}
+        assert list(store.rows.select(prices)) == before
+
+    def test_a_number_is_one_value_beside_other_columns(self, store: Store) -> None:
+        prices = SALES._replace(name="prices", unique=(("note", "total"),))
+        with store.transaction() as rows:
+            rows.create(prices)
+            rows.put(prices, [("a", 1, "1.0", "x"), ("a", 2, "1.00", "y"), ("a", 3, "1.00", None), ("a", 4, "1", None)])
+        with pytest.raises(NotUnique, match=r"note 'x', total '1\.00'"), store.transaction() as rows:
+            rows.put(prices, [("b", 1, "1.00", "x")])
+
     def test_what_is_unique_stays_so_when_the_table_is_replaced(self, store: Store) -> None:
         fresh = PEOPLE._replace(name="people_fresh")
         for _ in range(2):
@@ -221,6 +251,24 @@ class RowsContract:
         ):
             with pytest.raises(Misuse):
                 list(store.rows.select(SALES, where, order))
+
+    def test_a_number_beyond_all_measure_is_one_among_the_others(self, store: Store) -> None:
+        sorted_ = [
+            "-1E+999999999999999999",
+            "-1",
+            "-1E-2000000000000",
+            "1E-2000000000000",
+            "1",
+            "1E+999999999999999999",
+        ]
+        fill(store, [("a", n, sorted_[n], None) for n in (3, 0, 5, 2, 4, 1)])
+        table = SALES._replace(indexes=(("total",),))
+        with store.transaction() as rows:
+            rows.index(table)
+        assert [row[1] for row in store.rows.select(table, order=[Order("total")])] == [0, 1, 2, 3, 4, 5]
+        for n, digits in enumerate(sorted_):
+            assert [row[1] for row in store.rows.select(table, [Where("total", "=", digits)])] == [n]
+            assert [row[1] for row in store.rows.select(table, [Where("total", ">", digits)])] == list(range(n + 1, 6))
 
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(

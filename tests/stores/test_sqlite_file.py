@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_ETINY, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -770,9 +770,11 @@ def test_times_never_fall_even_if_the_clock_does(store: SQLiteStore, monkeypatch
 
 # ── decimals ──────────────────────────────────────────────────────────────────────────────────
 
-numbers = st.from_regex(r"-?[0-2]{1,3}(\.[0-2]{1,3})?(E[+-]?[0-9]{1,2})?", fullmatch=True) | st.decimals(
-    allow_nan=False, allow_infinity=False
-).map(str)
+numbers = (
+    st.from_regex(r"-?[0-2]{1,3}(\.[0-2]{1,3})?(E[+-]?[0-9]{1,2})?", fullmatch=True)
+    | st.decimals(allow_nan=False, allow_infinity=False).map(str)
+    | st.builds("{}E{}".format, st.integers(-12, 12), st.integers(MIN_ETINY, MAX_EMAX - 1))
+)
 
 
 @given(numbers, numbers)
@@ -780,6 +782,8 @@ numbers = st.from_regex(r"-?[0-2]{1,3}(\.[0-2]{1,3})?(E[+-]?[0-9]{1,2})?", fullm
 @example("-1.52", "-1.5")
 @example("1.5", "1.52")
 @example("-9", "-10")
+@example(f"1E{MIN_ETINY}", f"9.99E{MAX_EMAX}")
+@example(f"-1E{MIN_ETINY}", f"-9.99E{MAX_EMAX}")
 def test_decimal_keys_sort_as_the_numbers_do(one: str, two: str) -> None:
     left, right = decimal_key(one), decimal_key(two)
     assert left is not None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Column, Store, Table, Where
+from cqrs_cli.stores.sqlite_select import Select
 
 GOODS = Table(
     "goods",
@@ -98,6 +99,35 @@ def test_a_view_of_the_users_stays(store: Store, path: Path) -> None:
     assert caught.value.code == "table-name"
 
 
+@pytest.mark.parametrize("kind", ["TABLE mine AS", "VIEW mine AS"])
+def test_what_somebody_else_made_is_not_dropped(store: Store, path: Path, kind: str) -> None:
+    hand(path, f"CREATE {kind} SELECT 7 AS a")
+    hand(path, "CREATE VIEW Mine_view AS SELECT 8 AS b")
+    for drops in (
+        lambda rows: rows.refuse_foreign("MINE"),
+        lambda rows: rows.drop("Mine"),
+        lambda rows: rows.rename(GOODS, "mine"),
+    ):
+        with pytest.raises(Misuse) as caught, store.transaction() as rows:
+            drops(rows)
+        assert caught.value.code == "table-name"
+    assert hand(path, "SELECT * FROM mine") == [(7,)]
+    assert store.rows.count(GOODS) == 2
+
+
+def test_a_table_of_ours_stays_ours_under_another_name_and_without_its_view(store: Store, path: Path) -> None:
+    with store.transaction() as rows:
+        rows.create(FRESH)
+        rows.rename(FRESH, "goods")
+    hand(path, "DROP VIEW goods_view")
+    hand(path, "ALTER TABLE goods ADD COLUMN more TEXT")
+    with store.transaction() as rows:
+        rows.refuse_foreign("goods")
+        rows.drop("goods")
+        rows.refuse_foreign("goods")
+    assert store.rows.count(GOODS) == 0
+
+
 def test_indexes_have_the_tables_own_names(store: Store, path: Path) -> None:
     for _ in range(2):
         with store.transaction() as rows:
@@ -118,6 +148,56 @@ def test_a_table_that_is_gone_asks_for_a_rebuild(store: Store, path: Path) -> No
     with pytest.raises(Misuse) as caught, store.transaction() as rows:
         rows.put(GOODS, [(1, "a", "1")])
     assert (caught.value.code, caught.value.hint) == ("table-changed", "make it anew: cqrs project goods --rebuild")
+
+
+def test_what_is_unique_as_a_number_is_found_by_an_index_that_other_tools_can_keep(store: Store, path: Path) -> None:
+    lots = Table("lots", GOODS.columns, ("id",), unique=(("shop", "price"),))
+    with store.transaction() as rows:
+        rows.create(lots)
+        rows.put(lots, [(1, "a", "1.0")])
+    sql, values = Select(lots).statement([Where("shop", "=", "a"), Where("price", "=", "1")], (), None)
+    connection = sqlite3.connect(path)
+    connection.create_function("cqrs_decimal", 1, lambda digits: digits, deterministic=True)
+    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    connection.close()
+    assert "USING INDEX lots_shop_price" in plan
+    hand(path, "INSERT INTO lots VALUES (2, 'b', '2')")
+    hand(path, "UPDATE lots SET price = '3'")
+
+
+@pytest.mark.parametrize(
+    ("where", "by_index"),
+    [
+        ([Where("price", ">", "29.9")], True),
+        ([Where("price", "<=", "0.1")], True),
+        ([Where("price", ">", "99")], True),
+        ([Where("price", ">", "5")], False),
+        ([Where("price", "=", "5")], True),
+        ([Where("price", ">", "5"), Where("price", "<", "5.05")], True),
+        ([Where("shop", ">", "s98"), Where("id", "!=", 3)], True),
+        ([Where("shop", ">", "s1")], False),
+        ([Where("shop", "=", "s07"), Where("price", ">", "5")], True),
+        ([], False),
+    ],
+)
+def test_an_index_finds_the_rows_of_a_range_if_they_are_few(
+    store: Store, path: Path, where: list[Where], by_index: bool
+) -> None:
+    rows_ = [(n, f"s{n % 100:02}", f"{(n * 7919) % 3000 / 100:.2f}") for n in range(3000)]
+    with store.transaction() as rows:
+        rows.put(GOODS, rows_)
+    connection = store._file.connection  # type: ignore[attr-defined]
+    asked: list[str] = []
+    for after in (None, (500,)):
+        connection.set_trace_callback(asked.append)
+        found = list(store.rows.select(GOODS, where, after=after, limit=20))
+        connection.set_trace_callback(None)
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}"))
+        assert ("USING INDEX goods" in plan) is by_index, plan
+        every = list(store.rows.select(GOODS, where))
+        assert found == [row for row in every if after is None or row[0] > after[0]][:20]
+        assert every == sorted(every)
+        assert bool(every) is (where != [Where("price", ">", "99")])
 
 
 digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(

@@ -50,6 +50,11 @@ def print_remarks(session: Session, statuses: Sequence[Status]) -> None:
                 f"{one.projection}: its code is not the one that its rows were made with; "
                 f"if it means something else now: raise version=, or cqrs project {one.projection} --rebuild"
             )
+        if one.held:
+            session.printer.message(
+                f"{one.projection}: its rows hold {', '.join(f'@{at}' for at in sorted(one.held))}, skipped since; "
+                f"cqrs project {one.projection} --rebuild"
+            )
         if one.rebuilding is not None:
             session.printer.message(
                 f"a rebuild of {one.projection} runs or was interrupted at @{one.rebuilding}; "
@@ -67,11 +72,18 @@ def _status_record(one: Status) -> dict[str, Any]:
         "reason": one.reason,
         "rebuilding": one.rebuilding,
         "skipped": [
-            {"position": skip.position, "by": skip.skipped_by, "at": rfc3339(skip.skipped_us), "reason": skip.reason}
+            {
+                "position": skip.position,
+                "by": skip.skipped_by,
+                "at": rfc3339(skip.skipped_us),
+                "reason": skip.reason,
+                "held": skip.position in one.held,
+            }
             for skip in one.skips
         ],
     }
 
 
 def _skip_text(skip: Any) -> str:
-    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}"
+    held = " (in the rows until they are rebuilt)" if skip["held"] else ""
+    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}{held}"
