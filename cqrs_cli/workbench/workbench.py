@@ -240,7 +240,7 @@ class Workbench:
             yield from map(row_maker(projection), fresh.rows.select(fresh.table))
 
     def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
-        """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
+        """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
 
         limit, cursor: for queries that answer with a `Page`.
         """
@@ -260,13 +260,13 @@ class Workbench:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Any]:
-        """A page of a projection's rows, for those who have no query class: see `Read.page`."""
-        return self._reader(limit, cursor).page(self.domain.projection(name).cls, where=where, order=order)
+        """A page of the rows of a projection or process manager, without a query class: see `Read.page`."""
+        return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
 
     def _reader(self, limit: int | None, cursor: str | None) -> Reader:
-        def fresh(projection: RowType) -> None:
-            if not self.read_only:
-                self._projector.catch_up(projection)
+        def fresh(rows: RowType) -> None:
+            if not self.read_only and rows.name not in self.domain.reactions:  # those move when they run
+                self._projector.catch_up(rows)
 
         return Reader(self.store, self.domain, fresh, limit, cursor)
 

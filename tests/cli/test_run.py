@@ -12,27 +12,7 @@ import pytest
 from cqrs_cli import Workbench
 from tests import office
 from tests.conftest import ROOT
-from tests.reacting import pay, sent
-
-
-@pytest.fixture
-def shop(here, monkeypatch, tmp_path):
-    """`here` on the office domain, with a store where the reactions have begun."""
-    monkeypatch.setenv("CQRS_APP", "tests.office:domain")
-    with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
-        bench.runner().drain()
-    return here
-
-
-@pytest.fixture
-def paid(tmp_path):
-    """Pay orders by hand."""
-
-    def orders(*names):
-        with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
-            pay(bench, *names)
-
-    return orders
+from tests.reacting import sent
 
 
 def log(tmp_path):

@@ -20,6 +20,7 @@ from cqrs_cli.errors import CqrsError, Misuse
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from cqrs_cli.domain.domain import Domain
     from cqrs_cli.domain.query import Query
     from cqrs_cli.domain.row_model import RowType
     from cqrs_cli.workbench.workbench import Workbench
@@ -83,8 +84,8 @@ class Queries(DomainGroup):
         return [*self.classes(), *self.rows()]
 
     def rows(self) -> Mapping[str, RowType]:
-        """The read models by their names in kebab-case, where no query has the name."""
-        return by_rows(current().domain().projections.values(), list(self.classes()))
+        """The read models, those of process managers too, by their names in kebab-case where no query has the name."""
+        return by_rows(current().domain().row_types(), list(self.classes()))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
         """A query of the domain, else a read model."""
@@ -116,12 +117,21 @@ class Queries(DomainGroup):
             asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
             session = current()
             _check_limit(values.get("limit"))
-            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"))
+            read = _rows_read(session.domain(), cast("type[Query[Any]]", cls))
+            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
             answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
 
         made = model_command(name, cls, options, OWN, run)
         made.fields_title = "Parameters"
         return made
+
+
+def _rows_read(domain: Domain, cls: type[Query[Any]]) -> list[str]:
+    """The names of what a query may read: any projection, and the process manager that it answers with."""
+    from cqrs_cli.domain.query import rows_named
+
+    process = [reaction.name for reaction in domain.reactions.values() if reaction.cls is rows_named(cls)]
+    return sorted(domain.projections) + process
 
 
 def _rows_line(name: str) -> str:

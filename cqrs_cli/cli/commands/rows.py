@@ -134,6 +134,6 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
 
 
 def by_rows(projections: Iterable[RowType], taken: Sequence[str]) -> dict[str, RowType]:
-    """The projections by their names on the command line, without those that a query class has taken."""
+    """The read models by their names on the command line, without those that a query class has taken."""
     names = {projection.name.replace("_", "-"): projection for projection in projections}
     return {name: projection for name, projection in sorted(names.items()) if name not in taken}
