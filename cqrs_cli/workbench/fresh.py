@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import Misuse, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
-from cqrs_cli.workbench.projector import Progress, Projector
+from cqrs_cli.workbench.projector import NO_EVENTS_FAULT, Progress, Projector, blamed, skip_words
 from cqrs_cli.workbench.row_fold import write
 
 RETRIES = 200
@@ -51,13 +51,17 @@ class Check(NamedTuple):
 class Fresh:
     """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
 
-    wanted: only the rows whose stored key it says yes to.
+    live: the rows beside which it is folded. wanted: only the rows whose stored key it says yes to.
     """
 
     def __init__(
-        self, projector: Projector, projection: RowType, wanted: Callable[[tuple[Any, ...]], bool] | None = None
+        self,
+        live: RowReader,
+        projector: Projector,
+        projection: RowType,
+        wanted: Callable[[tuple[Any, ...]], bool] | None = None,
     ) -> None:
-        self._projector, self._projection, self._wanted = projector, projection, wanted
+        self._live, self._projector, self._projection, self._wanted = live, projector, projection, wanted
         self._stack = ExitStack()
         self._position = 0
         # What is unique is a rule for commands; a fold of what happened is compared without it.
@@ -87,13 +91,34 @@ class Fresh:
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
         for events, reached in self._projector.batches(self._fold, self._position, position):
-            self._fold.over(events)
-            changes = self._fold.changes()
+            try:
+                self._fold.over(events)
+                changes = self._fold.changes()
+            except (Unavailable, Damaged):
+                raise
+            except CqrsError as error:
+                if events and error.code not in NO_EVENTS_FAULT:
+                    self._explain(error, blamed(self._fold, events, error).position)
+                raise
             with self._store.transaction() as rows:
                 write(rows, self.table, changes)
             if progress is not None:
                 progress(reached, position)
         self._position = max(self._position, position)
+
+    def _explain(self, error: CqrsError, position: int) -> None:
+        """Say in the error which projection the event stops, and what can be done."""
+        name, skip = self._projection.name, skip_words(self._projection, position)
+        error.args = (f"{name} can't be folded afresh: it stops at @{position}: {error.message}",)
+        error.message = error.args[0]
+        checkpoint = self._live.checkpoint(name)
+        if checkpoint is None or position > checkpoint.position:
+            error.hint = f"mend the code, or: {skip}"
+        else:  # the live rows took it, so only a rebuild can leave it out
+            error.hint = (
+                f"mend the code, or leave the event out: cqrs project {name} --rebuild stops at it, then {skip}"
+            )
+        error.details.update(projection=name, position=position)
 
 
 def check(
@@ -111,7 +136,7 @@ def check(
     """
     rows_now = store.rows.count(projection.table)
     chosen = _sampler(projection, sample, rows_now) if sample is not None and sample < rows_now else None
-    with Fresh(projector, projection, chosen) as fresh:
+    with Fresh(store.rows, projector, projection, chosen) as fresh:
         checkpoint = _checkpoint(store.rows, projection)
         fresh.advance(checkpoint.position, progress)
         compared, differing = _compare(store.rows, fresh, projection, chosen)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
@@ -142,13 +143,18 @@ class Projector:
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        checkpoint = self._store.rows.checkpoint(projection.name)
-        building = self._store.rows.checkpoint(projection.name + REBUILD)
+        status = f"cqrs project {projection.name} --status"
+        skip(self._store, projection.name, position, self.reached(projection.name, position), by, reason, status)
+
+    def reached(self, name: str, position: int) -> int | None:
+        """How far it has come that may have taken the event at `position`: the live rows, or a rebuild of them.
+
+        None if it never ran.
+        """
+        checkpoint, building = (self._store.rows.checkpoint(name + suffix) for suffix in ("", REBUILD))
         if building is not None and position > building.position:
             checkpoint = building  # it is the rebuild that can't take the event
-        reached = checkpoint.position if checkpoint is not None else None
-        status = f"cqrs project {projection.name} --status"
-        skip(self._store, projection.name, position, reached, by, reason, status)
+        return checkpoint.position if checkpoint is not None else None
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:
@@ -238,7 +244,7 @@ class Projector:
                 raise
             cut = self._cut(events, error.details.get("position"))
             if cut == 0:
-                raise Poisoned(_blamed(fold, events, error), error) from error
+                raise Poisoned(blamed(fold, events, error), error) from error
         checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
         return self._take(fold, table, checkpoint, events[cut:], position)
 
@@ -299,7 +305,7 @@ def overtaken(projection: RowType) -> Conflict:
     )
 
 
-def _blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
+def blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
     """The event of a commit that can't be taken in; the last one if only the rows of all together can't be written."""
     if "position" not in error.details:  # a value that its column can't hold: after which event is it there?
         try:
@@ -320,9 +326,16 @@ def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -
     again = f"cqrs project {name}{' --rebuild' if rebuilding else ''}"
     error.args = (f"{what} stopped at @{position}: {error.message}",)
     error.message = error.args[0]
-    error.hint = f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …"
+    error.hint = f"mend the code and run {again} again, or: {skip_words(projection, position)}"
     error.details.update(projection=name, position=position)
     return error
+
+
+def skip_words(rows: RowType, position: int) -> str:
+    """The command that passes the event over, for a projection or a process manager."""
+    if issubclass(rows.cls, ProcessManager):
+        return f"cqrs run --skip {rows.name}@{position} --reason …"
+    return f"cqrs project {rows.name} --skip @{position} --reason …"
 
 
 def _fill(batch: list[Any], events: Iterator[Any]) -> bool:

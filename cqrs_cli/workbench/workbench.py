@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any, Protocol, Self, TypeVar, overload
 
@@ -233,9 +233,16 @@ class Workbench:
         return check(self.store, self._projector, self.domain.rows_of(name), sample, progress)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
-        """The rows of a projection as they were at a log position, from a fold beside the live ones."""
-        projection = self.domain.rows_of(name)
-        with Fresh(self._projector, projection) as fresh:
+        """The rows of a projection as they were at a log position, from a fold beside the live ones.
+
+        They are folded by the time it returns, so what can't be folded is an error before the first row is used.
+        """
+        rows = self._folded_up_to(self.domain.rows_of(name), position, progress)
+        first = list(islice(rows, 1))
+        return chain(first, rows)
+
+    def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
+        with Fresh(self.store.rows, self._projector, projection) as fresh:
             fresh.advance(min(position, self.store.head()), progress)
             yield from map(row_maker(projection), fresh.rows.select(fresh.table))
 

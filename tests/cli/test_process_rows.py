@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import office
 from tests.conftest import ROOT
 
 BEHIND = "behind the head: fulfilment 1 event"
@@ -75,6 +76,25 @@ def test_they_are_waited_for(ran: Any, paid: Any, tmp_path: Path, words: str) ->
     with subprocess.Popen(runner, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL):
         found = ran(f"{words} --wait pay-o3 --timeout 60 --json")
     assert (found.code, "o3" in found.out) == (0, True)
+
+
+def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(ran: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = office.domain.routes["fulfilment"]
+
+    def fail(*_: object) -> None:
+        raise ValueError("no")
+
+    clause = routes[office.Shipped].clause._replace(function=fail)
+    broken = {**routes, office.Shipped: routes[office.Shipped]._replace(clause=clause)}
+    monkeypatch.setitem(office.domain.routes, "fulfilment", broken)
+    for position in [event["position"] for event in ran("log --type Shipped --json").json]:
+        checked = ran("project fulfilment --check")
+        assert (checked.code, f"cqrs run --skip fulfilment@{position}" in checked.err) == (1, True), checked.err
+        stopped = ran("project fulfilment --rebuild")
+        assert (stopped.code, f"cqrs run --skip fulfilment@{position}" in stopped.err) == (1, True), stopped.err
+        assert ran("run", "--skip", f"fulfilment@{position}", "--reason", "x").code == 0
+    assert ran("project fulfilment --rebuild").code == 0
+    assert ids(ran("query fulfilment --where state=paid --json")) == ["o1", "o2"]
 
 
 def test_one_that_never_ran_has_no_rows(here: Any, paid: Any, monkeypatch: pytest.MonkeyPatch) -> None:

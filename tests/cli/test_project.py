@@ -244,6 +244,41 @@ def test_checks_of_what_can_not_be_compared(filled: Any) -> None:
     assert set(by_name(ran.json)) == {"city_total", "directory"}
 
 
+def test_a_projection_that_can_not_be_folded_is_a_finding_among_the_others(filled: Any, tmp_path: Path) -> None:
+    filled("send score --member-id ann --points 13")
+    assert filled("project", LUCKY).code == 0  # taken in, by the code of then
+    by_hand(tmp_path, "UPDATE standing SET city = 'x' WHERE member_id = 'ann'")
+    ran = filled("project --check --json")
+    assert ran.code == 1
+    assert {name: len(one["drift"]) for name, one in by_name(ran.json).items()} == {"directory": 0, "standing": 1}
+    error = ran.error
+    assert (error["code"], error["projection"], error["position"]) == ("domain-failed", "city_total", 7)
+    assert "city_total can't be folded afresh: it stops at @7" in error["message"]
+    assert "cqrs project city_total --rebuild stops at it, then cqrs project city_total --skip @7" in error["hint"]
+    for format, wanted in (("github", "::error "), ("junit", "<failure "), ("sarif", '"ruleId"')):
+        found = filled(f"project --check --format {format}")
+        assert found.code == 1
+        assert found.out.count(wanted) == 2, found.out
+        assert "@7" in found.out
+    assert filled("project city_total --rebuild").code == 1  # as the hint says
+    assert filled("project city_total --skip @7 --reason x --as eve").code == 0
+    assert filled("project city_total --rebuild").code == 0
+    assert filled("project city_total --check").code == 0
+
+
+def test_an_event_ahead_that_stops_a_fold_can_be_skipped(filled: Any) -> None:
+    filled("send score --member-id ann --points 13")
+    filled("project")
+    ran = filled("project --at @7 --json")
+    assert (ran.code, ran.error["position"]) == (1, 7)
+    assert ran.error["hint"] == "mend the code, or: cqrs project city_total --skip @7 --reason …"
+    assert set(by_name(ran.json)) == {"directory", "standing"}
+    alone = filled("project city_total --at @7")
+    assert (alone.code, alone.out) == (1, "")
+    filled("project city_total --skip @7 --reason x --as eve")
+    assert filled("project city_total --at @7").code == 0
+
+
 def test_a_sample_is_part_of_the_rows(members: Any, tmp_path: Path) -> None:
     lines = "".join(
         json.dumps({"command": "join", "data": {"member_id": f"m{n}", "email": f"m{n}@x.org"}}) + "\n"

@@ -17,7 +17,7 @@ from cqrs_cli.cli.commands.standing import Unfinished, print_remarks, print_stat
 from cqrs_cli.cli.printing.counted import counted
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.session import Session, current
-from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
+from cqrs_cli.errors import CqrsError, Damaged, DomainFailed, Misuse, Unavailable, Undecodable
 from cqrs_cli.workbench.projector import Status
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -198,16 +198,21 @@ def _print_past(session: Session, bench: Workbench, names: Sequence[str], at: st
         raise Misuse(f"--at {at} is a version, and a read model has none", hint="--at @POSITION or --at TIME")
     head = bench.store.head()
     position = bench.store.position_at(point.moment) if point.moment is not None else min(point.position or 0, head)
-    sections = [
-        {
-            "projection": name,
-            "position": position,
-            "lag": head - position,
-            "rows": map(bench.jsonable, bench.rows_at(name, position)),
-        }
-        for name in _names(bench, names)
-    ]
-    _print_sections(session, bench, sections, single=len(names) == 1)
+    sections: list[dict[str, Any]] = []
+    errors: list[CqrsError] = []
+    for name in _names(bench, names):
+        try:
+            rows = map(bench.jsonable, bench.rows_at(name, position))
+        except (Unavailable, Damaged):
+            raise
+        except CqrsError as error:
+            errors.append(error)
+        else:
+            sections.append({"projection": name, "position": position, "lag": head - position, "rows": rows})
+    if sections or not errors:
+        _print_sections(session, bench, sections, single=len(names) == 1)
+    if errors:
+        raise Unfinished(errors)
 
 
 def _print_sections(session: Session, bench: Workbench, sections: list[dict[str, Any]], single: bool) -> None:
