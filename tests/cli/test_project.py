@@ -96,6 +96,28 @@ def test_a_poison_event_stops_one_projection_until_it_is_mended(filled: Any) -> 
     assert by_name(filled("project --status --json", LUCKY).json)["city_total"]["status"] == "ready"
 
 
+@pytest.mark.parametrize("words", ["city-total", "worst"])
+def test_a_query_stops_where_its_projection_does(filled: Any, words: str) -> None:
+    filled("project")
+    worst = (
+        "domain = Domain(",
+        "class Worst(Query[CityTotal]):\n    def run(self, read: Read) -> Page[CityTotal]:\n        return read.page(CityTotal)\n\n\n"
+        "domain = Domain(",
+    )
+    filled("send score --member-id ann --points 13")
+    asked, projected = (
+        filled(f"query {words} --json", worst, ("CityTotal, Best)", "CityTotal, Best, Worst)")),
+        filled("project city-total --json"),
+    )
+    assert (asked.code, asked.out, projected.code) == (1, "", 1)
+    assert {key: value for key, value in asked.error.items() if key != "traceback"} == {
+        key: value for key, value in projected.error.items() if key != "traceback"
+    }
+    outdated = filled("query standing --json", NEW_VERSION)
+    assert (outdated.code, outdated.error["code"]) == (1, "needs-rebuild")
+    assert outdated.error == filled("project standing --json", NEW_VERSION).error
+
+
 def test_a_skip_is_on_record_and_shown_ever_after(filled: Any) -> None:
     filled("send score --member-id ann --points 13")
     filled("project")

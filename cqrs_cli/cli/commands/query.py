@@ -13,6 +13,7 @@ from cqrs_cli.cli.command import Lazy
 from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.commands.rows import by_rows, rows_command
+from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
 from cqrs_cli.cli.printing.cursor import next_page
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import CqrsError, Misuse
@@ -147,7 +148,8 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
     """Run it and print the rows; a cursor to more of them is said on standard error."""
     from cqrs_cli.domain.query import Page
 
-    found = bench.query(query, limit=limit, cursor=cursor)
+    with caught_up_or_unfinished():
+        found = bench.query(query, limit=limit, cursor=cursor)
     paged = isinstance(found, Page)
     if not paged and cursor is not None:
         raise Misuse(f"{type(query).__name__} has no pages, so --cursor means nothing")
