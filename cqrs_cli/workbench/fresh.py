@@ -6,6 +6,8 @@ rows, writes nothing to the live store, and works on one that can only be read.
 
 from __future__ import annotations
 
+import heapq
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -130,12 +132,13 @@ def check(
 ) -> Check:
     """Fold afresh up to where the live rows stand, and compare row by row. Writes nothing to the store, locks nothing.
 
-    sample: about so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
+    sample: so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
     that never ran, `Misuse` (needs-rebuild) for one of another definition and `Unavailable` (busy)
     if rows that differ change all the time.
     """
-    rows_now = store.rows.count(projection.table)
-    chosen = _sampler(projection, sample, rows_now) if sample is not None and sample < rows_now else None
+    chosen = None
+    if sample is not None and sample < store.rows.count(projection.table):
+        chosen = _sampler(store.rows, projection, sample)
     with Fresh(store.rows, projector, projection, chosen) as fresh:
         checkpoint = _checkpoint(store.rows, projection)
         fresh.advance(checkpoint.position, progress)
@@ -165,12 +168,16 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
     return checkpoint
 
 
-def _sampler(projection: RowType, sample: int, rows: int) -> Callable[[tuple[Any, ...]], bool]:
-    import os
+def _sampler(live: RowReader, projection: RowType, sample: int) -> Callable[[tuple[Any, ...]], bool]:
+    """Whether a key is in the sample: those with the smallest hashes are. It remembers one number a sampled row."""
+    salt = int.from_bytes(os.urandom(4))
 
-    salt = os.urandom(4)
-    threshold = int(2**32 * sample / max(rows, 1))
-    return lambda stored_key: crc32(repr(stored_key).encode(), int.from_bytes(salt)) < threshold
+    def hashed(key: tuple[Any, ...]) -> int:
+        return crc32(repr(key).encode(), salt)
+
+    keys = map(_key_reader(projection), live.select(projection.table))
+    largest = max(heapq.nsmallest(sample, map(hashed, keys)), default=0)
+    return lambda stored_key: hashed(stored_key) <= largest
 
 
 _Row = tuple[Scalar, ...]
@@ -181,10 +188,9 @@ def _compare(
     live: RowReader, fresh: Fresh, projection: RowType, chosen: Callable[[_Row], bool] | None
 ) -> tuple[int, list[_Pair]]:
     """How many rows were compared, and those that differ: key, live row, fresh row."""
-    names = [column.name for column in projection.table.columns]
-    places = [names.index(name) for name in projection.table.key]
+    key_of = _key_reader(projection)
     compared, differing = 0, []
-    for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), places):
+    for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), key_of):
         if chosen is None or chosen(key):
             compared += 1
             if ours != theirs:
@@ -228,12 +234,15 @@ def _as_dict(names: Sequence[str], row: tuple[Scalar, ...] | None) -> dict[str, 
     return None if row is None else dict(zip(names, row, strict=True))
 
 
-def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], places: Sequence[int]) -> Iterator[_Pair]:
+def _key_reader(projection: RowType) -> Callable[[_Row], Any]:
+    """The function from a stored row to its key, as a tuple."""
+    names = [column.name for column in projection.table.columns]
+    places = [names.index(name) for name in projection.table.key]
+    return lambda row: tuple(row[place] for place in places)
+
+
+def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], key_of: Callable[[_Row], Any]) -> Iterator[_Pair]:
     """Both sides by key, which both are ordered by; None where one has no such row."""
-
-    def key_of(row: _Row) -> Any:
-        return tuple(row[place] for place in places)
-
     ours, theirs = next(left, None), next(right, None)
     while ours is not None or theirs is not None:
         if theirs is None or (ours is not None and key_of(ours) < key_of(theirs)):

@@ -309,13 +309,21 @@ def test_a_sample_is_part_of_the_rows(members: Any, tmp_path: Path) -> None:
     (tmp_path / "joins.jsonl").write_text(lines)
     assert members("send --batch joins.jsonl -q --jsonl").code == 0
     members("project")
-    compared = members("project standing --check --sample 50 --json").json["compared"]
-    assert 15 < compared < 120
+    assert members("project standing --check --sample 50 --json").json["compared"] == 50
     assert members("project standing --check --sample 1000 --json").json["compared"] == 300
     by_hand(tmp_path, "UPDATE standing SET scores = 9")
     drifted = members("project standing --check --sample 50 --json")
     assert drifted.code == 1
     assert len(drifted.json["drift"]) == drifted.json["compared"]
+
+
+def test_the_smallest_sample_has_a_row(filled: Any, tmp_path: Path) -> None:
+    filled("project")
+    for _ in range(20):
+        assert filled("project standing --check --sample 1 --json").json["compared"] == 1
+    by_hand(tmp_path, "DELETE FROM standing")
+    ran = filled("project standing --check --sample 1 --json")
+    assert (ran.code, ran.json["compared"]) == (1, 3)
 
 
 def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path) -> None:
