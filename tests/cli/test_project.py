@@ -189,6 +189,19 @@ def test_a_plan_of_a_rebuild_writes_nothing(filled: Any, tmp_path: Path) -> None
     assert dump(tmp_path) == before
 
 
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+@pytest.mark.parametrize("words", ["project", "project standing directory", "project --rebuild", "project --at @3"])
+def test_formats_of_one_table_are_refused_before_anything_is_done(
+    filled: Any, tmp_path: Path, words: str, format: str
+) -> None:
+    before = dump(tmp_path)
+    ran = filled(f"{words} --format {format}")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{format} holds one table" in ran.err
+    assert dump(tmp_path) == before
+    assert filled(f"project standing --format {format}").out.startswith("member_id")
+
+
 def test_a_rebuild_says_what_it_did(filled: Any) -> None:
     ran = filled("project standing city-total --rebuild")
     assert "rebuilt standing (3 rows), city_total (2 rows) up to position 6" in ran.err

@@ -91,6 +91,8 @@ def project(
         return print_checks(
             session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
         )
+    if not (rebuild and dry_run):  # rows are printed, whatever is done before
+        _refuse_several_tables(session, chosen)
     if at is not None:
         _print_past(session, session.workbench(), chosen, at)
         return None
@@ -116,6 +118,10 @@ def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool
                 name
             ]
             raise Misuse(f"{name} goes with {base}")
+
+
+def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
+    session.printer.can_hold(len(names) or len(session.domain().projections))
 
 
 def _positive(option: str, text: str | None) -> int | None:
