@@ -153,6 +153,9 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(filled: Any) -> 
     [
         ("project standing --skip @1", 2, "--reason"),
         ("project --skip @1 --reason x", 2, "for one projection"),
+        ("project standing --skip @9 --reason x --as ''", 2, "--as is empty"),
+        ("project standing --skip @9 --reason x --as ' '", 2, "--as is empty"),
+        ("project standing --as eve", 2, "goes with --skip"),
         ("project standing --skip @99 --reason x", 3, "no event @99"),
         ("project standing --skip @1 --reason x", 2, "has taken @1 in already"),
         ("project --check --rebuild", 2, "two different things"),

@@ -96,6 +96,8 @@ def test_there_must_be_a_store(here, monkeypatch, tmp_path):
         "run --skip fulfilment@1",
         "run --reason x",
         "run --as ada",
+        "run --drop a --reason x --as=",
+        "run --skip fulfilment@1 --reason x --as=",
         "run --skip fulfilment --reason x",
         "run --skip @1 --reason x",
         "run --once --from x",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.addresses import parse_point, parse_position
 from cqrs_cli.cli.commands.drift import print_checks
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.commands.signature import signed_by
 from cqrs_cli.cli.commands.standing import Unfinished, print_remarks, print_statuses
 from cqrs_cli.cli.printing.counted import counted
 from cqrs_cli.cli.printing.progress import steps
@@ -80,6 +80,7 @@ def project(
             "--dry-run": (dry_run, rebuild),
             "--sample": (sample is not None, check),
             "--reason": (reason is not None, skip is not None),
+            "--as": (skipped_by is not None, skip is not None),
         },
     )
     if status:
@@ -114,9 +115,13 @@ def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool
         raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
     for name, (is_given, has_base) in belongs.items():
         if is_given and not has_base:
-            base = {"--restart": "--rebuild", "--dry-run": "--rebuild", "--sample": "--check", "--reason": "--skip"}[
-                name
-            ]
+            base = {
+                "--restart": "--rebuild",
+                "--dry-run": "--rebuild",
+                "--sample": "--check",
+                "--reason": "--skip",
+                "--as": "--skip",
+            }[name]
             raise Misuse(f"{name} goes with {base}")
 
 
@@ -173,17 +178,10 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
         raise Misuse("--skip is for one projection", hint="cqrs project NAME --skip @P --reason …")
     if not reason:
         raise Misuse("--skip wants a --reason: it is shown ever after")
+    position, user = parse_position(text), signed_by(by)
     bench = session.workbench(write=True, create=False)
-    position = parse_position(text)
-    bench.skip(names[0], position, by=by or _user(), reason=reason)
+    bench.skip(names[0], position, by=user, reason=reason)
     session.printer.message(f"{bench.domain.projection(names[0]).name} skips @{position} from now on: {reason}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without an entry for it
-        raise Misuse("this machine does not know who you are", hint="--as USER") from None
 
 
 # ── printing ──────────────────────────────────────────────────────────────────────────────────

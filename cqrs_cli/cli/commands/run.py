@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import signal
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.addresses import parse_position
+from cqrs_cli.cli.commands.signature import signed_by
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.values import json_line
 from cqrs_cli.cli.session import Session, current
@@ -80,9 +80,9 @@ def run(
     elif retry:
         return _retry(session, retry)
     elif drop:
-        _drop(session, drop, reason or "", who or getpass.getuser())
+        _drop(session, drop, reason or "", signed_by(who))
     elif skip is not None:
-        _skip(session, skip, reason or "", who or getpass.getuser())
+        _skip(session, skip, reason or "", signed_by(who))
     else:
         return _run(session, once, parse_position(start) if start is not None else None)
     return None
