@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -288,12 +289,17 @@ class Workbench:
     # ── reactions ─────────────────────────────────────────────────────────────────────────────
 
     def runner(
-        self, *, clock: Clock = now, start: int | None = None, stop: Callable[[], bool] = lambda: False
+        self,
+        *,
+        clock: Clock = now,
+        start: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> Runner:
         """What keeps projections and reactions up to date: `.drain()` once, `.run()` on and on.
 
         clock: what deadlines are compared with. start: the position after which reactions that never
-        ran begin; None: the head. stop: asked after each batch of work.
+        ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which reports are due.
         """
         return Runner(
             self.store,
@@ -304,6 +310,7 @@ class Workbench:
             clock=clock,
             start=start,
             stop=stop,
+            ticks=ticks,
         )
 
     def reactions(self, *names: str) -> list[ReactionStatus]:

@@ -15,6 +15,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.cli import boundary
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
+from cqrs_cli.workbench import runner
 from tests import office
 from tests.reacting import pay
 
@@ -160,6 +161,7 @@ def filled(members: Any) -> Any:
 def shop(here: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ran]:
     """`here` on the office domain, with a store where the reactions have begun."""
     monkeypatch.setenv("CQRS_APP", "tests.office:domain")
+    monkeypatch.setattr(runner, "REPORT_EVERY", float("inf"))  # a slow machine would have more to say
     with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
         bench.runner().drain()
     return here
