@@ -11,9 +11,12 @@ from cqrs_cli import (
     CommandRejected,
     Domain,
     Event,
+    Page,
     Policy,
     ProcessManager,
     Projection,
+    Query,
+    Read,
     Recorded,
     Rejected,
     decide,
@@ -165,4 +168,13 @@ class Orders(Projection, key="order_id"):
         self.events.append(recorded.type)
 
 
-domain = Domain("office", Order, Fulfilment, Welcome, Counts, Orders)
+class InState(Query[Fulfilment]):
+    """Processes in a state."""
+
+    state: str
+
+    def run(self, read: Read) -> Page[Fulfilment]:
+        return read.page(Fulfilment, state=self.state)
+
+
+domain = Domain("office", Order, Fulfilment, Welcome, Counts, Orders, InState)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cqrs_cli import DefinitionError
+from cqrs_cli import DefinitionError, Event, Policy
 
 HEAD = """
 from collections.abc import Iterator, Mapping
@@ -372,3 +372,12 @@ def test_check_finds_decided_events_without_an_evolve_and_services_that_nobody_p
         ("no-service", "Quiet.place"),
     ]
     assert [finding.code for finding in make("ignores = (Placed,)").check()] == ["no-service"]
+
+
+def test_only_models_take_the_keywords_of_pydantic() -> None:
+    with pytest.raises(DefinitionError) as of_policy:
+        type("Bad", (Policy,), {}, nme="x")
+    assert of_policy.value.hint == "known: name"
+    with pytest.raises(DefinitionError) as of_event:
+        type("Bad", (Event,), {}, nme="x")
+    assert str(of_event.value.hint).endswith("and pydantic's own")

@@ -79,19 +79,27 @@ def test_a_key_function_that_fails_is_a_poison_event(tmp_path: Path) -> None:
         assert "is no key" in failures["odd"].message
 
 
-def test_a_key_that_its_stream_would_give_back_otherwise_is_refused(tmp_path: Path) -> None:
-    class Twice(ProcessManager, key="name"):
-        name: str
+def test_a_command_id_in_any_form_of_unicode_keys_a_process_of_its_own(tmp_path: Path) -> None:
+    class Story(ProcessManager, key="story"):
+        story: str
+        refused: str = ""
 
-        @react(key=lambda event, recorded: "e\N{COMBINING ACUTE ACCENT}")
-        def answer(self, event: office.Paid) -> office.Greet:
-            return office.Greet(order_id="o1")
+        @react(key=lambda event, recorded: recorded.correlation_id)
+        def answer(self, event: office.Paid, recorded: Recorded) -> office.Ship:
+            return office.Ship(order_id=recorded.stream[6:])
 
-    with Workbench.open(str(tmp_path / "s.db"), Domain("twice", office.Order, Twice)) as bench:
+        @evolve
+        def rejected(self, event: CommandRejected) -> None:
+            self.refused = event.code
+
+    ids = ["é-1", "e\N{COMBINING ACUTE ACCENT}-1", "\N{ANGSTROM SIGN}", "a b,%/@"]
+    with Workbench.open(str(tmp_path / "s.db"), Domain("stories", office.Order, Story)) as bench:
         bench.runner().drain()
-        bench.send(office.Pay(order_id="o1"))
-        (error,) = bench.runner().drain().failures.values()
-        assert "does not come back" in error.message or "NFC" in error.message
+        for number, id in enumerate(ids):
+            bench.send(office.Pay(order_id=f"bad{number}").with_meta(command_id=id))
+        done = bench.runner().drain()
+        assert (done.failures, done.rejected) == ({}, len(ids))
+        assert {row.story: row.refused for row in bench.rows(Story)} == dict.fromkeys(ids, "out-of-stock")
 
 
 def test_deadlines_of_a_policy_are_all_kept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The runner: everything to the head, deadlines by an injected clock, waking up, several at once."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,6 +87,82 @@ def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
     monkeypatch.setattr("cqrs_cli.workbench.runner.PAGE", 2)
     pay(bench, *(f"o{number}" for number in range(7)))
     assert bench.runner().drain().sent == 14
+
+
+# ── saying how far it is ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (projector, reactor):
+        monkeypatch.setattr(module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_long_drain_says_how_far_it_is(bench):
+    pay(bench, *(f"o{number}" for number in range(4)), "bad1")
+    told: list[Round] = []
+    seconds = itertools.count()
+    runner = bench.runner(ticks=lambda: float(next(seconds)))
+    done = runner.drain(told.append)
+    assert {one.at_work.name for one in told if one.at_work} == {"counts", "orders", "fulfilment", "welcome"}
+    assert told[0].at_work == ("counts", 1, 5)
+    assert told[0].position == 0
+    assert [one.position for one in told] == sorted(one.position for one in told)
+    rest = runner.untold(done)
+    assert (rest.position, rest.at_work) == (bench.store.head(), None)
+    for name in ("taken", "sent", "rejected", "dead"):
+        assert sum(getattr(one, name) for one in (*told, rest)) == getattr(done, name)
+    assert (done.sent, done.rejected) == (9, 1)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_reports_are_told_now_and_then(bench):
+    pay(bench, *(f"o{number}" for number in range(20)))
+    told: list[float] = []
+    seconds = itertools.count()
+    time_now = 0.0
+
+    def ticks() -> float:
+        nonlocal time_now
+        time_now = next(seconds) / 10
+        return time_now
+
+    bench.runner(ticks=ticks).drain(lambda _: told.append(time_now))
+    assert len(told) > 2
+    assert min(after - before for before, after in itertools.pairwise([0.0, *told])) >= 0.5
+    pay(bench, "o20")
+    bench.runner(ticks=lambda: 0.0).drain(lambda _: pytest.fail("nobody waited"))
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_what_was_told_during_a_drain_is_not_told_again_after_it(bench, monkeypatch):
+    pay(bench, "o1", "o2")
+    told: list[Round] = []
+    waited: list[Round] = []
+    monkeypatch.setattr(Runner, "_wait", lambda self, done: waited.append(done))
+    seconds = itertools.count()
+    bench.runner(ticks=lambda: float(next(seconds)), stop=lambda: bool(waited)).run(told.append)
+    assert len(told) > 2
+    assert (told[-1].position, told[-1].at_work) == (bench.store.head(), None)
+    assert sum(one.sent for one in told) == waited[0].sent == 4
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_what_stands_still_is_among_all_reports(tmp_path):
+    with Workbench.open(str(tmp_path / "office.db"), Domain("grumpy", office.domain, Grumpy)) as bench:
+        bench.runner().drain()
+        seconds = itertools.count()
+        runner = bench.runner(ticks=lambda: float(next(seconds)))
+        pay(bench, "o1")
+        runner.drain()
+        pay(bench, "o2")
+        told: list[Round] = []
+        runner.drain(told.append)
+        assert len(told) > 1
+        assert all(list(one.failures) == ["grumpy"] for one in told)
+        assert told[-1].position > 1
 
 
 # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +329,7 @@ def test_it_reports_only_what_changed(bench, tmp_path):
 
 
 def test_a_store_that_goes_away_ends_the_run(bench, monkeypatch):
-    def away(self: Runner) -> Round:
+    def away(self: Runner, report: Any) -> Round:
         raise Unavailable("gone")
 
     monkeypatch.setattr(Runner, "drain", away)

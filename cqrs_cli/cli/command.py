@@ -13,7 +13,8 @@ commands are known only at run time derives from `Group` and overrides `list_com
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -81,8 +82,24 @@ def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | N
     return typer.main.get_command(app)
 
 
+@contextmanager
+def _read_for(ctx: Any) -> Iterator[None]:
+    """Let an error say whose options were read: Typer's parser does not, and the hint names the command."""
+    try:
+        yield
+    except typer.TyperException as error:
+        if getattr(error, "ctx", ctx) is None:
+            vars(error)["ctx"] = ctx
+        raise
+
+
 class Command(TyperCommand):
     """A command that takes the global options and prints its help as plain text."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's own parsing."""
+        with _read_for(ctx):
+            return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
         """Its own parameters and the global ones, which keep their meaning where names clash."""
@@ -102,6 +119,11 @@ class Group(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**{"rich_markup_mode": None, **attributes})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's own parsing."""
+        with _read_for(ctx):
+            return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
         """Its own parameters and the global ones."""

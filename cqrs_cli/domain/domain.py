@@ -21,7 +21,7 @@ from cqrs_cli.domain.process_manager import (
 from cqrs_cli.domain.projection import Projection, projection_type
 from cqrs_cli.domain.query import Query, check_query
 from cqrs_cli.domain.routes import Route, route_of
-from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.domain.row_model import RowModel, RowType
 from cqrs_cli.errors import DefinitionError, NotFound
 from cqrs_cli.stores.contract import Recorded
 
@@ -187,13 +187,20 @@ class Domain:
 
     def rows_of(self, name: str) -> RowType:
         """The projection or process manager of this name, kebab or snake. Raises `NotFound`."""
-        reaction = self.reactions.get(name) or self.reactions.get(snake(name))
-        return reaction.rows if reaction is not None and reaction.rows is not None else self.projection(name)
+        known = {rows.name: rows for rows in self.row_types()}
+        found = known.get(name) or known.get(snake(name))
+        if found is None:
+            raise NotFound(
+                f"no projection {name!r} in the domain {self.name!r}",
+                code="projection-not-found",
+                hint=did_you_mean(snake(name), known),
+            )
+        return found
 
-    def projection_of(self, cls: type[Projection]) -> RowType:
-        """The projection of this class. Raises `NotFound`."""
-        found = self.projections.get(cls.keywords.table)
-        if found is None or found.cls is not cls:
+    def row_type_of(self, cls: type[RowModel]) -> RowType:
+        """The projection or process manager of this class. Raises `NotFound`."""
+        found = next((rows for rows in self.row_types() if rows.cls is cls), None)
+        if found is None:
             raise NotFound(
                 f"{cls.__name__} is no part of the domain {self.name!r}",
                 code="projection-not-found",

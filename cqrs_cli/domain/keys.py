@@ -1,7 +1,8 @@
 """Keys as text: how the id of an aggregate stands in the name of its stream, and back.
 
-Reversible: UUIDs lowercase, integers decimal, dates ISO; of texts (in NFC) letters, digits and
-`- _ .` stay as they are and everything else is percent-encoded, so `@ / , :` never occur raw.
+Reversible: UUIDs lowercase, integers decimal, dates ISO; of texts letters, digits and `- _ .` stay as
+they are and everything else is percent-encoded, so `@ / , :` never occur raw. Names of streams are in
+Unicode's NFC, so of a text that is not, all that is not ASCII is encoded: it comes back as it was.
 The parts of a composite key are joined with a comma.
 """
 
@@ -57,12 +58,13 @@ def key_text(value: object) -> str:
             return value
         if not value:
             raise InvalidInput("a key can't be empty", hint="at least a letter or digit")
+        composed = unicodedata.is_normalized("NFC", value)
         try:
             return "".join(
                 character
-                if character.isalnum() or character in "-_."
+                if (character.isalnum() and (composed or character.isascii())) or character in "-_."
                 else "".join(f"%{byte:02X}" for byte in character.encode())
-                for character in unicodedata.normalize("NFC", value)
+                for character in value
             )
         except UnicodeEncodeError:
             raise InvalidInput(

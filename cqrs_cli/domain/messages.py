@@ -68,9 +68,8 @@ class Stored:
 def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> None:
     """Raise `DefinitionError` for class keywords that mean nothing (`verion=2` would vanish)."""
     for keyword in unknown:
-        raise DefinitionError(
-            f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known are {known}, and pydantic's own"
-        )
+        others = ", and pydantic's own" if issubclass(cls, BaseModel) else ""
+        raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known: {known}{others}")
 
 
 def refuse_taken(cls: type[BaseModel], *taken: str) -> None:

@@ -8,11 +8,11 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cqrs_cli.domain.projection import Projection
+from cqrs_cli.domain.row_model import RowModel
 from cqrs_cli.errors import DefinitionError
 
 R = TypeVar("R", bound=BaseModel)
-Row = TypeVar("Row", bound=Projection)
+Row = TypeVar("Row", bound=RowModel)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Where(NamedTuple):
 
 
 class Read(Protocol):
-    """What a query's `run` reads with. Each read model is brought up to date before it is first read."""
+    """What a query's `run` reads with. Each projection is brought up to date before it is first read.
+
+    Process managers can be read too, as they are: their rows move when they run.
+    """
 
     def get(self, projection: type[Row], *key: Any) -> Row | None:
         """The row with this key, or None."""
@@ -70,6 +73,16 @@ class Query(BaseModel, Generic[R]):
     def run(self, read: Read) -> Page[R] | list[R] | R | None:
         """Answer, with what `read` gives. Pure: it changes nothing."""
         raise DefinitionError(f"{type(self).__name__} has no run", hint="def run(self, read: Read) -> Page[…]: …")
+
+
+def rows_named(cls: type[Query[Any]]) -> type[RowModel] | None:
+    """The row class in `Query[…]`, if it is one: what the query answers with, and so what it surely reads."""
+    for base in cls.__mro__:
+        arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args")
+        if arguments:
+            row = arguments[0]
+            return row if isinstance(row, type) and issubclass(row, RowModel) else None
+    return None
 
 
 def check_query(cls: type[Query[Any]]) -> None:

@@ -17,7 +17,8 @@ class Node(NamedTuple):
     """One thing in a trace and what it led to, in the order of the log.
 
     kind: `command`, `import` (a commit without a command), `event`, `reaction`; and of a reaction's
-    commands that are not in the log: `waiting`, `deadline` (due_us says when) and `failed`.
+    commands that are not in the log: `waiting`, `deadline` (due_us says when), `failed` and `dropped`
+    (letter says by whom and why).
     id: the command's or event's; a reaction's is that of the event it answered and its name.
     """
 
@@ -28,6 +29,7 @@ class Node(NamedTuple):
     stream: str | None
     due_us: int | None
     children: list[Node]
+    letter: outbox.DeadLetter | None = None
 
 
 def trace(store: Store, what: str) -> list[Node]:
@@ -60,8 +62,9 @@ def _correlation(store: Store, what: str) -> str:
             return commit.correlation_id
     if next(store.correlated(what), None) is not None:
         return what
-    for letter in outbox.letters(store.rows, Where("command_id", "=", what)):
-        return letter.outgoing.correlation_id
+    for dropped in (False, True):
+        for letter in outbox.letters(store.rows, Where("command_id", "=", what), dropped=dropped):
+            return letter.outgoing.correlation_id
     raise NotFound(
         f"nothing in the store has the id {what}",
         code="id-not-found",
@@ -80,14 +83,12 @@ class _Story:
             self._add(commit)
         pending = outbox.correlated(store.rows, correlation_id)
         known = store.known([outgoing.command_id for outgoing in pending])
-        absent = [
-            (outgoing, "deadline" if outgoing.due_us else "waiting")
-            for outgoing in pending
-            if outgoing.command_id not in known
+        absent: list[tuple[outbox.Outgoing, outbox.DeadLetter | None]] = [
+            (outgoing, None) for outgoing in pending if outgoing.command_id not in known
         ]
-        absent += [(letter.outgoing, "failed") for letter in outbox.letters_of(store.rows, correlation_id)]
-        for outgoing, kind in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
-            self._hang_outgoing(outgoing, kind)
+        absent += [(letter.outgoing, letter) for letter in outbox.letters_of(store.rows, correlation_id)]
+        for outgoing, letter in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
+            self._hang_outgoing(outgoing, letter)
 
     def _add(self, commit: RecordedCommit) -> None:
         first = commit.events[0]
@@ -99,9 +100,12 @@ class _Story:
             node.children.append(below)
             self._events[event.event_id] = below
 
-    def _hang_outgoing(self, outgoing: outbox.Outgoing, kind: str) -> None:
-        due_us = outgoing.due_us if kind == "deadline" else None
-        node = Node(outgoing.command_id, kind, outgoing.command, None, None, due_us, [])
+    def _hang_outgoing(self, outgoing: outbox.Outgoing, letter: outbox.DeadLetter | None) -> None:
+        if letter is not None:
+            kind, due_us = "failed" if letter.dropped_us is None else "dropped", None
+        else:
+            kind, due_us = "deadline" if outgoing.due_us else "waiting", outgoing.due_us or None
+        node = Node(outgoing.command_id, kind, outgoing.command, None, None, due_us, [], letter)
         self._hang(node, outgoing.event_id, f"{outgoing.reaction}.{outgoing.clause}")
 
     def _hang(self, node: Node, cause: str | None, reaction: object) -> None:

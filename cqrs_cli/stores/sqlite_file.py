@@ -99,6 +99,8 @@ class SQLiteFile:
         if not self._has_file():
             return False
         self._check_header()
+        if not self.read_only and not os.access(self.real_path, os.W_OK):
+            raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
         connection = self._open()
         try:
             self._recognise(connection)

@@ -6,6 +6,8 @@ rows, writes nothing to the live store, and works on one that can only be read.
 
 from __future__ import annotations
 
+import heapq
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,10 +17,10 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import Misuse, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
-from cqrs_cli.workbench.projector import Progress, Projector
+from cqrs_cli.workbench.projector import NO_EVENTS_FAULT, Progress, Projector, blamed, skip_words
 from cqrs_cli.workbench.row_fold import write
 
 RETRIES = 200
@@ -51,13 +53,17 @@ class Check(NamedTuple):
 class Fresh:
     """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
 
-    wanted: only the rows whose stored key it says yes to.
+    live: the rows beside which it is folded. wanted: only the rows whose stored key it says yes to.
     """
 
     def __init__(
-        self, projector: Projector, projection: RowType, wanted: Callable[[tuple[Any, ...]], bool] | None = None
+        self,
+        live: RowReader,
+        projector: Projector,
+        projection: RowType,
+        wanted: Callable[[tuple[Any, ...]], bool] | None = None,
     ) -> None:
-        self._projector, self._projection, self._wanted = projector, projection, wanted
+        self._live, self._projector, self._projection, self._wanted = live, projector, projection, wanted
         self._stack = ExitStack()
         self._position = 0
         # What is unique is a rule for commands; a fold of what happened is compared without it.
@@ -87,13 +93,34 @@ class Fresh:
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
         for events, reached in self._projector.batches(self._fold, self._position, position):
-            self._fold.over(events)
-            changes = self._fold.changes()
+            try:
+                self._fold.over(events)
+                changes = self._fold.changes()
+            except (Unavailable, Damaged):
+                raise
+            except CqrsError as error:
+                if events and error.code not in NO_EVENTS_FAULT:
+                    self._explain(error, blamed(self._fold, events, error).position)
+                raise
             with self._store.transaction() as rows:
                 write(rows, self.table, changes)
             if progress is not None:
                 progress(reached, position)
         self._position = max(self._position, position)
+
+    def _explain(self, error: CqrsError, position: int) -> None:
+        """Say in the error which projection the event stops, and what can be done."""
+        name, skip = self._projection.name, skip_words(self._projection, position)
+        error.args = (f"{name} can't be folded afresh: it stops at @{position}: {error.message}",)
+        error.message = error.args[0]
+        checkpoint = self._live.checkpoint(name)
+        if checkpoint is None or position > checkpoint.position:
+            error.hint = f"mend the code, or: {skip}"
+        else:  # the live rows took it, so only a rebuild can leave it out
+            error.hint = (
+                f"mend the code, or leave the event out: cqrs project {name} --rebuild stops at it, then {skip}"
+            )
+        error.details.update(projection=name, position=position)
 
 
 def check(
@@ -105,13 +132,14 @@ def check(
 ) -> Check:
     """Fold afresh up to where the live rows stand, and compare row by row. Writes nothing to the store, locks nothing.
 
-    sample: about so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
+    sample: so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
     that never ran, `Misuse` (needs-rebuild) for one of another definition and `Unavailable` (busy)
     if rows that differ change all the time.
     """
-    rows_now = store.rows.count(projection.table)
-    chosen = _sampler(projection, sample, rows_now) if sample is not None and sample < rows_now else None
-    with Fresh(projector, projection, chosen) as fresh:
+    chosen = None
+    if sample is not None and sample < store.rows.count(projection.table):
+        chosen = _sampler(store.rows, projection, sample)
+    with Fresh(store.rows, projector, projection, chosen) as fresh:
         checkpoint = _checkpoint(store.rows, projection)
         fresh.advance(checkpoint.position, progress)
         compared, differing = _compare(store.rows, fresh, projection, chosen)
@@ -140,12 +168,16 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
     return checkpoint
 
 
-def _sampler(projection: RowType, sample: int, rows: int) -> Callable[[tuple[Any, ...]], bool]:
-    import os
+def _sampler(live: RowReader, projection: RowType, sample: int) -> Callable[[tuple[Any, ...]], bool]:
+    """Whether a key is in the sample: those with the smallest hashes are. It remembers one number a sampled row."""
+    salt = int.from_bytes(os.urandom(4))
 
-    salt = os.urandom(4)
-    threshold = int(2**32 * sample / max(rows, 1))
-    return lambda stored_key: crc32(repr(stored_key).encode(), int.from_bytes(salt)) < threshold
+    def hashed(key: tuple[Any, ...]) -> int:
+        return crc32(repr(key).encode(), salt)
+
+    keys = map(_key_reader(projection), live.select(projection.table))
+    largest = max(heapq.nsmallest(sample, map(hashed, keys)), default=0)
+    return lambda stored_key: hashed(stored_key) <= largest
 
 
 _Row = tuple[Scalar, ...]
@@ -156,10 +188,9 @@ def _compare(
     live: RowReader, fresh: Fresh, projection: RowType, chosen: Callable[[_Row], bool] | None
 ) -> tuple[int, list[_Pair]]:
     """How many rows were compared, and those that differ: key, live row, fresh row."""
-    names = [column.name for column in projection.table.columns]
-    places = [names.index(name) for name in projection.table.key]
+    key_of = _key_reader(projection)
     compared, differing = 0, []
-    for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), places):
+    for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), key_of):
         if chosen is None or chosen(key):
             compared += 1
             if ours != theirs:
@@ -203,12 +234,15 @@ def _as_dict(names: Sequence[str], row: tuple[Scalar, ...] | None) -> dict[str, 
     return None if row is None else dict(zip(names, row, strict=True))
 
 
-def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], places: Sequence[int]) -> Iterator[_Pair]:
+def _key_reader(projection: RowType) -> Callable[[_Row], Any]:
+    """The function from a stored row to its key, as a tuple."""
+    names = [column.name for column in projection.table.columns]
+    places = [names.index(name) for name in projection.table.key]
+    return lambda row: tuple(row[place] for place in places)
+
+
+def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], key_of: Callable[[_Row], Any]) -> Iterator[_Pair]:
     """Both sides by key, which both are ordered by; None where one has no such row."""
-
-    def key_of(row: _Row) -> Any:
-        return tuple(row[place] for place in places)
-
     ours, theirs = next(left, None), next(right, None)
     while ours is not None or theirs is not None:
         if theirs is None or (ours is not None and key_of(ours) < key_of(theirs)):

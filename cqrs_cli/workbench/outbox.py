@@ -234,8 +234,9 @@ def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadL
 
 
 def letters_of(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
-    """The open dead letters of one story."""
-    return letters(rows, Where("correlation_id", "=", correlation_id))
+    """The dead letters of one story, the open ones and those that were dropped."""
+    story = Where("correlation_id", "=", correlation_id)
+    return letters(rows, story) + letters(rows, story, dropped=True)
 
 
 def letter(rows: RowReader, id: str) -> DeadLetter:

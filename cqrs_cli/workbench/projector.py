@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
@@ -148,13 +149,19 @@ class Projector:
 
         One that a rebuild can't take may be in the live rows: they keep it, and their status says so.
         """
-        live = self._store.rows.checkpoint(projection.name)
-        building = self._store.rows.checkpoint(projection.name + REBUILD)
-        for_rebuild = building is not None and position > building.position
-        checkpoint = building if for_rebuild else live
-        reached = checkpoint.position if checkpoint is not None else None
+        live, reached = self._store.rows.checkpoint(projection.name), self.reached(projection.name, position)
         status = f"cqrs project {projection.name} --status"
         skip(self._store, projection.name, position, reached, by, reason, status, live)
+
+    def reached(self, name: str, position: int) -> int | None:
+        """How far it has come that may have taken the event at `position`: the live rows, or a rebuild of them.
+
+        None if it never ran.
+        """
+        checkpoint, building = (self._store.rows.checkpoint(name + suffix) for suffix in ("", REBUILD))
+        if building is not None and position > building.position:
+            checkpoint = building  # it is the rebuild that can't take the event
+        return checkpoint.position if checkpoint is not None else None
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:
@@ -243,7 +250,7 @@ class Projector:
                 raise
             cut = self._cut(events, error.details.get("position"))
             if cut == 0:
-                raise Poisoned(_blamed(fold, events, error), error) from error
+                raise Poisoned(blamed(fold, events, error), error) from error
         checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
         return self._take(fold, table, checkpoint, events[cut:], position)
 
@@ -319,7 +326,7 @@ def overtaken(projection: RowType) -> Conflict:
     )
 
 
-def _blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
+def blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
     """The event of a commit that can't be taken in; the last one if only the rows of all together can't be written."""
     if "position" not in error.details:  # a value that its column can't hold: after which event is it there?
         try:
@@ -340,9 +347,16 @@ def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -
     again = f"cqrs project {name}{' --rebuild' if rebuilding else ''}"
     error.args = (f"{what} stopped at @{position}: {error.message}",)
     error.message = error.args[0]
-    error.hint = f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …"
+    error.hint = f"mend the code and run {again} again, or: {skip_words(projection, position)}"
     error.details.update(projection=name, position=position)
     return error
+
+
+def skip_words(rows: RowType, position: int) -> str:
+    """The command that passes the event over, for a projection or a process manager."""
+    if issubclass(rows.cls, ProcessManager):
+        return f"cqrs run --skip {rows.name}@{position} --reason …"
+    return f"cqrs project {rows.name} --skip @{position} --reason …"
 
 
 def _fill(batch: list[Any], events: Iterator[Any]) -> bool:

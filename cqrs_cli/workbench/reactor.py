@@ -151,8 +151,7 @@ class Reactor:
 
     def skip(self, reaction: ReactionType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        checkpoint = self._store.rows.checkpoint(reaction.name)
-        reached = checkpoint.position if checkpoint is not None else None
+        reached = self._projector.reached(reaction.name, position)
         skip(self._store, reaction.name, position, reached, by, reason, "cqrs run --status")
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────

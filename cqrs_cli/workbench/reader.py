@@ -10,20 +10,19 @@ from typing import Any, TypeVar, cast
 
 from cqrs_cli.domain.columns import ColumnCodec
 from cqrs_cli.domain.domain import Domain, did_you_mean
-from cqrs_cli.domain.projection import Projection
 from cqrs_cli.domain.query import Page, Where
-from cqrs_cli.domain.row_model import RowType, row_maker
+from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.stores import contract
 from cqrs_cli.stores.contract import Order, Scalar, Store
 
-Row = TypeVar("Row", bound=Projection)
+Row = TypeVar("Row", bound=RowModel)
 
 PAGE_SIZE = 100
 
 
 class Reader:
-    """The `Read` that `Query.run` is given. `fresh` is called once for each projection before it is first read."""
+    """The `Read` that `Query.run` is given. `fresh` is called once for each read model before it is first read."""
 
     def __init__(
         self,
@@ -43,7 +42,7 @@ class Reader:
 
     def get(self, projection: type[Row], *key: Any) -> Row | None:
         """The row with this key, or None. Raises `InvalidInput` for a key of another shape."""
-        kind = self._projection(projection)
+        kind = self._read(projection)
         if len(key) != len(kind.key_columns):
             raise InvalidInput(
                 f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values",
@@ -57,13 +56,13 @@ class Reader:
         self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any
     ) -> Iterator[Row]:
         """All rows that match, in order, one by one."""
-        kind = self._projection(projection)
+        kind = self._read(projection)
         found = self._store.rows.select(kind.table, _conditions(kind, where, equals), _order(kind, order))
         yield from cast(Iterator[Row], map(row_maker(kind), found))
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
-        kind = self._projection(projection)
+        kind = self._read(projection)
         ordering = _order(kind, order)
         after = _read_cursor(self._cursor, kind, ordering)
         found = list(
@@ -74,8 +73,8 @@ class Reader:
             return Page(rows)
         return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
 
-    def _projection(self, cls: type[Projection]) -> RowType:
-        kind = self._domain.projection_of(cls)
+    def _read(self, cls: type[RowModel]) -> RowType:
+        kind = self._domain.row_type_of(cls)
         if kind.name not in self._seen:
             self._fresh(kind)
             self._seen.add(kind.name)

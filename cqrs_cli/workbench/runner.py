@@ -25,17 +25,29 @@ LOOK_AGAIN = 0.2
 """Seconds after which a runner that waits looks at its clock and at whether to stop."""
 
 
+REPORT_EVERY = 0.5
+"""Seconds between two reports of a drain that goes on."""
+
+
 def now() -> datetime:
     """The time of this machine, UTC."""
     return datetime.now(UTC)
 
 
-class Round(NamedTuple):
-    """What a drain came to.
+class AtWork(NamedTuple):
+    """Who is being brought to the head, and how far that is."""
 
-    position: the head that everything was brought to. taken: events that reactions answered. sent,
-    rejected, dead, held: commands. failures: the errors of the projections and reactions that
-    stand still, by name. next_due: of the deadlines, microseconds UTC.
+    name: str
+    position: int
+    head: int
+
+
+class Round(NamedTuple):
+    """What a drain came to, or has come to so far.
+
+    position: what everything was brought to; at the end, the head. taken: events that reactions answered.
+    sent, rejected, dead, held: commands. failures: the errors of the projections and reactions that
+    stand still, by name. next_due: of the deadlines, microseconds UTC. at_work: None at the end.
     """
 
     position: int
@@ -46,6 +58,20 @@ class Round(NamedTuple):
     held: int = 0
     failures: dict[str, CqrsError] = {}
     next_due: int | None = None
+    at_work: AtWork | None = None
+
+    def since(self, told: Round) -> Round:
+        """What was done since an earlier report of the same drain."""
+        return self._replace(
+            taken=self.taken - told.taken,
+            sent=self.sent - told.sent,
+            rejected=self.rejected - told.rejected,
+            dead=self.dead - told.dead,
+            held=self.held - told.held,
+        )
+
+
+Report = Callable[[Round], None]
 
 
 class _Stopping(Exception):
@@ -57,6 +83,7 @@ class Runner:
 
     clock: what deadlines are compared with. start: the position after which new reactions begin; None: the head.
     stop: asked between batches of work; once it says yes, `drain` returns with what is done.
+    ticks: seconds that never go back, by which reports are due.
     """
 
     def __init__(
@@ -70,6 +97,7 @@ class Runner:
         clock: Clock = now,
         start: int | None = None,
         stop: Callable[[], bool] = lambda: False,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._domain, self._projector, self._reactor, self._courier = (
             store,
@@ -78,20 +106,21 @@ class Runner:
             reactor,
             courier,
         )
-        self._clock, self._start, self._stop = clock, start, stop
+        self._clock, self._start, self._stop, self._ticks = clock, start, stop, ticks
         self._names = sorted(domain.reactions)
         self._resting: dict[str, tuple[object, CqrsError]] = {}
-        self._reset()
+        self._reset(None)
 
     # ── once ──────────────────────────────────────────────────────────────────────────────────
 
-    def drain(self) -> Round:
+    def drain(self, report: Report | None = None) -> Round:
         """Bring everything to the head, send what waits and what is due, again and again until nothing moves.
 
-        What stops does not stop the others: its error is among the failures. Raises `Misuse` (a start
-        past the head), `Unavailable` and `Damaged`; what was done stays done.
+        report: told twice a second what was done since it was told last, while it takes so long; what
+        is left for the end is in `untold`. What stops does not stop the others: its error is among the failures.
+        Raises `Misuse` (a start past the head), `Unavailable` and `Damaged`; what was done stays done.
         """
-        self._reset()
+        self._reset(report)
         self._begin()
         while not self._stop():
             head = self._store.head()
@@ -100,24 +129,48 @@ class Runner:
             except _Stopping:
                 break
             moved = self._deliver(self._waiting())
+            self._report_if_due(None)
             if not moved and self._store.head() == head:
                 moved = self._deliver(self._due())
                 if not moved:
                     return self._round(head)
         return self._round(self._store.head())
 
-    def _reset(self) -> None:
+    def untold(self, done: Round) -> Round:
+        """Of what a drain came to, what its reports have not told."""
+        return done if self._told is None else done.since(self._told)
+
+    def _reset(self, report: Report | None) -> None:
+        self._report, self._next_report = report, self._ticks() + REPORT_EVERY
+        self._told: Round | None = None
         self._taken = 0
         self._counts = {"sent": 0, "rejected": 0, "dead": 0, "held": 0}
         self._held: set[Outgoing] = set()
         self._failures: dict[str, CqrsError] = {}
 
-    def _round(self, head: int) -> Round:
+    def _round(self, position: int, at_work: AtWork | None = None) -> Round:
         counts = self._counts
         return Round(
-            head, self._taken, counts["sent"], counts["rejected"], counts["dead"], counts["held"], dict(self._failures),
-            outbox.next_due(self._store.rows, self._names),
+            position, self._taken, counts["sent"], counts["rejected"], counts["dead"], counts["held"],
+            dict(self._failures), outbox.next_due(self._store.rows, self._names), at_work,
         )  # fmt: skip
+
+    def _report_if_due(self, at_work: AtWork | None) -> None:
+        if self._report is None or self._ticks() < self._next_report:
+            return
+        so_far = self._round(self._reached(), at_work)._replace(failures=self._standing_still())
+        self._report(self.untold(so_far))
+        self._told, self._next_report = so_far, self._ticks() + REPORT_EVERY
+
+    def _reached(self) -> int:
+        """The position that everything has come to, but for what stands still."""
+        reached = {checkpoint.name: checkpoint.position for checkpoint in self._store.rows.checkpoints()}
+        names = [name for name in (*self._domain.projections, *self._names) if name not in self._resting]
+        return min((reached.get(name, 0) for name in names), default=self._store.head())
+
+    def _standing_still(self) -> dict[str, CqrsError]:
+        """The errors so far, those of a drain before too where this one has not come to them yet."""
+        return {name: error for name, (_, error) in self._resting.items()}
 
     def _begin(self) -> None:
         new = [reaction for reaction in self._reactions() if self._reactor.is_new(reaction)]
@@ -138,10 +191,10 @@ class Runner:
     # ── catching up ───────────────────────────────────────────────────────────────────────────
 
     def _catch_up(self) -> None:
-        for _, projection in sorted(self._domain.projections.items()):
-            self._tried(projection.name, partial(self._projector.catch_up, projection, self._between))
+        for name, projection in sorted(self._domain.projections.items()):
+            self._tried(name, partial(self._projector.catch_up, projection, partial(self._between, name)))
         for reaction in self._reactions():
-            self._tried(reaction.name, partial(self._reactor.catch_up, reaction, self._between))
+            self._tried(reaction.name, partial(self._reactor.catch_up, reaction, partial(self._between, reaction.name)))
 
     def _tried(self, name: str, work: Callable[[], int | None]) -> None:
         """Do the work, and keep its error. What stopped rests until something about it changes: its code can't."""
@@ -161,8 +214,9 @@ class Runner:
             self._failures[name] = error
             self._resting[name] = (self._circumstances(name), error)
 
-    def _between(self, _: int, __: int) -> None:
+    def _between(self, name: str, position: int, head: int) -> None:
         """Between two batches, when the one before is committed."""
+        self._report_if_due(AtWork(name, position, head))
         if self._stop():
             raise _Stopping
 
@@ -195,16 +249,16 @@ class Runner:
 
     # ── on and on ─────────────────────────────────────────────────────────────────────────────
 
-    def run(self, report: Callable[[Round], None] = lambda _: None) -> None:
+    def run(self, report: Report = lambda _: None) -> None:
         """Drain, then wait for the next commit (of any process) or deadline, until `stop` says so.
 
-        report: called after each drain that did something, and after the first.
+        report: called while a drain goes on, after each that did something, and after the first.
         """
         quiet: Round | None = None
         while not self._stop():
-            done = self.drain()
-            if quiet is None or _did_something(done, quiet):
-                report(done)
+            done = self.drain(report)
+            if quiet is None or self._told is not None or _did_something(done, quiet):
+                report(self.untold(done))
             quiet = done
             self._wait(done)
 

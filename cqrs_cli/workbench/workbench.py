@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any, Literal, Protocol, Self, TypeVar, overload
 
@@ -243,14 +244,21 @@ class Workbench:
         return check(self.store, self._projector, self.domain.rows_of(name), sample, progress)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
-        """The rows of a projection as they were at a log position, from a fold beside the live ones."""
-        projection = self.domain.rows_of(name)
-        with Fresh(self._projector, projection) as fresh:
+        """The rows of a projection as they were at a log position, from a fold beside the live ones.
+
+        They are folded by the time it returns, so what can't be folded is an error before the first row is used.
+        """
+        rows = self._folded_up_to(self.domain.rows_of(name), position, progress)
+        first = list(islice(rows, 1))
+        return chain(first, rows)
+
+    def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
+        with Fresh(self.store.rows, self._projector, projection) as fresh:
             fresh.advance(min(position, self.store.head()), progress)
             yield from map(row_maker(projection), fresh.rows.select(fresh.table))
 
     def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
-        """Answer a query. The read models it looks at are caught up first, unless the workbench is read-only.
+        """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
 
         limit, cursor: for queries that answer with a `Page`.
         """
@@ -270,15 +278,15 @@ class Workbench:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Any]:
-        """A page of a projection's rows, for those who have no query class: see `Read.page`."""
-        return self._reader(limit, cursor).page(self.domain.projection(name).cls, where=where, order=order)
+        """A page of the rows of a projection or process manager, without a query class: see `Read.page`."""
+        return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
 
     def _reader(self, limit: int | None, cursor: str | None) -> Reader:
-        def fresh(projection: RowType) -> None:
-            if self.read_only:
-                self._projector.refuse_gone(projection)
+        def fresh(rows: RowType) -> None:
+            if self.read_only or rows.name in self.domain.reactions:  # those move when they run
+                self._projector.refuse_gone(rows)
             else:
-                self._projector.catch_up(projection)
+                self._projector.catch_up(rows)
 
         return Reader(self.store, self.domain, fresh, limit, cursor)
 
@@ -293,12 +301,17 @@ class Workbench:
     # ── reactions ─────────────────────────────────────────────────────────────────────────────
 
     def runner(
-        self, *, clock: Clock = now, start: int | None = None, stop: Callable[[], bool] = lambda: False
+        self,
+        *,
+        clock: Clock = now,
+        start: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> Runner:
         """What keeps projections and reactions up to date: `.drain()` once, `.run()` on and on.
 
         clock: what deadlines are compared with. start: the position after which reactions that never
-        ran begin; None: the head. stop: asked after each batch of work.
+        ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which reports are due.
         """
         return Runner(
             self.store,
@@ -309,6 +322,7 @@ class Workbench:
             clock=clock,
             start=start,
             stop=stop,
+            ticks=ticks,
         )
 
     def reactions(self, *names: str) -> list[ReactionStatus]:

@@ -111,7 +111,7 @@ class Fulfilment(ProcessManager, key="order_id", version=1):
 
     @evolve
     def rejected(self, event: CommandRejected) -> None:
-        self.trouble = f"{event.command}: {event.reason}"
+        self.trouble = f"{event.command}: {event.reason.removeprefix(f'{event.command}: ')}"
 
     @react
     def give_up(self, event: CommandRejected) -> CancelOrder | None:

@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cqrs_cli import Workbench
 from cqrs_cli.cli import boundary
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
+from cqrs_cli.workbench import runner
+from tests import office
+from tests.reacting import pay
 
 Fill = Callable[..., Path]
 MEMBERS = Path(__file__).parents[1] / "members.py"
@@ -151,3 +155,24 @@ def filled(members: Any) -> Any:
     for name, points in (("ann", "1.50"), ("bob", "2.25"), ("cid", "4")):
         assert members(f"send score --member-id {name} --points {points}").code == 0
     return members
+
+
+@pytest.fixture
+def shop(here: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ran]:
+    """`here` on the office domain, with a store where the reactions have begun."""
+    monkeypatch.setenv("CQRS_APP", "tests.office:domain")
+    monkeypatch.setattr(runner, "REPORT_EVERY", float("inf"))  # a slow machine would have more to say
+    with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
+        bench.runner().drain()
+    return here
+
+
+@pytest.fixture
+def paid(tmp_path: Path) -> Callable[..., None]:
+    """Pay orders by hand."""
+
+    def orders(*names: str) -> None:
+        with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
+            pay(bench, *names)
+
+    return orders

@@ -10,6 +10,7 @@ import pytest
 from cqrs_cli.cli.printing.cursor import next_page
 from cqrs_cli.cli.session import Session
 from cqrs_cli.errors import Unavailable
+from cqrs_cli.stores import open_store
 
 
 @pytest.fixture
@@ -66,13 +67,30 @@ def test_one_row_or_none(filled: Any) -> None:
     assert filled("query one --parcel-id X").out == ""
 
 
+def test_empty_answers_may_be_an_error(filled: Any) -> None:
+    assert filled("query one --parcel-id X --fail-if-empty").code == 5
+    assert filled("query one --parcel-id A1 --fail-if-empty").code == 0
+    assert filled("query all --fail-if-empty").code == 0
+    assert filled("query heaviest --fail-if-empty --limit 1").code == 0
+
+
+def test_no_rows_may_be_an_error(parcels: Any, tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "cqrs.db"), create=True):
+        pass
+    for words in ("query all", "query heaviest"):
+        assert parcels(words).code == 0
+        ran = parcels(f"{words} --fail-if-empty --json")
+        assert (ran.code, ran.json, ran.error["code"]) == (5, [], "nothing-matched")
+
+
 def test_a_limit_cuts_a_list_too(filled: Any) -> None:
     assert len(filled("query all --limit 2 --jsonl").lines) == 2
 
 
 def test_without_a_name_the_queries_are_listed(parcels: Any) -> None:
     rows = parcels("query --json").json
-    assert [row["query"] for row in rows] == ["all", "heaviest", "one"]
+    assert [row["query"] for row in rows] == ["all", "heaviest", "one", "parcels"]
+    assert rows[3] == {"query": "parcels", "parameters": ["where", "order"], "description": "Rows of parcels."}
     assert rows[1] == {"query": "heaviest", "parameters": ["limit"], "description": "The heaviest first."}
     assert "The heaviest first." in parcels("query").out
     assert "The heaviest first." in parcels("query --help").out

@@ -10,29 +10,10 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.workbench import runner
 from tests import office
 from tests.conftest import ROOT
-from tests.reacting import pay, sent
-
-
-@pytest.fixture
-def shop(here, monkeypatch, tmp_path):
-    """`here` on the office domain, with a store where the reactions have begun."""
-    monkeypatch.setenv("CQRS_APP", "tests.office:domain")
-    with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
-        bench.runner().drain()
-    return here
-
-
-@pytest.fixture
-def paid(tmp_path):
-    """Pay orders by hand."""
-
-    def orders(*names):
-        with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
-            pay(bench, *names)
-
-    return orders
+from tests.reacting import sent
 
 
 def log(tmp_path):
@@ -53,12 +34,31 @@ def test_once_drains_and_says_so_in_a_line(shop, paid, tmp_path):
         "rejected": 1,
         "failed": 0,
         "held": 0,
+        "at_work": None,
         "next_deadline": None,
         "stopped": [],
     }
     assert len(log(tmp_path)) == 6
     assert shop("run --once --json").json["sent"] == 0
     assert shop("run --once --jsonl").lines[0]["answered"] == 0
+
+
+def test_a_backlog_is_worked_off_with_a_line_now_and_then(shop, paid, monkeypatch):
+    monkeypatch.setattr(runner, "REPORT_EVERY", 0.0)
+    paid("o1", "o2")
+    *lines, last = shop("run --once").lines
+    assert lines[0]["at_work"] == {"name": "counts", "position": 2, "head": 2}
+    assert lines[0]["position"] == 0
+    assert {line["at_work"]["name"] for line in lines if line["at_work"]} == {
+        "counts",
+        "orders",
+        "fulfilment",
+        "welcome",
+    }
+    assert (last["position"], last["at_work"]) == (6, None)
+    assert sum(line["sent"] for line in (*lines, last)) == 4
+    paid("o3")
+    assert shop("run --once --json").json["sent"] == 2  # one object, with all of it
 
 
 def test_commands_that_came_to_nothing_and_stops_are_exit_1(shop, paid, monkeypatch):
@@ -116,6 +116,8 @@ def test_there_must_be_a_store(here, monkeypatch, tmp_path):
         "run --skip fulfilment@1",
         "run --reason x",
         "run --as ada",
+        "run --drop a --reason x --as=",
+        "run --skip fulfilment@1 --reason x --as=",
         "run --skip fulfilment --reason x",
         "run --skip @1 --reason x",
         "run --once --from x",

@@ -77,6 +77,31 @@ def test_what_is_not_in_the_log_yet_is_in_the_tree(story):
     assert "due " in story("trace pay-boom1").out
 
 
+def test_a_dropped_command_stays_in_the_story(story):
+    ship = outbox.command_id("pay-boom1:1", "fulfilment", 1)
+    assert story("run", "--drop", ship, "--as", "ada", "--reason", 'by\nhand "<b>').code == 0
+    (root,) = story(f"trace {ship} --json").json
+    assert root["id"] == "pay-boom1"
+    dropped, deadline = root["children"][0]["children"][0]["children"]
+    assert dropped.pop("dropped_at").endswith("Z")
+    assert dropped == {
+        "id": ship,
+        "kind": "dropped",
+        "name": "Ship",
+        "position": None,
+        "stream": None,
+        "dropped_by": "ada",
+        "dropped_because": 'by\nhand "<b>',
+        "children": [],
+    }
+    assert deadline["kind"] == "deadline"
+    assert f'Ship  dropped by ada: by\\nhand "<b>, {ship}' in story("trace pay-boom1").out
+    mermaid = story("trace pay-boom1 --format mermaid").out
+    assert '"Ship (dropped by ada: by\\nhand &quot;&lt;b&gt;)"' in mermaid
+    assert "n3 -.-> n4" in mermaid
+    assert '"Ship (dropped by ada: by\\\\nhand \\"<b>)"' in story("trace pay-boom1 --format dot").out
+
+
 def test_graphs(story):
     mermaid = story("trace pay-bad1 --format mermaid").out
     assert mermaid.startswith(

@@ -138,6 +138,13 @@ def test_what_was_taken_off_the_order_is_not_reserved(shop: Shop) -> None:
     assert shop.stock() == {"pen": (8, 0, 8), "ink": (1, 0, 1)}
 
 
+def test_a_product_that_was_never_in_stock_is_named_once(shop: Shop) -> None:
+    order_id = shop.ordered(pen=1)
+    shop.drain()
+    assert shop.order(order_id) == "cancelled"
+    assert shop.process(order_id).trouble == f"ReserveStock: there is no stock-{PEN}"
+
+
 def test_every_command_knows_what_it_comes_from(shop: Shop) -> None:
     shop.stocked(pen=1)
     order_id = shop.ordered(pen=1, paid=False)

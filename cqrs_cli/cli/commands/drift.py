@@ -11,7 +11,7 @@ from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findin
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.printing.render import Printer
 from cqrs_cli.cli.session import Session
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.workbench.fresh import Check
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -22,22 +22,25 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
     """Check projections and print what differs; returns the exit code. asked: they were named one by one."""
     printer = session.printer
     checks: list[Check] = []
-    outdated: list[CqrsError] = []
+    failed: list[CqrsError] = []
     with printer.progress("checking", bench.store.head()) as done:
         for name in names:
             try:
                 checks.append(bench.check(name, sample=sample, progress=steps(done)))
+            except (Unavailable, Damaged):
+                raise
             except CqrsError as error:
-                if error.code == "needs-rebuild":
-                    outdated.append(error)
-                elif error.code == "never-projected" and not asked:
-                    printer.message(f"{name} has no rows yet, so there is nothing to compare")
-                else:
+                if error.code != "never-projected":  # out of date, or an event that today's code can't take: a finding
+                    error.details.setdefault("projection", name)
+                    failed.append(error)
+                elif asked:
                     raise
+                else:
+                    printer.message(f"{name} has no rows yet, so there is nothing to compare")
     drifted = not all(one.ok for one in checks)
     if wants_findings(printer):
-        _print_findings(printer, checks, outdated)
-        return int(drifted or bool(outdated))
+        _print_findings(printer, checks, failed)
+        return int(drifted or bool(failed))
     _print_differences(printer, checks, single=asked and len(names) == 1)
     for one in checks:
         found = (
@@ -48,12 +51,12 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
         printer.message(
             f"{one.projection}: {counted(one.compared, 'row')} compared at position {one.position}, {found}"
         )
-    if outdated:
-        raise Unfinished(outdated)
+    if failed:
+        raise Unfinished(failed)
     return int(drifted)
 
 
-def _print_findings(printer: Printer, checks: Sequence[Check], outdated: Sequence[CqrsError]) -> None:
+def _print_findings(printer: Printer, checks: Sequence[Check], failed: Sequence[CqrsError]) -> None:
     findings = [
         Finding("drift", "error", one.projection, _told(drift), f"cqrs project {one.projection} --rebuild")
         for one in checks
@@ -61,7 +64,7 @@ def _print_findings(printer: Printer, checks: Sequence[Check], outdated: Sequenc
     ]
     findings += [
         Finding(error.code, "error", str(error.details["projection"]), error.message, error.hint or "")
-        for error in outdated
+        for error in failed
     ]
     print_findings(printer, "project --check", [one.projection for one in checks], findings)
 

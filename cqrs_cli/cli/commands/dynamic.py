@@ -64,12 +64,7 @@ class ModelCommand(Command):
             for flag in (*parameter.opts, *parameter.secondary_opts)
         }
         words = list(args) if ctx.resilient_parsing else list(_looked_at(args, takes_value))
-        try:
-            return super().parse_args(ctx, words)
-        except typer.TyperException as error:
-            if getattr(error, "ctx", ctx) is None:
-                vars(error)["ctx"] = ctx  # Typer's parser does not say whose option it was, and the hint names it
-            raise
+        return super().parse_args(ctx, words)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The fields, then the options of the tool."""

@@ -21,6 +21,7 @@ Timeout = Annotated[str | None, typer.Option("--timeout", metavar="SECONDS", hel
 
 PATIENCE = 10.0
 _LOOK_AGAIN = 0.02
+_LATE_HINT = "a longer --timeout, or look whether it was sent"
 
 
 def fresh_workbench(
@@ -28,8 +29,9 @@ def fresh_workbench(
 ) -> Workbench:
     """The workbench to read with: it can write, so that it catches up, unless `stale` or the store can't be written to.
 
-    names: the projections that will be read; all that the domain has without. What is read as it is has
-    its lag said on standard error, and what is waited for is waited for in the rows, which others must bring.
+    names: the read models that will be read; all projections of the domain without. What is read as it is has
+    its lag said on standard error, and what is waited for is waited for in the rows, which others must bring:
+    so it always is with process managers, whose rows move when they run.
     Raises `Unavailable` (exit 7) if it did not come in time.
     """
     if timeout is not None and wait is None:
@@ -44,15 +46,17 @@ def fresh_workbench(
             bench = session.workbench()  # raises again if it can't be read either
             session.printer.message(f"not caught up, the store can't be written to: {error.message}")
     read = [bench.domain.rows_of(name).name for name in names] or sorted(bench.domain.projections)
+    as_it_is = [name for name in read if bench.read_only or name in bench.domain.reactions]
+    processes = [name for name in as_it_is if name in bench.domain.reactions]
     if wait is not None:
         end = time.monotonic() + seconds
         position = _wait_for_log(bench.store, wait, seconds)
-        if bench.read_only:
-            _wait_for_rows(bench.store, read, position, wait, end, seconds)
-    if bench.read_only:
-        lags = [f"{name} {counted(lag, 'event')}" for name, lag in _lags(bench.store, read).items() if lag]
-        if lags:
-            session.printer.message(f"behind the head: {', '.join(lags)}")
+        hint = "cqrs run moves them, cqrs run --status says where they stand" if processes else _LATE_HINT
+        _wait_for_rows(bench.store, as_it_is, position, wait, end, seconds, hint)
+    lags = [f"{name} {counted(lag, 'event')}" for name, lag in _lags(bench.store, as_it_is).items() if lag]
+    if lags:
+        mover = "; cqrs run moves process managers" if processes else ""
+        session.printer.message(f"behind the head: {', '.join(lags)}{mover}")
     return bench
 
 
@@ -91,7 +95,9 @@ def _wait_for_log(store: Store, wanted: str, seconds: float) -> int:
         store.wait(head, left)
 
 
-def _wait_for_rows(store: Store, names: Sequence[str], position: int, wanted: str, end: float, seconds: float) -> None:
+def _wait_for_rows(
+    store: Store, names: Sequence[str], position: int, wanted: str, end: float, seconds: float, hint: str
+) -> None:
     """Wait until somebody else has projected up to the position."""
     while True:
         positions = {checkpoint.name: checkpoint.position for checkpoint in store.rows.checkpoints()}
@@ -100,14 +106,9 @@ def _wait_for_rows(store: Store, names: Sequence[str], position: int, wanted: st
             return
         if time.monotonic() >= end:
             what = f"@{position}" if wanted.startswith("@") else f"{wanted} (@{position})"
-            raise _late(f"{', '.join(behind)} had not come to {what}", seconds, position=position)
+            raise _late(f"{', '.join(behind)} had not come to {what}", seconds, hint, position=position)
         time.sleep(_LOOK_AGAIN)
 
 
-def _late(message: str, seconds: float, **details: Any) -> Unavailable:
-    return Unavailable(
-        f"{message} after {seconds:g} s",
-        code="timed-out",
-        hint="a longer --timeout, or look whether it was sent",
-        **details,
-    )
+def _late(message: str, seconds: float, hint: str = _LATE_HINT, **details: Any) -> Unavailable:
+    return Unavailable(f"{message} after {seconds:g} s", code="timed-out", hint=hint, **details)

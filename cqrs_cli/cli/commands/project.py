@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -13,11 +12,12 @@ from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.addresses import parse_point, parse_position
 from cqrs_cli.cli.commands.drift import print_checks
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.commands.signature import signed_by
 from cqrs_cli.cli.commands.standing import Unfinished, print_remarks, print_statuses
 from cqrs_cli.cli.printing.counted import counted
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.session import Session, current
-from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
+from cqrs_cli.errors import CqrsError, Damaged, DomainFailed, Misuse, Unavailable, Undecodable
 from cqrs_cli.workbench.projector import Status
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -80,6 +80,7 @@ def project(
             "--dry-run": (dry_run, rebuild),
             "--sample": (sample is not None, check),
             "--reason": (reason is not None, skip is not None),
+            "--as": (skipped_by is not None, skip is not None),
         },
     )
     if status:
@@ -91,6 +92,8 @@ def project(
         return print_checks(
             session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
         )
+    if not (rebuild and dry_run):  # rows are printed, whatever is done before
+        _refuse_several_tables(session, chosen)
     if at is not None:
         _print_past(session, session.workbench(), chosen, at)
         return None
@@ -112,10 +115,18 @@ def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool
         raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
     for name, (is_given, has_base) in belongs.items():
         if is_given and not has_base:
-            base = {"--restart": "--rebuild", "--dry-run": "--rebuild", "--sample": "--check", "--reason": "--skip"}[
-                name
-            ]
+            base = {
+                "--restart": "--rebuild",
+                "--dry-run": "--rebuild",
+                "--sample": "--check",
+                "--reason": "--skip",
+                "--as": "--skip",
+            }[name]
             raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+
+
+def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
+    session.printer.can_hold(len(names) or len(session.domain().projections))
 
 
 def _positive(option: str, text: str | None) -> int | None:
@@ -169,17 +180,10 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
         raise Misuse(
             "--skip wants a --reason: it is shown ever after", hint=f"cqrs project {names[0]} --skip {text} --reason …"
         )
+    position, user = parse_position(text), signed_by(by)
     bench = session.workbench(write=True, create=False)
-    position = parse_position(text)
-    bench.skip(names[0], position, by=by or _user(), reason=reason)
+    bench.skip(names[0], position, by=user, reason=reason)
     session.printer.message(f"{bench.domain.projection(names[0]).name} skips @{position} from now on: {reason}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without an entry for it
-        raise Misuse("this machine does not know who you are", hint="--as USER") from None
 
 
 # ── printing ──────────────────────────────────────────────────────────────────────────────────
@@ -200,16 +204,21 @@ def _print_past(session: Session, bench: Workbench, names: Sequence[str], at: st
         raise Misuse(f"--at {at} is a version, and a read model has none", hint="--at @POSITION or --at TIME")
     head = bench.store.head()
     position = bench.store.position_at(point.moment) if point.moment is not None else min(point.position or 0, head)
-    sections = [
-        {
-            "projection": name,
-            "position": position,
-            "lag": head - position,
-            "rows": map(bench.jsonable, bench.rows_at(name, position)),
-        }
-        for name in _names(bench, names)
-    ]
-    _print_sections(session, bench, sections, single=len(names) == 1)
+    sections: list[dict[str, Any]] = []
+    errors: list[CqrsError] = []
+    for name in _names(bench, names):
+        try:
+            rows = map(bench.jsonable, bench.rows_at(name, position))
+        except (Unavailable, Damaged):
+            raise
+        except CqrsError as error:
+            errors.append(error)
+        else:
+            sections.append({"projection": name, "position": position, "lag": head - position, "rows": rows})
+    if sections or not errors:
+        _print_sections(session, bench, sections, single=len(names) == 1)
+    if errors:
+        raise Unfinished(errors)
 
 
 def _print_sections(session: Session, bench: Workbench, sections: list[dict[str, Any]], single: bool) -> None:

@@ -13,13 +13,15 @@ from cqrs_cli.cli.command import Lazy
 from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.commands.rows import by_rows, rows_command
+from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
 from cqrs_cli.cli.printing.cursor import next_page
 from cqrs_cli.cli.session import Session, current
-from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.errors import CqrsError, Misuse, NothingMatched
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from cqrs_cli.domain.domain import Domain
     from cqrs_cli.domain.query import Query
     from cqrs_cli.domain.row_model import RowType
     from cqrs_cli.workbench.workbench import Workbench
@@ -29,6 +31,7 @@ OWN = {
     "cursor": Annotated[
         str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
     ],
+    "fail_if_empty": Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")],
     "stale": Stale,
     "wait": Wait,
     "timeout": Timeout,
@@ -51,16 +54,20 @@ def command() -> Queries:
 def _query(ctx: typer.Context) -> None:
     """Run a query of the domain: its parameters are options, cqrs query NAME --help shows them.
 
-    Read models are brought up to date first. Without a name the queries are listed.
+    Read models are brought up to date first. Without a name the queries and the read models are listed.
     """
     if ctx.invoked_subcommand is not None:
         return
     session = current()
     queries = by_word(session.domain().queries.values())
-    rows = (
+    rows = [
         {"query": name, "parameters": list(cls.model_fields), "description": line_of(cls)}
         for name, cls in queries.items()
-    )
+    ]
+    rows += [
+        {"query": name, "parameters": ["where", "order"], "description": _rows_line(name)}
+        for name in by_rows(session.domain().row_types(), list(queries))
+    ]
 
     def row(record: Mapping[str, Any]) -> dict[str, Any]:
         return {**record, "parameters": ", ".join(record["parameters"])}
@@ -83,8 +90,8 @@ class Queries(DomainGroup):
         return [*self.classes(), *self.rows()]
 
     def rows(self) -> Mapping[str, RowType]:
-        """The read models by their names in kebab-case, where no query has the name."""
-        return by_rows(current().domain().projections.values(), list(self.classes()))
+        """The read models, those of process managers too, by their names in kebab-case where no query has the name."""
+        return by_rows(current().domain().row_types(), list(self.classes()))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
         """A query of the domain, else a read model."""
@@ -106,7 +113,7 @@ class Queries(DomainGroup):
         """The command with the parameters of `cls` as options."""
         from cqrs_cli.cli.fields.options import RESERVED, Options
 
-        options = Options(cls, RESERVED | {"stale", "wait", "timeout"})
+        options = Options(cls, RESERVED | {"fail-if-empty", "stale", "wait", "timeout"})
 
         def run(values: dict[str, Any]) -> None:
             from cqrs_cli.cli.fields.jsontext import Sources
@@ -116,12 +123,23 @@ class Queries(DomainGroup):
             asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
             session = current()
             _check_limit(values.get("limit"))
-            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"))
-            answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
+            read = _rows_read(session.domain(), cast("type[Query[Any]]", cls))
+            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
+            count = answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
+            if not count and values.get("fail_if_empty"):
+                raise NothingMatched("no row matched")
 
         made = model_command(name, cls, options, OWN, run)
         made.fields_title = "Parameters"
         return made
+
+
+def _rows_read(domain: Domain, cls: type[Query[Any]]) -> list[str]:
+    """The names of what a query may read: any projection, and the process manager that it answers with."""
+    from cqrs_cli.domain.query import rows_named
+
+    process = [reaction.name for reaction in domain.reactions.values() if reaction.cls is rows_named(cls)]
+    return sorted(domain.projections) + process
 
 
 def _rows_line(name: str) -> str:
@@ -135,26 +153,30 @@ def _check_limit(limit: int | None) -> None:
         )
 
 
-def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> None:
-    """Run it and print the rows; a cursor to more of them is said on standard error."""
+def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> int:
+    """Run it and print the rows; returns how many. A cursor to more of them is said on standard error."""
     from cqrs_cli.domain.query import Page
 
-    found = bench.query(query, limit=limit, cursor=cursor)
+    with caught_up_or_unfinished():
+        found = bench.query(query, limit=limit, cursor=cursor)
     paged = isinstance(found, Page)
     if not paged and cursor is not None:
         raise Misuse(
             f"{type(query).__name__} has no pages, so --cursor means nothing", hint="leave --cursor out: all rows come"
         )
+    count = 1
     if found is None:
+        count = 0
         session.printer.value(None) if session.printer.format in ("json", "jsonl") else None
         session.printer.message("nothing found")
     elif isinstance(found, Page | list):
         rows = iter(found) if paged or limit is None else itertools.islice(found, limit)
-        session.printer.records((_record(bench, row) for row in rows), empty="no rows")
+        count = session.printer.records((_record(bench, row) for row in rows), empty="no rows")
     else:
         session.printer.record(_record(bench, found))
     if isinstance(found, Page) and found.cursor is not None:
         session.printer.message(f"there is more; the next page: {next_page(session.words, found.cursor)}")
+    return count
 
 
 def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:

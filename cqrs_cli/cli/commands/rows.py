@@ -11,6 +11,7 @@ import typer
 
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
 from cqrs_cli.cli.printing.cursor import next_page
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
@@ -52,7 +53,8 @@ def rows_command(name: str, projection: RowType) -> Command:
         session = current()
         conditions = [condition(projection, text) for text in where or ()]
         bench = fresh_workbench(session, stale, wait, timeout, [projection.name])
-        page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
+        with caught_up_or_unfinished():
+            page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
         columns = [column.name for column in projection.table.columns]
         count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows")
         if page.cursor is not None:
@@ -136,6 +138,6 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
 
 
 def by_rows(projections: Iterable[RowType], taken: Sequence[str]) -> dict[str, RowType]:
-    """The projections by their names on the command line, without those that a query class has taken."""
+    """The read models by their names on the command line, without those that a query class has taken."""
     names = {projection.name.replace("_", "-"): projection for projection in projections}
     return {name: projection for name, projection in sorted(names.items()) if name not in taken}

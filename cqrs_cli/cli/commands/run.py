@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import signal
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.addresses import parse_position
+from cqrs_cli.cli.commands.signature import signed_by
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.values import json_line
 from cqrs_cli.cli.session import Session, current
@@ -80,9 +80,9 @@ def run(
     elif retry:
         return _retry(session, retry)
     elif drop:
-        _drop(session, drop, reason or "", who or getpass.getuser())
+        _drop(session, drop, reason or "", signed_by(who))
     elif skip is not None:
-        _skip(session, skip, reason or "", who or getpass.getuser())
+        _skip(session, skip, reason or "", signed_by(who))
     else:
         return _run(session, once, parse_position(start) if start is not None else None)
     return None
@@ -142,11 +142,13 @@ def _run(session: Session, once: bool, start: int | None) -> int:
             with shown.line():
                 runner.run(shown)
             return 0
-        done = runner.drain()
-    if printer.format == "json":
-        printer.record(_round_record(done))
-    else:
-        shown(done, last=True)
+        if printer.format == "json":
+            done = runner.drain()
+            printer.record(_round_record(done))
+        else:
+            with shown.line():
+                done = runner.drain(shown)
+            shown(runner.untold(done), last=True)
     if done.dead:
         printer.message(f"{_many(done.dead, 'command')} came to nothing: cqrs run --failed")
     return int(bool(done.failures or done.dead))
@@ -193,7 +195,10 @@ class _Shown:
             sys.stderr.flush()
 
     def _told(self, done: Round) -> str:
-        parts = [f"position {done.position:,}", f"{self._sums['sent']:,} sent"]
+        parts = [f"position {done.position:,}"]
+        if done.at_work is not None:
+            parts.append(f"{done.at_work.name} {done.at_work.position:,} of {done.at_work.head:,}")
+        parts += [f"{self._sums['sent']:,} sent"]
         parts += [
             f"{self._sums[name]:,} {told}"
             for name, told in (("rejected", "rejected"), ("dead", "failed"))
@@ -219,6 +224,7 @@ def _round_record(done: Round) -> dict[str, Any]:
         "rejected": done.rejected,
         "failed": done.dead,
         "held": done.held,
+        "at_work": None if done.at_work is None else done.at_work._asdict(),
         "next_deadline": None if done.next_due is None else rfc3339(done.next_due),
         "stopped": [{"name": name, **error.as_dict()} for name, error in done.failures.items()],
     }

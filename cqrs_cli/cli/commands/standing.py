@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from cqrs_cli.cli.session import Session
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.stores.contract import rfc3339
 from cqrs_cli.workbench.projector import Status
 from cqrs_cli.workbench.workbench import Workbench
@@ -23,6 +24,19 @@ class Unfinished(CqrsError):
         details = {**first.details, "complaints": self.complaints} if others else first.details
         super().__init__(first.message, hint=first.hint, code=first.code, **details)
         self.traceback = getattr(first, "traceback", None)
+
+
+@contextmanager
+def caught_up_or_unfinished() -> Iterator[None]:
+    """While something is read that catches a projection up first: one that stands still is `Unfinished`."""
+    try:
+        yield
+    except (Unavailable, Damaged):
+        raise
+    except CqrsError as error:
+        if "projection" not in error.details:  # it is the query's own
+            raise
+        raise Unfinished([error]) from error
 
 
 def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> None:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.printing.inert import visible
 from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.session import current
 from cqrs_cli.history.trace import Node, trace, walk
 from cqrs_cli.jsonable import RawJson
 from cqrs_cli.stores.contract import rfc3339
 
-_ARROWS = {"deadline": "due", "waiting": "waiting", "failed": "failed"}
+_ARROWS = {"deadline": "due", "waiting": "waiting", "failed": "failed", "dropped": "dropped"}
 
 
 def command() -> Command:
@@ -31,7 +32,8 @@ def trace_command(
     """What led to what: the commands, events and reactions of one story, as a tree.
 
     Reads the store only: the domain is not loaded. JSON: an array of {"id", "kind", "name", "position", "stream",
-    "children"}; --format mermaid and dot draw it.
+    "children"}, a deadline with "due_at", a dropped command with "dropped_at", "dropped_by" and "dropped_because";
+    --format mermaid and dot draw it.
     """
     session = current()
     printer = session.printer
@@ -68,7 +70,14 @@ def _told(node: Node) -> str:
         return f"({node.name})"
     if node.kind == "deadline" and node.due_us is not None:
         return f"{node.name}  due {rfc3339(node.due_us)[:19]}Z, {node.id}"
-    return f"{node.name}  {node.kind + ', ' if node.kind in ('waiting', 'failed') else ''}{node.id}"
+    return f"{node.name}  {_fate(node) + ', ' if node.kind in _ARROWS else ''}{node.id}"
+
+
+def _fate(node: Node) -> str:
+    """What became of a command that is not in the log; of one that was dropped, by whom and why, in one line."""
+    if node.letter is None or node.kind != "dropped":
+        return node.kind
+    return visible(f"dropped by {node.letter.dropped_by}: {node.letter.dropped_because}")
 
 
 # ── JSON ──────────────────────────────────────────────────────────────────────────────────────
@@ -76,7 +85,15 @@ def _told(node: Node) -> str:
 
 def _record(node: Node) -> dict[str, Any]:
     record = {"id": node.id, "kind": node.kind, "name": node.name, "position": node.position, "stream": node.stream}
-    return record if node.due_us is None else {**record, "due_at": rfc3339(node.due_us)}
+    if node.due_us is not None:
+        record["due_at"] = rfc3339(node.due_us)
+    if node.letter is not None and node.letter.dropped_us is not None:
+        record |= {
+            "dropped_at": rfc3339(node.letter.dropped_us),
+            "dropped_by": node.letter.dropped_by,
+            "dropped_because": node.letter.dropped_because,
+        }
+    return record
 
 
 def _children(root: Node) -> str:
@@ -108,7 +125,7 @@ def _numbered(roots: list[Node]) -> Iterator[tuple[str, Node, str | None]]:
 def _label(node: Node) -> str:
     if node.kind == "event":
         return f"{node.name} {node.stream} @{node.position}"
-    return f"{node.name} ({node.kind})" if node.kind in _ARROWS else node.name
+    return f"{node.name} ({_fate(node)})" if node.kind in _ARROWS else node.name
 
 
 def _mermaid(roots: list[Node]) -> Iterator[str]:

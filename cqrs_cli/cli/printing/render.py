@@ -119,7 +119,7 @@ class Printer:
         """Print several tables, each with its title; returns how many.
 
         A section is a record whose member `rows` is an iterable of records. JSON has the sections as they are;
-        CSV and TSV hold one table only, and more are `Misuse`. columns: what each section's table shows.
+        CSV and TSV hold one table only: ask `can_hold` first. columns: what each section's table shows.
         """
         self.only(*FORMATS)
         if self.format in ("json", "jsonl"):
@@ -128,8 +128,7 @@ class Printer:
         for number, section in enumerate(sections, 1):
             shown = columns(section) if columns else None
             if self.format in ("csv", "tsv"):
-                if number > 1:
-                    raise Misuse(f"{self.format} holds one table, and there are more", hint="name the one to print")
+                self.can_hold(number)
                 self._separated(iter(section[rows]), False, shown)
             else:
                 self._title(title(section), first=number == 1)
@@ -180,6 +179,11 @@ class Printer:
         """Refuse any other format than these: `Misuse`."""
         if self.format not in formats:
             raise Misuse(f"this command can't print {self.format}", hint=f"it prints {', '.join(formats)}")
+
+    def can_hold(self, tables: int) -> None:
+        """Refuse several tables in a format that holds one, before any work for them: `Misuse`."""
+        if tables > 1 and self.format in ("csv", "tsv"):
+            raise Misuse(f"{self.format} holds one table, and there are {tables}", hint="name the one to print")
 
     def close(self, keep: bool = True) -> None:
         """Finish; with `keep=False` a file of `-o` is left as it was before."""
