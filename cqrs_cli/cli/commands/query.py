@@ -127,7 +127,7 @@ class Queries(DomainGroup):
             bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
             count = answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
             if not count and values.get("fail_if_empty"):
-                raise NothingMatched("no row matched")
+                raise NothingMatched("no row matched", hint="without --fail-if-empty that is no error")
 
         made = model_command(name, cls, options, OWN, run)
         made.fields_title = "Parameters"
