@@ -10,8 +10,19 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, held, record_stop, skip, skips_of, stop_of
+from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
+from cqrs_cli.workbench.poison import (
+    Poisoned,
+    Skip,
+    Stop,
+    clear_stop,
+    held,
+    holding,
+    record_stop,
+    skip,
+    skips_of,
+    stop_of,
+)
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -146,7 +157,8 @@ class Projector:
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
 
-        One that a rebuild can't take may be in the live rows: they keep it, and their status says so.
+        One that a rebuild can't take may be in the live rows: they keep it, and their status says so. A rebuild
+        that has taken it in begins anew.
         """
         live = self._store.rows.checkpoint(projection.name)
         building = self._store.rows.checkpoint(projection.name + REBUILD)
@@ -154,7 +166,14 @@ class Projector:
         checkpoint = building if for_rebuild else live
         reached = checkpoint.position if checkpoint is not None else None
         status = f"cqrs project {projection.name} --status"
-        skip(self._store, projection.name, position, reached, by, reason, status, live)
+
+        def also(rows: Rows) -> None:
+            if live is not None and position <= live.position:
+                rows.move(live.name, live, holding(live, position))
+            if building is not None and position <= building.position:
+                rows.forget(building.name)
+
+        skip(self._store, projection.name, position, reached, by, reason, status, also)
 
     def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
         with self._store.transaction() as rows:
