@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evolve
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
-from cqrs_cli.stores.contract import Commit, NewEvent, Store
+from cqrs_cli.stores.contract import Checkpoint, Commit, NewEvent, Store
 from cqrs_cli.workbench import projector, row_fold
 from cqrs_cli.workbench.row_fold import RowFold
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
@@ -334,6 +334,25 @@ def test_a_poison_event_leaves_the_live_rows_of_a_rebuild_alone(bench: Workbench
     with pytest.raises(DomainFailed, match="777"):
         bench.rebuild()
     assert [row.balance for row in bench.rows("balance")] == [1]  # type: ignore[attr-defined]
+
+
+def test_a_rebuild_that_has_taken_in_what_is_skipped_begins_anew(bench: Workbench) -> None:
+    append(bench.store, paid("a"))
+    append(bench.store, paid("a", 777))
+    append(bench.store, paid("a", 2))
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    kind = bench.domain.projections["balance"]
+    beside, name = kind.table._replace(name="cqrs_new_balance"), kind.name + projector.REBUILD
+    with bench.store.transaction() as writing:  # a rebuild that was interrupted, by code that could take @2
+        writing.create(beside)
+        writing.put(beside, [("a", "", "private", 778, *row[4:]) for row in rows(bench, "balance")])
+        writing.move(name, None, Checkpoint(name, 2, kind.definition))
+    bench.skip("balance", 2, by="eve", reason="too much")
+    assert bench.store.rows.checkpoint(name) is None
+    bench.rebuild("balance")
+    assert [row.balance for row in bench.rows("balance")] == [3]  # type: ignore[attr-defined]
+    assert bench.statuses("balance")[0].held == frozenset()
 
 
 def keyed(bench: Workbench, key: Any, composite: bool = False) -> Workbench:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
@@ -111,7 +112,8 @@ def held(checkpoint: Checkpoint) -> frozenset[int]:
     return frozenset(json.loads(checkpoint.definition).get("held", ()))
 
 
-def _holding(checkpoint: Checkpoint, position: int) -> Checkpoint:
+def holding(checkpoint: Checkpoint, position: int) -> Checkpoint:
+    """The checkpoint of rows that hold an event which is skipped now."""
     definition = json.loads(checkpoint.definition) | {"held": sorted(held(checkpoint) | {position})}
     return checkpoint._replace(definition=json.dumps(definition, separators=(",", ":")))
 
@@ -124,15 +126,13 @@ def skip(
     by: str,
     reason: str,
     status: str,
-    live: Checkpoint | None = None,
+    also: Callable[[Rows], None] = lambda rows: None,
 ) -> None:
     """Pass the event at `position` over, for ever and on record.
 
     reached: how far the projection or reaction has come (None: it never ran), or its rebuild. status: the
-    command that shows where it stands. live: of the rows beside a rebuild; if they hold the event, that
-    is kept with them until others take their place. Raises `NotFound` without such an event, `Misuse` for
-    one that was taken or is skipped already (who said so first, and why, stays), and `Conflict` if
-    somebody moves the live rows meanwhile.
+    command that shows where it stands. also: what changes in the same transaction. Raises `NotFound` without
+    such an event, and `Misuse` for one that was taken or is skipped already: who said so first, and why, stays.
     """
     event = next(store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
     if event is None or event.position != position:
@@ -146,5 +146,4 @@ def skip(
     with store.transaction() as rows:
         rows.create(SKIPS)
         rows.put(SKIPS, [Skip(name, position, by, time.time_ns() // 1000, reason)])
-        if live is not None and position <= live.position:
-            rows.move(name, live, _holding(live, position))
+        also(rows)

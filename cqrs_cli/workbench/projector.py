@@ -12,7 +12,18 @@ from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, held, record_stop, skip, skips_of, stop_of
+from cqrs_cli.workbench.poison import (
+    Poisoned,
+    Skip,
+    Stop,
+    clear_stop,
+    held,
+    holding,
+    record_stop,
+    skip,
+    skips_of,
+    stop_of,
+)
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -147,11 +158,20 @@ class Projector:
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
 
-        One that a rebuild can't take may be in the live rows: they keep it, and their status says so.
+        One that a rebuild can't take may be in the live rows: they keep it, and their status says so. A rebuild
+        that has taken it in begins anew.
         """
-        live, reached = self._store.rows.checkpoint(projection.name), self.reached(projection.name, position)
+        live, building = (self._store.rows.checkpoint(projection.name + suffix) for suffix in ("", REBUILD))
+        reached = self.reached(projection.name, position)
         status = f"cqrs project {projection.name} --status"
-        skip(self._store, projection.name, position, reached, by, reason, status, live)
+
+        def also(rows: Rows) -> None:
+            if live is not None and position <= live.position:
+                rows.move(live.name, live, holding(live, position))
+            if building is not None and position <= building.position:
+                rows.forget(building.name)
+
+        skip(self._store, projection.name, position, reached, by, reason, status, also)
 
     def reached(self, name: str, position: int) -> int | None:
         """How far it has come that may have taken the event at `position`: the live rows, or a rebuild of them.
