@@ -1,0 +1,53 @@
+"""docs/format.md: every table that a store of ours can have is in it, with every column."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+import cqrs_cli.workbench
+from cqrs_cli.stores import open_store
+from cqrs_cli.stores.contract import Table
+from tests.conftest import ROOT
+
+FORMAT = ROOT / "docs" / "format.md"
+
+
+def operational_tables() -> Iterator[Table]:
+    """Those that the workbench makes when it first needs them."""
+    for module in iter_modules(cqrs_cli.workbench.__path__, "cqrs_cli.workbench."):
+        for value in vars(import_module(module.name)).values():
+            if isinstance(value, Table) and value.name.startswith("cqrs_"):
+                yield value
+
+
+@pytest.fixture
+def columns(tmp_path: Path) -> dict[str, list[str]]:
+    """The columns of every table of ours, as a store that has them all holds them."""
+    with open_store(str(tmp_path / "full.db"), create=True) as store, store.transaction() as rows:
+        for table in set(operational_tables()):
+            rows.create(table)
+    with sqlite3.connect(tmp_path / "full.db") as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        found = {name: connection.execute(f'PRAGMA table_info("{name}")').fetchall() for name in names}
+    connection.close()
+    return {name: [column[1] for column in columns] for name, columns in found.items()}
+
+
+def test_every_table_is_in_the_format(columns: dict[str, list[str]]) -> None:
+    text = FORMAT.read_text(encoding="utf-8")
+    assert {"cqrs_stops", "cqrs_skips", "cqrs_outbox", "cqrs_dead_letters", "cqrs_snapshots"} < set(columns)
+    assert [name for name in columns if f"`{name}`" not in text and not name.startswith("sqlite_")] == []
+
+
+def test_every_column_of_an_operational_table_is_in_its_section(columns: dict[str, list[str]]) -> None:
+    text = FORMAT.read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^`(cqrs_\w+)`, (.*?)(?=^`cqrs_|^### )", text, re.DOTALL | re.MULTILINE))
+    shared = re.findall(r"`(\w+)`", sections["cqrs_outbox"])
+    for name in ("cqrs_checkpoints", *sorted({table.name for table in operational_tables()})):
+        told = re.findall(r"`(\w+)`", sections[name]) + (shared if name == "cqrs_dead_letters" else [])
+        assert [column for column in columns[name] if column not in told] == [], name
