@@ -246,9 +246,12 @@ class SQLiteFile:
             return False
         self._new = not os.path.exists(self.real_path)
         try:
-            os.close(os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            descriptor = os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise read_only(self.path, error.strerror or str(error)) from error
+        with suppress(OSError):  # not ours, or on a file system without modes: doctor says who may read it
+            os.chmod(self.real_path, 0o600)  # an empty file may have been there
+        os.close(descriptor)
         try:
             connection = self._connection = self._prepare("rw")
             # Of no effect in a transaction, so that it is done before.
@@ -335,9 +338,22 @@ class SQLiteFile:
         return self._connection is not None and self._connection.in_transaction
 
     @property
+    def is_locked(self) -> bool | None:
+        """Whether somebody keeps the lock between processes; None where there is none, or we may not look."""
+        return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
+
+    @property
+    def journal_mode(self) -> str:
+        """`wal`, `delete` …: that of the file, as its header says; an immutable connection says `delete` of any."""
+        if self.immutable:
+            with suppress(OSError), open(self.real_path, "rb") as file:
+                return "wal" if file.read(19)[18:] == b"\2" else "delete"
+        return str(self.query("PRAGMA journal_mode")[0][0])
+
+    @property
     def has_snapshots(self) -> bool:
         """Whether a reader may stay open while others write."""
-        return self.immutable or self.query("PRAGMA journal_mode") == [("wal",)]
+        return self.immutable or self.journal_mode == "wal"
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
@@ -425,8 +441,9 @@ class SQLiteFile:
             return
         try:
             # Without the lock SQLite still checkpoints only if nobody else has the store open.
+            # Who has waited in vain just now does not wait once more.
             with suppress(CqrsError):
-                self._lock.acquire()
+                self._lock.acquire(wait=not self._lock.timed_out)
             self._discard()
         finally:
             self._lock.release()

@@ -303,10 +303,11 @@ def test_a_name_with_characters_of_an_uri(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_filled_by_the_first_writer_alone(path: Path) -> None:
-    path.touch()
+    path.touch(0o644)
     assert isinstance(refusal(lambda: SQLiteStore(str(path))), NotFound)
     with SQLiteStore(str(path), create=True) as store:
         store.append(commit("c1"))
+        assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
 def test_an_interrupted_creation_is_completed(path: Path) -> None:
@@ -483,6 +484,28 @@ def test_the_close_that_may_checkpoint_waits_for_the_lock(path: Path) -> None:
     lock.close()
 
 
+def test_a_close_after_a_wait_in_vain_does_not_wait_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    wait = sqlite_lock.WriteLock._wait
+
+    def counted(self: sqlite_lock.WriteLock, file: int) -> None:
+        waits.append(file)
+        wait(self, file)
+
+    monkeypatch.setattr(sqlite_lock.WriteLock, "_wait", counted)
+    store = SQLiteStore(str(path), create=True, timeout=0.05)
+    store.append(commit("c1"))
+    lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
+    lock.acquire()
+    assert refusal(lambda: store.append(commit("c2"))).code == "locked"
+    store.close()
+    assert len(waits) == 1
+    lock.release()
+    lock.close()
+    with SQLiteStore(str(path)) as again:
+        assert [event.commit_id for event in again.read()] == ["c1"]
+
+
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
@@ -576,11 +599,12 @@ def test_a_read_only_medium_can_be_read(readable: Path) -> None:
 
     def look() -> object:
         with SQLiteStore(path, read_only=True) as store:
-            return store.head(), store.describe()["immutable"]
+            facts = store.describe()
+            return store.head(), facts["immutable"], facts["journal_mode"]
 
     if os.geteuid() != 0:
         readable.chmod(0o555)
-    assert as_nobody(look) == "(1, True)"
+    assert as_nobody(look) == "(1, True, 'wal')"
     assert [p.name for p in readable.iterdir()] == ["shop.db"]
 
 
