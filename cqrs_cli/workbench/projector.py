@@ -12,7 +12,7 @@ from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_ahead, stop_of
 from cqrs_cli.workbench.row_fold import RowFold, write
 
 Progress = Callable[[int, int], None]
@@ -80,9 +80,7 @@ class Projector:
         if checkpoint is None:
             return Status(projection.name, "new", 0, head, 0, skips=skips)
         lag = max(head - checkpoint.position, 0)
-        stop = stop_of(rows, projection.name)
-        if stop is not None and stop.position <= checkpoint.position:
-            stop = None  # another runner has passed it since
+        stop = stop_ahead(rows, projection.name, checkpoint.position)
         building = rows.checkpoint(projection.name + REBUILD)
         reason = outdated(checkpoint.definition, projection.definition)
         if reason is not None:
@@ -135,7 +133,8 @@ class Projector:
         try:
             self.advance(projection, projection.table, projection.name, self._store.head, progress)
         except Poisoned as poisoned:
-            self._record_stop(projection, poisoned)
+            with self._store.transaction() as rows:
+                record_stop(rows, projection.name, poisoned)
             raise stopped(projection, poisoned) from poisoned.error
         if stop_of(self._store.rows, projection.name) is not None:
             with self._store.transaction() as rows:
@@ -155,12 +154,6 @@ class Projector:
         if building is not None and position > building.position:
             checkpoint = building  # it is the rebuild that can't take the event
         return checkpoint.position if checkpoint is not None else None
-
-    def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
-        with self._store.transaction() as rows:
-            now = rows.checkpoint(projection.name)
-            if now is not None and now.position < poisoned.event.position:  # else another runner could take it
-                record_stop(rows, projection.name, poisoned)
 
     def _begin(self, projection: RowType) -> None:
         with self._store.transaction() as rows:
