@@ -125,11 +125,10 @@ class Projector:
         Raises `Misuse` (needs-rebuild), or `DomainFailed`/`Undecodable` … for an event that can't be
         taken: the rows are then as before that event, and the stop is recorded.
         """
-        checkpoint = self._store.rows.checkpoint(projection.name)
-        if checkpoint is None:
+        if self._store.rows.checkpoint(projection.name) is None:
             self._begin(projection)
         else:
-            self._refuse_outdated(projection, checkpoint)
+            self.refuse_outdated(projection)
         try:
             self.advance(projection, projection.table, projection.name, self._store.head, progress)
         except Poisoned as poisoned:
@@ -162,8 +161,10 @@ class Projector:
                 rows.create(projection.table)
                 rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.definition))
 
-    def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
-        reason = outdated(checkpoint.definition, projection.definition)
+    def refuse_outdated(self, projection: RowType) -> None:
+        """Raise `Misuse` (needs-rebuild) if there are rows, and they were made with another definition."""
+        checkpoint = self._store.rows.checkpoint(projection.name)
+        reason = outdated(checkpoint.definition, projection.definition) if checkpoint is not None else None
         if reason is not None:
             raise Misuse(
                 f"{projection.name} needs a rebuild: {reason}",

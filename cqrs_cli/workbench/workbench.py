@@ -273,7 +273,9 @@ class Workbench:
 
     def _reader(self, limit: int | None, cursor: str | None) -> Reader:
         def fresh(rows: RowType) -> None:
-            if not self.read_only and rows.name not in self.domain.reactions:  # those move when they run
+            if rows.name in self.domain.reactions:  # their rows move when they run
+                self._projector.refuse_outdated(rows)
+            elif not self.read_only:
                 self._projector.catch_up(rows)
 
         return Reader(self.store, self.domain, fresh, limit, cursor)
