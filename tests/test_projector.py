@@ -18,7 +18,7 @@ from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evo
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.stores.contract import Checkpoint, Commit, NewEvent, Store
-from cqrs_cli.workbench import projector, row_fold
+from cqrs_cli.workbench import poison, projector, row_fold
 from cqrs_cli.workbench.row_fold import RowFold
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
 
@@ -326,6 +326,48 @@ def test_a_poison_event_stops_its_projection_and_no_other(
         assert (status["balance"].status, status["balance"].position, status["balance"].lag) == ("stopped", 3, 4)
         assert "@5" in str(status["balance"].reason)
         assert status["flow"].status == "ready"
+
+
+def passed_by_another(monkeypatch: pytest.MonkeyPatch, module: Any, passing: Any) -> None:
+    """Let another runner pass the event after this one has failed at it, and before it says so."""
+    real = module.record_stop
+
+    def late(rows: Any, name: str, poisoned: Any) -> None:
+        passing(rows, poisoned.event.position)
+        real(rows, name, poisoned)
+
+    monkeypatch.setattr(module, "record_stop", late)
+
+
+def test_a_stop_that_another_runner_has_passed_is_not_recorded(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(bench.store, paid("a"), paid("b"))
+    append(bench.store, paid("c", 777))
+
+    def passing(rows: Any, position: int) -> None:
+        checkpoint = rows.checkpoint("balance")
+        rows.move("balance", checkpoint, checkpoint._replace(position=position))
+
+    passed_by_another(monkeypatch, projector, passing)
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert bench.statuses("balance")[0].status == "ready"
+
+
+def test_a_stop_that_another_runner_has_passed_since_is_not_shown(bench: Workbench) -> None:
+    append(bench.store, paid("a", 777))
+    append(bench.store, paid("b"))
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    assert bench.statuses("balance")[0].status == "stopped"
+    with bench.store.transaction() as rows:
+        checkpoint = rows.checkpoint("balance")
+        assert checkpoint is not None
+        rows.move("balance", checkpoint, checkpoint._replace(position=1))
+    status = bench.statuses("balance")[0]
+    assert (status.status, status.stop, status.reason) == ("behind", None, None)
 
 
 def test_a_poison_event_leaves_the_live_rows_of_a_rebuild_alone(bench: Workbench) -> None:

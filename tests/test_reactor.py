@@ -26,7 +26,7 @@ from cqrs_cli import (
 )
 from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench import outbox, reactor
+from cqrs_cli.workbench import outbox, poison, reactor
 from cqrs_cli.workbench.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
@@ -289,6 +289,34 @@ def test_a_poison_event_stops_that_reaction_only_and_what_came_before_is_answere
     rows = list(bell.rows("counter"))
     bell.rebuild("counter")
     assert list(bell.rows("counter")) == rows  # a skipped event is skipped by the evolve, too, for ever
+
+
+def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bell, monkeypatch):
+    real = reactor.record_stop
+
+    def at(position):
+        with bell.store.transaction() as rows:
+            checkpoint = rows.checkpoint("counter")
+            rows.move("counter", checkpoint, checkpoint._replace(position=position))
+
+    def late(rows, name, poisoned):
+        checkpoint = rows.checkpoint(name)
+        rows.move(name, checkpoint, checkpoint._replace(position=poisoned.event.position))
+        real(rows, name, poisoned)
+
+    ticks(bell, "a", "poison")
+    bell.runner().drain()
+    assert poison.stop_of(bell.store.rows, "counter").position == 2
+    assert bell.reactions("counter")[0].status == "stopped"
+    at(2)
+    assert bell.reactions("counter")[0].stop is None
+    assert bell.reactions("counter")[0].status != "stopped"
+    at(1)
+    with bell.store.transaction() as rows:
+        poison.clear_stop(rows, "counter")
+    monkeypatch.setattr(reactor, "record_stop", late)
+    assert "counter" in bell.runner().drain().failures
+    assert poison.stop_of(bell.store.rows, "counter") is None
 
 
 def test_after_a_fix_it_goes_on_where_it_stopped(bell, between):

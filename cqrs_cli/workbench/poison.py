@@ -86,9 +86,18 @@ def stop_of(rows: RowReader, projection: str) -> Stop | None:
     return Stop(*found) if found is not None else None  # type: ignore[arg-type]
 
 
+def stop_ahead(rows: RowReader, projection: str, position: int) -> Stop | None:
+    """Where the projection, which is at `position`, stopped; None if another runner has passed that since."""
+    stop = stop_of(rows, projection)
+    return stop if stop is not None and stop.position > position else None
+
+
 def record_stop(rows: Rows, projection: str, poisoned: Poisoned) -> None:
-    """Keep where and why the projection stopped."""
+    """Keep where and why the projection (or reaction) stopped, unless another runner could take the event meanwhile."""
     event, error = poisoned.event, poisoned.error
+    now = rows.checkpoint(projection)
+    if now is None or now.position >= event.position:
+        return
     rows.create(STOPS)
     rows.put(
         STOPS,

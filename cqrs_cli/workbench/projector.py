@@ -22,6 +22,7 @@ from cqrs_cli.workbench.poison import (
     record_stop,
     skip,
     skips_of,
+    stop_ahead,
     stop_of,
 )
 from cqrs_cli.workbench.row_fold import RowFold, write
@@ -93,9 +94,7 @@ class Projector:
         if checkpoint is None:
             return Status(projection.name, "new", 0, head, 0, skips=skips)
         lag = max(head - checkpoint.position, 0)
-        stop = stop_of(rows, projection.name)
-        if stop is not None and stop.position <= checkpoint.position:
-            stop = None  # another runner has passed it since
+        stop = stop_ahead(rows, projection.name, checkpoint.position)
         building = rows.checkpoint(projection.name + REBUILD)
         reason = outdated(checkpoint.definition, projection.definition) or gone(rows, projection)
         if reason is not None:
@@ -141,15 +140,15 @@ class Projector:
         Raises `Misuse` (needs-rebuild), or `DomainFailed`/`Undecodable` … for an event that can't be
         taken: the rows are then as before that event, and the stop is recorded.
         """
-        checkpoint = self._store.rows.checkpoint(projection.name)
-        if checkpoint is None:
+        if self._store.rows.checkpoint(projection.name) is None:
             self._begin(projection)
         else:
-            self._refuse_outdated(projection, checkpoint)
+            self.refuse_outdated(projection)
         try:
             self.advance(projection, projection.table, projection.name, self._store.head, progress)
         except Poisoned as poisoned:
-            self._record_stop(projection, poisoned)
+            with self._store.transaction() as rows:
+                record_stop(rows, projection.name, poisoned)
             raise stopped(projection, poisoned) from poisoned.error
         if stop_of(self._store.rows, projection.name) is not None:
             with self._store.transaction() as rows:
@@ -183,12 +182,6 @@ class Projector:
             checkpoint = building  # it is the rebuild that can't take the event
         return checkpoint.position if checkpoint is not None else None
 
-    def _record_stop(self, projection: RowType, poisoned: Poisoned) -> None:
-        with self._store.transaction() as rows:
-            now = rows.checkpoint(projection.name)
-            if now is not None and now.position < poisoned.event.position:  # else another runner could take it
-                record_stop(rows, projection.name, poisoned)
-
     def _begin(self, projection: RowType) -> None:
         with self._store.transaction() as rows:
             if rows.checkpoint(projection.name) is None:
@@ -200,7 +193,11 @@ class Projector:
         if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
             raise _needs_rebuild(projection, reason)
 
-    def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
+    def refuse_outdated(self, projection: RowType) -> None:
+        """Raise `Misuse` (needs-rebuild) if there were rows, and they are gone or were made with another definition."""
+        checkpoint = self._store.rows.checkpoint(projection.name)
+        if checkpoint is None:
+            return
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
             raise _needs_rebuild(projection, reason)

@@ -17,7 +17,7 @@ from cqrs_cli.stores.contract import Checkpoint, Recorded, Selection, Store, Whe
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.answers import Answers, Service
 from cqrs_cli.workbench.outbox import Change
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_ahead, stop_of
 from cqrs_cli.workbench.projector import Progress, Projector, gone
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.row_fold import RowFold, write
@@ -74,7 +74,7 @@ class Reactor:
             sum(bool(outgoing.due_us) for outgoing in queue),
             len(outbox.letters(rows, Where("reaction", "=", name))),
         )
-        lag, stop = max(head - checkpoint.position, 0), stop_of(rows, name)
+        lag, stop = max(head - checkpoint.position, 0), stop_ahead(rows, name, checkpoint.position)
         reason = self._outdated(reaction, checkpoint)
         if checkpoint.definition == _UNBUILT:
             status, reason = "new", None

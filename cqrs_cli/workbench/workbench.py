@@ -283,7 +283,9 @@ class Workbench:
 
     def _reader(self, limit: int | None, cursor: str | None) -> Reader:
         def fresh(rows: RowType) -> None:
-            if self.read_only or rows.name in self.domain.reactions:  # those move when they run
+            if rows.name in self.domain.reactions:  # their rows move when they run
+                self._projector.refuse_outdated(rows)
+            elif self.read_only:
                 self._projector.refuse_gone(rows)
             else:
                 self._projector.catch_up(rows)

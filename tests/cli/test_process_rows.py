@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cqrs_cli import Workbench
 from tests import office
 from tests.conftest import ROOT
 
@@ -95,6 +96,20 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(ran: Any, monkey
         assert ran("run", "--skip", f"fulfilment@{position}", "--reason", "x").code == 0
     assert ran("project fulfilment --rebuild").code == 0
     assert ids(ran("query fulfilment --where state=paid --json")) == ["o1", "o2"]
+
+
+def test_rows_of_another_definition_are_not_read(ran: Any, tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench, bench.store.transaction() as rows:
+        checkpoint = rows.checkpoint("fulfilment")
+        assert checkpoint is not None
+        older = checkpoint.definition.replace('"version":1', '"version":0')
+        rows.move("fulfilment", checkpoint, checkpoint._replace(definition=older))
+    for words in ("query fulfilment", "query fulfilment --stale", "query in-state --state shipped"):
+        refused = ran(f"{words} --json")
+        assert (refused.code, refused.out, refused.error["code"]) == (1, "", "needs-rebuild")
+        assert refused.error["hint"] == "cqrs project fulfilment --rebuild"
+    assert ran("project fulfilment --rebuild").code == 0
+    assert len(ids(ran("query fulfilment --json"))) == 3
 
 
 def test_one_that_never_ran_has_no_rows(here: Any, paid: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`cqrs run`: draining, running on, dead letters, where reactions stand."""
 
+import getpass
 import json
 import os
 import signal
@@ -181,6 +182,21 @@ def test_dead_letters_are_listed_retried_and_dropped(shop, paid):
     assert shop("run --failed --json").json == []
     assert [one["dropped_because"] for one in shop("run --dropped --json").json] == ["by hand", "by hand"]
     assert shop("run", "--drop", first["id"], "--reason", "again").code == 3
+
+
+def test_who_drops_and_skips_is_on_record(shop, paid):
+    paid("boom1", "boom2")
+    shop("run --once")
+    first, second = (one["id"] for one in shop("run --failed --json").json)
+    assert shop("run", "--drop", first, "--reason", "x", "--as", "eve").code == 0
+    assert shop("run", "--drop", second, "--reason", "x").code == 0
+    dropped = {one["id"]: one["dropped_by"] for one in shop("run --dropped --json").json}
+    assert dropped == {first: "eve", second: getpass.getuser()}
+    paid("o1", "o2")
+    assert shop("run", "--skip", "fulfilment@3", "--reason", "x", "--as", "eve").code == 0
+    assert shop("run", "--skip", "fulfilment@4", "--reason", "x").code == 0
+    skipped = shop("run --status --json").json[0]["skipped"]
+    assert [(one["position"], one["by"]) for one in skipped] == [(3, "eve"), (4, getpass.getuser())]
 
 
 def test_dead_letters_can_be_looked_at_when_the_domain_is_broken(shop, paid, monkeypatch):
