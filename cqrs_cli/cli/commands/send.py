@@ -274,7 +274,8 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     with _lines(name) as file:
         bench = session.workbench(write=True)
         try:
-            print_outcomes(bench.send_batch(reader.requests(file), fail_fast=fail_fast), session.printer, tally)
+            outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
+            print_outcomes(outcomes, session.printer, tally, allow_rejected)
         except CqrsError:
             session.printer.message(
                 f"stopped after {tally.line()}; sending the same lines again goes on where it stopped"
