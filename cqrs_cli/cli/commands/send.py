@@ -66,7 +66,7 @@ def _send(
 ) -> int | None:
     """Send a command to the domain: its fields are options, cqrs send COMMAND --help shows them.
 
-    A line of a batch: {"command": "create-order", "data": {…}}, with "command_id", "user_id", "timestamp",
+    A line of a batch: {"command": "NAME", "data": {…}}, with "command_id", "user_id", "timestamp",
     "correlation_id", "metadata" and "expect" if wanted.
     """
     if ctx.invoked_subcommand is not None:
