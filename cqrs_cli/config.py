@@ -137,7 +137,8 @@ class Settings:
 
     def all(self) -> list[Setting]:
         """Every effective value with its source, in a fixed order."""
-        return list(self._values.values())
+        values = self._values | {"durability": self._values["durability"]._replace(value=self.durability or "full")}
+        return list(values.values())
 
     def _resolve(self, known: Known) -> Setting:
         if known.name in self._flags:

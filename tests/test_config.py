@@ -12,7 +12,9 @@ def sources(settings):
 
 def test_defaults(tmp_path):
     settings = Settings({}, {}, tmp_path)
-    assert sources(settings) == {known.name: (known.default, "default") for known in KNOWN}
+    expected = {known.name: (known.default, "default") for known in KNOWN}
+    assert sources(settings) == expected | {"durability": ("full", "default")}
+    assert settings.durability is None, "a store that is there keeps its own"
     assert (settings.store, settings.app, settings.format, settings.output) == ("cqrs.db", None, "table", None)
     assert settings.progress
     assert settings.folder == tmp_path

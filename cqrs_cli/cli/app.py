@@ -62,7 +62,6 @@ COMMANDS = (
     Entry("config", "Store", "cqrs_cli.cli.commands.config:command", "Every setting and where it came from."),
 )
 _BY_NAME = {entry.name: entry for entry in COMMANDS}
-_SHELLS = ("bash", "zsh", "fish")
 _COMPLETION = ("--install-completion", "--show-completion")
 
 
@@ -111,7 +110,7 @@ class Root(Group):
             raise typer.Exit(2)
         words: list[str] = []
         for word in args:
-            if words and words[-1] in _COMPLETION and word in _SHELLS:
+            if words and words[-1] in _COMPLETION and not word.startswith("-"):
                 words[-1] += f"={word}"
             else:
                 words.append(word)

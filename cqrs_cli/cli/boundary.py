@@ -101,6 +101,9 @@ def _usage(error: typer.TyperException) -> Misuse:
     message = error.format_message().strip().rstrip(".")
     if option is not None and near is not None:
         message = f"no such option: {option}"
+    faults = getattr(error.__cause__, "errors", None)  # pydantic's, which says what was given only here
+    if faults is not None:
+        message = f"{message.partition(', unable to')[0]} (got {faults()[0]['input']!r})"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
 
@@ -180,7 +183,7 @@ def _trace(error: BaseException) -> None:
 
 def _tell(text: Any) -> None:
     """To standard error; if that is closed too, the exit code has to do."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be closed, and then be None
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)

@@ -12,8 +12,9 @@ asks for the domain never imports it, nor pydantic.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -122,8 +123,7 @@ class Session:
                     hint='--app MODULE:ATTR, CQRS_APP, or app = "module:attr" under [tool.cqrs] in pyproject.toml; '
                     "cqrs init makes a project",
                 )
-            # What the user's module prints is not data.
-            with contextlib.redirect_stdout(sys.stderr):
+            with _output_aside():
                 self._domain = load_domain(app, self.settings.folder)
         return self._domain
 
@@ -144,6 +144,27 @@ class Session:
             durability=self.settings.durability if write else None,
         )
         return self.keep(bench)
+
+
+@contextlib.contextmanager
+def _output_aside() -> Iterator[None]:
+    """What the user's module prints when it is imported is not data: it goes to standard error, also what a
+    program that it starts or a library in C prints."""
+    saved = None
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be closed, and then be None
+        sys.stdout.flush()
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            if sys.__stdout__ is not None:
+                sys.__stdout__.flush()  # while it still leads to standard error
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
 
 
 def last_value(words: Sequence[str], option: str) -> str | None:

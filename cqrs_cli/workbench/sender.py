@@ -168,7 +168,7 @@ class Sender:
             other = " with other fields" if was == sent.type else ""
             raise CommandReused(
                 f"the command id {command_id} was used before, for {was}{other}",
-                hint="a new command needs a new id; look at the first one: cqrs log --json",
+                hint=f"a new command needs a new id; look at the first one: cqrs trace {command_id}",
                 command_id=command_id,
             )
         first = recorded.events[0]

@@ -214,3 +214,31 @@ def test_data_commands_start_light(orders, tmp_path, words):
 def test_rich_comes_for_a_table_only(orders, tmp_path):
     assert "rich" in {name.split(".")[0] for name in modules(tmp_path, "log")}
     assert "pydantic" not in modules(tmp_path, "log")
+
+
+def test_a_number_that_is_none_is_shown(here):
+    ran = here("log -n x")
+    assert ran.code == 2
+    assert "'x'" in ran.err
+    assert "unable to parse" not in ran.err
+
+
+def test_the_durability_without_a_setting_is_full(here):
+    rows = {row["name"]: row for row in here("config --json").json}
+    assert rows["durability"] == {"name": "durability", "value": "full", "source": "default"}
+    assert [row for name, row in rows.items() if row["value"] is None and name not in ("app", "output")] == []
+
+
+def test_nothing_that_a_module_prints_when_imported_is_data(cqrs):
+    (cqrs.folder / "loud.py").write_text(
+        "import os, sys\n"
+        "from cqrs_cli import Domain\n"
+        "print('printed')\n"
+        "sys.__stdout__.write('written\\n')\n"
+        "os.write(1, b'raw\\n')\n"
+        "os.system('echo started')\n"
+        "domain = Domain('loud')\n"
+    )
+    ran = cqrs("--app", "loud:domain", "schema", "--json")
+    assert ran.stdout == "[]\n"
+    assert {"printed", "written", "raw", "started"} <= set(ran.stderr.splitlines())

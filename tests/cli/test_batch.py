@@ -285,3 +285,22 @@ def test_a_batch_in_a_process_of_its_own(cqrs: Any) -> None:
     assert len(ran.stdout.splitlines()) == 7
     again = cqrs(*app, "send", "--batch", "-", stdin="\n".join(GOOD))
     assert "3 commands: 0 committed (0 events), 2 duplicate, 1 unchanged" in again.stderr
+
+
+def test_errors_are_printed_with_quiet_too(parcels, tmp_path):
+    (tmp_path / "lines").write_text(
+        '{"command": "nope", "data": {}}\n{"command": "touch", "data": {"parcel_id": "A"}}\n'
+    )
+    ran = parcels("send --batch lines -q")
+    assert ran.code == 2
+    assert [line[:7] for line in ran.err.splitlines() if line[0] != " "] == ["line 1:", "line 2:"]
+
+
+def test_allowed_rejections_are_notes(orders_app, tmp_path):
+    (tmp_path / "lines").write_text(
+        '{"command": "create-order", "data": {"customer_id": "11111111-1111-4111-8111-111111111111", "items": [{'
+        '"product_id": "33333333-3333-4333-8333-333333333333", "product_name": "Gold nib", "quantity": 1, "unit_price": 1'
+        '}], "shipping_address": {"street": "s", "city": "c", "postal_code": "1", "country": "FR"}}}\n'
+    )
+    assert "line 1: rejected" in orders_app("send --batch lines -q").err
+    assert orders_app("send --batch lines -q --allow-rejected").err == ""

@@ -121,6 +121,11 @@ def test_an_unknown_shell_is_a_usage_error(here, monkeypatch):
     assert here("--show-completion --json").error["message"] == "no completion for 'tcsh'"
     monkeypatch.delenv("SHELL")
     assert here("--install-completion").code == 2
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    for spelt in ("--install-completion tcsh", "--install-completion=tcsh", "--show-completion tcsh"):
+        ran = here(spelt)
+        assert (ran.code, ran.out) == (2, "")
+        assert "no completion for 'tcsh'" in ran.err
 
 
 def test_install(here, monkeypatch, tmp_path):

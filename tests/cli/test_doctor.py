@@ -122,3 +122,7 @@ def test_config_says_where_each_value_came_from(here, monkeypatch, tmp_path):
     assert found["debug"] == (False, "default")
     assert "cqrs.toml" in ran.err
     assert here("config -q").err == ""
+
+
+def test_a_person_sees_no_fact_without_a_value(orders, here):
+    assert [line for line in here("doctor").out.split("\n\n")[0].splitlines() if len(line.split()) < 2] == []

@@ -371,6 +371,12 @@ def test_data_that_can_not_be_read_hides_no_complaint_about_options(tmp_path: Pa
     assert [complaint.split(":")[0] for complaint in found] == ["-d/--data", "--items[0]", "--items[1].quantity"]
 
 
+def test_a_key_of_json_is_named_as_it_was_written() -> None:
+    found = complaints(lambda: parsed(Order, "-d", '{"customer-id": 1}'))
+    assert "customer-id: there is no such field; did you mean 'customer_id'?" in found
+    assert "--customer-id: Field required" in found
+
+
 def test_rules_about_the_whole_are_not_judged_on_a_part() -> None:
     class Picky(Strict):
         items: list[Item] = Field([], min_length=1)

@@ -290,6 +290,13 @@ def test_a_narrow_terminal_folds_then_drops_and_never_cuts_ids():
     assert dropped.widths == [42, 16]
     alone = fit(COLUMNS, cells(42, 20, 100), 20)
     assert (alone.shown, alone.widths) == ([0], [42])
+    ids = [Column("stream"), Column("customer_id"), Column("status"), Column("total")]
+    narrow = fit(ids, cells(42, 36, 9, 5), 80)
+    assert narrow.shown == [0, 1, 2, 3], "the second id folds before anything is dropped"
+    assert narrow.widths == [42, 18, 9, 5]
+    assert fit(ids, cells(42, 36, 9, 5), 120).widths == [42, 36, 9, 5]
+    assert fit(ids, cells(42, 36, 9, 5), 60).shown == [0, 1], "ids are never dropped"
+    assert fit(ids, cells(42, 36, 9, 5), 80, folds=False).shown == [0, 1], "a line can't fold, and ids are never cut"
     first = [Column("stream"), Column("note", drop=1), Column("data")]
     assert fit(first, cells(42, 20, 100), 60).shown == [0, 2]
 

@@ -139,7 +139,7 @@ def _print(facts: dict[str, Any], projections: list[dict[str, Any]], findings: l
     if printer.format in ("json", "jsonl"):
         printer.record({"ok": ok, "facts": facts, "projections": projections, "findings": findings})
     elif printer.format == "table":
-        printer.record(facts)
+        printer.record({name: value for name, value in facts.items() if value is not None})
         if projections:
             printer.text("")
             printer.records(projections)

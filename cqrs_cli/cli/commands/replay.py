@@ -137,7 +137,7 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
 
         session.printer.records(
             (record for name in names for record in states(name)),
-            row=_state_row,
+            row=lambda record: _row_of_many(bench, record),
             group=lambda record: category_of(record["stream"]),
             empty="no aggregates" + ("" if before is None else " at that point"),
         )
@@ -149,6 +149,12 @@ def _record(bench: Workbench, state: State) -> dict[str, Any]:
 
 def _state_row(record: Any) -> dict[str, Any]:
     return {"stream": record["stream"], "version": record["version"], **record["state"]}
+
+
+def _row_of_many(bench: Workbench, record: Any) -> dict[str, Any]:
+    """The row without the key, which stands in the stream's name: it is what takes most room."""
+    key = bench.domain.aggregate_of(record["stream"]).key
+    return {name: value for name, value in _state_row(record).items() if name not in key}
 
 
 def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
@@ -175,4 +181,4 @@ def _step_row(record: Any) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    return "∅" if value is None else cell_text(value)
+    return "∅" if value is None else "''" if value == "" else cell_text(value)

@@ -66,7 +66,7 @@ def _send(
 ) -> int | None:
     """Send a command to the domain: its fields are options, cqrs send COMMAND --help shows them.
 
-    A line of a batch: {"command": "create-order", "data": {…}}, with "command_id", "user_id", "timestamp",
+    A line of a batch: {"command": "NAME", "data": {…}}, with "command_id", "user_id", "timestamp",
     "correlation_id", "metadata" and "expect" if wanted.
     """
     if ctx.invoked_subcommand is not None:
@@ -243,7 +243,8 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     with _lines(name) as file:
         bench = session.workbench(write=True)
         try:
-            print_outcomes(bench.send_batch(reader.requests(file), fail_fast=fail_fast), session.printer, tally)
+            outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
+            print_outcomes(outcomes, session.printer, tally, allow_rejected)
         except CqrsError:
             session.printer.message(
                 f"stopped after {tally.line()}; sending the same lines again goes on where it stopped"

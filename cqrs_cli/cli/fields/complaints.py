@@ -113,7 +113,7 @@ def _walk(detail: ErrorDetails, record: Record, payload: Any, numbers: typing.Ma
     value = payload
     for number, step in enumerate(detail["loc"]):
         member = shape.member(step) if isinstance(shape, Record) and isinstance(step, str) else None
-        if member is not None:
+        if member is not None and step in member.names:  # `order-id` in JSON is no field, and is named as it stands
             path.append(member.name)
             if inside:
                 inside.append(step)

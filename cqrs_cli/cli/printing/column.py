@@ -12,7 +12,8 @@ _WHOLE = frozenset(
 class Column(NamedTuple):
     """A column of a table.
 
-    whole: never folded, cut or dropped; None: decided by the name (ids, streams, positions …).
+    whole: never cut or dropped, and folded only before other columns are dropped, the first of them not even then;
+        None: decided by the name (ids, streams, positions …).
     drop: where there is no room, columns with the highest number go first; of equals the one furthest right.
     """
 

@@ -33,9 +33,13 @@ class Fit(NamedTuple):
     right: list[bool]
 
 
-def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int | None) -> Fit:
+def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int | None, folds: bool = True) -> Fit:
     """Widths for the columns. On a terminal of `available` cells the columns that need not stay whole are narrowed,
-    then dropped from the right; what must stay whole is shown even if it does not fit."""
+    then those that should, but the first of them, then columns that need not stay whole are dropped from the right.
+
+    folds: cells go on in the next line; without, what is narrowed is cut, so that what should stay whole does, even
+    if it does not fit.
+    """
     titles = [visible(column.title or column.name) for column in columns]
     natural = [
         max([text_width(title), *[text_width(row[index]) for row in rows]]) for index, title in enumerate(titles)
@@ -45,17 +49,23 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int
     if available is None:
         return Fit(shown, natural, right)
 
+    kept = {index for index in shown if columns[index].keeps}
+
     def room() -> int:
-        fixed = sum(natural[index] for index in shown if columns[index].keeps)
-        return available - fixed - GAP * (len(shown) - 1)
+        return available - sum(natural[index] for index in shown if index in kept) - GAP * (len(shown) - 1)
 
-    def foldable() -> list[int]:
-        return [index for index in shown if not columns[index].keeps]
+    def narrowed() -> list[int]:
+        return [index for index in shown if index not in kept]
 
-    while foldable() and sum(min(natural[index], LEAST) for index in foldable()) > room() and len(shown) > 1:
-        shown.remove(max(foldable(), key=lambda index: (columns[index].drop, index)))
+    def is_tight() -> bool:
+        return sum(min(natural[index], LEAST) for index in narrowed()) > room()
+
+    if folds and is_tight():
+        kept = set(sorted(kept)[:1])
+    while is_tight() and len(shown) > 1 and (droppable := [index for index in shown if not columns[index].keeps]):
+        shown.remove(max(droppable, key=lambda index: (columns[index].drop, index)))
     widths = list(natural)
-    left, waiting = room(), sorted(foldable(), key=lambda index: natural[index])
+    left, waiting = room(), sorted(narrowed(), key=lambda index: natural[index])
     while waiting:
         index = waiting.pop(0)
         widths[index] = max(1, min(natural[index], left // (len(waiting) + 1)))
@@ -131,9 +141,7 @@ def drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], fitted: Fit,
     for index, width, right in zip(fitted.shown, fitted.widths, fitted.right, strict=True):
         column = columns[index]
         title = Text(visible(column.title or column.name))
-        table.add_column(
-            title, width=width, justify="right" if right else "left", overflow="fold", no_wrap=column.keeps
-        )
+        table.add_column(title, width=width, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(row[index]) for index in fitted.shown])
     out = io.StringIO()

@@ -52,8 +52,11 @@ class Tally:
         return 1 if count["not-found"] or (count["rejected"] and not allow_rejected) else 0
 
 
-def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally) -> None:
-    """Print each outcome as it comes, in the printer's format; `tally` counts along."""
+def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally, allow_rejected: bool = False) -> None:
+    """Print each outcome as it comes, in the printer's format; `tally` counts along.
+
+    allow_rejected: rejections are notes, not errors, and -q silences them.
+    """
     counted = _counted(outcomes, tally)
     if printer.format == "jsonl":
         printer.records((outcome_record(outcome) for outcome in counted), live=True)
@@ -62,8 +65,9 @@ def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally) 
     else:
         for outcome in counted:
             if outcome.error is not None:
+                tell = printer.message if allow_rejected and outcome.status == "rejected" else printer.error
                 for line in _failure_lines(outcome, outcome.error):
-                    printer.message(line)
+                    tell(line)
         if printer.format == "json":
             printer.record(tally.summary())
 

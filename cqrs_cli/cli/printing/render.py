@@ -6,6 +6,7 @@
     printer.value(schema)                          a JSON document whatever the format
     printer.text("…")                              plain lines
     printer.message("appended 2 events")           a note on standard error, silent with -q
+    printer.error("line 3: invalid")               an error that ends nothing, on standard error
     with printer.progress("replayed", total) as done: done(1)
 
 A *record* is a mapping of JSON-ready values (decimals, ids, times, enums and models are understood too).
@@ -159,6 +160,11 @@ class Printer:
             self._output.flush()
             _tell(visible(text))
 
+    def error(self, text: str) -> None:
+        """One of several errors, on standard error, with -q too. One line."""
+        self._output.flush()
+        _tell(visible(text))
+
     def progress(self, label: str, total: int | None = None, unit: str = "events") -> Progress:
         """Progress of long work on standard error: see `Progress`.
 
@@ -242,8 +248,9 @@ class Printer:
         from cqrs_cli.cli.printing.layout import drawn, fit, plain_lines
 
         terminal = None if self.settings.output else terminal_width(self._output.stream, self._environ)
-        fitted = fit(names, rows[:DRAWN_ROWS], None if live else terminal)
-        if live or len(rows) > DRAWN_ROWS:
+        in_lines = live or len(rows) > DRAWN_ROWS
+        fitted = fit(names, rows[:DRAWN_ROWS], None if live else terminal, folds=not in_lines)
+        if in_lines:
             cut = terminal is not None and not live
             for line in plain_lines(names, itertools.chain(rows, rest), fitted, cut=cut, grow=live):
                 self._line(line, live)
