@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
@@ -31,6 +32,7 @@ Progress = Callable[[int, int], None]
 
 BATCH_EVENTS = 5_000
 BATCH_BYTES = 4 * 1024 * 1024
+FEW_EVENTS = 50
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
 NO_EVENTS_FAULT = frozenset({"needs-rebuild", "table-changed"})
@@ -380,11 +382,13 @@ def _fill(batch: list[Any], events: Iterator[Any]) -> bool:
     """Take events until the batch is full, by number or size of payloads; False if they come to an end first."""
     size = sum([len(event.data) for event in batch])
     while len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
-        event = next(events, None)
-        if event is None:
+        # Many at once while they are small; a large one is looked at by itself.
+        step = FEW_EVENTS if size * FEW_EVENTS < BATCH_BYTES * len(batch) else 1
+        some = list(islice(events, min(step, BATCH_EVENTS - len(batch))))
+        if not some:
             return False
-        batch.append(event)
-        size += len(event.data)
+        batch += some
+        size += sum([len(event.data) for event in some])
     return True
 
 
