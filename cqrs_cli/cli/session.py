@@ -2,7 +2,7 @@
 
     session = current()
     store = session.store()                    # read only; NotFound if there is none
-    bench = session.workbench(write=True)      # makes the store if it is missing
+    bench = session.workbench(write=True)      # its first write makes the store if it is missing
     session.printer.records(...)
 
 Everything is made when it is first asked for and closed when the command ends. A data command that never
@@ -128,8 +128,9 @@ class Session:
         return self._domain
 
     def workbench(self, write: bool = False, create: bool | None = None) -> Workbench:
-        """The domain on the store: read only, or for writing; writing makes a missing store unless `create=False`.
+        """The domain on the store: read only, or for writing.
 
+        A missing store is an empty log that the first write makes a file of, unless `create=False`.
         Raises what `store` and `domain` raise.
         """
         domain = self.domain()
@@ -138,7 +139,7 @@ class Session:
         bench = Workbench.open(
             self.settings.store,
             domain,
-            create=write if create is None else create,
+            create="lazily" if write and create is None else bool(create),
             read_only=not write,
             durability=self.settings.durability if write else None,
         )

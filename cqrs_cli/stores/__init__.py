@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cqrs_cli.errors import ConfigurationError
 
@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store
 
 
-def open_store(url: str, *, create: bool = False, read_only: bool = False, durability: str | None = None) -> Store:
+def open_store(
+    url: str,
+    *,
+    create: bool | Literal["lazily"] = False,
+    read_only: bool = False,
+    durability: str | None = None,
+) -> Store:
     """The store behind a URL or path: `shop.db`, `sqlite:shop.db`, `sqlite:////var/lib/shop.db`.
 
-    create: make it when it is missing (else `NotFound`). read_only: never write, not even a lock file.
+    create: make it when it is missing (else `NotFound`); "lazily": with the first write that succeeds, and
+    until then it is an empty log. read_only: never write, not even a lock file.
     durability: `full` (default) or `relaxed`, recorded when the store is made.
     """
     scheme, colon, rest = url.partition(":")

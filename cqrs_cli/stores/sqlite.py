@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import sqlite_read
@@ -42,12 +42,12 @@ class SQLiteStore:
         self,
         path: str,
         *,
-        create: bool = False,
+        create: bool | Literal["lazily"] = False,
         read_only: bool = False,
         durability: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Open the file, or make it with `create`.
+        """Open the file, or make it with `create`; with "lazily" the first write does, if it succeeds.
 
         durability: `full` (default; survives power loss) or `relaxed` (the last commits may be lost then);
         recorded when the store is made. timeout: seconds to wait for other writers.
@@ -74,8 +74,10 @@ class SQLiteStore:
         if not any(isinstance(item, Draft) for item in drafts):
             return [item for item in drafts if isinstance(item, CqrsError)]
 
+        outcomes: list[Receipt | CqrsError] = []
+
         def write(batch: Batch, connection: sqlite3.Connection) -> list[Receipt | CqrsError]:
-            outcomes: list[Receipt | CqrsError] = []
+            outcomes.clear()
             for item in drafts:
                 if isinstance(item, CqrsError):
                     outcomes.append(item)
@@ -86,9 +88,13 @@ class SQLiteStore:
                     if not connection.in_transaction or error.exit_code in _CONCERNS_ALL:
                         raise
                     outcomes.append(error)
+            if not any(isinstance(outcome, Receipt) for outcome in outcomes):
+                raise _NothingWritten  # rolled back, so that no store is made for it
             return outcomes
 
-        return self._write(drafts, write)
+        with suppress(_NothingWritten):
+            self._write(drafts, write)
+        return outcomes
 
     def _write(self, drafts: Sequence[Draft | CqrsError], write: Callable[[Batch, sqlite3.Connection], T]) -> T:
         """One transaction; a second one if it meets an id that the log has."""
@@ -160,9 +166,10 @@ class SQLiteStore:
         seen = None
         while True:
             # Cheaper than the head, and it changes with every commit of another connection.
+            connection = self._file.connection  # another one, once a store is there
             version = self._file.query("PRAGMA data_version")[0][0]
-            if version != seen:
-                seen = version
+            if (connection, version) != seen:
+                seen = connection, version
                 if self.head() > after:
                     return True
             left = end - time.monotonic()
@@ -220,6 +227,10 @@ class SQLiteStore:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class _NothingWritten(Exception):
+    """All of a batch was refused."""
 
 
 _CONCERNS_ALL = frozenset({6, 7})

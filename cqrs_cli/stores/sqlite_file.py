@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_lock
@@ -30,10 +30,19 @@ class SQLiteFile:
 
     path: as the user gave it. facts: what the store says about itself. After a fork the child gets a
     connection of its own; a second thread gets `Misuse`.
+
+    A file to be made "lazily" is made by the first transaction that writes, and goes again when that
+    one fails; until then an empty log in memory is read in its place.
     """
 
     def __init__(
-        self, path: str, *, create: bool, read_only: bool, durability: str | None, timeout: float | None = None
+        self,
+        path: str,
+        *,
+        create: bool | Literal["lazily"],
+        read_only: bool,
+        durability: str | None,
+        timeout: float | None = None,
     ) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise Unavailable(
@@ -58,8 +67,17 @@ class SQLiteFile:
         self._closed = False
         self.facts: dict[str, str] = {}
         self.type_ids: dict[str, int] = {}  # event types that the file is known to have: what is there stays
-        self._check_folder(create and not read_only)
-        self._connect(create=create and not read_only, durability=durability)
+        self._durability = durability
+        if read_only:
+            create = False
+        self._check_folder(bool(create))
+        self._absent = not self._found()
+        self._new = False  # the file was made by the transaction that is open
+        if self._absent and not create:
+            raise missing(path)
+        if self._absent and create != "lazily":
+            with self.transaction():
+                pass
         _open_files.add(self)
 
     def _check_folder(self, create: bool) -> None:
@@ -75,35 +93,42 @@ class SQLiteFile:
 
     # ── opening ───────────────────────────────────────────────────────────────────────────────
 
-    def _connect(self, *, create: bool, durability: str | None) -> None:
-        if not os.path.exists(self.real_path) or os.path.getsize(self.real_path) == 0:
-            if not create:
-                raise missing(self.path)
-            self._create(durability or "full")
-            return
+    def _found(self) -> bool:
+        """Connect to the store; False if there is none: no file, an empty one, or what an interrupted creation left."""
+        if not self._has_file():
+            return False
         self._check_header()
         connection = self._open()
         try:
             self._recognise(connection)
-        except NotFound:  # nothing but an empty database: a creation that was interrupted
+        except NotFound:
             connection.close()
-            if not create:
-                raise
-            self._create(durability or "full")
-            return
+            return False
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
-        recorded = self.facts["durability"]
+        self._connection, self._absent = connection, False
         if not self.read_only:
-            if durability is not None and durability != recorded:
+            try:
+                self._check_durability()
+            except ConfigurationError:
                 self.close()
-                raise ConfigurationError(
-                    f"{self.path} was made with durability {recorded}, not {durability}",
-                    hint=f"leave the setting out, or set it to {recorded}",
-                )
-            self._set_modes(connection)
+                raise
+            self._set_modes(connection, self.facts["durability"])
+        return True
+
+    def _has_file(self) -> bool:
+        with suppress(OSError):
+            return os.path.getsize(self.real_path) > 0
+        return False
+
+    def _check_durability(self) -> None:
+        recorded = self.facts["durability"]
+        if self._durability not in (None, recorded):
+            raise ConfigurationError(
+                f"{self.path} was made with durability {recorded}, not {self._durability}",
+                hint=f"leave the setting out, or set it to {recorded}",
+            )
 
     def _check_header(self) -> None:
         """SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it."""
@@ -149,11 +174,15 @@ class SQLiteFile:
             )
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
-        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "recursive_triggers=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        self._guard(connection)
         if mode != "rw":
             connection.execute("PRAGMA query_only=ON")
         return connection
+
+    @staticmethod
+    def _guard(connection: sqlite3.Connection) -> None:
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "recursive_triggers=ON"):
+            connection.execute(f"PRAGMA {pragma}")
 
     def _recognise(self, connection: sqlite3.Connection) -> None:
         """Fill in `facts`, or raise: not a store, newer, damaged. `NotFound` if the database is empty."""
@@ -180,49 +209,11 @@ class SQLiteFile:
                 store=self.path,
             )
 
-    def _create(self, durability: str) -> None:
-        """Make the store, or open the one that another process makes at the same moment."""
-        with self._locked():
-            try:
-                os.close(os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            except OSError as error:
-                raise read_only(self.path, error.strerror or str(error)) from error
-            connection = self._open()
-            try:
-                self._fill(connection, durability)
-            except sqlite3.Error as error:
-                connection.close()
-                raise translate(error, self.path) from error
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-
-    def _fill(self, connection: sqlite3.Connection, durability: str) -> None:
-        from cqrs_cli.stores.sqlite_schema import bring_up_to_date  # sqlite-utils is for who makes a store
-
-        journal = "wal" if self.unlocked_because is None else "delete"
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            connection.execute(f"PRAGMA journal_mode={journal}")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-                bring_up_to_date(connection)
-                facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
-                connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
-        self._recognise(connection)
-        self._set_modes(connection)
-
-    def _set_modes(self, connection: sqlite3.Connection) -> None:
+    def _set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
         """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
         try:
             for pragma in (
-                f"synchronous={_SYNCHRONOUS[self.facts['durability']]}",
+                f"synchronous={_SYNCHRONOUS[durability]}",
                 "fullfsync=ON",
                 "checkpoint_fullfsync=ON",
             ):
@@ -234,23 +225,98 @@ class SQLiteFile:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
+    # ── making ────────────────────────────────────────────────────────────────────────────────
+
+    def _imagine(self) -> None:
+        """An empty log in memory, to be read as long as there is no file."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+        self._guard(connection)
+        self._fill(connection)
+        connection.execute("PRAGMA query_only=ON")
+        self._connection = connection
+
+    def _make(self) -> bool:
+        """An empty file for the transaction that fills it, under the lock; False if somebody else made the store."""
+        self._discard()
+        if self._found():
+            return False
+        self._new = not os.path.exists(self.real_path)
+        try:
+            os.close(os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise read_only(self.path, error.strerror or str(error)) from error
+        try:
+            connection = self._connection = self._prepare("rw")
+            # Of no effect in a transaction, so that it is done before.
+            connection.execute(f"PRAGMA journal_mode={'wal' if self.unlocked_because is None else 'delete'}")
+            self._set_modes(connection, self._durability or "full")
+        except BaseException as error:
+            self._unmake(self._connection)
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self.path) from error
+            raise
+        self._absent = False
+        return True
+
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        """The schema and the facts, in the transaction that is open."""
+        from cqrs_cli.stores.sqlite_schema import bring_up_to_date  # sqlite-utils is for who makes a store
+
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            bring_up_to_date(connection)
+            facts = {
+                "format": str(FORMAT),
+                "durability": self._durability or "full",
+                "created_at": str(time.time_ns() // 1000),
+            }
+            connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
+        else:  # somebody was faster, where there is no lock
+            self._new = False
+        self._recognise(connection)
+        self._check_durability()
+
+    def _unmake(self, connection: sqlite3.Connection | None) -> None:
+        """Take away the file that a failed transaction was to fill. Nobody can use it yet, if all wait for the lock."""
+        if connection is not self._connection:  # a child's view of its parent's, or a commit whose end is not known
+            return
+        self._discard()
+        self._absent = True
+        if self._new and self.unlocked_because is None:
+            with suppress(OSError):
+                os.unlink(self.real_path)
+            self._lock.remove()
+
     # ── using ─────────────────────────────────────────────────────────────────────────────────
 
     @property
     def connection(self) -> sqlite3.Connection:
         """The connection of this thread and process. Raises `Misuse` in another thread or after `close`."""
+        self._check_use()
+        if self._connection is None or (self._absent and self._has_file()):
+            self._connect()
+        assert self._connection is not None
+        return self._connection
+
+    def _check_use(self) -> None:
         if threading.get_ident() != self._thread:
             raise Misuse(
                 f"{self.path} was opened in another thread",
                 hint="open the store once in each thread",
                 code="wrong-thread",
             )
-        if self._connection is None:
-            if self._closed:
-                raise Misuse(f"the store {self.path} is closed", code="closed")
-            self._connect(create=False, durability=None)
-        assert self._connection is not None
-        return self._connection
+        if self._closed:
+            raise Misuse(f"the store {self.path} is closed", code="closed")
+
+    def _connect(self) -> None:
+        imagined = self._connection if self._absent else None
+        if self._found():
+            if imagined is not None:
+                imagined.close()
+        elif not self._absent:
+            raise missing(self.path)
+        elif imagined is None:
+            self._imagine()
 
     def query(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement. Raises typed errors."""
@@ -272,6 +338,8 @@ class SQLiteFile:
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A second, read-only connection, for a result that is too long to be held in memory."""
+        if self._absent:
+            raise missing(self.path)
         connection = self._prepare("immutable" if self.immutable else "ro")
         try:
             yield connection
@@ -285,20 +353,26 @@ class SQLiteFile:
         """The one place that writes: lock, BEGIN IMMEDIATE, COMMIT or ROLLBACK, unlock.
 
         Raises `Unavailable` and `Damaged` for what SQLite reports, and whatever the block raises;
-        nothing is written then.
+        nothing is written then, and no file is made.
         """
-        connection = self.connection
+        self._check_use()
         if self.read_only:
             raise read_only(self.path, "it was opened for reading only")
-        if connection.in_transaction:
+        if self.writing:
             raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
         with self._locked():
+            made = self._absent and self._make()
+            connection = self.connection
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                if made:
+                    self._fill(connection)
                 yield connection
                 self._commit(connection)
             except BaseException as error:
                 self._roll_back(connection)
+                if made:
+                    self._unmake(connection)
                 if isinstance(error, sqlite3.Error):
                     raise translate(error, self.path) from error
                 raise
@@ -340,8 +414,9 @@ class SQLiteFile:
         if self._connection is None:
             self._lock.close()
             return
-        if self.read_only:
+        if self.read_only or self._absent:
             self._discard()
+            self._lock.close()
             return
         try:
             # Without the lock SQLite still checkpoints only if nobody else has the store open.

@@ -60,15 +60,19 @@ class WriteLock:
 
     def acquire(self) -> None:
         """Wait for the lock. Raises `Unavailable`: locked for too long, or no lock file can be made."""
-        if self._file is None:
+        while True:
+            if self._file is None:
+                try:
+                    self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                except OSError as error:
+                    raise read_only(self._store, f"{self._path}: {error.strerror}") from error
             try:
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise read_only(self._store, f"{self._path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._wait(self._file)
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._wait(self._file)
+            if os.fstat(self._file).st_nlink:
+                return
+            self.close()  # its holder took the file away: others lock the one that is there now
 
     def _wait(self, file: int) -> None:
         """Block in a thread of its own, because `flock` knows no time-out."""
@@ -98,6 +102,11 @@ class WriteLock:
         """Let the next one in."""
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def remove(self) -> None:
+        """Take the lock file away while the lock is held: whoever waits for it begins again."""
+        if self._file is not None:
+            os.unlink(self._path)
 
     def close(self) -> None:
         """Give the lock file back. After a fork this leaves the parent's lock alone."""

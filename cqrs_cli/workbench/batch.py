@@ -168,7 +168,7 @@ class _Batch:
         """Write what waits and give the outcomes, in order."""
         slots, self._slots = self._slots, []
         try:
-            hook = self._sender.inline_hook()
+            hook = self._sender.inline_hook() if self._ids else None  # it may write
             appends = [
                 Append(slot.decision.commit, (slot.decision.condition,), hook, slot.follows)
                 for slot in slots

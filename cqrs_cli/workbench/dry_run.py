@@ -64,13 +64,13 @@ class DryRun:
         usable = self._usable(projection)
         try:
             before = self._rows_now(projection, fold, concerned, usable)
+            fold.over(concerned)
         except (Unavailable, Damaged):
             raise
         except CqrsError:
             if projection.inline:
                 raise
-            return  # it stopped at an event before these: the command is committed all the same, and its rows stay
-        fold.over(concerned)
+            return  # it stops here or has stopped before: the command is committed all the same, and its rows stay
         if projection.inline:
             self._refuse_taken(projection, fold, usable)
         for key, row in before.items():

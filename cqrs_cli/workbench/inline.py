@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import DomainFailed, Misuse
 from cqrs_cli.stores.contract import Inline, Recorded, Rows, Selection, Store
-from cqrs_cli.workbench.projector import Projector
+from cqrs_cli.workbench.projector import Projector, begin
 from cqrs_cli.workbench.row_fold import write
 
 CATCH_UP = 10_000
@@ -23,9 +23,10 @@ class InlineProjections:
     def hook(self) -> Inline | None:
         """What an append runs in its transaction; None without inline projections.
 
-        The first call catches them up, so that the transaction of an append stays short.
+        The first call catches them up, so that the transaction of an append stays short. While the log is
+        empty they begin with its first commit: one that is refused then leaves nothing.
         """
-        if not self._ready:
+        if not self._ready and self._store.head():
             for projection in self._projections:
                 self._projector.catch_up(projection)
             self._ready = True
@@ -35,8 +36,8 @@ class InlineProjections:
         """Fold the commit's events. Raises `NotUnique`, `DomainFailed`, `Undecodable`: then nothing is written."""
         first, last = recorded[0].position, recorded[-1].position
         for projection in self._projections:
-            checkpoint = rows.checkpoint(projection.name)
-            if checkpoint is None or outdated(checkpoint.definition, projection.definition) is not None:
+            checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
+            if outdated(checkpoint.definition, projection.definition) is not None:
                 raise Misuse(
                     f"the inline projection {projection.name} needs a rebuild",
                     code="needs-rebuild",

@@ -10,7 +10,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Selection, Store, Table
+from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
 from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_of
 from cqrs_cli.workbench.row_fold import RowFold, write
 
@@ -159,9 +159,7 @@ class Projector:
     def _begin(self, projection: RowType) -> None:
         with self._store.transaction() as rows:
             if rows.checkpoint(projection.name) is None:
-                rows.drop(projection.name)  # rows without a checkpoint are nobody's
-                rows.create(projection.table)
-                rows.move(projection.name, None, Checkpoint(projection.name, 0, projection.definition))
+                begin(rows, projection)
 
     def _refuse_outdated(self, projection: RowType, checkpoint: Checkpoint) -> None:
         reason = outdated(checkpoint.definition, projection.definition)
@@ -335,3 +333,12 @@ def _fill(batch: list[Any], events: Iterator[Any]) -> bool:
         batch.append(event)
         size += len(event.data)
     return True
+
+
+def begin(rows: Rows, projection: RowType) -> Checkpoint:
+    """An empty table with a checkpoint before the first event, which there is none of yet."""
+    checkpoint = Checkpoint(projection.name, 0, projection.definition)
+    rows.drop(projection.name)  # rows without a checkpoint are nobody's
+    rows.create(projection.table)
+    rows.move(projection.name, None, checkpoint)
+    return checkpoint

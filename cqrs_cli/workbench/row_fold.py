@@ -184,7 +184,7 @@ class RowFold:
         keys: dict[Key, None] = {}
         for stored in events:
             step = self._steps.get((stored[3], stored[4])) or self._step(stored)
-            keys.update(dict.fromkeys(step.keys(step.decode(stored[5]), stored)))
+            keys.update(dict.fromkeys(self._decoded(step, stored)[1]))
         return list(keys)
 
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import Any, Literal, Protocol, Self, TypeVar, overload
 
 from pydantic import BaseModel
 
@@ -75,13 +75,16 @@ class Workbench:
         url: str,
         domain: Domain,
         *,
-        create: bool = True,
+        create: bool | Literal["lazily"] = True,
         read_only: bool = False,
         durability: str | None = None,
         services: Mapping[type, Any] | None = None,
     ) -> Self:
-        """A workbench on the store behind a path or URL. Raises `NotFound`, `Unavailable`, `Damaged` as stores do."""
-        store = open_store(url, create=create and not read_only, read_only=read_only, durability=durability)
+        """A workbench on the store behind a path or URL. Raises `NotFound`, `Unavailable`, `Damaged` as stores do.
+
+        create: as for `open_store`.
+        """
+        store = open_store(url, create=create, read_only=read_only, durability=durability)
         return cls(store, domain, read_only=read_only, services=services)
 
     def close(self) -> None:

@@ -152,6 +152,12 @@ def test_a_file_that_is_not_there_makes_no_store(parcels: Any, tmp_path: Path) -
     assert not list(tmp_path.glob("cqrs.db*"))
 
 
+@pytest.mark.parametrize("lines", [["x"], [], [line("touch", "A9"), line("refuse", "A1")]])
+def test_a_batch_that_writes_nothing_makes_no_store(send: Any, tmp_path: Path, lines: list[str]) -> None:
+    send(lines)
+    assert not list(tmp_path.glob("cqrs.db*"))
+
+
 def test_stdin(parcels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("\n".join(GOOD).encode())))
     assert parcels("send --batch - --json").json["committed"] == 2

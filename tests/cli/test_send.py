@@ -177,6 +177,41 @@ def test_a_store_is_made_for_a_command_that_appends(parcels: Any, tmp_path: Path
     assert (tmp_path / "cqrs.db").exists() is (code == 0)
 
 
+@pytest.mark.parametrize(
+    "words", ["break --parcel-id A1", "refuse --parcel-id A1", "register --parcel-id A1 --dry-run"]
+)
+def test_nothing_is_left_of_a_command_that_appends_nothing(parcels: Any, tmp_path: Path, words: str) -> None:
+    before = set(tmp_path.iterdir())
+    parcels(f"send {words}")
+    assert {path for path in tmp_path.iterdir() if path.name != "__pycache__"} == before
+
+
+def test_the_first_command_is_decided_once_and_no_projection_has_a_say(members: Any, tmp_path: Path) -> None:
+    once = ("return Joined(", "print('decided', file=__import__('sys').stderr); return Joined(")
+    broken = (
+        "self.city = event.city\n\n    @evolve\n    def scored",
+        "raise ValueError\n\n    @evolve\n    def scored",
+    )
+    ran = members("send join --member-id ann --email ann@x.org --dry-run", broken)
+    assert ran.code == 0, ran.err  # as what it says is
+    ran = members("send join --member-id ann --email ann@x.org", once, broken)
+    assert ran.code == 0, ran.err
+    assert ran.err.count("decided") == 1
+    assert (tmp_path / "cqrs.db").exists()
+
+
+def test_an_inline_projection_that_refuses_the_first_command_leaves_nothing(members: Any, tmp_path: Path) -> None:
+    broken = (
+        "self.email = event.email\n\n    @evolve\n    def changed",
+        "raise ValueError\n\n    @evolve\n    def changed",
+    )
+    ran = members("send join --member-id ann --email ann@x.org", broken)
+    assert ran.code == 8
+    (tmp_path / "lines").write_text('{"command": "join", "data": {"member_id": "ann", "email": "a"}}')
+    assert members("send --batch lines", broken).code == 8
+    assert not list(tmp_path.glob("cqrs.db*"))
+
+
 def test_words_that_are_no_utf8(here: Any, parcels: Any) -> None:
     ran = here("send", "register", "--parcel-id", "A\udcff", "--tag", "x")
     assert ran.code == 2

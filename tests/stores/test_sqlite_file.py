@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cqrs_cli.errors import ConfigurationError, CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import ConfigurationError, Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock
-from cqrs_cli.stores.contract import Checkpoint, Column, Selection, Table
+from cqrs_cli.stores.contract import Append, Checkpoint, Column, NewStream, Selection, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from tests.stores import races
@@ -317,6 +317,117 @@ def test_an_interrupted_creation_is_completed(path: Path) -> None:
     assert isinstance(refusal(lambda: SQLiteStore(str(path))), NotFound)
     with SQLiteStore(str(path), create=True) as store:
         store.append(commit("c1"))
+
+
+# ── a store that is made by its first write ───────────────────────────────────────────────────
+
+
+@pytest.fixture
+def unmade(path: Path) -> Iterator[SQLiteStore]:
+    with SQLiteStore(str(path), create="lazily", timeout=0.2) as store:
+        yield store
+    assert not path.exists() or path.stat().st_size
+
+
+def refuse(rows: Any, recorded: Any) -> None:
+    raise Misuse("no")
+
+
+def test_it_is_an_empty_log_until_then(unmade: SQLiteStore, path: Path) -> None:
+    assert (unmade.head(), unmade.version("s-1"), unmade.commit("c1"), unmade.known(["c1"])) == (0, 0, None, set())
+    assert (list(unmade.read()), list(unmade.streams()), unmade.rows.checkpoints()) == ([], [], [])
+    assert list(unmade.rows.select(ITEMS)) == []
+    assert (unmade.describe()["durability"], unmade.describe()["file_bytes"]) == ("full", 0)
+    assert not unmade.wait(0, 0.01)
+    unmade.close()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_its_first_write_makes_it(unmade: SQLiteStore, path: Path) -> None:
+    assert unmade.head() == 0
+    unmade.append(commit("c1"))
+    assert unmade.describe()["journal_mode"] == "wal"
+    assert unmade._file.query("PRAGMA synchronous") == [(2,)]
+    with SQLiteStore(str(path), read_only=True) as reader:
+        assert reader.commit("c1")
+    unmade.append(commit("c2"))
+    assert unmade.head() == 2
+
+
+def test_a_first_write_that_fails_leaves_nothing_and_the_next_one_makes_it(unmade: SQLiteStore, path: Path) -> None:
+    with pytest.raises(Misuse, match="no"):
+        unmade.append(commit("c1"), inline=refuse)
+    assert list(path.parent.iterdir()) == []
+    assert unmade.head() == 0
+    (refused,) = unmade.append_many([Append(commit("c1"), (), refuse)])
+    assert isinstance(refused, Misuse)
+    with pytest.raises(Misuse, match="no"), unmade.transaction() as rows:
+        refuse(rows, ())
+    assert list(path.parent.iterdir()) == []
+    unmade.append(commit("c2"))
+    assert [event.commit_id for event in unmade.read()] == ["c2"]
+
+
+def test_what_somebody_else_makes_meanwhile_is_the_store(unmade: SQLiteStore, path: Path) -> None:
+    assert unmade.head() == 0
+    with SQLiteStore(str(path), create=True) as other:
+        assert unmade.head() == 0
+        other.append(commit("c1", event("s-1")))
+        assert unmade.head() == 1
+    with pytest.raises(Conflict):
+        unmade.append(commit("c2", event("s-1")), [NewStream("s-1")])
+    unmade.append(commit("c3", event("s-1")))
+    assert unmade.version("s-1") == 2
+
+
+def test_a_wait_sees_the_first_write_of_another(unmade: SQLiteStore, path: Path) -> None:
+    def write() -> None:
+        with SQLiteStore(str(path), create=True) as other:
+            other.append(commit("c1"))
+
+    thread = threading.Thread(target=write)
+    assert unmade.head() == 0
+    thread.start()
+    assert unmade.wait(0, 30)
+    thread.join()
+
+
+def test_with_another_durability_than_what_somebody_else_made(path: Path) -> None:
+    with SQLiteStore(str(path), create="lazily", durability="relaxed") as store:
+        SQLiteStore(str(path), create=True).close()
+        assert isinstance(refusal(lambda: store.append(commit("c1"))), ConfigurationError)
+
+
+def test_who_waits_for_a_lock_file_that_is_taken_away_takes_the_next(path: Path) -> None:
+    first, second = (sqlite_lock.WriteLock("x", str(path) + "-lock", 30) for _ in range(2))
+    first.acquire()
+    thread = threading.Thread(target=second.acquire)
+    thread.start()
+    first.remove()
+    first.release()
+    thread.join()
+    third = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.05)
+    with pytest.raises(Unavailable):
+        third.acquire()
+    for lock in (first, second, third):
+        lock.close()
+
+
+def test_a_child_that_unwinds_through_the_transaction_that_makes_it(unmade: SQLiteStore, path: Path) -> None:
+    def fork(rows: Any, recorded: Any) -> None:
+        child = os.fork()
+        if child == 0:
+            raise SystemExit
+        os.waitpid(child, 0)
+
+    parent = os.getpid()
+    try:
+        unmade.append(commit("c1"), inline=fork)
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+    assert unmade.head() == 1
+    assert path.exists()
 
 
 # ── locks ─────────────────────────────────────────────────────────────────────────────────────

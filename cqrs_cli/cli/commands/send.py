@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cqrs_cli.cli.printing.render import Printer
     from cqrs_cli.domain.messages import Command
-    from cqrs_cli.workbench.outcome import Expect, Outcome
+    from cqrs_cli.workbench.outcome import Outcome
     from cqrs_cli.workbench.workbench import Workbench
 
 OWN = {
@@ -148,51 +148,20 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     except InvalidInput as error:
         raise InvalidInput(f"--expect: {error.message}") from None
     dry_run = bool(values.get("dry_run"))
-    bench = _dry_workbench(session) if dry_run else _workbench(session, command, expect)
-    outcome = bench.send(command, expect=expect, dry_run=dry_run)
+    outcome = _workbench(session, dry_run).send(command, expect=expect, dry_run=dry_run)
     print_outcome(outcome, session.printer)
     session.printer.message(what_happened(outcome))
 
 
-def _workbench(session: Session, command: Command, expect: Expect) -> Workbench:
-    """A workbench that writes. A store is made for a command that appends, not for one that fails."""
-    try:
-        return session.workbench(write=True, create=False)
-    except NotFound as error:
-        if error.code != "store-not-found":
-            raise
-    _dry_workbench(session).send(command, expect=expect, dry_run=True)
+def _workbench(session: Session, dry_run: bool) -> Workbench:
+    """A workbench that writes, or to look at. Without a store yet the log is empty; only a write makes one."""
+    if dry_run:
+        try:
+            return session.workbench(write=False)
+        except NotFound as error:
+            if error.code != "store-not-found":
+                raise
     return session.workbench(write=True)
-
-
-def _dry_workbench(session: Session) -> Workbench:
-    """A workbench to look at; without a store yet, one on an empty store that is gone afterwards."""
-    try:
-        return session.workbench(write=False)
-    except NotFound as error:
-        if error.code != "store-not-found":
-            raise
-    import tempfile
-
-    from cqrs_cli.workbench.workbench import Workbench
-
-    folder = session.keep(_Entered(tempfile.TemporaryDirectory(prefix="cqrs-dry-run-")))
-    return session.keep(Workbench.open(f"{folder.value}/empty.db", session.domain()))
-
-
-class _Entered(contextlib.AbstractContextManager["_Entered"]):
-    """A context manager together with what entering it gave."""
-
-    def __init__(self, inner: contextlib.AbstractContextManager[str]) -> None:
-        self._inner = inner
-        self.value = ""
-
-    def __enter__(self) -> _Entered:
-        self.value = self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._inner.__exit__(*exc)
 
 
 def what_happened(outcome: Outcome) -> str:
