@@ -21,6 +21,7 @@ from typing import Any
 
 import typer
 
+from cqrs_cli.cli.printing.closed import stand_in
 from cqrs_cli.cli.printing.inert import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
 from cqrs_cli.cli.printing.values import json_text
@@ -30,7 +31,7 @@ from cqrs_cli.errors import CqrsError, Misuse
 BUG = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
 
 
@@ -41,6 +42,7 @@ def run(words: Sequence[str]) -> int:
         from cqrs_cli.cli.completion import answer
 
         return answer(root)
+    stand_in()
     session = Session(words)
     try:
         return _run(session)
@@ -60,7 +62,7 @@ def run(words: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _report(_usage(error), session)
     except OSError as error:
-        if error.errno in _FULL and error.filename is None:  # help and version are printed without the printer
+        if error.errno in _UNWRITABLE and error.filename is None:  # help and version are printed without the printer
             return _report(unwritable("standard output", error), session)
         return _bug(error, session)
     except Exception as error:
@@ -80,9 +82,11 @@ def _run(session: Session) -> int:
 
 def _let_go() -> None:
     """Standard output can't be written: drop what is buffered, or Python complains when it exits."""
+    if sys.__stdout__ is None:  # nothing is buffered, and its descriptor may be that of a file of ours
+        return
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        os.dup2(descriptor, sys.__stdout__.fileno())
         os.close(descriptor)
     except (OSError, ValueError):
         pass

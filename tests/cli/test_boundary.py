@@ -211,6 +211,43 @@ def test_a_full_disk_is_an_error(orders, tmp_path, words, python):
     assert json.loads(err)["error"]["code"] == "output"
 
 
+CLOSED = """
+import os, sys
+os.close(int(sys.argv.pop(1)))
+os.execv(sys.executable, [sys.executable, "-m", "cqrs_cli", *sys.argv[1:]])
+"""
+
+
+def closing(folder, descriptor, *words):
+    """Run the words with a standard stream closed."""
+    return subprocess.run(
+        [sys.executable, "-c", CLOSED, str(descriptor), *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize("words", ["log", "log --csv", "stats", "streams --json", "-V", "log --help"])
+def test_a_closed_standard_output_is_an_error(orders, tmp_path, words):
+    ran = closing(tmp_path, 1, *words.split())
+    assert ran.returncode == 7, ran.stderr
+    assert "standard output can't be written: it is closed" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert closing(tmp_path, 1, *words.split(), "-o", "there").returncode == 0 or words in ("-V", "log --help")
+
+
+def test_with_a_closed_standard_error_the_exit_code_has_to_do(orders, tmp_path):
+    assert closing(tmp_path, 2, "stats", "--json").returncode == 0
+    ran = closing(tmp_path, 2, "log", "--store", "none.db")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert (closing(tmp_path, 2, "log", "--nope").returncode, closing(tmp_path, 1, "log", "--nope").returncode) == (
+        2,
+        2,
+    )
+
+
 def test_ctrl_c_during_imports_is_130_and_silent(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, os, signal\n"

@@ -1,0 +1,31 @@
+"""Standard streams that the caller closed (`>&-`): Python has None in their place, which nobody expects."""
+
+from __future__ import annotations
+
+import errno
+import io
+import sys
+
+
+class Refusing(io.TextIOBase):
+    """Standard output: what can't be printed is an error, as on a full disk."""
+
+    def write(self, text: str) -> int:
+        """Raise `OSError`."""
+        raise OSError(errno.EBADF, "it is closed")
+
+
+class Silent(io.TextIOBase):
+    """Standard error: the exit code has to do."""
+
+    def write(self, text: str) -> int:
+        """Drop the text."""
+        return len(text)
+
+
+def stand_in() -> None:
+    """Put one of these where a standard stream is missing."""
+    if sys.stdout is None:
+        sys.stdout = Refusing()
+    if sys.stderr is None:
+        sys.stderr = Silent()
