@@ -207,6 +207,7 @@ class SQLiteStore:
             "durability": file.facts["durability"],
             "lock": "flock" if file.unlocked_because is None else None,
             "lock_missing_because": file.unlocked_because,
+            "locked": file.is_locked,
             "read_only": file.read_only,
             "immutable": file.immutable,
             "page_size": file.query("PRAGMA page_size")[0][0],

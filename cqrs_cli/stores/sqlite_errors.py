@@ -54,7 +54,7 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable(
             f"{path} is locked by another process",
-            hint="try again when it is done; cqrs doctor shows the lock",
+            hint=f"try again when it is done; which programs have it open: fuser {path}",
             code="locked",
             **store,
         )

@@ -331,6 +331,11 @@ class SQLiteFile:
         return self._connection is not None and self._connection.in_transaction
 
     @property
+    def is_locked(self) -> bool | None:
+        """Whether somebody keeps the lock between processes; None where there is none, or we may not look."""
+        return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
+
+    @property
     def has_snapshots(self) -> bool:
         """Whether a reader may stay open while others write."""
         return self.immutable or self.query("PRAGMA journal_mode") == [("wal",)]
@@ -420,8 +425,9 @@ class SQLiteFile:
             return
         try:
             # Without the lock SQLite still checkpoints only if nobody else has the store open.
+            # Who has waited in vain just now does not wait once more.
             with suppress(CqrsError):
-                self._lock.acquire()
+                self._lock.acquire(wait=not self._lock.timed_out)
             self._discard()
         finally:
             self._lock.release()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from cqrs_cli.stores.sqlite_errors import locked, read_only
 
@@ -16,6 +17,10 @@ try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
+
+PROBES = 20
+PROBE_SECONDS = 0.01
+"""How often `is_held` looks, and how long it rests: a commit holds the lock for a few milliseconds."""
 
 MOUNTS = "/proc/self/mounts"
 _NETWORK = frozenset(
@@ -48,8 +53,31 @@ def _file_system(path: str) -> str:
     return kind
 
 
+def is_held(path: str) -> bool | None:
+    """Whether somebody holds the lock file at `path` and keeps it; None if we may not look. Makes no file."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        for _ in range(PROBES):
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+            except BlockingIOError:
+                time.sleep(PROBE_SECONDS)
+        return True
+    finally:
+        os.close(file)
+
+
 class WriteLock:
-    """One holder at a time among all processes and all `WriteLock`s of one path."""
+    """One holder at a time among all processes and all `WriteLock`s of one path.
+
+    timed_out: the last wait was in vain.
+    """
 
     def __init__(self, store: str, path: str, timeout: float) -> None:
         """store: the store's path as the user gave it, for messages. path: of the lock file. timeout: seconds."""
@@ -57,9 +85,10 @@ class WriteLock:
         self._path = path
         self._timeout = timeout
         self._file: int | None = None
+        self.timed_out = False
 
-    def acquire(self) -> None:
-        """Wait for the lock. Raises `Unavailable`: locked for too long, or no lock file can be made."""
+    def acquire(self, wait: bool = True) -> None:
+        """Take the lock. Raises `Unavailable`: locked (for too long, if we wait), or no lock file can be made."""
         while True:
             if self._file is None:
                 try:
@@ -69,8 +98,11 @@ class WriteLock:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not wait:
+                    raise locked(self._store, 0) from None
                 self._wait(self._file)
             if os.fstat(self._file).st_nlink:
+                self.timed_out = False
                 return
             self.close()  # its holder took the file away: others lock the one that is there now
 
@@ -96,6 +128,7 @@ class WriteLock:
                     given_up = True
                     self._file = None
         if given_up:
+            self.timed_out = True
             raise locked(self._store, self._timeout)
 
     def release(self) -> None:
@@ -118,7 +151,7 @@ class WriteLock:
 class NoLock(WriteLock):
     """Where no lock can be had: SQLite's own locks have to do, with a rollback journal."""
 
-    def acquire(self) -> None:
+    def acquire(self, wait: bool = True) -> None:
         """Nothing to wait for."""
 
     def release(self) -> None:

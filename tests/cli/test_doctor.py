@@ -6,7 +6,7 @@ import platform
 import pytest
 
 from cqrs_cli.cli.commands import doctor
-from cqrs_cli.stores import open_store
+from cqrs_cli.stores import open_store, sqlite_lock
 from cqrs_cli.stores.contract import Checkpoint
 from cqrs_cli.stores.sqlite_release import has_wal_reset_bug, release
 
@@ -52,6 +52,23 @@ def test_the_wal_reset_bug_and_how_it_is_avoided():
     assert codes(sqlite_wal_reset_bug=True) == [("wal-reset-bug", "note")]
     assert codes(sqlite_wal_reset_bug=True, lock=None) == [("wal-reset-bug", "error")]
     assert codes(sqlite_wal_reset_bug=True, lock=None, journal_mode="delete") == [("wal-reset-bug", "note")]
+
+
+def test_a_lock_that_somebody_keeps(orders, here):
+    lock = sqlite_lock.WriteLock("x", f"{orders}-lock", 1)
+    lock.acquire()
+    ran = here("doctor --json")
+    assert (ran.code, ran.json["ok"], ran.json["facts"]["locked"], ran.error["code"]) == (7, False, True, "locked")
+    (finding,) = [finding for finding in ran.json["findings"] if finding["code"] == "locked"]
+    assert "held by another process" in finding["message"]
+    assert "error[locked]: the lock is held by another process" in here("doctor").out
+    lock.release()
+    lock.close()
+    ran = here("doctor --json")
+    assert (ran.code, ran.json["facts"]["locked"]) == (0, False)
+    (orders.parent / "cqrs.db-lock").unlink()
+    assert here("doctor --json").json["facts"]["locked"] is False
+    assert not (orders.parent / "cqrs.db-lock").exists()
 
 
 def test_other_findings():

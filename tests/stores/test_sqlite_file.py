@@ -483,6 +483,28 @@ def test_the_close_that_may_checkpoint_waits_for_the_lock(path: Path) -> None:
     lock.close()
 
 
+def test_a_close_after_a_wait_in_vain_does_not_wait_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    wait = sqlite_lock.WriteLock._wait
+
+    def counted(self: sqlite_lock.WriteLock, file: int) -> None:
+        waits.append(file)
+        wait(self, file)
+
+    monkeypatch.setattr(sqlite_lock.WriteLock, "_wait", counted)
+    store = SQLiteStore(str(path), create=True, timeout=0.05)
+    store.append(commit("c1"))
+    lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
+    lock.acquire()
+    assert refusal(lambda: store.append(commit("c2"))).code == "locked"
+    store.close()
+    assert len(waits) == 1
+    lock.release()
+    lock.close()
+    with SQLiteStore(str(path)) as again:
+        assert [event.commit_id for event in again.read()] == ["c1"]
+
+
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)

@@ -13,7 +13,7 @@ import typer
 from cqrs_cli import __version__
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.session import current
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Unavailable
 from cqrs_cli.stores.sqlite_release import has_wal_reset_bug, release
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Finding = dict[str, str | None]
 
 LARGE_WAL = 256 * 1024 * 1024
 FAILING = ("error", "warning")
+_HOLDER = "try again when it is done; which process it is: fuser on the file that ends in -lock"
 
 
 def command() -> Command:
@@ -57,6 +58,8 @@ def doctor() -> None:
         }
         projections = _lag(store)
         findings = examine(facts)
+        if facts.get("locked"):
+            failure = Unavailable(f"{facts['path']} is locked by another process", hint=_HOLDER, code="locked")
     except CqrsError as error:
         failure = error
     _print(facts, projections, findings, ok=failure is None and not _failing(findings))
@@ -103,6 +106,8 @@ def examine(facts: Mapping[str, Any]) -> list[Finding]:
                 f"this SQLite can lose commits in WAL mode, and there is no lock: {facts.get('lock_missing_because')}",
                 "use SQLite 3.51.3, 3.50.7 or 3.44.6, or a local file system",
             )
+    if facts.get("locked"):
+        find("locked", "error", "the lock is held by another process: nothing can be written meanwhile", _HOLDER)
     if facts.get("durability") == "relaxed":
         find("relaxed", "note", "durability is relaxed: a power loss may take the last commits, acknowledged ones too")
     if (facts.get("wal_bytes") or 0) > LARGE_WAL:
