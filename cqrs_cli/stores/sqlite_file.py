@@ -242,9 +242,12 @@ class SQLiteFile:
             return False
         self._new = not os.path.exists(self.real_path)
         try:
-            os.close(os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            descriptor = os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise read_only(self.path, error.strerror or str(error)) from error
+        with suppress(OSError):  # not ours, or on a file system without modes: doctor says who may read it
+            os.chmod(self.real_path, 0o600)  # an empty file may have been there
+        os.close(descriptor)
         try:
             connection = self._connection = self._prepare("rw")
             # Of no effect in a transaction, so that it is done before.

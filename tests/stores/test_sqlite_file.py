@@ -303,10 +303,11 @@ def test_a_name_with_characters_of_an_uri(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_filled_by_the_first_writer_alone(path: Path) -> None:
-    path.touch()
+    path.touch(0o644)
     assert isinstance(refusal(lambda: SQLiteStore(str(path))), NotFound)
     with SQLiteStore(str(path), create=True) as store:
         store.append(commit("c1"))
+        assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
 def test_an_interrupted_creation_is_completed(path: Path) -> None:
