@@ -203,7 +203,7 @@ class SQLiteStore:
             "format": int(file.facts["format"]),
             "created_at": rfc3339(int(file.facts["created_at"])),
             "sqlite_version": sqlite3.sqlite_version,
-            "journal_mode": file.query("PRAGMA journal_mode")[0][0],
+            "journal_mode": file.journal_mode,
             "durability": file.facts["durability"],
             "lock": "flock" if file.unlocked_because is None else None,
             "lock_missing_because": file.unlocked_because,

@@ -339,9 +339,17 @@ class SQLiteFile:
         return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
 
     @property
+    def journal_mode(self) -> str:
+        """`wal`, `delete` …: that of the file, as its header says; an immutable connection says `delete` of any."""
+        if self.immutable:
+            with suppress(OSError), open(self.real_path, "rb") as file:
+                return "wal" if file.read(19)[18:] == b"\2" else "delete"
+        return str(self.query("PRAGMA journal_mode")[0][0])
+
+    @property
     def has_snapshots(self) -> bool:
         """Whether a reader may stay open while others write."""
-        return self.immutable or self.query("PRAGMA journal_mode") == [("wal",)]
+        return self.immutable or self.journal_mode == "wal"
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:

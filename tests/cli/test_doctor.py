@@ -54,6 +54,10 @@ def test_the_wal_reset_bug_and_how_it_is_avoided():
     assert codes(sqlite_wal_reset_bug=True, lock=None, journal_mode="delete") == [("wal-reset-bug", "note")]
 
 
+def test_a_store_that_can_only_be_read_has_no_danger_to_avoid():
+    assert codes(sqlite_wal_reset_bug=True, immutable=True) == [("immutable", "note")]
+
+
 def test_a_lock_that_somebody_keeps(orders, here):
     lock = sqlite_lock.WriteLock("x", f"{orders}-lock", 1)
     lock.acquire()

@@ -89,7 +89,14 @@ def examine(facts: Mapping[str, Any]) -> list[Finding]:
     def find(code: str, severity: str, message: str, hint: str | None = None) -> None:
         findings.append({"code": code, "severity": severity, "where": where, "message": message, "hint": hint})
 
-    if facts["sqlite_wal_reset_bug"]:
+    if facts.get("immutable"):
+        find(
+            "immutable",
+            "note",
+            "the folder can't be written from here: the store can be read, but no command can be sent to it",
+            "the journal and the lock are files beside the store; writing needs the right to make them",
+        )
+    elif facts["sqlite_wal_reset_bug"]:
         if facts.get("journal_mode") != "wal":
             find("wal-reset-bug", "note", "this SQLite has the WAL-reset bug; avoided: the rollback journal is used")
         elif facts.get("lock"):
