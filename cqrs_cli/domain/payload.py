@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from cqrs_cli.errors import InvalidInput, LimitExceeded
+from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
 from cqrs_cli.stores.contract import MAX_DEPTH
 
 
@@ -54,13 +54,24 @@ def payload_json(model: BaseModel, *, has_sets: bool, plain: bool = False) -> by
         data = type(model).__pydantic_serializer__.to_json(
             sorted_sets(model) if has_sets else model, by_alias=True, round_trip=True, warnings=False
         )
-    except RecursionError:
-        raise LimitExceeded(f"{type(model).__name__} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH) from None
-    except (ValueError, TypeError) as error:  # pydantic's serialization errors are ValueErrors
-        raise InvalidInput(f"{type(model).__name__} can't be written as JSON: {error}") from None
+    except (ValueError, TypeError, RecursionError) as error:  # pydantic's serialization errors are ValueErrors
+        raise _unwritable(type(model).__name__, error) from None
     if not plain or b"\\u0000" in data:
         check_payload(data, type(model).__name__)
     return data
+
+
+def _unwritable(name: str, error: Exception) -> CqrsError:
+    """The typed error for what `to_json` or the sorting of sets raised. What pydantic met, only its text says."""
+    told = str(error)
+    if isinstance(error, RecursionError) or "depth exceeded" in told:
+        return LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", limit=MAX_DEPTH)
+    if "surrogates not allowed" in told:
+        return InvalidInput(
+            f"{name} can't be written as JSON: a text in it is no Unicode but has a lone surrogate, half a character",
+            hint="such halves come of bytes that were no UTF-8: decode them with the encoding that they have",
+        )
+    return InvalidInput(f"{name} can't be written as JSON: {told}")
 
 
 def canonical_json(model: BaseModel, *, has_sets: bool) -> bytes:
