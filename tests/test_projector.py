@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -215,7 +216,7 @@ def test_rows_and_checkpoint_are_one_transaction(bench: Workbench, monkeypatch: 
     seen = []
 
     def progress(position: int, head: int) -> None:
-        with sqlite3.connect(f"file:{bench.store.url.removeprefix('sqlite:')}?mode=ro", uri=True) as reader:
+        with closing(sqlite3.connect(f"file:{bench.store.url.removeprefix('sqlite:')}?mode=ro", uri=True)) as reader:
             (at,) = reader.execute("SELECT position FROM cqrs_checkpoints WHERE name = 'balance'").fetchone()
             (total,) = reader.execute("SELECT coalesce(sum(balance), 0) FROM balance").fetchone()
         seen.append((at, total))
@@ -496,7 +497,7 @@ def test_a_stored_row_that_no_longer_fits_asks_for_a_rebuild(bench: Workbench) -
     append(bench.store, paid("a", 5))
     bench.project()
     path = bench.store.url.removeprefix("sqlite:")
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("UPDATE balance SET kind = 'gone'")
     append(bench.store, paid("a", 5))
     for call in (lambda: list(bench.rows("balance")), lambda: bench.project("balance")):

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -92,7 +93,9 @@ with Workbench.open(sys.argv[1], domain) as bench:
 
 
 def test_a_killed_rebuild_leaves_the_live_rows_and_goes_on(path: Path) -> None:
-    with sqlite3.connect(path) as hand:  # so that what is live can be told from what is new
+    with closing(
+        sqlite3.connect(path, isolation_level=None)
+    ) as hand:  # so that what is live can be told from what is new
         hand.execute("UPDATE standing SET scores = -1")
     done(child(REBUILD_AND_DIE, str(path)), -signal.SIGKILL)
     with Workbench.open(str(path), domain) as bench:
