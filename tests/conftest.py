@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,13 @@ class Shell:
     def json(self, *words: str, exit_code: int = 0, stdin: str = "") -> Any:
         """What the words print with `--json`."""
         return json.loads(self(*words, "--json", exit_code=exit_code, stdin=stdin).stdout)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Ctrl-C means what it does to people: a background job of a script ignores it, and so would its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
