@@ -41,7 +41,7 @@ def nested(depth: int) -> list[Any]:
 
 @pytest.mark.parametrize("value", ["\ud800", ["a", "\udfff"], {"\ud800": 1}])
 def test_lone_surrogates_are_refused(value: Any) -> None:
-    with pytest.raises(InvalidInput, match="no Unicode, it holds a lone surrogate") as caught:
+    with pytest.raises(InvalidInput, match="no Unicode but has a lone surrogate") as caught:
         payload(value)
     assert "Error" not in caught.value.message
     assert caught.value.hint

@@ -71,8 +71,7 @@ def _unwritable(name: str, error: Exception) -> CqrsError:
         return LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", hint=_FLATTER, limit=MAX_DEPTH)
     if "surrogates not allowed" in told:
         return InvalidInput(
-            f"{name} can't be written as JSON: "
-            "a text in it is no Unicode, it holds a lone surrogate (half of a character)",
+            f"{name} can't be written as JSON: a text in it is no Unicode but has a lone surrogate, half a character",
             hint="such halves come of bytes that were no UTF-8: decode them with the encoding that they have",
         )
     return InvalidInput(f"{name} can't be written as JSON: {told}", hint=_JSON)

@@ -6,7 +6,7 @@ import pytest
 
 from cqrs_cli.errors import Conflict, InvalidInput
 from cqrs_cli.stores import open_store, sqlite_tail
-from cqrs_cli.stores.contract import AtVersion, Commit, NewEvent, NewStream, Recorded, Rows, Store
+from cqrs_cli.stores.contract import Append, AtVersion, Commit, NewEvent, NewStream, Receipt, Recorded, Rows, Store
 
 
 def commit(id: str, stream: str = "a-1", type: str = "Went") -> Commit:
@@ -54,6 +54,24 @@ def test_an_id_that_is_there_is_answered_though_nobody_looked_it_up(tmp_path: Pa
         assert again == first._replace(duplicate=True)
         assert seen == []
         assert store.append(commit("c1"), (NewStream("a-1"),)).duplicate
+
+
+def test_ids_among_many_that_are_there_are_answered_in_their_places(tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "a.db"), create=True) as store:
+        first = store.append(commit("c1"))
+        many = [Append(commit("n1", "b-1")), Append(commit("c1")), Append(commit("n2", "b-1"))]
+        answers = store.append_many(many)
+        assert [isinstance(answer, Receipt) and (answer.duplicate, answer.position) for answer in answers] == [
+            (False, 2),
+            (True, first.position),
+            (False, 3),
+        ]
+        again = store.append_many(many)
+        assert [isinstance(answer, Receipt) and (answer.duplicate, answer.position) for answer in again] == [
+            (True, 2),
+            (True, 1),
+            (True, 3),
+        ]
 
 
 def test_streams_are_remembered_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
