@@ -154,9 +154,9 @@ class RowFold:
             row = young.get(key)
             if row is None and key not in young:
                 row = old.pop(key, None)
-            if event is None:
-                event = self._decode(step, stored)
             try:
+                if event is None:
+                    event = step.decode(stored[5])
                 if row is None:
                     row = self._opened(key)
                 result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
@@ -167,6 +167,8 @@ class RowFold:
                     for name, settle in settles:
                         values[name] = settle(values[name])
             except (Exception, SystemExit) as error:
+                if event is None:
+                    self._codec.decode(stored)  # says it with the place
                 raise domain_failed(
                     error,
                     f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
@@ -226,15 +228,12 @@ class RowFold:
         """In the order of the table, so that rows near each other on disk are read and written together."""
         return sorted(keys, key=itemgetter(0) if len(self.projection.key_columns) == 1 else None)
 
-    def _decode(self, step: _Step, stored: Any) -> Any:
-        try:
-            return step.decode(stored[5])
-        except (Exception, SystemExit):
-            return self._codec.decode(stored)  # says it with the place
-
     def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
         """The event and the stored keys of its rows."""
-        event = self._decode(step, stored)
+        try:
+            event = step.decode(stored[5])
+        except (Exception, SystemExit):
+            event = self._codec.decode(stored)  # says it with the place
         try:
             return event, list(step.keys(event, stored))
         except CqrsError as error:
