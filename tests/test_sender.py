@@ -22,6 +22,7 @@ from cqrs_cli.errors import (
 )
 from cqrs_cli.stores.contract import Commit, NewEvent
 from cqrs_cli.workbench import sender
+from cqrs_cli.workbench.outcome import Request
 from cqrs_cli.workbench.sender import MAX_TRIES
 from tests.bank import Between, Close, Deposit, Look, Open, Settle, Split, Spoil, Tag, Withdraw, domain
 
@@ -592,6 +593,19 @@ def test_the_next_command_is_decided_without_reading_the_stream(
     assert bench.send(Withdraw(account_id="a", amount=40)).version_before == 3
     with pytest.raises(Rejected, match="only 0 there"):
         bench.send(Withdraw(account_id="a", amount=1))
+
+
+def test_a_command_that_opens_its_stream_takes_it_for_granted_that_it_is_new(
+    bench: Workbench, other: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "scan", lambda *_: pytest.fail("the stream was read"))
+        assert bench.send(Open(account_id="a")).version_before == 0
+    other.send(Open(account_id="b"))
+    for name in ("a", "b"):
+        with pytest.raises(Rejected, match="there already"):
+            bench.send(Open(account_id=name))
+    assert [outcome.status for outcome in bench.send_batch([Request(1, Open(account_id="b"))])] == ["rejected"]
 
 
 def test_what_comes_to_nothing_on_a_kept_state_is_decided_on_the_newest(bench: Workbench, other: Workbench) -> None:

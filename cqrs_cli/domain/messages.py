@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from os import urandom
+from time import time_ns
 from typing import Any, ClassVar, Never, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.errors import PydanticUserError
 
 from cqrs_cli.errors import DefinitionError, InvalidInput
-from cqrs_cli.stores.contract import MAX_NAME_BYTES
+from cqrs_cli.stores.contract import MAX_NAME_BYTES, micros, moment
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -149,10 +150,11 @@ class Meta:
 
     command_id: unique for ever; sending it again answers with the first result.
     timestamp: aware, UTC; the only clock a `decide` may look at.
+    timestamp_us: the same in microseconds since 1970.
     fresh: the id was made here and not sent yet, so no log can have it.
     """
 
-    __slots__ = ("causation_id", "command_id", "correlation_id", "fresh", "metadata", "timestamp", "user_id")
+    __slots__ = ("causation_id", "command_id", "correlation_id", "fresh", "metadata", "timestamp_us", "user_id")
 
     def __init__(
         self,
@@ -169,11 +171,16 @@ class Meta:
             raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
         self.fresh = command_id is None
         self.command_id = command_id or _new_id()
-        self.timestamp = timestamp.astimezone(UTC) if timestamp is not None else datetime.now(UTC)
+        self.timestamp_us = micros(timestamp) if timestamp is not None else time_ns() // 1000
         self.user_id = user_id
         self.correlation_id = correlation_id
         self.causation_id = causation_id
         self.metadata: Mapping[str, Any] = metadata or {}
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the command was issued, aware, in UTC."""
+        return moment(self.timestamp_us)
 
     @property
     def metadata_json(self) -> str | None:
@@ -189,7 +196,8 @@ class Meta:
             ) from None
 
     def __repr__(self) -> str:
-        return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__ if name != 'fresh')})"
+        names = ("command_id", "timestamp", "user_id", "correlation_id", "causation_id", "metadata")
+        return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
 def _new_id() -> str:

@@ -108,7 +108,7 @@ class Batch:
                 raise
             return self._answer_again(item)
         if inline is None:
-            receipt = Receipt(self._record(item))
+            receipt = tuple.__new__(Receipt, (self._record(item), False))
         else:
             self.flush()
             self._connection.execute("SAVEPOINT inline")

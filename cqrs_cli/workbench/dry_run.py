@@ -11,7 +11,7 @@ from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotUnique, Unavailable
 from cqrs_cli.jsonable import jsonable
-from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where, micros
+from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where
 from cqrs_cli.workbench.outcome import RowChange
 from cqrs_cli.workbench.projector import Projector, gone
 from cqrs_cli.workbench.row_fold import Key, RowFold
@@ -43,7 +43,7 @@ class DryRun:
                 meta.correlation_id or meta.command_id,
                 meta.causation_id,
                 meta.user_id,
-                micros(meta.timestamp),
+                meta.timestamp_us,
                 decision.commit.metadata if decision.commit is not None else None,
             )
             for number, event in enumerate(decision.encoded, 1)
