@@ -328,15 +328,15 @@ def test_a_poison_event_stops_its_projection_and_no_other(
         assert status["flow"].status == "ready"
 
 
-def passed_by_another(monkeypatch: pytest.MonkeyPatch, module: Any, passing: Any) -> None:
+def passed_by_another(monkeypatch: pytest.MonkeyPatch, passing: Any) -> None:
     """Let another runner pass the event after this one has failed at it, and before it says so."""
-    real = module.record_stop
+    real = poison.record_stop
 
     def late(rows: Any, name: str, poisoned: Any) -> None:
         passing(rows, poisoned.event.position)
         real(rows, name, poisoned)
 
-    monkeypatch.setattr(module, "record_stop", late)
+    monkeypatch.setattr(poison, "record_stop", late)
 
 
 def test_a_stop_that_another_runner_has_passed_is_not_recorded(
@@ -349,7 +349,7 @@ def test_a_stop_that_another_runner_has_passed_is_not_recorded(
         checkpoint = rows.checkpoint("balance")
         rows.move("balance", checkpoint, checkpoint._replace(position=position))
 
-    passed_by_another(monkeypatch, projector, passing)
+    passed_by_another(monkeypatch, passing)
     with pytest.raises(DomainFailed):
         bench.project("balance")
     assert poison.stop_of(bench.store.rows, "balance") is None

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
 from cqrs_cli.workbench.advance import NO_EVENTS_FAULT, Progress, batches, blamed
-from cqrs_cli.workbench.projector import Projector, skip_words
+from cqrs_cli.workbench.projector import Projector, needs_rebuild, skip_words
 from cqrs_cli.workbench.row_fold import write
 
 RETRIES = 200
@@ -161,12 +161,7 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
         )
     reason = outdated(checkpoint.definition, projection.definition)
     if reason is not None:
-        raise Misuse(
-            f"{projection.name} needs a rebuild: {reason}",
-            code="needs-rebuild",
-            hint=f"cqrs project {projection.name} --rebuild",
-            projection=projection.name,
-        )
+        raise needs_rebuild(projection, reason)
     return checkpoint
 
 

@@ -17,14 +17,12 @@ from cqrs_cli.workbench.poison import (
     Poisoned,
     Skip,
     Stop,
-    clear_stop,
     held,
     holding,
-    record_stop,
     skip,
     skips_of,
     stop_ahead,
-    stop_of,
+    stops_on_record,
 )
 from cqrs_cli.workbench.row_fold import RowFold
 
@@ -139,16 +137,12 @@ class Projector:
             self._begin(projection)
         else:
             self.refuse_outdated(projection)
+        advance = Advance(self._store, self.fold_of(projection), projection.table, projection.name)
         try:
-            advance = Advance(self._store, self.fold_of(projection), projection.table, projection.name)
-            advance.until(self._store.head, progress)
+            with stops_on_record(self._store, projection.name):
+                advance.until(self._store.head, progress)
         except Poisoned as poisoned:
-            with self._store.transaction() as rows:
-                record_stop(rows, projection.name, poisoned)
             raise stopped(projection, poisoned) from poisoned.error
-        if stop_of(self._store.rows, projection.name) is not None:
-            with self._store.transaction() as rows:
-                clear_stop(rows, projection.name)
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
@@ -187,7 +181,7 @@ class Projector:
         """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
         reason = gone(self._store.rows, projection)
         if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
-            raise _needs_rebuild(projection, reason)
+            raise needs_rebuild(projection, reason)
 
     def refuse_outdated(self, projection: RowType) -> None:
         """Raise `Misuse` (needs-rebuild) if there were rows, and they are gone or were made with another definition."""
@@ -196,7 +190,7 @@ class Projector:
             return
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
-            raise _needs_rebuild(projection, reason)
+            raise needs_rebuild(projection, reason)
 
 
 def gone(rows: RowReader, projection: RowType) -> str | None:
@@ -204,7 +198,8 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def _needs_rebuild(projection: RowType, reason: str) -> Misuse:
+def needs_rebuild(projection: RowType, reason: str) -> Misuse:
+    """The error of rows that must be made anew before anybody reads them."""
     return Misuse(
         f"{projection.name} needs a rebuild: {reason}",
         code="needs-rebuild",
