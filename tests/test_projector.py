@@ -18,7 +18,7 @@ from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evo
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.stores.contract import Checkpoint, Commit, NewEvent, Store
-from cqrs_cli.workbench import poison, projector, row_fold
+from cqrs_cli.workbench import advance, poison, projector, row_fold
 from cqrs_cli.workbench.row_fold import RowFold
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
 
@@ -109,7 +109,7 @@ def test_incremental_rows_are_rebuilt_rows_are_a_fold_in_memory(
 ) -> None:
     """Whatever the batches, the size of the cache and the moments at which somebody caught up."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(projector, "BATCH_EVENTS", batch)
+        patch.setattr(advance, "BATCH_EVENTS", batch)
         patch.setattr(row_fold, "CACHED_ROWS", cached)
         patch.setattr(row_fold, "LOAD_KEYS", 2)
         with Workbench.open(f"{folder}/bank.db", domain, durability="relaxed") as bench:
@@ -165,7 +165,7 @@ def test_a_row_in_memory_is_the_row_that_would_be_loaded(tmp_path: Path, monkeyp
     things = Domain("t", Thing, Traps)
     dumps = []
     for batch in (1, 2, 1000):
-        monkeypatch.setattr(projector, "BATCH_EVENTS", batch)
+        monkeypatch.setattr(advance, "BATCH_EVENTS", batch)
         monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
         for cached in (0, 1000):
             monkeypatch.setattr(row_fold, "CACHED_ROWS", cached)
@@ -209,7 +209,7 @@ def test_large_events_come_in_small_batches(bench: Workbench, monkeypatch: pytes
     for number in range(7):
         append(bench.store, paid(amount=number))
     size = len(next(bench.store.scan()).data)
-    monkeypatch.setattr(projector, "BATCH_BYTES", 2 * size)
+    monkeypatch.setattr(advance, "BATCH_BYTES", 2 * size)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     reached: list[int] = []
     bench.project("balance", progress=lambda position, head: reached.append(position))
@@ -220,7 +220,7 @@ def test_large_events_come_in_small_batches(bench: Workbench, monkeypatch: pytes
 
 
 def test_rows_and_checkpoint_are_one_transaction(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     for number in range(5):
         append(bench.store, paid(amount=10**number))
@@ -247,7 +247,7 @@ def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch:
         raise OSError("the disk is on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(projector, "write", failing)
+        patch.setattr(advance, "write", failing)
         with pytest.raises(OSError, match="fire"):
             bench.project("balance")
     assert bench.store.rows.checkpoint("balance").position == 1  # type: ignore[union-attr]
@@ -258,7 +258,7 @@ def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch:
 def test_two_projectors_at_once_apply_each_event_once(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     for number in range(12):
         append(bench.store, paid("ab"[number % 2], 10**number))
@@ -328,15 +328,15 @@ def test_a_poison_event_stops_its_projection_and_no_other(
         assert status["flow"].status == "ready"
 
 
-def passed_by_another(monkeypatch: pytest.MonkeyPatch, module: Any, passing: Any) -> None:
+def passed_by_another(monkeypatch: pytest.MonkeyPatch, passing: Any) -> None:
     """Let another runner pass the event after this one has failed at it, and before it says so."""
-    real = module.record_stop
+    real = poison.record_stop
 
     def late(rows: Any, name: str, poisoned: Any) -> None:
         passing(rows, poisoned.event.position)
         real(rows, name, poisoned)
 
-    monkeypatch.setattr(module, "record_stop", late)
+    monkeypatch.setattr(poison, "record_stop", late)
 
 
 def test_a_stop_that_another_runner_has_passed_is_not_recorded(
@@ -349,7 +349,7 @@ def test_a_stop_that_another_runner_has_passed_is_not_recorded(
         checkpoint = rows.checkpoint("balance")
         rows.move("balance", checkpoint, checkpoint._replace(position=position))
 
-    passed_by_another(monkeypatch, projector, passing)
+    passed_by_another(monkeypatch, passing)
     with pytest.raises(DomainFailed):
         bench.project("balance")
     assert poison.stop_of(bench.store.rows, "balance") is None
@@ -525,7 +525,7 @@ def test_a_changed_definition_needs_a_rebuild(bench: Workbench) -> None:
 def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     for number in range(6):
         append(bench.store, paid(amount=10**number))
@@ -551,7 +551,7 @@ def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(
 
 
 def test_appends_during_a_rebuild_are_not_missed(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     for number in range(4):
         append(bench.store, paid(amount=10**number))
@@ -631,7 +631,7 @@ def test_rows_are_models(bench: Workbench) -> None:
 
 def test_several_batches_share_a_commit_until_one_fails(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are written seldom; an event that can't be taken still leaves what came before it, to the event."""
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 3)
     for number in range(7):
         append(bench.store, paid(amount=number))
@@ -648,7 +648,7 @@ def test_several_batches_share_a_commit_until_one_fails(bench: Workbench, monkey
 
 
 def test_rows_are_written_before_they_are_too_many(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "CACHED_ROWS", 4)  # half of them may wait
     for number in range(6):
         append(bench.store, paid(f"a{number}"))
@@ -675,7 +675,7 @@ def test_events_whose_key_must_be_decoded_wait_in_smaller_numbers(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str, event: Written, expected: list[int]
 ) -> None:
     """They are kept decoded, which takes more memory than their bytes."""
-    monkeypatch.setattr(projector, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_BYTES", 3 * len(event[3]))
     for _ in range(6):
         append(bench.store, event)

@@ -292,7 +292,7 @@ def test_a_poison_event_stops_that_reaction_only_and_what_came_before_is_answere
 
 
 def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bell, monkeypatch):
-    real = reactor.record_stop
+    real = poison.record_stop
 
     def at(position):
         with bell.store.transaction() as rows:
@@ -314,7 +314,7 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
     at(1)
     with bell.store.transaction() as rows:
         poison.clear_stop(rows, "counter")
-    monkeypatch.setattr(reactor, "record_stop", late)
+    monkeypatch.setattr(poison, "record_stop", late)
     assert "counter" in bell.runner().drain().failures
     assert poison.stop_of(bell.store.rows, "counter") is None
 

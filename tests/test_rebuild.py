@@ -17,7 +17,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.errors import DomainFailed
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Append, Commit, NewEvent
-from cqrs_cli.workbench import projector, row_fold
+from cqrs_cli.workbench import advance, row_fold
 from cqrs_cli.workbench.projector import REBUILD
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.workbench import Request
@@ -78,10 +78,10 @@ def done(process: subprocess.Popen[str], code: int = 0) -> str:
 REBUILD_AND_DIE = """
 import os, signal, sys
 from cqrs_cli import Workbench
-from cqrs_cli.workbench import projector, row_fold
+from cqrs_cli.workbench import advance, row_fold
 from tests.members import domain
 
-projector.BATCH_EVENTS = row_fold.WAITING_EVENTS = 2000
+advance.BATCH_EVENTS = row_fold.WAITING_EVENTS = 2000
 
 def progress(position, goal):
     if position > 4000:
@@ -128,7 +128,7 @@ def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
             projection = projection._replace(definition=json.dumps(definition))
         rebuild = Rebuild(bench.store, domain, bench._projector, [projection])
         rebuild.run(lambda position, goal: seen.append(position), restart=not changed)
-        assert min(seen) <= projector.BATCH_EVENTS
+        assert min(seen) <= advance.BATCH_EVENTS
         assert bench.check("standing").ok
 
 
@@ -207,10 +207,10 @@ def test_a_check_under_a_writer_and_a_runner_tells_no_lies(path: Path) -> None:
 RUN = """
 import os, sys, time
 from cqrs_cli import Workbench
-from cqrs_cli.workbench import projector, row_fold
+from cqrs_cli.workbench import advance, row_fold
 from tests.members import domain
 
-projector.BATCH_EVENTS = 20
+advance.BATCH_EVENTS = 20
 row_fold.WAITING_EVENTS = 1  # many checkpoints to fight for
 with Workbench.open(sys.argv[1], domain) as bench:
     print("ready", flush=True)
@@ -271,7 +271,7 @@ def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkey
         live = list(bench.store.rows.select(table))
         assert live == [("a", "b@x.org"), ("c", "a@x.org")]
         for size in (1, 2, 3, 2_000):
-            monkeypatch.setattr(projector, "BATCH_EVENTS", size)
+            monkeypatch.setattr(advance, "BATCH_EVENTS", size)
             bench.rebuild("directory")
             assert list(bench.store.rows.select(table)) == live
             assert bench.check("directory").ok

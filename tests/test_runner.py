@@ -13,7 +13,7 @@ import pytest
 from cqrs_cli import Domain, Policy, Workbench, react
 from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.stores.contract import moment
-from cqrs_cli.workbench import outbox, projector, reactor, row_fold
+from cqrs_cli.workbench import advance, outbox, projector, reactor, row_fold
 from cqrs_cli.workbench.runner import Round, Runner
 from tests import office
 from tests.reacting import Clock, dump, pay, sent, waiting
@@ -98,7 +98,7 @@ def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (projector, reactor):
+    for module in (advance, reactor):
         monkeypatch.setattr(module, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
 
@@ -264,7 +264,7 @@ def test_what_another_process_rebuilds_meanwhile_is_no_failure(bench, monkeypatc
 
     def overtaken(self, projection, progress=None):
         if projection.name == "counts":
-            raise projector.overtaken(projection)
+            raise advance.overtaken(projection)
         return real(self, projection, progress)
 
     monkeypatch.setattr(projector.Projector, "catch_up", overtaken)
@@ -276,7 +276,7 @@ def test_what_another_process_rebuilds_meanwhile_is_no_failure(bench, monkeypatc
 
 
 def test_stopping_lets_the_batch_end(bench, monkeypatch):
-    for module in (projector, reactor):
+    for module in (advance, reactor):
         monkeypatch.setattr(module, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     pay(bench, "o1", "o2", "o3")

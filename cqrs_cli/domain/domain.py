@@ -167,22 +167,14 @@ class Domain:
         """The process manager or policy of this name, kebab or snake. Raises `NotFound`."""
         found = self.reactions.get(snake(name))
         if found is None:
-            raise NotFound(
-                f"no reaction {name!r} in the domain {self.name!r}",
-                code="reaction-not-found",
-                hint=did_you_mean(snake(name), self.reactions),
-            )
+            raise self._unknown("reaction", name, self.reactions)
         return found
 
     def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
         found = self.projections.get(name) or self.projections.get(snake(name))
         if found is None:
-            raise NotFound(
-                f"no projection {name!r} in the domain {self.name!r}",
-                code="projection-not-found",
-                hint=did_you_mean(snake(name), self.projections),
-            )
+            raise self._unknown("projection", name, self.projections)
         return found
 
     def rows_of(self, name: str) -> RowType:
@@ -190,12 +182,15 @@ class Domain:
         known = {rows.name: rows for rows in self.row_types()}
         found = known.get(name) or known.get(snake(name))
         if found is None:
-            raise NotFound(
-                f"no projection {name!r} in the domain {self.name!r}",
-                code="projection-not-found",
-                hint=did_you_mean(snake(name), known),
-            )
+            raise self._unknown("projection", name, known)
         return found
+
+    def _unknown(self, kind: str, name: str, known: Iterable[str]) -> NotFound:
+        return NotFound(
+            f"no {kind} {name!r} in the domain {self.name!r}",
+            code=f"{kind}-not-found",
+            hint=did_you_mean(snake(name), known),
+        )
 
     def row_type_of(self, cls: type[RowModel]) -> RowType:
         """The projection or process manager of this class. Raises `NotFound`."""

@@ -1,4 +1,4 @@
-"""What every store checks alike: names and limits before a write, conditions and command ids within it."""
+"""What every store checks alike: names and limits before a write, conditions, ids and what is unique within it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded, Misuse
+from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded, Misuse, NotUnique
 from cqrs_cli.stores.contract import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
@@ -18,7 +18,9 @@ from cqrs_cli.stores.contract import (
     NewEvent,
     NewStream,
     RecordedCommit,
+    Scalar,
     SentCommand,
+    Table,
     check_stream_name,
 )
 
@@ -187,3 +189,14 @@ def check_same(commit: Commit, recorded: RecordedCommit) -> None:
             command_id=commit.id,
             position=recorded.events[0].position,
         )
+
+
+def not_unique(table: Table, group: Sequence[str], values: Sequence[Scalar]) -> NotUnique:
+    """The error of a row whose values of these columns, declared unique together, another row has."""
+    shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
+    return NotUnique(
+        f"{table.name} has a row with {shown} already",
+        hint=f"another value of {' or '.join(group)}",
+        table=table.name,
+        columns=list(group),
+    )

@@ -1,28 +1,24 @@
-"""A SQLite file as a store: how it is made, opened and recognised, and the one place that opens transactions."""
+"""A SQLite file as a store: how it is made, used and closed, and the one place that opens transactions."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores import sqlite_lock
-from cqrs_cli.stores.sqlite_errors import foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite_errors import missing, read_only, translate
+from cqrs_cli.stores.sqlite_opening import Opening, establish, guard, recognise
 from cqrs_cli.stores.sqlite_tail import Tail
 
-APPLICATION_ID = 0x63717273  # "cqrs"
-FORMAT = 1
-MINIMUM_SQLITE = (3, 37, 0)
 TIMEOUT = 10.0
 """Seconds to wait for another writer before `Unavailable` (code `locked`)."""
 
-_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
 _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
 
 
@@ -45,33 +41,20 @@ class SQLiteFile:
         durability: str | None,
         timeout: float | None = None,
     ) -> None:
-        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
-            raise Unavailable(
-                f"SQLite {sqlite3.sqlite_version} is too old: cqrs needs {'.'.join(map(str, MINIMUM_SQLITE))}",
-                hint="use a Python that is linked to a newer SQLite",
-                code="sqlite-too-old",
-            )
-        if durability is not None and durability not in _SYNCHRONOUS:
-            raise ConfigurationError(f"no such durability: {durability!r}", hint="full or relaxed")
-        if not path or path == ":memory:" or "\0" in path:
-            raise ConfigurationError(f"{path!r} is no path of a store", hint="a store is a file, as in --store shop.db")
-        self.path = path
-        self.real_path = os.path.realpath(path)
-        self.read_only = read_only
-        self.immutable = False
-        self.timeout = TIMEOUT if timeout is None else timeout
-        self.unlocked_because = sqlite_lock.why_not(self.real_path)
+        timeout = TIMEOUT if timeout is None else timeout
+        self._opening = Opening(path, read_only=read_only, durability=durability, timeout=timeout)
+        self.path, self.real_path, self.read_only = path, self._opening.real_path, read_only
+        self.unlocked_because = self._opening.unlocked_because
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
-        self._lock = kind(path, self.real_path + "-lock", self.timeout)
+        self._lock = kind(path, self.real_path + "-lock", timeout)
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.get_ident()
         self._closed = False
         self.facts: dict[str, str] = {}
         self.tail = Tail()
-        self._durability = durability
         if read_only:
             create = False
-        self._check_folder(bool(create))
+        self._opening.check_folder(bool(create))
         self._absent = not self._found()
         self._new = False  # the file was made by the transaction that is open
         if self._absent and not create:
@@ -81,160 +64,29 @@ class SQLiteFile:
                 pass
         _open_files.add(self)
 
-    def _check_folder(self, create: bool) -> None:
-        if os.path.isdir(self.real_path):
-            raise ConfigurationError(f"{self.path} is a folder", hint="a store is a file, as in --store shop.db")
-        if create and not os.path.isdir(os.path.dirname(self.real_path)):
-            raise NotFound(
-                f"no folder for the store {self.path}",
-                hint="make the folder first",
-                code="store-not-found",
-                store=self.path,
-            )
-
-    # ── opening ───────────────────────────────────────────────────────────────────────────────
-
     def _found(self) -> bool:
-        """Connect to the store; False if there is none: no file, an empty one, or what an interrupted creation left."""
-        if not self._has_file():
+        """Connect to the store, if there is one."""
+        opened = self._opening.open()
+        if opened is None:
             return False
-        self._check_header()
-        if not self.read_only and not os.access(self.real_path, os.W_OK):
-            raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
-        connection = self._open()
-        try:
-            self._recognise(connection)
-        except NotFound:
-            connection.close()
-            return False
-        except BaseException:
-            connection.close()
-            raise
-        self._connection, self._absent = connection, False
+        (connection, self.facts), self._absent = opened, False
+        self._connection = connection
         self.tail.forget()
         if not self.read_only:
             try:
-                self._check_durability()
+                self._opening.check_durability(self.facts["durability"])
             except ConfigurationError:
                 self.close()
                 raise
-            self._set_modes(connection, self.facts["durability"])
+            self._opening.set_modes(connection, self.facts["durability"])
         return True
-
-    def _has_file(self) -> bool:
-        with suppress(OSError):
-            return os.path.getsize(self.real_path) > 0
-        return False
-
-    def _check_durability(self) -> None:
-        recorded = self.facts["durability"]
-        if self._durability not in (None, recorded):
-            raise ConfigurationError(
-                f"{self.path} was made with durability {recorded}, not {self._durability}",
-                hint=f"leave the setting out, or set it to {recorded}",
-            )
-
-    def _check_header(self) -> None:
-        """SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it."""
-        with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
-            if file.read(16) != b"SQLite format 3\0":
-                raise foreign(self.path, "is not a SQLite database, or its header is damaged")
-
-    def _open(self) -> sqlite3.Connection:
-        """A connection, with all its pragmas; nothing is created."""
-        if not self.read_only:
-            return self._prepare("rw")
-        connection = self._prepare("immutable" if self.immutable else "ro")
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            name = error.sqlite_errorname
-            # WAL needs files beside the store. Where none can be made, nobody writes either.
-            medium = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(
-                os.path.dirname(self.real_path), os.W_OK
-            )
-            if not medium or self._has_journal():
-                return connection  # the first query says it again, as a typed error
-            connection.close()
-            self.immutable = True
-            connection = self._prepare("immutable")
-        except sqlite3.DatabaseError:
-            pass
-        return connection
-
-    def _has_journal(self) -> bool:
-        for suffix in ("-wal", "-journal"):
-            with suppress(OSError):
-                if os.path.getsize(self.real_path + suffix):
-                    return True
-        return False
-
-    def _prepare(self, mode: str) -> sqlite3.Connection:
-        quoted = self.real_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        uri = f"file:{quoted}?{'mode=ro&immutable=1' if mode == 'immutable' else 'mode=' + mode}"
-        try:
-            connection = sqlite3.connect(
-                uri, uri=True, isolation_level=None, timeout=self.timeout, cached_statements=256
-            )
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
-        self._guard(connection)
-        if mode != "rw":
-            connection.execute("PRAGMA query_only=ON")
-        return connection
-
-    @staticmethod
-    def _guard(connection: sqlite3.Connection) -> None:
-        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "recursive_triggers=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    def _recognise(self, connection: sqlite3.Connection) -> None:
-        """Fill in `facts`, or raise: not a store, newer, damaged. `NotFound` if the database is empty."""
-        try:
-            application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-            if application_id != APPLICATION_ID:
-                if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-                    raise missing(self.path)
-                raise foreign(self.path, "is a SQLite database, but not a cqrs store")
-            self.facts = dict(connection.execute("SELECT name, value FROM cqrs_store"))
-            stored = int(self.facts["format"])
-            connection.execute("PRAGMA cache_size=-16000")
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-                raise foreign(self.path, "is not a SQLite database, or its header is damaged") from error
-            raise translate(error, self.path) from error
-        except (KeyError, ValueError) as error:
-            raise foreign(self.path, "does not say which format of a cqrs store it has") from error
-        if stored > FORMAT:
-            raise Unavailable(
-                f"{self.path} has format {stored}, this cqrs knows up to {FORMAT}",
-                hint="use a newer cqrs",
-                code="newer-format",
-                store=self.path,
-            )
-
-    def _set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
-        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
-        try:
-            for pragma in (
-                f"synchronous={_SYNCHRONOUS[durability]}",
-                "fullfsync=ON",
-                "checkpoint_fullfsync=ON",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-            connection.execute("PRAGMA journal_size_limit=67108864")
-            connection.execute("PRAGMA wal_autocheckpoint=4000")
-            if self.unlocked_because is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-                connection.execute("PRAGMA journal_mode=delete")
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
 
     # ── making ────────────────────────────────────────────────────────────────────────────────
 
     def _imagine(self) -> None:
         """An empty log in memory, to be read as long as there is no file."""
         connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
-        self._guard(connection)
+        guard(connection)
         self._fill(connection)
         connection.execute("PRAGMA query_only=ON")
         self._connection = connection
@@ -253,10 +105,10 @@ class SQLiteFile:
             os.chmod(self.real_path, 0o600)  # an empty file may have been there
         os.close(descriptor)
         try:
-            connection = self._connection = self._prepare("rw")
+            connection = self._connection = self._opening.connect("rw")
             # Of no effect in a transaction, so that it is done before.
-            connection.execute(f"PRAGMA journal_mode={'wal' if self.unlocked_because is None else 'delete'}")
-            self._set_modes(connection, self._durability or "full")
+            connection.execute(f"PRAGMA journal_mode={self._opening.journal}")
+            self._opening.set_modes(connection, self._opening.durability)
         except BaseException as error:
             self._unmake(self._connection)
             if isinstance(error, sqlite3.Error):
@@ -267,21 +119,10 @@ class SQLiteFile:
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         """The schema and the facts, in the transaction that is open."""
-        from cqrs_cli.stores.sqlite_schema import bring_up_to_date  # sqlite-utils is for who makes a store
-
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            bring_up_to_date(connection)
-            facts = {
-                "format": str(FORMAT),
-                "durability": self._durability or "full",
-                "created_at": str(time.time_ns() // 1000),
-            }
-            connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
-        else:  # somebody was faster, where there is no lock
+        if not establish(connection, self._opening.durability):  # somebody was faster, where there is no lock
             self._new = False
-        self._recognise(connection)
-        self._check_durability()
+        self.facts = recognise(connection, self.path)
+        self._opening.check_durability(self.facts["durability"])
 
     def _unmake(self, connection: sqlite3.Connection | None) -> None:
         """Take away the file that a failed transaction was to fill. Nobody can use it yet, if all wait for the lock."""
@@ -300,7 +141,7 @@ class SQLiteFile:
     def connection(self) -> sqlite3.Connection:
         """The connection of this thread and process. Raises `Misuse` in another thread or after `close`."""
         self._check_use()
-        if self._connection is None or (self._absent and self._has_file()):
+        if self._connection is None or (self._absent and self._opening.is_there):
             self._connect()
         assert self._connection is not None
         return self._connection
@@ -343,12 +184,14 @@ class SQLiteFile:
         return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
 
     @property
+    def immutable(self) -> bool:
+        """Whether the file is on a medium that nobody can write to."""
+        return self._opening.immutable
+
+    @property
     def journal_mode(self) -> str:
-        """`wal`, `delete` …: that of the file, as its header says; an immutable connection says `delete` of any."""
-        if self.immutable:
-            with suppress(OSError), open(self.real_path, "rb") as file:
-                return "wal" if file.read(19)[18:] == b"\2" else "delete"
-        return str(self.query("PRAGMA journal_mode")[0][0])
+        """`wal`, `delete` …: that of the file."""
+        return self._opening.journal_of_medium() or str(self.query("PRAGMA journal_mode")[0][0])
 
     @property
     def has_snapshots(self) -> bool:
@@ -360,7 +203,7 @@ class SQLiteFile:
         """A second, read-only connection, for a result that is too long to be held in memory."""
         if self._absent:
             raise missing(self.path)
-        connection = self._prepare("immutable" if self.immutable else "ro")
+        connection = self._opening.connect_reader()
         try:
             yield connection
         except sqlite3.Error as error:

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
+from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.contract import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
@@ -299,13 +300,7 @@ class SQLiteRows(SQLiteRowReader):
                 equal = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
                 there = {tuple(found[at] for at in keys) for found in self.select(table, equal)}
                 if compared in seen or there - {tuple(row[at] for at in keys)}:
-                    shown = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
-                    return NotUnique(
-                        f"{table.name} has a row with {shown} already",
-                        hint=f"another value of {' or '.join(group)}",
-                        table=table.name,
-                        columns=list(group),
-                    )
+                    return not_unique(table, group, values)
                 seen.add(compared)
         return None
 

@@ -9,8 +9,9 @@ from typing import Any
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotUnique, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.jsonable import jsonable
+from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where
 from cqrs_cli.workbench.outcome import RowChange
 from cqrs_cli.workbench.projector import Projector, gone
@@ -134,13 +135,7 @@ class DryRun:
                 where = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
                 others = self._store.rows.select(table, where) if usable is not None else ()
                 if compared in seen or any(_parts(other, key_places) not in changed for other in others):
-                    told = ", ".join(f"{name} {value!r}" for name, value in zip(group, values, strict=True))
-                    raise NotUnique(
-                        f"{table.name} has a row with {told} already",
-                        hint=f"another value of {' or '.join(group)}",
-                        table=table.name,
-                        columns=list(group),
-                    )
+                    raise not_unique(table, group, values)
                 seen.add(compared)
 
 

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
-from cqrs_cli.workbench.projector import NO_EVENTS_FAULT, Progress, Projector, blamed, skip_words
+from cqrs_cli.workbench.advance import NO_EVENTS_FAULT, Progress, batches, blamed
+from cqrs_cli.workbench.projector import Projector, needs_rebuild, skip_words
 from cqrs_cli.workbench.row_fold import write
 
 RETRIES = 200
@@ -53,12 +54,13 @@ class Check(NamedTuple):
 class Fresh:
     """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
 
-    live: the rows beside which it is folded. wanted: only the rows whose stored key it says yes to.
+    live: the store with the events, and the rows beside which it is folded. wanted: only the rows whose
+    stored key it says yes to.
     """
 
     def __init__(
         self,
-        live: RowReader,
+        live: Store,
         projector: Projector,
         projection: RowType,
         wanted: Callable[[tuple[Any, ...]], bool] | None = None,
@@ -92,7 +94,7 @@ class Fresh:
 
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
-        for events, reached in self._projector.batches(self._fold, self._position, position):
+        for events, reached in batches(self._live, self._fold, self._position, position):
             try:
                 self._fold.over(events)
                 changes = self._fold.changes()
@@ -113,7 +115,7 @@ class Fresh:
         name, skip = self._projection.name, skip_words(self._projection, position)
         error.args = (f"{name} can't be folded afresh: it stops at @{position}: {error.message}",)
         error.message = error.args[0]
-        checkpoint = self._live.checkpoint(name)
+        checkpoint = self._live.rows.checkpoint(name)
         if checkpoint is None or position > checkpoint.position:
             error.hint = f"mend the code, or: {skip}"
         else:  # the live rows took it, so only a rebuild can leave it out
@@ -139,7 +141,7 @@ def check(
     chosen = None
     if sample is not None and sample < store.rows.count(projection.table):
         chosen = _sampler(store.rows, projection, sample)
-    with Fresh(store.rows, projector, projection, chosen) as fresh:
+    with Fresh(store, projector, projection, chosen) as fresh:
         checkpoint = _checkpoint(store.rows, projection)
         fresh.advance(checkpoint.position, progress)
         compared, differing = _compare(store.rows, fresh, projection, chosen)
@@ -159,12 +161,7 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
         )
     reason = outdated(checkpoint.definition, projection.definition)
     if reason is not None:
-        raise Misuse(
-            f"{projection.name} needs a rebuild: {reason}",
-            code="needs-rebuild",
-            hint=f"cqrs project {projection.name} --rebuild",
-            projection=projection.name,
-        )
+        raise needs_rebuild(projection, reason)
     return checkpoint
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
@@ -109,6 +110,20 @@ def clear_stop(rows: Rows, projection: str) -> None:
     """The projection runs again."""
     rows.create(STOPS)
     rows.delete(STOPS, [(projection,)])
+
+
+@contextmanager
+def stops_on_record(store: Store, name: str) -> Iterator[None]:
+    """While the projection (or reaction) takes events in: `Poisoned` becomes its stop, success ends the last one."""
+    try:
+        yield
+    except Poisoned as poisoned:
+        with store.transaction() as rows:
+            record_stop(rows, name, poisoned)
+        raise
+    if stop_of(store.rows, name) is not None:
+        with store.transaction() as rows:
+            clear_stop(rows, name)
 
 
 def skips_of(rows: RowReader, projection: str) -> list[Skip]:

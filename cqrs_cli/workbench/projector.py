@@ -1,42 +1,33 @@
-"""Keeping the rows of projections: where they stand, catching up, rebuilding."""
+"""Keeping the rows of projections: where they stand, catching up, what is passed over."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Selection, Store, Table
+from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Store, Table
+from cqrs_cli.workbench.advance import Advance, Progress, batches
 from cqrs_cli.workbench.poison import (
     Poisoned,
     Skip,
     Stop,
-    clear_stop,
     held,
     holding,
-    record_stop,
     skip,
     skips_of,
     stop_ahead,
-    stop_of,
+    stops_on_record,
 )
-from cqrs_cli.workbench.row_fold import RowFold, write
+from cqrs_cli.workbench.row_fold import RowFold
 
-Progress = Callable[[int, int], None]
-
-BATCH_EVENTS = 5_000
-BATCH_BYTES = 4 * 1024 * 1024
-FEW_EVENTS = 50
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
-NO_EVENTS_FAULT = frozenset({"needs-rebuild", "table-changed"})
-"""Codes of errors of stored rows, which no event is to blame for."""
 
 
 class Status(NamedTuple):
@@ -72,7 +63,7 @@ class Plan(NamedTuple):
 
 
 class Projector:
-    """Catches projections up with the log and rebuilds them."""
+    """Catches projections up with the log, and says where they stand."""
 
     def __init__(self, store: Store, domain: Domain, codec: Codec) -> None:
         self._store, self._domain, self._codec = store, domain, codec
@@ -125,7 +116,7 @@ class Projector:
         fold = self.fold_of(projection)
         fold.start_empty()
         events = sum(count for name, count in self._store.types().items() if name in fold.types)
-        sample: Sequence[Any] = next(self.batches(fold, 0, self._store.head()))[0]
+        sample: Sequence[Any] = next(batches(self._store, fold, 0, self._store.head()))[0]
         seconds = None
         if sample:
             start = time.perf_counter()
@@ -146,15 +137,12 @@ class Projector:
             self._begin(projection)
         else:
             self.refuse_outdated(projection)
+        advance = Advance(self._store, self.fold_of(projection), projection.table, projection.name)
         try:
-            self.advance(projection, projection.table, projection.name, self._store.head, progress)
+            with stops_on_record(self._store, projection.name):
+                advance.until(self._store.head, progress)
         except Poisoned as poisoned:
-            with self._store.transaction() as rows:
-                record_stop(rows, projection.name, poisoned)
             raise stopped(projection, poisoned) from poisoned.error
-        if stop_of(self._store.rows, projection.name) is not None:
-            with self._store.transaction() as rows:
-                clear_stop(rows, projection.name)
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
@@ -193,7 +181,7 @@ class Projector:
         """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
         reason = gone(self._store.rows, projection)
         if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
-            raise _needs_rebuild(projection, reason)
+            raise needs_rebuild(projection, reason)
 
     def refuse_outdated(self, projection: RowType) -> None:
         """Raise `Misuse` (needs-rebuild) if there were rows, and they are gone or were made with another definition."""
@@ -202,124 +190,7 @@ class Projector:
             return
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
-            raise _needs_rebuild(projection, reason)
-
-    # ── the loop ──────────────────────────────────────────────────────────────────────────────
-
-    def advance(
-        self, projection: RowType, table: Table, name: str, goal: Callable[[], int], progress: Progress | None
-    ) -> None:
-        """Take batches until the goal is reached. Raises `Poisoned` with the one event that can't be taken.
-
-        Several batches share a commit, as rows near each other on disk are written once then; after
-        a failure it goes on batch by batch, to find the event.
-        """
-        fold = self.fold_of(projection, table)
-        careful = False
-        while True:
-            checkpoint = self._store.rows.checkpoint(name)
-            if checkpoint is None:
-                raise overtaken(projection)
-            head = goal()
-            if checkpoint.position >= head:
-                return
-            try:
-                for events, position in self.batches(fold, checkpoint.position, head):
-                    if careful:
-                        checkpoint = self._take(fold, table, checkpoint, events, position)
-                    else:
-                        fold.gather(events)
-                        if not (fold.is_full or position >= head):
-                            continue
-                        fold.apply()
-                        checkpoint = self._commit(fold, table, checkpoint, position)
-                    if progress is not None:
-                        progress(position, head)
-            except Conflict:  # another runner moved the checkpoint: its rows are the truth
-                fold.forget()
-            except (Unavailable, Damaged):
-                raise
-            except CqrsError as error:
-                if careful or error.code in NO_EVENTS_FAULT:
-                    raise
-                careful = True
-                fold.forget()
-
-    def _commit(self, fold: RowFold, table: Table, checkpoint: Checkpoint, position: int) -> Checkpoint:
-        """Rows and checkpoint in one transaction. Raises `Conflict` if somebody else moved the checkpoint."""
-        moved, changes = checkpoint._replace(position=position), fold.changes()
-        with self._store.transaction() as rows:
-            rows.move(checkpoint.name, checkpoint, moved)
-            write(rows, table, changes)
-        return moved
-
-    def _take(
-        self, fold: RowFold, table: Table, checkpoint: Checkpoint, events: Sequence[Any], position: int
-    ) -> Checkpoint:
-        """Fold a batch and commit it with its checkpoint; a batch that fails is narrowed down to the one event."""
-        try:
-            fold.over(events)
-            return self._commit(fold, table, checkpoint, position)
-        except (Conflict, Unavailable, Damaged):
-            fold.forget()
-            raise
-        except CqrsError as error:
-            fold.forget()
-            if error.code in NO_EVENTS_FAULT or not events:
-                raise
-            cut = self._cut(events, error.details.get("position"))
-            if cut == 0:
-                raise Poisoned(blamed(fold, events, error), error) from error
-        checkpoint = self._take(fold, table, checkpoint, events[:cut], events[cut - 1].position)
-        return self._take(fold, table, checkpoint, events[cut:], position)
-
-    def _cut(self, events: Sequence[Any], position: int | None) -> int:
-        """Where to part a batch that failed (at `position`, if that is known); 0 if it is all one commit.
-
-        Between commits: a value may pass from row to row within one, and nobody is to see half of it.
-        """
-        at = next((at for at, event in enumerate(events) if event.position == position), len(events) // 2)
-        start = self._commit_start(events[at].position)
-        cut = next(cut for cut, event in enumerate(events) if event.position >= start)
-        if cut == 0:
-            end = self._commit_end(events[at].position)
-            cut = next((cut for cut, event in enumerate(events) if event.position > end), 0)
-        return cut
-
-    def batches(self, fold: RowFold, after: int, head: int) -> Iterator[tuple[Sequence[Any], int]]:
-        """Batches of events up to `head`, with the position each reaches; none ends inside a commit."""
-        selection = Selection(types=fold.types, after=after, before=head + 1)
-        events: Iterator[Any] = iter((self._store.read if fold.needs_envelope else self._store.scan)(selection))
-        carried: list[Any] = []
-        while True:
-            batch = carried
-            if not _fill(batch, events):
-                yield batch, head
-                return
-            end = self._commit_end(batch[-1].position)
-            carried = []
-            for event in events:
-                if event.position > end:
-                    carried = [event]
-                    break
-                batch.append(event)
-            yield batch, end
-
-    def _commit_start(self, position: int) -> int:
-        """The position of the first event of the commit that holds `position`."""
-        event = next(self._store.read(Selection(after=position - 1, limit=1)))
-        return event.position - event.number + 1
-
-    def _commit_end(self, position: int) -> int:
-        """The position of the last event of the commit that holds `position`."""
-        end, commit = position, None
-        for event in self._store.read(Selection(after=position - 1, limit=1_001)):
-            if commit is None:
-                commit = event.commit_id
-            elif event.commit_id != commit:
-                break
-            end = event.position
-        return end
+            raise needs_rebuild(projection, reason)
 
 
 def gone(rows: RowReader, projection: RowType) -> str | None:
@@ -327,36 +198,14 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def _needs_rebuild(projection: RowType, reason: str) -> Misuse:
+def needs_rebuild(projection: RowType, reason: str) -> Misuse:
+    """The error of rows that must be made anew before anybody reads them."""
     return Misuse(
         f"{projection.name} needs a rebuild: {reason}",
         code="needs-rebuild",
         hint=f"cqrs project {projection.name} --rebuild",
         projection=projection.name,
     )
-
-
-def overtaken(projection: RowType) -> Conflict:
-    return Conflict(
-        f"{projection.name} was rebuilt by another process meanwhile",
-        hint="try again",
-        code="checkpoint-moved",
-        projection=projection.name,
-    )
-
-
-def blamed(fold: RowFold, events: Sequence[Any], error: CqrsError) -> Any:
-    """The event of a commit that can't be taken in; the last one if only the rows of all together can't be written."""
-    if "position" not in error.details:  # a value that its column can't hold: after which event is it there?
-        try:
-            for event in events:
-                fold.over((event,))
-                fold.changes()
-        except CqrsError:
-            return event
-        finally:
-            fold.forget()
-    return next((event for event in events if event.position == error.details.get("position")), events[-1])
 
 
 def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -> CqrsError:
@@ -376,20 +225,6 @@ def skip_words(rows: RowType, position: int) -> str:
     if issubclass(rows.cls, ProcessManager):
         return f"cqrs run --skip {rows.name}@{position} --reason …"
     return f"cqrs project {rows.name} --skip @{position} --reason …"
-
-
-def _fill(batch: list[Any], events: Iterator[Any]) -> bool:
-    """Take events until the batch is full, by number or size of payloads; False if they come to an end first."""
-    size = sum([len(event.data) for event in batch])
-    while len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
-        # Many at once while they are small; a large one is looked at by itself.
-        step = FEW_EVENTS if size * FEW_EVENTS < BATCH_BYTES * len(batch) else 1
-        some = list(islice(events, min(step, BATCH_EVENTS - len(batch))))
-        if not some:
-            return False
-        batch += some
-        size += sum([len(event.data) for event in some])
-    return True
 
 
 def begin(rows: Rows, projection: RowType) -> Checkpoint:

@@ -15,10 +15,11 @@ from cqrs_cli.domain.row_model import outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, Recorded, Selection, Store, Where
 from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench.advance import Progress
 from cqrs_cli.workbench.answers import Answers, Service
 from cqrs_cli.workbench.outbox import Change
-from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, clear_stop, record_stop, skip, skips_of, stop_ahead, stop_of
-from cqrs_cli.workbench.projector import Progress, Projector, gone
+from cqrs_cli.workbench.poison import Poisoned, Skip, Stop, skip, skips_of, stop_ahead, stops_on_record
+from cqrs_cli.workbench.projector import Projector, gone
 from cqrs_cli.workbench.rebuild import Rebuild
 from cqrs_cli.workbench.row_fold import RowFold, write
 
@@ -128,15 +129,10 @@ class Reactor:
                 projection=reaction.name,
             )
         try:
-            taken = self._advance(reaction, progress)
+            with stops_on_record(self._store, reaction.name):
+                return self._advance(reaction, progress)
         except Poisoned as poisoned:
-            with self._store.transaction() as rows:
-                record_stop(rows, reaction.name, poisoned)
             raise _stopped(reaction, poisoned) from poisoned.error
-        if stop_of(self._store.rows, reaction.name) is not None:
-            with self._store.transaction() as rows:
-                clear_stop(rows, reaction.name)
-        return taken
 
     def _built(self, reaction: ReactionType, progress: Progress | None) -> Checkpoint:
         """Its checkpoint, with the rows folded up to where it begins."""

@@ -8,8 +8,9 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Store, Table
+from cqrs_cli.workbench.advance import Advance, Progress, batches, overtaken
 from cqrs_cli.workbench.poison import Poisoned, clear_stop
-from cqrs_cli.workbench.projector import REBUILD, Progress, Projector, overtaken, stopped
+from cqrs_cli.workbench.projector import REBUILD, Projector, stopped
 from cqrs_cli.workbench.row_fold import write
 
 ROUNDS = 10
@@ -66,10 +67,9 @@ class Rebuild:
 
     def _build(self, projection: RowType, progress: Progress | None) -> None:
         beside, name = _beside(projection), projection.name + REBUILD
+        advance = Advance(self._store, self._projector.fold_of(projection, beside), beside, name)
         try:
-            self._projector.advance(
-                projection, beside, name, lambda: self._goal(projection, self._store.rows), progress
-            )
+            advance.until(lambda: self._goal(projection, self._store.rows), progress)
         except Poisoned as poisoned:
             raise stopped(projection, poisoned, rebuilding=True) from poisoned.error
 
@@ -102,7 +102,7 @@ class Rebuild:
         checkpoint = rows.checkpoint(name)
         if checkpoint is None:
             raise overtaken(projection)
-        for events, _ in self._projector.batches(fold, checkpoint.position, head):
+        for events, _ in batches(self._store, fold, checkpoint.position, head):
             fold.over(events)
             write(rows, beside, fold.changes())
         rows.rename(beside, projection.name)

@@ -22,6 +22,7 @@ from cqrs_cli.stores import open_store
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
 from cqrs_cli.stores.missing import no_stream
+from cqrs_cli.workbench.advance import Progress
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.courier import Courier, Delivery
 from cqrs_cli.workbench.dry_run import DryRun
@@ -30,7 +31,7 @@ from cqrs_cli.workbench.fresh import Check, Fresh, check
 from cqrs_cli.workbench.inline import InlineProjections
 from cqrs_cli.workbench.outbox import DeadLetter, letters
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
-from cqrs_cli.workbench.projector import Plan, Progress, Projector, Status
+from cqrs_cli.workbench.projector import Plan, Projector, Status
 from cqrs_cli.workbench.reactor import ReactionStatus, Reactor
 from cqrs_cli.workbench.reader import Reader
 from cqrs_cli.workbench.rebuild import Rebuild
@@ -253,7 +254,7 @@ class Workbench:
         return chain(first, rows)
 
     def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
-        with Fresh(self.store.rows, self._projector, projection) as fresh:
+        with Fresh(self.store, self._projector, projection) as fresh:
             fresh.advance(min(position, self.store.head()), progress)
             yield from map(row_maker(projection), fresh.rows.select(fresh.table))
 

@@ -67,16 +67,16 @@ def test_every_kind_of_write_is_refused(orders: Path, here: Any, statement: str)
 @pytest.mark.parametrize("lock", ["mode", "query_only", "authorizer"])
 def test_each_lock_holds_alone(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
     """With the other two taken away, a delete still fails."""
-    from cqrs_cli.stores import sqlite_file, sqlite_sql
+    from cqrs_cli.stores import sqlite_opening, sqlite_sql
 
-    real = sqlite_file.SQLiteFile._prepare
+    real = sqlite_opening.Opening.connect
 
-    def prepare(self: Any, mode: str) -> sqlite3.Connection:
+    def connect(self: Any, mode: Any) -> sqlite3.Connection:
         connection = real(self, mode if lock == "mode" else "rw")
         connection.execute(f"PRAGMA query_only={'ON' if lock == 'query_only' else 'OFF'}")
         return connection
 
-    monkeypatch.setattr(sqlite_file.SQLiteFile, "_prepare", prepare)
+    monkeypatch.setattr(sqlite_opening.Opening, "connect", connect)
     if lock != "authorizer":
         monkeypatch.setattr(sqlite_sql.ReadOnlySQL, "_authorize", lambda *_: sqlite3.SQLITE_OK)
     ran = here("sql", "DELETE FROM cqrs_checkpoints", "--json")

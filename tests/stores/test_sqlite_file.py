@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cqrs_cli.errors import ConfigurationError, Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
-from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock
+from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock, sqlite_opening
 from cqrs_cli.stores.contract import Append, Checkpoint, Column, NewStream, Selection, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from cqrs_cli.stores.sqlite_decimal import decimal_key
@@ -218,7 +218,7 @@ def make_foreign(path: Path) -> None:
 
 def make_half_ours(path: Path) -> None:
     connection = raw(path)
-    connection.execute(f"PRAGMA application_id={sqlite_file.APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id={sqlite_opening.APPLICATION_ID}")
     connection.execute("CREATE TABLE cqrs_store (name, value)")
     connection.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Class = type[BaseModel]
 
 C = TypeVar("C", bound=type)
+G = TypeVar("G", bound="DomainGroup")
 
 
 def doc_of(cls: type) -> str:
@@ -179,3 +180,12 @@ class DomainGroup(Group):
         if rows:
             with formatter.section(self.title):
                 formatter.write_dl(rows)
+
+
+def group_of(kind: type[G], function: Callable[..., Any], name: str) -> G:
+    """The group, whose own options are those of the function; it is called whether a command follows or not."""
+    app = typer.Typer(cls=kind, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+    app.callback()(function)
+    group = cast("G", typer.main.get_command(app))
+    group.name = name
+    return group

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cqrs_cli.cli.command import Lazy
-from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, line_of, model_command
+from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, group_of, line_of, model_command
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.commands.rows import by_rows, rows_command
 from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
@@ -44,11 +44,7 @@ OWN = {
 
 def command() -> Queries:
     """The group `query`."""
-    app = typer.Typer(cls=Queries, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
-    app.callback()(_query)
-    group = cast("Queries", typer.main.get_command(app))
-    group.name = "query"
-    return group
+    return group_of(Queries, _query, "query")
 
 
 def _query(ctx: typer.Context) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, model_command
+from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, group_of, model_command
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import CqrsError, InvalidInput, Misuse, NotFound
 
@@ -45,11 +45,7 @@ OWN = {
 
 def command() -> Send:
     """The group `send`."""
-    app = typer.Typer(cls=Send, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
-    app.callback()(_send)
-    group = cast("Send", typer.main.get_command(app))
-    group.name = "send"
-    return group
+    return group_of(Send, _send, "send")
 
 
 def _send(
