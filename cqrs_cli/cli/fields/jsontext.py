@@ -23,7 +23,13 @@ def parse_json(text: str | bytes) -> Any:
     Raises `JsonTextError` for anything else than JSON (NaN too), a key that stands twice, or nesting without end.
     """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.removeprefix(_MARK).decode())
+        if not isinstance(text, str):
+            text = text.removeprefix(_MARK).decode()
+        if text.startswith("{"):  # nearly always: without looking for white space on both sides
+            value, end = _DECODER.raw_decode(text)
+            if not text[end:].strip(" \t\n\r"):
+                return value
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
         raise JsonTextError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at {where}") from None
