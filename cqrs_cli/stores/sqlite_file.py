@@ -22,7 +22,11 @@ MINIMUM_SQLITE = (3, 37, 0)
 TIMEOUT = 10.0
 """Seconds to wait for another writer before `Unavailable` (code `locked`)."""
 
-_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
+# With a rollback journal FULL leaves the journal's unlinking to chance: after a power loss it comes back and takes
+# the last commit with it. EXTRA syncs the folder too; with a WAL both are the same.
+_SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
+_HEADER = b"SQLite format 3\0"
+_JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
 _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
 
 
@@ -98,7 +102,8 @@ class SQLiteFile:
         """Connect to the store; False if there is none: no file, an empty one, or what an interrupted creation left."""
         if not self._has_file():
             return False
-        self._check_header()
+        if not self._has_header() and self.read_only:
+            return False
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
         connection = self._open()
@@ -134,11 +139,24 @@ class SQLiteFile:
                 hint=f"leave the setting out, or set it to {recorded}",
             )
 
-    def _check_header(self) -> None:
-        """SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it."""
+    def _has_header(self) -> bool:
+        """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
+
+        SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it.
+        """
         with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
-            if file.read(16) != b"SQLite format 3\0":
-                raise foreign(self.path, "is not a SQLite database, or its header is damaged")
+            if file.read(16) != _HEADER:
+                if not self._was_empty():
+                    raise foreign(self.path, "is not a SQLite database, or its header is damaged")
+                return False
+        return True
+
+    def _was_empty(self) -> bool:
+        """Whether a rollback journal is there that empties the file again: it says how many pages were there before."""
+        with suppress(OSError), open(self.real_path + "-journal", "rb") as file:
+            header = file.read(20)
+            return header[:8] == _JOURNAL_HEADER and header[16:] == bytes(4)
+        return False
 
     def _open(self) -> sqlite3.Connection:
         """A connection, with all its pragmas; nothing is created."""

@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -147,7 +148,7 @@ def test_the_file_says_what_it_is(store: SQLiteStore, path: Path) -> None:
     assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 1, "wal", "flock")
 
 
-@pytest.mark.parametrize(("durability", "synchronous"), [(None, 2), ("full", 2), ("relaxed", 1)])
+@pytest.mark.parametrize(("durability", "synchronous"), [(None, 3), ("full", 3), ("relaxed", 1)])
 def test_durability_is_recorded_and_kept(path: Path, durability: str | None, synchronous: int) -> None:
     SQLiteStore(str(path), create=True, durability=durability).close()
     with SQLiteStore(str(path)) as again:
@@ -320,6 +321,33 @@ def test_an_interrupted_creation_is_completed(path: Path) -> None:
         store.append(commit("c1"))
 
 
+@pytest.mark.parametrize("left", [bytes(4096), bytes(16384), b"SQL", b"\x5a" * 4096])
+def test_a_creation_that_a_power_loss_interrupted_is_completed(path: Path, left: bytes) -> None:
+    """The first page did not reach the disk, its journal did."""
+    path.write_bytes(left)
+    journal = Path(f"{path}-journal")
+    header = bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 17, 0, 512, 4096)
+    journal.write_bytes(header.ljust(512, b"\0"))
+    assert isinstance(refusal(lambda: SQLiteStore(str(path), read_only=True)), NotFound)
+    assert (path.read_bytes(), journal.exists()) == (left, True)
+    assert isinstance(refusal(lambda: SQLiteStore(str(path))), NotFound)
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+        assert store.head() == 1
+
+
+@pytest.mark.parametrize("pages", [None, 1])
+def test_a_foreign_file_is_left_alone_whatever_journal_lies_beside_it(path: Path, pages: int | None) -> None:
+    path.write_bytes(b"notes " * 1000)
+    header = (
+        b"" if pages is None else bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 17, pages, 512, 4096)
+    )
+    Path(f"{path}-journal").write_bytes(header.ljust(512, b"\0"))
+    for options in ({}, {"create": True}, {"read_only": True}):
+        assert refusal(lambda options=options: SQLiteStore(str(path), **options)).code == "not-a-store"
+    assert path.read_bytes() == b"notes " * 1000
+
+
 # ── a store that is made by its first write ───────────────────────────────────────────────────
 
 
@@ -348,7 +376,7 @@ def test_its_first_write_makes_it(unmade: SQLiteStore, path: Path) -> None:
     assert unmade.head() == 0
     unmade.append(commit("c1"))
     assert unmade.describe()["journal_mode"] == "wal"
-    assert unmade._file.query("PRAGMA synchronous") == [(2,)]
+    assert unmade._file.query("PRAGMA synchronous") == [(3,)]
     with SQLiteStore(str(path), read_only=True) as reader:
         assert reader.commit("c1")
     unmade.append(commit("c2"))
