@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import struct
@@ -346,6 +347,35 @@ def test_a_foreign_file_is_left_alone_whatever_journal_lies_beside_it(path: Path
     for options in ({}, {"create": True}, {"read_only": True}):
         assert refusal(lambda options=options: SQLiteStore(str(path), **options)).code == "not-a-store"
     assert path.read_bytes() == b"notes " * 1000
+
+
+def test_what_an_interrupted_write_left_is_undone_by_the_next_one_that_may(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rollback journal a reader has to wait for that, and is told so."""
+    monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
+    left = tmp_path / "left.db"
+
+    def interrupted(rows: Any, recorded: Any) -> None:
+        rows.create(ITEMS)
+        rows.put(ITEMS, [(f"{n:01000}", str(n), n) for n in range(500)])
+        for suffix in ("", "-journal"):
+            shutil.copyfile(f"{path}{suffix}", f"{left}{suffix}")
+
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+        store._file.connection.execute("PRAGMA cache_size=10")  # so that pages reach the file before the commit
+        store.append(commit("c2"), inline=interrupted)
+
+    def look() -> list[str]:
+        with SQLiteStore(str(left), read_only=True) as store:
+            return [one.id for one in store.commits()]
+
+    error = refusal(look)
+    assert (error.code, error.exit_code) == ("read-only", 7)
+    assert "interrupted" in str(error)
+    SQLiteStore(str(left)).close()
+    assert look() == ["c1"]
 
 
 # ── a store that is made by its first write ───────────────────────────────────────────────────
