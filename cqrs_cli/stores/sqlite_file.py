@@ -22,9 +22,11 @@ MINIMUM_SQLITE = (3, 37, 0)
 TIMEOUT = 10.0
 """Seconds to wait for another writer before `Unavailable` (code `locked`)."""
 
-# With a rollback journal FULL leaves the journal's unlinking to chance: after a power loss it comes back and takes
-# the last commit with it. EXTRA syncs the folder too; with a WAL both are the same.
 _SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
+# With a rollback journal a power loss does more. After FULL the journal may not be gone: it comes back, and takes the
+# last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
+# arrive, and the store is damaged: that is no durability to offer.
+_SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
 _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
@@ -234,15 +236,17 @@ class SQLiteFile:
     def _set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
         """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
         try:
+            wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
             for pragma in (
-                f"synchronous={_SYNCHRONOUS[durability]}",
+                f"synchronous={levels[durability]}",
                 "fullfsync=ON",
                 "checkpoint_fullfsync=ON",
             ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("PRAGMA journal_size_limit=67108864")
             connection.execute("PRAGMA wal_autocheckpoint=4000")
-            if self.unlocked_because is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            if wal and self.unlocked_because is not None:
                 connection.execute("PRAGMA journal_mode=delete")
         except sqlite3.Error as error:
             raise translate(error, self.path) from error

@@ -149,12 +149,22 @@ def test_the_file_says_what_it_is(store: SQLiteStore, path: Path) -> None:
     assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 1, "wal", "flock")
 
 
-@pytest.mark.parametrize(("durability", "synchronous"), [(None, 3), ("full", 3), ("relaxed", 1)])
-def test_durability_is_recorded_and_kept(path: Path, durability: str | None, synchronous: int) -> None:
+@pytest.mark.parametrize("lock", ["flock", "none", "none from now on"])
+@pytest.mark.parametrize("durability", [None, "full", "relaxed"])
+def test_durability_is_recorded_and_kept(
+    path: Path, durability: str | None, lock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FULL for relaxed with a rollback journal: NORMAL would let a power loss damage the store."""
+    if lock == "none":
+        monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
     SQLiteStore(str(path), create=True, durability=durability).close()
+    if lock == "none from now on":
+        monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
     with SQLiteStore(str(path)) as again:
+        synchronous = 3 if durability != "relaxed" else 1 if lock == "flock" else 2
         assert again._file.query("PRAGMA synchronous") == [(synchronous,)]
         assert again.describe()["durability"] == (durability or "full")
+        assert again.describe()["journal_mode"] == ("wal" if lock == "flock" else "delete")
     other = "full" if durability == "relaxed" else "relaxed"
     assert isinstance(refusal(lambda: SQLiteStore(str(path), durability=other)), ConfigurationError)
     assert isinstance(refusal(lambda: SQLiteStore(str(path), durability="none")), ConfigurationError)
