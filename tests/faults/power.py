@@ -67,7 +67,7 @@ def write(path: str, begin: int, commits: int, sessions: int, kind: str) -> None
     KINDS[kind]()
     number = begin
     for session in range(sessions):
-        store = SQLiteStore(path, create=True, durability="relaxed" if kind == "relaxed" else "full")
+        store = SQLiteStore(path, create=True, durability="relaxed" if kind.startswith("relaxed") else "full")
         if number == 0:
             with store.transaction() as rows:
                 rows.create(SIZES)
@@ -119,12 +119,13 @@ KINDS: dict[str, Callable[[], None]] = {
     "full": small_wal,
     "unlocked": without_lock,
     "relaxed": small_wal,
+    "relaxed-unlocked": without_lock,
     "off": lambda: small_wal("synchronous=OFF"),
     "early": small_wal,
     "no-folder-sync": lambda: without_lock("synchronous=FULL"),
 }
-"""Full durability; the same with a rollback journal; relaxed durability. Sabotages: no syncs; acknowledged before
-COMMIT; a rollback journal whose unlinking is not synced."""
+"""Full and relaxed durability, with a WAL and with a rollback journal. Sabotages: no syncs; acknowledged before COMMIT;
+a rollback journal whose unlinking is not synced."""
 
 
 # ── the trace ─────────────────────────────────────────────────────────────────────────────────
