@@ -24,7 +24,7 @@ docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
 
 faults: .venv/.ready
-	@$(BIN)/python -m pytest -q -m faults
+	@$(BIN)/python -m pytest -q -rs -m faults
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

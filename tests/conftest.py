@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(
     "tests.stores.rows_contract",
     "tests.stores.races",
     "tests.faults.crashes",
+    "tests.faults.power",
     "tests.faults.runs",
 )
 

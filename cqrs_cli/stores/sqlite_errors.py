@@ -58,6 +58,13 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
             code="locked",
             **store,
         )
+    if name == "SQLITE_READONLY_ROLLBACK":
+        return Unavailable(
+            f"{path} can't be read yet: a write was interrupted, and what it left has to be undone first",
+            hint="the next command that writes does it: cqrs project, send or run",
+            code="read-only",
+            **store,
+        )
     if name.startswith("SQLITE_READONLY"):
         return read_only(path, "the file or its folder is read-only")
     if name.startswith("SQLITE_FULL"):

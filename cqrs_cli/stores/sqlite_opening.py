@@ -17,7 +17,13 @@ FORMAT = 1
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
-_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
+_SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
+# With a rollback journal a power loss does more. After FULL the journal may not be gone: it comes back, and takes the
+# last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
+# arrive, and the store is damaged: that is no durability to offer.
+_SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
+_HEADER = b"SQLite format 3\0"
+_JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
 
 
 class Opening:
@@ -83,7 +89,8 @@ class Opening:
         """
         if not self.is_there:
             return None
-        self._check_header()
+        if not self._has_header() and self.read_only:
+            return None
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
         connection = self.connect("rw") if not self.read_only else self._connect_to_read()
@@ -96,11 +103,24 @@ class Opening:
             connection.close()
             raise
 
-    def _check_header(self) -> None:
-        """SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it."""
+    def _has_header(self) -> bool:
+        """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
+
+        SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it.
+        """
         with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
-            if file.read(16) != b"SQLite format 3\0":
-                raise foreign(self.path, "is not a SQLite database, or its header is damaged")
+            if file.read(16) != _HEADER:
+                if not self._was_empty():
+                    raise foreign(self.path, "is not a SQLite database, or its header is damaged")
+                return False
+        return True
+
+    def _was_empty(self) -> bool:
+        """Whether a rollback journal is there that empties the file again: it says how many pages were there before."""
+        with suppress(OSError), open(self.real_path + "-journal", "rb") as file:
+            header = file.read(20)
+            return header[:8] == _JOURNAL_HEADER and header[16:] == bytes(4)
+        return False
 
     def _connect_to_read(self) -> sqlite3.Connection:
         connection = self.connect_reader()
@@ -167,15 +187,17 @@ class Opening:
     def set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
         """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
         try:
+            wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
             for pragma in (
-                f"synchronous={_SYNCHRONOUS[durability]}",
+                f"synchronous={levels[durability]}",
                 "fullfsync=ON",
                 "checkpoint_fullfsync=ON",
                 "journal_size_limit=67108864",
                 "wal_autocheckpoint=4000",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            if self.unlocked_because is not None and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            if wal and self.unlocked_because is not None:
                 connection.execute("PRAGMA journal_mode=delete")
         except sqlite3.Error as error:
             raise translate(error, self.path) from error

@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import re
+import shutil
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -147,12 +149,22 @@ def test_the_file_says_what_it_is(store: SQLiteStore, path: Path) -> None:
     assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 1, "wal", "flock")
 
 
-@pytest.mark.parametrize(("durability", "synchronous"), [(None, 2), ("full", 2), ("relaxed", 1)])
-def test_durability_is_recorded_and_kept(path: Path, durability: str | None, synchronous: int) -> None:
+@pytest.mark.parametrize("lock", ["flock", "none", "none from now on"])
+@pytest.mark.parametrize("durability", [None, "full", "relaxed"])
+def test_durability_is_recorded_and_kept(
+    path: Path, durability: str | None, lock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FULL for relaxed with a rollback journal: NORMAL would let a power loss damage the store."""
+    if lock == "none":
+        monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
     SQLiteStore(str(path), create=True, durability=durability).close()
+    if lock == "none from now on":
+        monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
     with SQLiteStore(str(path)) as again:
+        synchronous = 3 if durability != "relaxed" else 1 if lock == "flock" else 2
         assert again._file.query("PRAGMA synchronous") == [(synchronous,)]
         assert again.describe()["durability"] == (durability or "full")
+        assert again.describe()["journal_mode"] == ("wal" if lock == "flock" else "delete")
     other = "full" if durability == "relaxed" else "relaxed"
     assert isinstance(refusal(lambda: SQLiteStore(str(path), durability=other)), ConfigurationError)
     assert isinstance(refusal(lambda: SQLiteStore(str(path), durability="none")), ConfigurationError)
@@ -320,6 +332,62 @@ def test_an_interrupted_creation_is_completed(path: Path) -> None:
         store.append(commit("c1"))
 
 
+@pytest.mark.parametrize("left", [bytes(4096), bytes(16384), b"SQL", b"\x5a" * 4096])
+def test_a_creation_that_a_power_loss_interrupted_is_completed(path: Path, left: bytes) -> None:
+    """The first page did not reach the disk, its journal did."""
+    path.write_bytes(left)
+    journal = Path(f"{path}-journal")
+    header = bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 17, 0, 512, 4096)
+    journal.write_bytes(header.ljust(512, b"\0"))
+    assert isinstance(refusal(lambda: SQLiteStore(str(path), read_only=True)), NotFound)
+    assert (path.read_bytes(), journal.exists()) == (left, True)
+    assert isinstance(refusal(lambda: SQLiteStore(str(path))), NotFound)
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+        assert store.head() == 1
+
+
+@pytest.mark.parametrize("pages", [None, 1])
+def test_a_foreign_file_is_left_alone_whatever_journal_lies_beside_it(path: Path, pages: int | None) -> None:
+    path.write_bytes(b"notes " * 1000)
+    header = (
+        b"" if pages is None else bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 17, pages, 512, 4096)
+    )
+    Path(f"{path}-journal").write_bytes(header.ljust(512, b"\0"))
+    for options in ({}, {"create": True}, {"read_only": True}):
+        assert refusal(lambda options=options: SQLiteStore(str(path), **options)).code == "not-a-store"
+    assert path.read_bytes() == b"notes " * 1000
+
+
+def test_what_an_interrupted_write_left_is_undone_by_the_next_one_that_may(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rollback journal a reader has to wait for that, and is told so."""
+    monkeypatch.setattr("cqrs_cli.stores.sqlite_lock.why_not", lambda path: "a test says so")
+    left = tmp_path / "left.db"
+
+    def interrupted(rows: Any, recorded: Any) -> None:
+        rows.create(ITEMS)
+        rows.put(ITEMS, [(f"{n:01000}", str(n), n) for n in range(500)])
+        for suffix in ("", "-journal"):
+            shutil.copyfile(f"{path}{suffix}", f"{left}{suffix}")
+
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+        store._file.connection.execute("PRAGMA cache_size=10")  # so that pages reach the file before the commit
+        store.append(commit("c2"), inline=interrupted)
+
+    def look() -> list[str]:
+        with SQLiteStore(str(left), read_only=True) as store:
+            return [one.id for one in store.commits()]
+
+    error = refusal(look)
+    assert (error.code, error.exit_code) == ("read-only", 7)
+    assert "interrupted" in str(error)
+    SQLiteStore(str(left)).close()
+    assert look() == ["c1"]
+
+
 # ── a store that is made by its first write ───────────────────────────────────────────────────
 
 
@@ -348,7 +416,7 @@ def test_its_first_write_makes_it(unmade: SQLiteStore, path: Path) -> None:
     assert unmade.head() == 0
     unmade.append(commit("c1"))
     assert unmade.describe()["journal_mode"] == "wal"
-    assert unmade._file.query("PRAGMA synchronous") == [(2,)]
+    assert unmade._file.query("PRAGMA synchronous") == [(3,)]
     with SQLiteStore(str(path), read_only=True) as reader:
         assert reader.commit("c1")
     unmade.append(commit("c2"))
