@@ -187,8 +187,9 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     whole = f"cqrs send --batch of {commands:,} lines, the whole process"
     yield Result(whole, "commands/s", of_process, of_single, peer_one, at_least=20_000, ratio_at_least=10)
     yield Result(whole, "commands/s", of_process, of_groups, peer_many)
-    yield Result("send_batch of the same JSON lines", "commands/s", of_lines, of_single, peer_one)
-    yield Result("send_batch of commands", "commands/s", of_batch, of_single, peer_one)
+    yield Result("send_batch of the same JSON lines, within a process", "commands/s", of_lines, of_single, peer_one)
+    within = "send_batch of commands, within a process"
+    yield Result(within, "commands/s", of_batch, of_single, peer_one)
     of_ours, of_theirs = (Figures((written[name].stat().st_size / commands,)) for name in ("batch", "peer"))
     without = "pyeventsourcing (the event alone)"
     yield Result("an event on disk, with command, digests, hash chain", "bytes", of_ours, of_theirs, without)

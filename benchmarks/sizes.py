@@ -20,7 +20,7 @@ class Sizes(NamedTuple):
 FULL = Sizes(
     turns=5,
     single_commands=2_000,
-    batch_commands=30_000,
+    batch_commands=60_000,
     streams=2_000,
     accounts=1_000_000,
     fewer_accounts=250_000,

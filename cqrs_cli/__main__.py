@@ -3,7 +3,7 @@
 import gc
 import sys
 
-GC_THRESHOLDS = (50_000, 20, 50)
+GC_THRESHOLDS = (400_000, 20, 50)
 """Garbage is looked for less often than usual: what batches and folds make is many small objects without cycles.
 
 A fifth of the time of a batch, a quarter of that of a rebuild. For this process only: not for a library to decide.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import sqlite_read
@@ -28,8 +28,6 @@ from cqrs_cli.stores.contract import (
 from cqrs_cli.stores.sqlite_append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
-
-T = TypeVar("T")
 
 _POLL_SECONDS = 0.002
 _EVERYTHING = Selection()
@@ -62,11 +60,17 @@ class SQLiteStore:
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
         """Append one commit; durable when it returns. See the contract for its errors."""
         item = Draft(Append(commit, tuple(conditions), inline))
+        try:
+            return self._append(item, careful=False)
+        except SeenBefore:
+            return self._append(item, careful=True)
 
-        def write(batch: Batch, _: sqlite3.Connection) -> Receipt:
-            return batch.add(item)
-
-        return self._write([item], write)
+    def _append(self, item: Draft, careful: bool) -> Receipt:
+        with self._file.transaction() as connection:
+            batch = Batch(self._file, connection, [item], careful)
+            receipt = batch.add(item)
+            batch.flush()
+        return receipt
 
     def append_many(self, appends: Sequence[Append]) -> list[Receipt | CqrsError]:
         """Independent commits in one durable write, each with an outcome of its own."""
@@ -74,10 +78,15 @@ class SQLiteStore:
         if not any(isinstance(item, Draft) for item in drafts):
             return [item for item in drafts if isinstance(item, CqrsError)]
 
-        outcomes: list[Receipt | CqrsError] = []
+        try:
+            return self._append_many(drafts, careful=False)
+        except SeenBefore:
+            return self._append_many(drafts, careful=True)
 
-        def write(batch: Batch, connection: sqlite3.Connection) -> list[Receipt | CqrsError]:
-            outcomes.clear()
+    def _append_many(self, drafts: Sequence[Draft | CqrsError], careful: bool) -> list[Receipt | CqrsError]:
+        outcomes: list[Receipt | CqrsError] = []
+        with suppress(_NothingWritten), self._file.transaction() as connection:
+            batch = Batch(self._file, connection, drafts, careful)
             for item in drafts:
                 if isinstance(item, CqrsError):
                     outcomes.append(item)
@@ -90,21 +99,8 @@ class SQLiteStore:
                     outcomes.append(error)
             if not any(isinstance(outcome, Receipt) for outcome in outcomes):
                 raise _NothingWritten  # rolled back, so that no store is made for it
-            return outcomes
-
-        with suppress(_NothingWritten):
-            self._write(drafts, write)
+            batch.flush()
         return outcomes
-
-    def _write(self, drafts: Sequence[Draft | CqrsError], write: Callable[[Batch, sqlite3.Connection], T]) -> T:
-        """One transaction; a second one if it meets an id that the log has."""
-        for careful in (False, True):
-            with suppress(SeenBefore), self._file.transaction() as connection:
-                batch = Batch(self._file, connection, drafts, careful)
-                answer = write(batch, connection)
-                batch.flush()
-                return answer
-        raise AssertionError("a careful batch looks ids up")  # pragma: no cover
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteRows]:

@@ -189,7 +189,7 @@ class Batch:
     def flush(self) -> None:
         """Write what is pending. Raises `SeenBefore`."""
         try:
-            for sql, rows in zip(_INSERTS, self._pending, strict=True):
+            for sql, rows in zip(_INSERTS, self._pending):  # noqa: B905  (four of each)
                 if rows:
                     self._connection.executemany(sql, rows)
                     rows.clear()

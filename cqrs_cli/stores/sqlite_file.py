@@ -223,7 +223,7 @@ class SQLiteFile:
             raise read_only(self.path, "it was opened for reading only")
         if self.writing:
             raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
-        with self._locked():
+        with self._lock:
             made = self._absent and self._make()
             connection = self.connection
             try:
@@ -239,14 +239,6 @@ class SQLiteFile:
                 if isinstance(error, sqlite3.Error):
                     raise translate(error, self.path) from error
                 raise
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._lock.acquire()
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         try:

@@ -136,6 +136,12 @@ class WriteLock:
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
     def remove(self) -> None:
         """Take the lock file away while the lock is held: whoever waits for it begins again."""
         if self._file is not None:
