@@ -12,7 +12,7 @@ PRAGMAS = (
     "synchronous=FULL",
     "fullfsync=ON",
     "checkpoint_fullfsync=ON",
-    "wal_autocheckpoint=4000",
+    "wal_autocheckpoint=16000",
     "journal_size_limit=67108864",
 )
 """Those of a store with full durability; the journal mode is WAL already."""

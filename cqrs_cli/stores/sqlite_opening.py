@@ -194,7 +194,7 @@ class Opening:
                 "fullfsync=ON",
                 "checkpoint_fullfsync=ON",
                 "journal_size_limit=67108864",
-                "wal_autocheckpoint=4000",
+                "wal_autocheckpoint=16000",
             ):
                 connection.execute(f"PRAGMA {pragma}")
             if wal and self.unlocked_because is not None:

@@ -227,7 +227,7 @@ def _is_ordinary(commit: Commit) -> bool:
         and (commit.command is None or len(commit.command.data or b"") < MAX_EVENT_BYTES)
         and len(commit.events) < 10
         and len(commit.events[0].stream) < MAX_NAME_BYTES // 4
-        and max([len(event.data) for event in commit.events]) < MAX_EVENT_BYTES
+        and sum([len(event[3]) for event in commit.events]) < MAX_EVENT_BYTES
     )
 
 

@@ -67,7 +67,7 @@ class Reader:
             if line is None:
                 error = InvalidInput(f"longer than {MAX_LINE_BYTES} bytes", hint=_LINE)
                 yield Request(number, None, error=error)
-            elif not line.isspace():
+            elif line and not line.isspace():
                 try:
                     yield self.request(number, line)
                 except CqrsError as error:
@@ -115,8 +115,8 @@ def _lines(file: BinaryIO) -> Iterator[bytes | _Idle | None]:
     while chunk := file.read1(_CHUNK):  # type: ignore[attr-defined]  # every binary file of a shell is buffered
         *lines, last = chunk.split(b"\n")
         for line in lines:
-            whole, rest = rest + line, b""
-            yield None if too_long or len(whole) > MAX_LINE_BYTES else whole + b"\n"
+            whole, rest = rest + line if rest else line, b""
+            yield None if too_long or len(whole) > MAX_LINE_BYTES else whole
             too_long = False
         rest = b"" if too_long else rest + last
         if len(rest) > MAX_LINE_BYTES:
