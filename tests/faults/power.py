@@ -34,7 +34,7 @@ from cqrs_cli.errors import NotFound
 from cqrs_cli.stores import chain, sqlite_lock
 from cqrs_cli.stores.contract import Append, Commit, Inline
 from cqrs_cli.stores.sqlite import SQLiteStore
-from cqrs_cli.stores.sqlite_file import SQLiteFile
+from cqrs_cli.stores.sqlite_opening import Opening
 from tests.faults.crashes import ROOT, SIZES
 from tests.stores.making import commit, event
 
@@ -99,14 +99,14 @@ def say(*ids: str) -> None:
 
 def small_wal(*more: str) -> None:
     """Checkpoints every few commits, and a WAL that is cut short afterwards; with `more` pragmas."""
-    set_modes = SQLiteFile._set_modes
+    set_modes = Opening.set_modes
 
-    def smaller(self: SQLiteFile, connection: sqlite3.Connection, durability: str) -> None:
+    def smaller(self: Opening, connection: sqlite3.Connection, durability: str) -> None:
         set_modes(self, connection, durability)
         for pragma in ("wal_autocheckpoint=30", "journal_size_limit=100000", *more):
             connection.execute(f"PRAGMA {pragma}")
 
-    SQLiteFile._set_modes = smaller  # type: ignore[method-assign]
+    Opening.set_modes = smaller  # type: ignore[method-assign]
 
 
 def without_lock(*more: str) -> None:

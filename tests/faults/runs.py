@@ -70,7 +70,8 @@ def checkpoint_apart() -> None:
             time.sleep(0.01)
             with whole(self) as rows:
                 for one in mine:
-                    move(rows, *one)
+                    if one[1] is not None or rows.checkpoint(one[0]) is None:  # else another runner began it meanwhile
+                        move(rows, *one)
 
     def later(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
         if self.checkpoint(name) != old:
