@@ -28,7 +28,7 @@ CENTS = 100
 DEPOSITS = 9
 """To each account, after it was opened."""
 GROUP = 500
-"""Commands in one durable write of ours; the peer gets the same."""
+"""Aggregates in one save of the peer's; a durable write of ours has up to 2,000 commands."""
 
 
 def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:

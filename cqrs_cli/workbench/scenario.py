@@ -13,7 +13,8 @@ from cqrs_cli.domain.clauses import decided
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command, Event
-from cqrs_cli.errors import Misuse, NotFound, Rejected
+from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Rejected
+from cqrs_cli.workbench.untouched import Untouched
 
 
 class Scenario:
@@ -40,7 +41,8 @@ class Scenario:
         aggregate, clause = self._domain.decider(type(command))
         key = aggregate.command_key(command) or new_key(aggregate, command.meta.command_id)
         state = self._fold(aggregate, aggregate.empty(key), self._given)
-        seen = state.model_dump_json()
+        watch = Untouched(aggregate)
+        seen = watch.seen(state)
         self.events, self.rejection = None, None
         services = [
             self._services[kind] if kind in self._services else self._domain.service(kind, clause.where)
@@ -56,8 +58,10 @@ class Scenario:
             self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]
         except (Rejected, NotFound) as error:
             self.rejection = error
-        if state.model_dump_json() != seen:
-            raise AssertionError(f"{clause.where} changed the state; a decide only looks at it")
+        try:
+            watch.check(state, seen, clause)
+        except DomainFailed as error:
+            raise AssertionError(f"{error.message}; {error.hint}") from None
         self.state = self._fold(aggregate, state, self.events or [])
         self._given += self.events or []
         return self
