@@ -79,11 +79,6 @@ class Session:
         return self._settings
 
     @property
-    def resolved(self) -> Settings | None:
-        """The settings if they were resolved already: for the error boundary, which must not fail again."""
-        return self._settings
-
-    @property
     def printer(self) -> Printer:
         """The printer, made from the settings. Don't ask for it before the command runs."""
         if self._printer is None:
