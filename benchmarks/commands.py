@@ -19,7 +19,7 @@ from cqrs_cli.cli.commands.batch import Reader
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import AtVersion, Commit, NewEvent
+from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent
 from cqrs_cli.workbench.outcome import Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from benchmarks.bank import AccountOpened, Deposited
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Append, Commit, NewEvent, Store
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append, Store
 
 COMMIT_EVENTS = 100
 WRITE_COMMITS = 50

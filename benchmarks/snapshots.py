@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.workbench import Request, Workbench
 
 EVENTS = 100_000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cqrs_cli.domain.query import Page, Query, Read, Where
     from cqrs_cli.domain.row_model import DELETE, Delete
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
-    from cqrs_cli.stores.contract import Recorded
+    from cqrs_cli.stores.commits import Recorded
     from cqrs_cli.workbench.scenario import Scenario
     from cqrs_cli.workbench.workbench import Workbench
 

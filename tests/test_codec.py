@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cqrs_cli import Command, Event
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
-from cqrs_cli.stores.contract import StoredEvent
+from cqrs_cli.stores.commits import StoredEvent
 
 
 class Tone(StrEnum):

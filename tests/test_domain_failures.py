@@ -26,7 +26,7 @@ from cqrs_cli import (
     evolve,
     react,
 )
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.outcome import Request
 
 at: set[str] = set()

@@ -11,7 +11,7 @@ import pytest
 
 import cqrs_cli.workbench
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Table
+from cqrs_cli.stores.rows import Table
 from tests.conftest import ROOT
 
 FORMAT = ROOT / "docs" / "format.md"

@@ -15,7 +15,7 @@ import pytest
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Workbench, decide, evolve
 from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.outcome import Request
 from tests.members import ChangeEmail, Directory, Join, Leave, Score, domain
 

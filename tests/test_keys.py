@@ -14,7 +14,7 @@ from cqrs_cli import Aggregate, Command, Domain, Event, decide
 from cqrs_cli.domain.aggregate import new_key
 from cqrs_cli.domain.keys import key_text, parse_key, plain_type, spelt_key, stream_key, stream_name
 from cqrs_cli.errors import InvalidInput
-from cqrs_cli.stores.contract import check_stream_name
+from cqrs_cli.stores.streams import check_stream_name
 
 TEXTS = st.text(min_size=1).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text))
 KEYS = st.one_of(

@@ -11,7 +11,9 @@ import pytest
 from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict, Damaged, NotFound, Rejected, Unavailable
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Commit, NewEvent, Rows, Selection, Store
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.courier import Courier, Delivery
 from cqrs_cli.workbench.outbox import Cancelled, Outgoing

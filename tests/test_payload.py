@@ -20,7 +20,7 @@ from cqrs_cli import Command, Event
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_payload, payload_json, sorted_sets
 from cqrs_cli.errors import InvalidInput, LimitExceeded
-from cqrs_cli.stores.contract import MAX_DEPTH
+from cqrs_cli.stores.commits import MAX_DEPTH
 
 
 class Free(Event):

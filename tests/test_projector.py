@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evolve
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
-from cqrs_cli.stores.contract import Checkpoint, Commit, NewEvent, Store
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench import advance, poison, projector, row_fold
 from cqrs_cli.workbench.row_fold import RowFold
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain

@@ -16,7 +16,8 @@ import pytest
 from cqrs_cli import Workbench
 from cqrs_cli.errors import DomainFailed
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Append, Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append
 from cqrs_cli.workbench import advance, row_fold
 from cqrs_cli.workbench.projector import REBUILD
 from cqrs_cli.workbench.rebuild import Rebuild

@@ -12,7 +12,7 @@ import pytest
 
 from cqrs_cli import Domain, Policy, Workbench, react
 from cqrs_cli.errors import DomainFailed, Unavailable
-from cqrs_cli.stores.contract import moment
+from cqrs_cli.stores.moments import moment
 from cqrs_cli.workbench import advance, outbox, projector, reactor, row_fold
 from cqrs_cli.workbench.runner import Round, Runner
 from tests import office
@@ -231,7 +231,7 @@ def test_no_deadline_of_a_reaction_that_stands_still_fires(unshipped, clock, mon
 
 
 def _event(stream: str, type: str, data: bytes = b"{}") -> Any:
-    from cqrs_cli.stores.contract import Commit, NewEvent
+    from cqrs_cli.stores.commits import Commit, NewEvent
 
     return Commit(f"by-hand-{stream}", (NewEvent(stream, type, 1, data),))
 

@@ -20,7 +20,7 @@ from cqrs_cli.errors import (
     InvalidInput,
     LimitExceeded,
 )
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench import sender
 from cqrs_cli.workbench.outcome import Request
 from cqrs_cli.workbench.sender import MAX_TRIES

@@ -26,7 +26,8 @@ from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import DefinitionError, InvalidInput, NotFound, Unavailable
 from cqrs_cli.history.kept_folds import compare
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Append, Commit, NewEvent, Selection
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.workbench import batch
 from cqrs_cli.workbench.snapshots import SNAPSHOTS, Snapshot, drop, select
 from cqrs_cli.workbench.workbench import Request, State, Workbench

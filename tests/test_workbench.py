@@ -8,7 +8,7 @@ import pytest
 
 from cqrs_cli import NotFound, Workbench
 from cqrs_cli.errors import DomainFailed, InvalidInput, Unavailable, Undecodable
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from tests.bank import Balance, Between, Close, Deposit, Kind, Open, Tag, domain
 
 

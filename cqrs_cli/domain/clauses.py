@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.errors import DefinitionError, DomainFailed
-from cqrs_cli.stores.contract import Recorded
+from cqrs_cli.stores.commits import Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
 Creates = bool | Literal["either"]

@@ -16,7 +16,7 @@ from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_json
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.contract import Recorded, SentCommand, StoredEvent
+from cqrs_cli.stores.commits import Recorded, SentCommand, StoredEvent
 
 DecodeData = Callable[[bytes], Any]
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes a dozen for each command

@@ -1,6 +1,6 @@
 """Columns: how a field of a read model crosses to the store and back.
 
-Values cross as plain scalars (see `stores.contract.Column`): decimals keep every digit as text,
+Values cross as plain scalars (see `stores.rows.Column`): decimals keep every digit as text,
 times become UTC (one without a zone is one already) with six digits so that their texts sort as they
 do, nested values are JSON.
 """
@@ -21,7 +21,8 @@ from pydantic_core import to_json
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.payload import check_payload, sorted_sets
 from cqrs_cli.errors import DefinitionError, InvalidInput
-from cqrs_cli.stores.contract import Column, Scalar, micros, moment, rfc3339
+from cqrs_cli.stores.moments import micros, moment, rfc3339
+from cqrs_cli.stores.rows import Column, Scalar
 
 Encode = Callable[[Any], Scalar]
 Decode = Callable[[Any], Any]

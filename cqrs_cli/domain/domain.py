@@ -23,7 +23,7 @@ from cqrs_cli.domain.query import Query, check_query
 from cqrs_cli.domain.routes import Route, route_of
 from cqrs_cli.domain.row_model import RowModel, RowType
 from cqrs_cli.errors import DefinitionError, NotFound
-from cqrs_cli.stores.contract import Recorded
+from cqrs_cli.stores.commits import Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.errors import PydanticUserError
 
 from cqrs_cli.errors import DefinitionError, InvalidInput
-from cqrs_cli.stores.contract import MAX_NAME_BYTES, micros, moment
+from cqrs_cli.stores.moments import micros, moment
+from cqrs_cli.stores.streams import MAX_NAME_BYTES
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 

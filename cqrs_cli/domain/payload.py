@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
-from cqrs_cli.stores.contract import MAX_DEPTH
+from cqrs_cli.stores.commits import MAX_DEPTH
 
 _FLATTER = "make it flatter, or keep the inner part elsewhere and its address in the payload"
 _JSON = "texts without U+0000 and lone surrogates, finite numbers, booleans, lists and objects of them"

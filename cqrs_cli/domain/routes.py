@@ -18,7 +18,8 @@ from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import DefinitionError, DomainFailed, InvalidInput
-from cqrs_cli.stores.contract import Recorded, category_of
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.streams import category_of
 
 KeysOf = Callable[[Any, Recorded], Iterable[tuple[Any, ...]]]
 

@@ -19,7 +19,7 @@ from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.messages import Event, complete, refuse_private, refuse_taken
 from cqrs_cli.errors import DefinitionError, Misuse
-from cqrs_cli.stores.contract import Scalar, Table
+from cqrs_cli.stores.rows import Scalar, Table
 
 RESERVED_TABLES = frozenset(
     {

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cqrs_cli.errors import NotFound
-from cqrs_cli.stores.contract import RecordedCommit, Selection, Store, Where
+from cqrs_cli.stores.commits import RecordedCommit
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Where
 from cqrs_cli.workbench import outbox
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 
-from cqrs_cli.stores.contract import RecordedCommit, SentCommand
+from cqrs_cli.stores.commits import RecordedCommit, SentCommand
 
 VERSION = 1
 GENESIS = bytes(32)

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded, Misuse, NotUnique
-from cqrs_cli.stores.contract import (
+from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
     MAX_EVENT_BYTES,
-    MAX_NAME_BYTES,
     AtVersion,
     Commit,
     Condition,
     NewEvent,
     NewStream,
     RecordedCommit,
-    Scalar,
     SentCommand,
-    Table,
-    check_stream_name,
 )
+from cqrs_cli.stores.rows import Scalar, Table
+from cqrs_cli.stores.streams import MAX_NAME_BYTES, check_stream_name
 
 _MAX_ID_BYTES = 2 * MAX_NAME_BYTES  # an event id is a commit id and a number, so it needs more than a name
 _MAX_SCHEMA_VERSION = 2**31 - 1

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator
 
 from cqrs_cli.errors import NotFound
-from cqrs_cli.stores.contract import Store, category_of
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.streams import category_of
 
 _SEEN = 2_000
 _LAST = "\U0010ffff"

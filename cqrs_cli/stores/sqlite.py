@@ -11,23 +11,13 @@ from typing import Any, Literal
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import sqlite_read
-from cqrs_cli.stores.contract import (
-    Append,
-    Commit,
-    Condition,
-    Inline,
-    Receipt,
-    Recorded,
-    RecordedCommit,
-    Selection,
-    SQLRows,
-    StoredEvent,
-    StreamInfo,
-    rfc3339,
-)
+from cqrs_cli.stores.commits import Commit, Condition, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
+from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.sqlite_append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
+from cqrs_cli.stores.streams import StreamInfo
 
 _POLL_SECONDS = 0.002
 _EVERYTHING = Selection()

@@ -11,7 +11,8 @@ from typing import Any
 from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.stores import chain, sqlite_read
 from cqrs_cli.stores.checks import check_append, check_same, check_version
-from cqrs_cli.stores.contract import Append, Receipt, Recorded, RecordedCommit, SentCommand
+from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit, SentCommand
+from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRows
 

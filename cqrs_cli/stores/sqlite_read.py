@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cqrs_cli.errors import Misuse
-from cqrs_cli.stores.contract import Recorded, RecordedCommit, Selection, SentCommand, StoredEvent, StreamInfo
+from cqrs_cli.stores.commits import Recorded, RecordedCommit, SentCommand, StoredEvent
+from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.sqlite_file import SQLiteFile
+from cqrs_cli.stores.streams import StreamInfo
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
 from cqrs_cli.stores.checks import not_unique
-from cqrs_cli.stores.contract import Checkpoint, Order, Table, Where
+from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from cqrs_cli.stores.sqlite_errors import translate
 from cqrs_cli.stores.sqlite_file import SQLiteFile

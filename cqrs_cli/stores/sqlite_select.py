@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cqrs_cli.errors import Misuse
-from cqrs_cli.stores.contract import Order, Scalar, Table, Where
+from cqrs_cli.stores.rows import Order, Scalar, Table, Where
 
 _COMPARISONS = {"=": "IS", "!=": "IS NOT", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _RANGES = ("<", "<=", ">", ">=")

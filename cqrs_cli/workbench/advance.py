@@ -8,7 +8,8 @@ from typing import Any
 
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, Selection, Store, Table
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Checkpoint, Table
 from cqrs_cli.workbench.poison import Poisoned
 from cqrs_cli.workbench.row_fold import RowFold, write
 

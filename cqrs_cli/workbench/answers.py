@@ -14,7 +14,8 @@ from cqrs_cli.domain.routes import keys_of
 from cqrs_cli.domain.row_model import RowModel
 from cqrs_cli.errors import CqrsError, DomainFailed
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.contract import Recorded, SentCommand, micros, moment
+from cqrs_cli.stores.commits import Recorded, SentCommand
+from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.workbench.outbox import Cancelled, Change, Outgoing
 from cqrs_cli.workbench.row_fold import RowFold
 

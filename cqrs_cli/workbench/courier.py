@@ -11,7 +11,9 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, NotFound, Rejected, Unavailable
-from cqrs_cli.stores.contract import Commit, NewEvent, SentCommand, Store, moment
+from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.moments import moment
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.outbox import Outgoing

@@ -12,7 +12,9 @@ from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.checks import not_unique
-from cqrs_cli.stores.contract import Recorded, Scalar, Selection, Store, Where
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Scalar, Where
 from cqrs_cli.workbench.outcome import RowChange
 from cqrs_cli.workbench.projector import Projector, gone
 from cqrs_cli.workbench.row_fold import Key, RowFold

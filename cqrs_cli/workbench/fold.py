@@ -9,7 +9,7 @@ from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.errors import Undecodable
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.contract import Recorded, StoredEvent
+from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.workbench.untouched import Untouched
 
 _Step = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any] | None, str]

@@ -19,7 +19,8 @@ from zlib import crc32
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Scalar, Store
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Scalar
 from cqrs_cli.workbench.advance import NO_EVENTS_FAULT, Progress, batches, blamed
 from cqrs_cli.workbench.projector import Projector, needs_rebuild, skip_words
 from cqrs_cli.workbench.row_fold import write

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import DomainFailed, Misuse
-from cqrs_cli.stores.contract import Inline, Recorded, Rows, Selection, Store
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Inline, Selection, Store
+from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench.projector import Projector, begin
 from cqrs_cli.workbench.row_fold import write
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import CqrsError, NotFound
-from cqrs_cli.stores.contract import Column, Order, RowReader, Rows, Table, Where
+from cqrs_cli.stores.rows import Column, Order, RowReader, Rows, Table, Where
 
 _COLUMNS = (
     Column("reaction", "text"),

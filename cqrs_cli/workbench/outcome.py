@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores.contract import Recorded
+from cqrs_cli.stores.commits import Recorded
 
 Expect = int | Literal["new"] | None
 Status = Literal[

@@ -12,18 +12,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
-from cqrs_cli.stores.contract import (
-    Checkpoint,
-    Column,
-    Recorded,
-    RowReader,
-    Rows,
-    Selection,
-    Store,
-    StoredEvent,
-    Table,
-    Where,
-)
+from cqrs_cli.stores.commits import Recorded, StoredEvent
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Checkpoint, Column, RowReader, Rows, Table, Where
 
 STOPS = Table(
     "cqrs_stops",

@@ -11,7 +11,8 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import CqrsError, Misuse
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Store, Table
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.advance import Advance, Progress, batches
 from cqrs_cli.workbench.poison import (
     Poisoned,

@@ -13,7 +13,9 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.domain.row_model import outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, Recorded, Selection, Store, Where
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Checkpoint, Where
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.advance import Progress
 from cqrs_cli.workbench.answers import Answers, Service

@@ -13,8 +13,9 @@ from cqrs_cli.domain.domain import Domain, did_you_mean
 from cqrs_cli.domain.query import Page, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import InvalidInput, Misuse
-from cqrs_cli.stores import contract
-from cqrs_cli.stores.contract import Order, Scalar, Store
+from cqrs_cli.stores import rows
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Order, Scalar
 
 Row = TypeVar("Row", bound=RowModel)
 
@@ -105,7 +106,7 @@ def _encode(column: ColumnCodec, value: Any) -> Scalar:
         ) from None
 
 
-def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[contract.Where]:
+def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[rows.Where]:
     conditions = []
     for field, operator, value in (
         *where,
@@ -116,7 +117,7 @@ def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -
         if many and (isinstance(value, str) or not isinstance(value, Iterable)):
             raise InvalidInput(f"{field} in {value!r}: 'in' wants several values", hint="a tuple or a list")
         encoded = tuple(_encode(column, member) for member in value) if many else _encode(column, value)
-        conditions.append(contract.Where(field, operator, encoded))
+        conditions.append(rows.Where(field, operator, encoded))
     return conditions
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Checkpoint, RowReader, Rows, Store, Table
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.advance import Advance, Progress, batches, overtaken
 from cqrs_cli.workbench.poison import Poisoned, clear_stop
 from cqrs_cli.workbench.projector import REBUILD, Projector, stopped

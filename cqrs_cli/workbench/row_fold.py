@@ -13,7 +13,8 @@ from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
 from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.contract import Recorded, Rows, Scalar, StoredEvent, Table
+from cqrs_cli.stores.commits import Recorded, StoredEvent
+from cqrs_cli.stores.rows import Rows, Scalar, Table
 
 Key = tuple[Any, ...]
 Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.stores.contract import Store, micros
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.moments import micros
 from cqrs_cli.workbench import outbox
 from cqrs_cli.workbench.courier import PAGE, Courier, Delivery
 from cqrs_cli.workbench.outbox import Outgoing

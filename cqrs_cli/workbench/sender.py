@@ -22,7 +22,8 @@ from cqrs_cli.errors import (
     Unavailable,
 )
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.contract import AtVersion, Commit, Inline, NewEvent, NewStream, Receipt, SentCommand, Store
+from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent, NewStream, Receipt, SentCommand
+from cqrs_cli.stores.contract import Inline, Store
 from cqrs_cli.workbench.fold import AggregateFold, State
 from cqrs_cli.workbench.inline import InlineProjections
 from cqrs_cli.workbench.outcome import Expect, Outcome

@@ -20,8 +20,10 @@ from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.checks import check_append
-from cqrs_cli.stores.contract import Recorded, Selection, Store, micros
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.missing import no_stream
+from cqrs_cli.stores.moments import micros
 from cqrs_cli.workbench.advance import Progress
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.courier import Courier, Delivery

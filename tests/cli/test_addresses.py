@@ -14,7 +14,7 @@ from cqrs_cli.cli.commands.addresses import (
     parse_time,
 )
 from cqrs_cli.errors import CqrsError, Misuse
-from cqrs_cli.stores.contract import micros, rfc3339
+from cqrs_cli.stores.moments import micros, rfc3339
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from cqrs_cli.cli import completion
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -7,7 +7,7 @@ import pytest
 
 from cqrs_cli.cli.commands import doctor
 from cqrs_cli.stores import open_store, sqlite_lock
-from cqrs_cli.stores.contract import Checkpoint
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.stores.sqlite_release import has_wal_reset_bug, release
 
 HEALTHY = {

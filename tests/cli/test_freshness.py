@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 
 
 def positions(ran):

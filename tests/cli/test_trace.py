@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.stores.contract import Append, Commit, NewEvent, SentCommand
+from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
+from cqrs_cli.stores.contract import Append
 from cqrs_cli.workbench import outbox
 from tests import office
 from tests.conftest import ROOT

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores import chain
-from cqrs_cli.stores.contract import Append, Column, Table
+from cqrs_cli.stores.contract import Append
+from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from tests.stores.making import commit, event
 

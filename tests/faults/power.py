@@ -32,7 +32,8 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.errors import NotFound
 from cqrs_cli.stores import chain, sqlite_lock
-from cqrs_cli.stores.contract import Append, Commit, Inline
+from cqrs_cli.stores.commits import Commit
+from cqrs_cli.stores.contract import Append, Inline
 from cqrs_cli.stores.sqlite import SQLiteStore
 from cqrs_cli.stores.sqlite_opening import Opening
 from tests.faults.crashes import ROOT, SIZES

@@ -17,7 +17,7 @@ from typing import Any
 
 from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict
-from cqrs_cli.stores.contract import Checkpoint
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.stores.sqlite import SQLiteStore
 from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
 from tests import office

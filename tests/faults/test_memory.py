@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Append, Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append
 
 ROOT = Path(__file__).resolve().parents[2]
 

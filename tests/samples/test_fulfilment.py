@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 
 from cqrs_cli import Command, CommandRejected, Rejected, Scenario, Workbench
-from cqrs_cli.stores.contract import Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.workbench import Round
 from samples.inventory.read_models import Availability
 from samples.inventory.stock import ReceiveStock, ReserveStock

@@ -16,20 +16,18 @@ from hypothesis import strategies as st
 
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, InvalidInput, LimitExceeded, Misuse, NotFound
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import (
+from cqrs_cli.stores.commits import (
     MAX_COMMIT_EVENTS,
     MAX_EVENT_BYTES,
-    Append,
     AtVersion,
     Commit,
     NewEvent,
     NewStream,
     Receipt,
     Recorded,
-    Selection,
-    Store,
-    category_of,
 )
+from cqrs_cli.stores.contract import Append, Selection, Store
+from cqrs_cli.stores.streams import category_of
 from tests.stores import races
 from tests.stores.making import commit, event, sent
 from tests.stores.rows_contract import RowsContract

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from cqrs_cli.stores.contract import Commit, NewEvent, SentCommand
+from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 
 
 def event(

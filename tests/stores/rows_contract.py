@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Checkpoint, Column, Order, Store, Table, Where
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Checkpoint, Column, Order, Table, Where
 
 KINDS = ("text", "integer", "real", "boolean", "decimal", "uuid", "date", "datetime", "json")
 WIDE = Table("wide", tuple(Column(kind, kind, nullable=kind != "text") for kind in KINDS), ("text",))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cqrs_cli.stores import chain
-from cqrs_cli.stores.contract import Append, SentCommand
+from cqrs_cli.stores.commits import SentCommand
+from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite import SQLiteStore
 from tests.stores.making import commit, event
 

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from cqrs_cli.errors import ConfigurationError, Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_errors, sqlite_file, sqlite_lock, sqlite_opening
-from cqrs_cli.stores.contract import Append, Checkpoint, Column, NewStream, Selection, Table
+from cqrs_cli.stores.commits import NewStream
+from cqrs_cli.stores.contract import Append, Selection
+from cqrs_cli.stores.rows import Checkpoint, Column, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from cqrs_cli.stores.sqlite_decimal import decimal_key
 from tests.stores import races

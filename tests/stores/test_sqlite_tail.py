@@ -6,7 +6,9 @@ import pytest
 
 from cqrs_cli.errors import Conflict, InvalidInput
 from cqrs_cli.stores import open_store, sqlite_tail
-from cqrs_cli.stores.contract import Append, AtVersion, Commit, NewEvent, NewStream, Receipt, Recorded, Rows, Store
+from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent, NewStream, Receipt, Recorded
+from cqrs_cli.stores.contract import Append, Store
+from cqrs_cli.stores.rows import Rows
 
 
 def commit(id: str, stream: str = "a-1", type: str = "Went") -> Commit:

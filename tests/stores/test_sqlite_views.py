@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Column, Store, Table, Where
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.rows import Column, Table, Where
 from cqrs_cli.stores.sqlite_select import Select
 
 GOODS = Table(

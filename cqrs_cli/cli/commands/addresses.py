@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cqrs_cli.errors import Misuse
-from cqrs_cli.stores.contract import check_stream_name, micros
+from cqrs_cli.stores.moments import micros
+from cqrs_cli.stores.streams import check_stream_name
 
 _AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -12,8 +12,8 @@ from cqrs_cli.cli.session import Session
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.history.kept_folds import Difference, compare
-from cqrs_cli.stores.contract import category_of
 from cqrs_cli.stores.missing import no_stream
+from cqrs_cli.stores.streams import category_of
 from cqrs_cli.workbench.snapshots import select
 from cqrs_cli.workbench.workbench import Workbench
 

@@ -14,7 +14,8 @@ from cqrs_cli.cli.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
 if TYPE_CHECKING:
-    from cqrs_cli.stores.contract import Recorded, Selection, Store
+    from cqrs_cli.stores.commits import Recorded
+    from cqrs_cli.stores.contract import Selection, Store
 
 # How long a follower waits before it looks again; the store may wake it earlier.
 PATIENCE = 1.0

@@ -17,7 +17,7 @@ from cqrs_cli.cli.session import Session, current
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
-from cqrs_cli.stores.contract import category_of
+from cqrs_cli.stores.streams import category_of
 from cqrs_cli.workbench.workbench import State, Workbench
 
 

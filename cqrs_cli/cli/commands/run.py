@@ -19,7 +19,7 @@ from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.values import json_line
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import Misuse
-from cqrs_cli.stores.contract import micros, rfc3339
+from cqrs_cli.stores.moments import micros, rfc3339
 from cqrs_cli.workbench import outbox
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from cqrs_cli.cli import completion
 from cqrs_cli.cli.command import did_you_mean
 from cqrs_cli.cli.commands.addresses import parse_address, parse_position, parse_time
 from cqrs_cli.errors import Misuse, NotFound
-from cqrs_cli.stores.contract import Selection, category_of
+from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.missing import categories, no_stream
+from cqrs_cli.stores.streams import category_of
 
 if TYPE_CHECKING:
     from cqrs_cli.cli.printing.render import Printer

@@ -13,7 +13,7 @@ from cqrs_cli.cli.commands.addresses import parse_stream
 from cqrs_cli.cli.session import current
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
-from cqrs_cli.stores.contract import rfc3339
+from cqrs_cli.stores.moments import rfc3339
 
 if TYPE_CHECKING:
     from cqrs_cli.workbench.snapshots import Judged, Taken

@@ -8,7 +8,7 @@ from typing import Any
 
 from cqrs_cli.cli.session import Session
 from cqrs_cli.errors import CqrsError, Damaged, Unavailable
-from cqrs_cli.stores.contract import rfc3339
+from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.workbench.projector import Status
 from cqrs_cli.workbench.workbench import Workbench
 

@@ -11,7 +11,9 @@ from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands import selecting
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import NothingMatched
-from cqrs_cli.stores.contract import Selection, StreamInfo, rfc3339
+from cqrs_cli.stores.contract import Selection
+from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.streams import StreamInfo
 
 if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store

@@ -13,7 +13,7 @@ from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.session import current
 from cqrs_cli.history.trace import Node, trace, walk
 from cqrs_cli.jsonable import RawJson
-from cqrs_cli.stores.contract import rfc3339
+from cqrs_cli.stores.moments import rfc3339
 
 _ARROWS = {"deadline": "due", "waiting": "waiting", "failed": "failed", "dropped": "dropped"}
 

@@ -8,7 +8,8 @@ from typing import Any
 from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.errors import Damaged
 from cqrs_cli.jsonable import RawJson
-from cqrs_cli.stores.contract import Recorded, rfc3339
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.moments import rfc3339
 
 COLUMNS = (
     Column("position", "pos"),
