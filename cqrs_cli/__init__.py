@@ -61,7 +61,7 @@ _HOMES = {
     "domain.query": ("Page", "Query", "Read", "Where"),
     "domain.row_model": ("DELETE", "Delete"),
     "workbench.scenario": ("Scenario",),
-    "stores.contract": ("Recorded",),
+    "stores.commits": ("Recorded",),
     "workbench.workbench": ("Workbench",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -136,7 +136,8 @@ def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
 WRITE = """
 import sys, time
 from cqrs_cli.stores import open_store
-from cqrs_cli.stores.contract import Append, Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append
 
 end, n = time.monotonic() + float(sys.argv[3]), 0
 with open_store(sys.argv[1]) as store:

@@ -759,7 +759,7 @@ def test_a_fork_inside_a_transaction_leaves_the_parents_alone(store: SQLiteStore
 FORK_AND_EXIT = """
 import os, sys
 from cqrs_cli.stores import sqlite_lock
-from cqrs_cli.stores.contract import Column, Table
+from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite import SQLiteStore
 from tests.stores.making import commit
 if sys.argv[2] == "rollback journal":
