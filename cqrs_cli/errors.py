@@ -85,7 +85,7 @@ class InvalidInput(Misuse):
 
 
 class LimitExceeded(Misuse):
-    """Larger than the log takes (an event, a commit, a name; or nested too deeply): see `stores.commits` and `stores.streams`."""
+    """Larger than the log takes: an event, a commit, a name, or nested too deeply (limits: `stores.commits`, `streams`)."""
 
     code = "limit-exceeded"
 
