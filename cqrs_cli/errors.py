@@ -85,7 +85,7 @@ class InvalidInput(Misuse):
 
 
 class LimitExceeded(Misuse):
-    """Larger than the log takes: an event, a commit, a name, or nested too deeply (limits: `stores.commits`, `streams`)."""
+    """Larger than the log takes: an event, a commit, a name, or nesting (limits: `stores.commits`, `streams`)."""
 
     code = "limit-exceeded"
 

@@ -30,8 +30,8 @@ def _command(command: SentCommand | None) -> str:
     if command is None:
         return "-,-,-,-,-,"
     type, schema_version, digest, data, issued_at = command
-    payload = "-," if data is None else f"64:{sha256(data).hexdigest()},"
-    return f"{_name(type)}{schema_version},64:{digest.hex()},{payload}{issued_at},"
+    payload = "-" if data is None else f"64:{sha256(data).hexdigest()}"
+    return f"{_name(type)}{schema_version},64:{digest.hex()},{payload},{issued_at},"
 
 
 def link(

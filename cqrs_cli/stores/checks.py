@@ -66,13 +66,8 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     for condition in conditions:
         if not isinstance(condition, (NewStream, AtVersion)):
             raise Misuse(f"no such condition: {condition!r}", code="unknown-condition")
-        if condition.stream != events[0].stream:  # which was looked at
-            _check_stream(condition.stream)
-
-
-def _check_stream(stream: str) -> None:
-    if not _is_plain_stream(stream):
-        check_stream_name(stream)
+        if not _is_plain_stream(condition[0]):
+            check_stream_name(condition[0])
 
 
 @lru_cache(maxsize=4096)  # a log has few types, and many events of each
@@ -82,7 +77,8 @@ def _check_type(what: str, type: str) -> None:
 
 def _check_event(event: NewEvent) -> int:
     stream, type, schema_version, data = event
-    _check_stream(stream)
+    if not _is_plain_stream(stream):
+        check_stream_name(stream)
     _check_type("event type", type)
     if not 0 < schema_version <= _MAX_SCHEMA_VERSION:
         raise Misuse(f"{schema_version!r} is no schema version of {type}", code="schema-version")
@@ -149,9 +145,9 @@ def check_text(what: str, value: str, limit: int) -> None:
 
 def check_version(condition: Condition, actual: int) -> None:
     """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
-    stream = condition.stream
     if isinstance(condition, NewStream):
         if actual:
+            stream = condition.stream
             raise Conflict(
                 f"{stream} is at version {actual}, expected a new stream",
                 hint="it exists already: read it, decide again, then retry",
@@ -159,7 +155,8 @@ def check_version(condition: Condition, actual: int) -> None:
                 expected=0,
                 actual=actual,
             )
-    elif actual != condition.version:
+    elif actual != condition[1]:
+        stream = condition.stream
         raise Conflict(
             f"{stream} is at version {actual}, expected {condition.version}",
             hint="read it again, decide again, then retry",

@@ -11,7 +11,7 @@ from typing import Any
 from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.stores import chain, sqlite_read
 from cqrs_cli.stores.checks import check_append, check_same, check_version
-from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit, SentCommand
+from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite_file import SQLiteFile
 from cqrs_cli.stores.sqlite_rows import SQLiteRows
@@ -27,17 +27,22 @@ _NO_STREAM = (0, 0)
 
 
 class Draft:
-    """An append that passed the checks, with what can be computed before the lock is taken."""
+    """An append that passed the checks, with what can be computed before the lock is taken.
 
-    __slots__ = ("append", "digests", "streams", "texts")
+    streams: all that it names. payloads: for each event its data as text, and their SHA-256 in hex.
+    """
+
+    __slots__ = ("append", "payloads", "streams")
 
     def __init__(self, append: Append) -> None:
-        commit = append.commit
-        check_append(commit, append.conditions)
+        commit, conditions, _, _ = append
+        check_append(commit, conditions)
         self.append = append
-        self.texts = [event.data.decode() for event in commit.events]
-        self.digests = [sha256(event.data).hexdigest() for event in commit.events]
-        self.streams = [event.stream for event in commit.events] + [condition.stream for condition in append.conditions]
+        self.streams = {condition[0] for condition in conditions}
+        self.payloads = []
+        for stream, _, _, data in commit[1]:
+            self.streams.add(stream)
+            self.payloads.append((data.decode(), sha256(data).hexdigest()))
 
 
 def draft(append: Append) -> Draft | CqrsError:
@@ -88,7 +93,7 @@ class Batch:
         return found
 
     def _read_tail(self) -> None:
-        self._tail.read(self._connection, [name for item in self._drafts for name in item.streams])
+        self._tail.read(self._connection, set().union(*[item.streams for item in self._drafts]))
         self._recorded_us = max(self._tail.recorded_us, time.time_ns() // 1000)
 
     def add(self, item: Draft) -> Receipt:
@@ -102,8 +107,9 @@ class Batch:
                     f"{commit.id} was decided on the events of {follows}, which were not written",
                     hint="read again, decide again, then retry",
                 )
+            streams = self._tail.streams
             for condition in conditions:
-                check_version(condition, self._tail.streams.get(condition.stream, _NO_STREAM)[1])
+                check_version(condition, streams.get(condition[0], _NO_STREAM)[1])
         except Conflict:
             if self._careful or not self._look_up([commit.id]):
                 raise
@@ -144,10 +150,16 @@ class Batch:
         _, _, commit_rows, event_rows = self._pending
         first = tail.head + 1
         position, number = first, 0
-        command_type = None if command is None else command.type
+        if command is None:
+            command_type = command_version = command_digest = command_text = issued_at = None
+        else:
+            command_type, command_version, command_digest, command_data, issued_at = command
+            command_text = None if command_data is None else command_data.decode()
         correlation = correlation_id or id
+        if correlation == id:
+            correlation_id = None
         links, recorded = [], []
-        for (stream, type, schema_version, data), text, digest in zip(events, item.texts, item.digests, strict=True):
+        for (stream, type, schema_version, data), (text, digest) in zip(events, item.payloads):  # noqa: B905  (hot)
             stream_id, version = tail.streams.get(stream) or self._new_stream(stream)
             version += 1
             tail.streams[stream] = (stream_id, version)
@@ -169,8 +181,8 @@ class Batch:
         tail.hash = chain.link(tail.hash, id, at, command, correlation, causation_id, user_id, metadata, links)
         commit_rows.append(
             (
-                first, id, number, at, *_columns(command), None if correlation == id else correlation,
-                causation_id, user_id, metadata, tail.hash,
+                first, id, number, at, command_type, command_version, command_digest, command_text, issued_at,
+                correlation_id, causation_id, user_id, metadata, tail.hash,
             )
         )  # fmt: skip
         return tuple(recorded)
@@ -189,22 +201,18 @@ class Batch:
 
     def flush(self) -> None:
         """Write what is pending. Raises `SeenBefore`."""
+        run, run_many = self._connection.execute, self._connection.executemany
         try:
             for sql, rows in zip(_INSERTS, self._pending):  # noqa: B905  (four of each)
-                if rows:
-                    self._connection.executemany(sql, rows)
+                if len(rows) == 1:
+                    run(sql, rows.pop())
+                elif rows:
+                    run_many(sql, rows)
                     rows.clear()
         except sqlite3.IntegrityError:
             if self._careful:
                 raise
             raise SeenBefore from None
-
-
-def _columns(command: SentCommand | None) -> tuple[Any, ...]:
-    if command is None:
-        return (None, None, None, None, None)
-    type, schema_version, digest, data, issued_at = command
-    return type, schema_version, digest, None if data is None else data.decode(), issued_at
 
 
 def _marks(values: Sequence[str]) -> str:

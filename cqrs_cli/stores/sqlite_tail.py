@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 
 from cqrs_cli.stores import chain
 
@@ -36,7 +35,7 @@ class Tail:
         self.types: dict[str, int] = {}
         self._types_are_read = False
 
-    def read(self, connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    def read(self, connection: sqlite3.Connection, names: set[str]) -> None:
         """Bring up to date, with the streams of these names; inside a write transaction."""
         run = connection.execute
         data_version = run(_DATA_VERSION).fetchone()[0]
@@ -48,7 +47,7 @@ class Tail:
             self.head, self.hash, self.recorded_us = last
         elif len(self.streams) > _KEPT_STREAMS:
             self.streams = {}
-        unknown = list({name for name in names if name not in self.streams})
+        unknown = list(names.difference(self.streams))
         for at in range(0, len(unknown), _CHUNK):
             part = unknown[at : at + _CHUNK]
             for name, id, version in run(_STREAM.format(", ".join("?" * len(part))), part):
