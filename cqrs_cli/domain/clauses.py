@@ -297,7 +297,7 @@ def refuse_hidden_clauses(cls: type[BaseModel]) -> None:
 def decided(clause: Clause, state: Any, command: Command, services: Iterable[Any]) -> Iterable[Event]:
     """The events that the method decides; a generator's as it yields them. Raises what it raises."""
     result = clause.function(state, command, *services)
-    if isinstance(result, Event):
+    if type(result) in clause.produces or isinstance(result, Event):  # pydantic answers the second question slowly
         return (result,)
     if inspect.iscoroutine(result):
         from cqrs_cli.domain.coroutines import wait_for

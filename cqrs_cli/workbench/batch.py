@@ -222,15 +222,17 @@ class _Batch:
 
 def _is_ordinary(commit: Commit) -> bool:
     """Whether it is far from all limits, so that no store can refuse it whatever it holds."""
-    return (
-        commit.correlation_id is None
-        and commit.user_id is None
-        and commit.metadata is None
-        and (commit.command is None or len(commit.command.data or b"") < MAX_EVENT_BYTES)
-        and len(commit.events) < 10
-        and len(commit.events[0].stream) < MAX_NAME_BYTES // 4
-        and sum([len(event[3]) for event in commit.events]) < MAX_EVENT_BYTES
-    )
+    _, events, command, *named = commit
+    if named != _UNNAMED or len(events) > 9:
+        return False
+    size = 0 if command is None or command[3] is None else len(command[3])
+    for event in events:
+        size += len(event[3])
+    return size < MAX_EVENT_BYTES and len(events[0][0]) < MAX_NAME_BYTES // 4
+
+
+_UNNAMED = [None] * 4
+"""No correlation, causation, user or metadata."""
 
 
 def failed(request: Request, error: CqrsError | None) -> Outcome:

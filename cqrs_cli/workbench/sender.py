@@ -58,7 +58,8 @@ class Decision(NamedTuple):
     @property
     def condition(self) -> NewStream | AtVersion:
         """What must still hold when it is written."""
-        return AtVersion(self.stream, self.before) if self.before else NewStream(self.stream)
+        stream, before = self.stream, self.before
+        return _new(AtVersion, (stream, before)) if before else _new(NewStream, (stream,))
 
     def answered(self, receipt: Receipt, line: int | None = None) -> Outcome:
         """The outcome once it is written. line: of the request, in a batch."""
@@ -226,7 +227,8 @@ class Sender:
                 actual=before,
                 expected=expect,
             )
-        _check_existence(clause, stream, before, sent.type)
+        if clause.creates is (before > 0):
+            raise _wrong_existence(stream, before, sent.type)
         fold, events = self.fold_of(aggregate), aggregate.events
         seen = fold.untouched.seen(state.state)
         encoded = self._encoded(clause, state.state, command)
@@ -249,7 +251,7 @@ class Sender:
             meta.correlation_id,
             meta.causation_id,
             meta.user_id,
-            meta.metadata_json,
+            meta.metadata_json if meta.metadata else None,
         )
         commit = _new(Commit, named)
         state = _new(State, (stream, before + len(encoded), after, 0))
@@ -274,7 +276,7 @@ class Sender:
         return self.decide(command, sent, target, expect)
 
     def _encoded(self, clause: Clause, state: Any, command: Command) -> Sequence[Encoded]:
-        services = [self.service(kind, clause.where) for kind in clause.services]
+        services = [self.service(kind, clause.where) for kind in clause.services] if clause.services else ()
         encode = self.codec.encode
         try:
             return [encode(event) for event in decided(clause, state, command, services)]
@@ -295,18 +297,18 @@ class Sender:
         return self._services[kind]
 
 
-def _check_existence(clause: Clause, stream: str, version: int, name: str) -> None:
-    if version == 0 and clause.creates is False:
-        raise NotFound(
+def _wrong_existence(stream: str, version: int, name: str) -> CqrsError:
+    """The error for a command that wants the stream to be there, or not to be there, when it is the other way."""
+    if version == 0:
+        return NotFound(
             f"{name}: there is no {stream}",
             code="aggregate-not-found",
             hint="cqrs streams lists what there is",
             stream=stream,
         )
-    if version > 0 and clause.creates is True:
-        raise Rejected(
-            f"{name}: {stream} is there already",
-            code="already-exists",
-            hint=f"look at it: cqrs replay {stream}",
-            stream=stream,
-        )
+    return Rejected(
+        f"{name}: {stream} is there already",
+        code="already-exists",
+        hint=f"look at it: cqrs replay {stream}",
+        stream=stream,
+    )

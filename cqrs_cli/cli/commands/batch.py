@@ -83,25 +83,23 @@ class Reader:
             raise InvalidInput(f"expected a JSON object, found {complaints.kind(given)}", hint=_LINE)
         plain = _plain_envelope(given)
         found = list(_envelope_complaints(given)) if not plain else []
-        kind = self._kind(given.get("command"), found)
+        name = given.get("command")
+        kind = (self._kinds.get(name) or self._kind(name, found)) if isinstance(name, str) else None
         command = _command(kind, given, found, plain) if kind is not None else None
         if found or command is None:
             raise complaints.invalid(str(given.get("command", "the line")), found, None)
         return Request(number, command, None if plain else _expect(given.get("expect")))
 
-    def _kind(self, name: Any, found: list[complaints.Complaint]) -> _Kind | None:
-        if not isinstance(name, str):
+    def _kind(self, name: str, found: list[complaints.Complaint]) -> _Kind | None:
+        """What reading a command of this name needs, from now on in `_kinds`."""
+        cls = self._domain.commands.get(name) or look_up(self._words, name)
+        if cls is None:
+            near = difflib.get_close_matches(name, [*self._words, *self._domain.commands], 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            found.append(complaints.Complaint((), "command", f"the domain has no command {name!r}{hint}"))
             return None
-        kind = self._kinds.get(name)
-        if kind is None:
-            cls = self._domain.commands.get(name) or look_up(self._words, name)
-            if cls is None:
-                near = difflib.get_close_matches(name, [*self._words, *self._domain.commands], 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                found.append(complaints.Complaint((), "command", f"the domain has no command {name!r}{hint}"))
-                return None
-            record = record_of(cls)
-            kind = self._kinds[name] = _Kind(cls, record, needs_tidying(record))
+        record = record_of(cls)
+        kind = self._kinds[name] = _Kind(cls, record, needs_tidying(record))
         return kind
 
 
