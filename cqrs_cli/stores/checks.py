@@ -66,7 +66,7 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     for condition in conditions:
         if not isinstance(condition, (NewStream, AtVersion)):
             raise Misuse(f"no such condition: {condition!r}", code="unknown-condition")
-        if not _is_plain_stream(condition[0]):
+        if condition[0] != events[0][0] and not _is_plain_stream(condition[0]):  # the first event's was looked at
             check_stream_name(condition[0])
 
 

@@ -29,20 +29,16 @@ _NO_STREAM = (0, 0)
 class Draft:
     """An append that passed the checks, with what can be computed before the lock is taken.
 
-    streams: all that it names. payloads: for each event its data as text, and their SHA-256 in hex.
+    payloads: for each event its data as text, and their SHA-256 in hex.
     """
 
-    __slots__ = ("append", "payloads", "streams")
+    __slots__ = ("append", "payloads")
 
     def __init__(self, append: Append) -> None:
         commit, conditions, _, _ = append
         check_append(commit, conditions)
         self.append = append
-        self.streams = {condition[0] for condition in conditions}
-        self.payloads = []
-        for stream, _, _, data in commit[1]:
-            self.streams.add(stream)
-            self.payloads.append((data.decode(), sha256(data).hexdigest()))
+        self.payloads = [(event[3].decode(), sha256(event[3]).hexdigest()) for event in commit[1]]
 
 
 def draft(append: Append) -> Draft | CqrsError:
@@ -66,6 +62,10 @@ class Batch:
     careful: look all ids up first. Else an id counts as new until a condition fails or the log refuses it
     (`SeenBefore`): nearly all are, and the index is asked when they are written anyhow.
     """
+
+    __slots__ = (
+        "_careful", "_connection", "_drafts", "_file", "_known_ids", "_pending", "_recorded_us", "_tail", "_written"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,7 +93,14 @@ class Batch:
         return found
 
     def _read_tail(self) -> None:
-        self._tail.read(self._connection, set().union(*[item.streams for item in self._drafts]))
+        streams = set()
+        for item in self._drafts:
+            commit, conditions, _, _ = item.append
+            for event in commit[1]:
+                streams.add(event[0])
+            for condition in conditions:
+                streams.add(condition[0])
+        self._tail.read(self._connection, streams)
         self._recorded_us = max(self._tail.recorded_us, time.time_ns() // 1000)
 
     def add(self, item: Draft) -> Receipt:
