@@ -110,7 +110,7 @@ def one_by_one(folders: Folders, sizes: Sizes) -> Iterator[Result]:
             return run
 
         contestants = {"append": appended, "raw": bar, "ours": ours, "reading": reading_bar, "peer": theirs}
-        found = rates(contestants, sizes.turns, commands)
+        found = rates(contestants, sizes.single_turns, commands)
     inserts, reads = "raw sqlite3, inserts only", "raw sqlite3, reading the stream first"
     yield Result(
         "Store.append of ready made commits", "commits/s", found["append"], found["raw"], inserts, ratio_at_least=0.8

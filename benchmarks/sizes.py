@@ -4,9 +4,13 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """turns: of each contestant. streams: of 10 to 100 events. accounts: of the large log, with three events each."""
+    """turns: of each contestant; single commits have more, for the disk is moody.
+
+    streams: of 10 to 100 events. accounts: of the large log, with three events each.
+    """
 
     turns: int
+    single_turns: int
     single_commands: int
     batch_commands: int
     streams: int
@@ -19,6 +23,7 @@ class Sizes(NamedTuple):
 
 FULL = Sizes(
     turns=5,
+    single_turns=15,
     single_commands=2_000,
     batch_commands=60_000,
     streams=2_000,
@@ -30,6 +35,7 @@ FULL = Sizes(
 )
 QUICK = Sizes(
     turns=3,
+    single_turns=5,
     single_commands=500,
     batch_commands=5_000,
     streams=200,

@@ -76,7 +76,7 @@ class SQLiteStore:
     def _append_many(self, drafts: Sequence[Draft | CqrsError], careful: bool) -> list[Receipt | CqrsError]:
         outcomes: list[Receipt | CqrsError] = []
         with suppress(_NothingWritten), self._file.transaction() as connection:
-            batch = Batch(self._file, connection, drafts, careful)
+            batch = Batch(self._file, connection, [item for item in drafts if isinstance(item, Draft)], careful)
             for item in drafts:
                 if isinstance(item, CqrsError):
                     outcomes.append(item)

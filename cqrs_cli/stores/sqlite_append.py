@@ -71,15 +71,15 @@ class Batch:
         self,
         file: SQLiteFile,
         connection: sqlite3.Connection,
-        drafts: Sequence[Draft | CqrsError],
+        drafts: Sequence[Draft],
         careful: bool,
     ) -> None:
         self._file = file
         self._connection = connection
-        self._drafts = [item for item in drafts if isinstance(item, Draft)]
+        self._drafts = drafts
         self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
         self._careful = careful
-        self._known_ids = self._look_up([item.append.commit.id for item in self._drafts]) if careful else set()
+        self._known_ids = self._look_up([item.append.commit.id for item in drafts]) if careful else set()
         self._written: set[str] = set()
         self._tail = file.tail
         self._read_tail()

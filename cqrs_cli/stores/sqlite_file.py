@@ -227,7 +227,7 @@ class SQLiteFile:
     def _begin(self) -> tuple[sqlite3.Connection, bool]:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
-        connection = self.connection
+        connection = self._connection or self.connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             if made:
