@@ -52,6 +52,7 @@ class Session:
         self._settings: Settings | None = None
         self._printer: Printer | None = None
         self._domain: Domain | None = None
+        self._stdout_is_ours = False
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Session:
@@ -126,11 +127,15 @@ class Session:
         """The domain on the store: read only, or for writing.
 
         A missing store is an empty log that the first write makes a file of, unless `create=False`.
+        What the domain prints while it works is not data: it goes to standard error.
         Raises what `store` and `domain` raise.
         """
         domain = self.domain()
         from cqrs_cli.workbench.workbench import Workbench
 
+        if not self._stdout_is_ours:
+            self._stdout_is_ours, self._printer = True, self.printer  # which goes on writing to it
+            self.keep(contextlib.redirect_stdout(sys.stderr))
         bench = Workbench.open(
             self.settings.store,
             domain,

@@ -231,6 +231,48 @@ def test_the_durability_without_a_setting_is_full(here):
     assert [row for name, row in rows.items() if row["value"] is None and name not in ("app", "output")] == []
 
 
+def test_nothing_that_the_domain_prints_while_it_works_is_data(cqrs):
+    (cqrs.folder / "chatty.py").write_text(
+        """
+from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
+
+class Open(Command):
+    door_id: str
+
+class Opened(Event):
+    pass
+
+class Door(Aggregate):
+    door_id: str
+    opened: int = 0
+
+    @decide(creates="either")
+    def open(self, command: Open) -> Opened:
+        print("deciding")
+        return Opened()
+
+    @evolve
+    def on(self, event: Opened) -> None:
+        print("evolving")
+        self.opened += 1
+
+domain = Domain("chatty", Door)
+"""
+    )
+    chatty = ("--app", "chatty:domain", "--store", "chatty.db")
+    (cqrs.folder / "lines").write_text('{"command": "open", "data": {"door_id": "a"}}\n' * 3)
+    for words, printed in (
+        ("send open --door-id a --json", {"deciding", "evolving"}),
+        ("send --batch lines --jsonl", {"deciding", "evolving"}),
+        ("replay door-a --json", {"evolving"}),
+        ("replay --csv", {"evolving"}),
+    ):
+        ran = cqrs(*chatty, *words.split())
+        assert not {"deciding", "evolving"} & set(ran.stdout.split())
+        assert ran.stdout
+        assert printed <= set(ran.stderr.split())
+
+
 def test_nothing_that_a_module_prints_when_imported_is_data(cqrs):
     (cqrs.folder / "loud.py").write_text(
         "import os, sys\n"

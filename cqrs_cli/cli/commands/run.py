@@ -160,7 +160,7 @@ class _Shown:
     def __init__(self, session: Session) -> None:
         self._printer = session.printer
         self._quiet = session.settings.quiet
-        terminal = sys.stdout.isatty() and session.printer.format == "table"
+        terminal = session.printer.on_terminal and session.printer.format == "table"
         self._width = terminal_width(sys.stderr, {}) if terminal else None
         self._terminal = terminal
         self._failures: dict[str, str] = {}

@@ -57,7 +57,7 @@ def unwritable(what: str, error: OSError) -> CqrsError:
 class Output:
     """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
 
-    path: the file, or None for standard output. `close(keep=True)` puts the file in place, `close(keep=False)`
+    path: the file, or None for standard output as it is now. `close(keep=True)` puts the file in place, `close(keep=False)`
     leaves what was there before. errors: what becomes of characters that a narrow encoding lacks (`json` writes
     them as JSON does). Raises `Misuse` when the file can't be opened, `Unavailable` when writing fails, and
     `BrokenPipeError` when nobody reads any more.
@@ -66,6 +66,7 @@ class Output:
     def __init__(self, path: str | None, errors: str = "backslashreplace") -> None:
         self.path = path
         self._errors = errors
+        self._stdout = sys.stdout
         self._stream: IO[str] | None = None
         self._beside: str | None = None
 
@@ -125,10 +126,10 @@ class Output:
 
     def _standard(self) -> IO[str]:
         # What a narrow encoding can't say is escaped rather than fatal.
-        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        reconfigure = getattr(self._stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=self._errors)
-        return sys.stdout
+        return self._stdout
 
     def _failed(self, error: OSError) -> OSError | CqrsError:
         if isinstance(error, BrokenPipeError):

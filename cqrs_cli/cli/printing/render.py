@@ -23,7 +23,7 @@ from typing import Any
 
 from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.inert import csv_text, markdown_text, tsv_text, visible, visible_lines
-from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
+from cqrs_cli.cli.printing.output import Output, is_terminal, terminal_width, wants_color
 from cqrs_cli.cli.printing.progress import Progress
 from cqrs_cli.cli.printing.values import cell_text, json_line, json_text
 from cqrs_cli.config import FORMATS, Settings
@@ -180,6 +180,11 @@ class Printer:
     def color(self) -> bool:
         """Whether data is printed with colours."""
         return wants_color(self.settings.color, self._output.stream, self._environ)
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person sees the data as it is printed."""
+        return self.settings.output is None and is_terminal(self._output.stream)
 
     def only(self, *formats: str) -> None:
         """Refuse any other format than these: `Misuse`."""
