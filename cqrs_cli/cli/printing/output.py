@@ -58,9 +58,9 @@ class Output:
     """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
 
     path: the file, or None for standard output as it is now. `close(keep=True)` puts the file in place,
-    `close(keep=False)` leaves what was there before. errors: what becomes of characters that a narrow encoding lacks (`json` writes
-    them as JSON does). Raises `Misuse` when the file can't be opened, `Unavailable` when writing fails, and
-    `BrokenPipeError` when nobody reads any more.
+    `close(keep=False)` leaves what was there before. errors: what becomes of characters that a narrow
+    encoding lacks (`json` writes them as JSON does). Raises `Misuse` when the file can't be opened,
+    `Unavailable` when writing fails, and `BrokenPipeError` when nobody reads any more.
     """
 
     def __init__(self, path: str | None, errors: str = "backslashreplace") -> None:
