@@ -1,7 +1,10 @@
 """Commands, events and the envelope."""
 
+import os
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from pydantic import Field, ValidationError
@@ -40,6 +43,35 @@ def test_the_envelope_is_made_once_and_apart_from_the_fields() -> None:
     assert hash(command) == hash(Ship(order_id="1"))
     assert command != Ship(order_id="1", express=True)
     assert command.model_dump() == {"order_id": "1", "express": False}
+
+
+def test_ids_that_nobody_gave_are_different_and_in_the_order_of_time() -> None:
+    first = Ship(order_id="1").meta.command_id
+    time.sleep(0.002)  # the time in an id counts milliseconds
+    ids = [first, *(Ship(order_id="1").meta.command_id for _ in range(200))]
+    assert len(set(ids)) == len(ids)
+    assert first == min(ids)
+    assert {(UUID(each).version, UUID(each).variant, str(UUID(each)) == each) for each in ids} == {(7, RFC_4122, True)}
+    assert abs(int(first.replace("-", "")[:12], 16) - time.time() * 1000) < 60_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
+def test_a_forked_child_makes_other_ids() -> None:
+    def randoms() -> str:  # what follows the time and the version
+        return " ".join(Ship(order_id="1").meta.command_id[15:] for _ in range(3))
+
+    randoms()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, randoms().encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read().split()
+    assert len(theirs) == 3
+    assert not set(theirs) & set(randoms().split())
 
 
 def test_with_meta_gives_a_copy() -> None:
