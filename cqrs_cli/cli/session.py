@@ -98,6 +98,8 @@ class Session:
         """
         from cqrs_cli.stores import open_store
 
+        if write:
+            self.printer.ready()
         store = open_store(
             self.settings.store,
             create=write if create is None else create,
@@ -133,6 +135,8 @@ class Session:
         domain = self.domain()
         from cqrs_cli.workbench.workbench import Workbench
 
+        if write:
+            self.printer.ready()
         if not self._stdout_is_ours:
             self._stdout_is_ours, self._printer = True, self.printer  # which goes on writing to it
             self.keep(contextlib.redirect_stdout(sys.stderr))

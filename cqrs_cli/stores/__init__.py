@@ -23,16 +23,21 @@ def open_store(
     until then it is an empty log. read_only: never write, not even a lock file.
     durability: `full` (default) or `relaxed`, recorded when the store is made.
     """
-    scheme, colon, rest = url.partition(":")
-    if (colon and scheme in ("sqlite", "file")) or not colon or len(scheme) == 1 or "/" in scheme:
-        from cqrs_cli.stores.sqlite import SQLiteStore
-
-        path = (
-            (rest.removeprefix("//") if rest.startswith("///") else rest)
-            if colon and scheme in ("sqlite", "file")
-            else url
+    path = path_of(url)
+    if path is None:
+        raise ConfigurationError(
+            f"no store understands {url!r}", hint="a path (shop.db) or a URL with the scheme sqlite: is understood"
         )
-        return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
-    raise ConfigurationError(
-        f"no store understands {url!r}", hint="a path (shop.db) or a URL with the scheme sqlite: is understood"
-    )
+    from cqrs_cli.stores.sqlite import SQLiteStore
+
+    return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
+
+
+def path_of(url: str) -> str | None:
+    """The file of the store behind a URL or path; None if it is none in a file."""
+    scheme, colon, rest = url.partition(":")
+    if not colon or len(scheme) == 1 or "/" in scheme:  # a drive's letter, or a colon further on
+        return url
+    if scheme in ("sqlite", "file"):
+        return rest.removeprefix("//") if rest.startswith("///") else rest
+    return None

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from cqrs_cli.cli.commands.dynamic import by_word, look_up
 from cqrs_cli.cli.fields import complaints
-from cqrs_cli.cli.fields.jsontext import JsonTextError, parse_json
+from cqrs_cli.cli.fields.jsontext import UNREADABLE_FILE, JsonTextError, parse_json
 from cqrs_cli.cli.fields.payload import validate
 from cqrs_cli.cli.fields.shapes import Record, record_of
 from cqrs_cli.cli.fields.tidying import needs_tidying, tidy
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.errors import CqrsError, InvalidInput, Misuse
 from cqrs_cli.workbench.outcome import Expect, Request
 
 if TYPE_CHECKING:
@@ -46,9 +46,14 @@ class _Kind(NamedTuple):
 
 
 class Reader:
-    """Makes requests of lines. A line that no command comes of is a request with its error, never an exception."""
+    """Makes requests of lines. A line that no command comes of is a request with its error, never an exception.
+
+    made_ids: there was a line without an id.
+    """
 
     def __init__(self, domain: Domain) -> None:
+        self.made_ids = False
+        self._stopped = False
         self._domain = domain
         self._words = by_word(dict.fromkeys(domain.commands.values()))
         self._kinds: dict[str, _Kind] = {}
@@ -62,16 +67,22 @@ class Reader:
         for line in _lines(file):
             if isinstance(line, _Idle):
                 yield None
-                continue
-            number += 1
-            if line is None:
-                error = InvalidInput(f"longer than {MAX_LINE_BYTES} bytes", hint=_LINE)
-                yield Request(number, None, error=error)
-            elif line and not line.isspace():
-                try:
-                    yield self.request(number, line)
-                except CqrsError as error:
-                    yield Request(number, None, error=error)
+            else:
+                number += 1
+                if line is None:
+                    yield Request(number, None, error=InvalidInput(f"longer than {MAX_LINE_BYTES} bytes", hint=_LINE))
+                elif line and not line.isspace():
+                    try:
+                        request = self.request(number, line)
+                    except CqrsError as error:
+                        request = Request(number, None, error=error)
+                    yield request
+            if self._stopped:  # before the next line is waited for
+                return
+
+    def stop(self) -> None:
+        """Read no further line."""
+        self._stopped = True
 
     def request(self, number: int, line: bytes) -> Request:
         """The request of a line. Raises `InvalidInput` with all complaints about it; `DomainFailed` by a validator."""
@@ -88,6 +99,8 @@ class Reader:
         command = _command(kind, given, found, plain) if kind is not None else None
         if found or command is None:
             raise complaints.invalid(str(given.get("command", "the line")), found, None)
+        if plain or given.get("command_id") is None:
+            self.made_ids = True
         return Request(number, command, None if plain else _expect(given.get("expect")))
 
     def _kind(self, name: str, found: list[complaints.Complaint]) -> _Kind | None:
@@ -110,7 +123,7 @@ class _Idle:
 def _lines(file: BinaryIO) -> Iterator[bytes | _Idle | None]:
     """Lines one by one; None for one that is too long, which is read past but never held."""
     rest, too_long = b"", False
-    while chunk := file.read1(_CHUNK):  # type: ignore[attr-defined]  # every binary file of a shell is buffered
+    while chunk := _read(file):
         *lines, last = chunk.split(b"\n")
         for line in lines:
             whole, rest = rest + line if rest else line, b""
@@ -123,6 +136,18 @@ def _lines(file: BinaryIO) -> Iterator[bytes | _Idle | None]:
             yield _Idle()
     if too_long or rest:
         yield None if too_long else rest
+
+
+def _read(file: BinaryIO) -> bytes:
+    try:
+        chunk: bytes = file.read1(_CHUNK)  # type: ignore[attr-defined]  # every binary file of a shell is buffered
+    except OSError as error:
+        raise Misuse(
+            f"--batch: the lines can't be read: {error.strerror or error}",
+            code=UNREADABLE_FILE,
+            hint="a file of JSON lines, or - for standard input",
+        ) from error
+    return chunk
 
 
 def _is_ready(file: BinaryIO) -> bool:

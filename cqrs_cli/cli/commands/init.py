@@ -77,8 +77,9 @@ def init(
 ) -> None:
     """Scaffold a small domain with its settings and tests. Existing files are never overwritten."""
     target = Path(folder)
-    done = scaffold(target)
     printer = current().printer
+    printer.ready()
+    done = scaffold(target)
     enter = "" if folder == "." else f"cd {shlex.quote(folder)} && "
     following = [f"{enter}{FIRST_COMMAND}", f"{enter}pytest"]
     if printer.format == "table":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, group_of, model_command
+from cqrs_cli.cli.printing.output import UNWRITABLE
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import CqrsError, InvalidInput, Misuse, NotFound
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from cqrs_cli.cli.commands.batch import Reader
+    from cqrs_cli.cli.printing.outcomes import Tally
     from cqrs_cli.cli.printing.render import Printer
     from cqrs_cli.domain.messages import Command
     from cqrs_cli.workbench.outcome import Expect, Outcome
@@ -145,8 +148,13 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
         raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
     dry_run = bool(values.get("dry_run"))
     outcome = _sent(_workbench(session, dry_run), command, expect, dry_run)
-    print_outcome(outcome, session.printer)
-    session.printer.message(what_happened(outcome))
+    happened = what_happened(outcome)
+    try:
+        print_outcome(outcome, session.printer)
+    except CqrsError as error:  # the output failed, not the command
+        error.hint = f"{happened}; what was printed is not complete"
+        raise
+    session.printer.message(happened)
 
 
 def _workbench(session: Session, dry_run: bool) -> Workbench:
@@ -238,17 +246,29 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     tally = Tally()
     with _lines(name) as file:
         bench = session.workbench(write=True)
+        outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
         try:
-            outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
             print_outcomes(outcomes, session.printer, tally, allow_rejected)
-        except CqrsError:
-            session.printer.message(
-                f"stopped after {tally.line()}; sending the same lines again goes on where it stopped"
-            )
+        except CqrsError as error:
+            reader.stop()
+            if error.code == UNWRITABLE:  # what was written together with the last outcome is told as well
+                for outcome in outcomes:
+                    tally.add(outcome)
+            if tally.last_line:
+                error.hint = f"{_how_far(tally, reader)}; {error.hint}"
             raise
     if session.printer.format != "json":
         session.printer.message(tally.line())
     return tally.exit_code(allow_rejected)
+
+
+def _how_far(tally: Tally, reader: Reader) -> str:
+    """What was done of a batch that stopped, and how to go on: a line with an id may be sent twice, others not."""
+    if reader.made_ids:
+        again = f"go on after line {tally.last_line:,}: lines without command_id would be sent a second time"
+    else:
+        again = "sending the same lines again goes on where it stopped"
+    return f"stopped after {tally.line()}; {again}"
 
 
 @contextlib.contextmanager

@@ -75,8 +75,9 @@ class Sources:
         """
         if name == "-":
             self.claim_stdin(asker)
-            return sys.stdin.buffer.read()
         try:
+            if name == "-":
+                return sys.stdin.buffer.read()
             with open(name, "rb") as file:
                 return file.read()
         except (OSError, ValueError) as error:

@@ -15,6 +15,18 @@ class Refusing(io.TextIOBase):
         raise OSError(errno.EBADF, "it is closed")
 
 
+class Unreadable(io.RawIOBase):
+    """What standard input reads from: an error, as for any file that can't be read."""
+
+    def readable(self) -> bool:
+        """It is asked like one that is."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Raise `OSError`."""
+        raise OSError(errno.EBADF, "it is closed")
+
+
 class Silent(io.TextIOBase):
     """Standard error: the exit code has to do."""
 
@@ -25,6 +37,8 @@ class Silent(io.TextIOBase):
 
 def stand_in() -> None:
     """Put one of these where a standard stream is missing."""
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(Unreadable()))
     if sys.stdout is None:
         sys.stdout = Refusing()
     if sys.stderr is None:

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Counts outcomes by status, and events that were appended; knows the exit code."""
+    """Counts outcomes by status, and events that were appended; knows the exit code. last_line: that was counted."""
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
         self.events = 0
+        self.last_line = 0
 
     def add(self, outcome: Outcome) -> None:
         self.by_status[outcome.status] += 1
+        self.last_line = outcome.line or self.last_line
         if outcome.status == "committed":
             self.events += len(outcome.events)
 

@@ -54,18 +54,24 @@ def unwritable(what: str, error: OSError) -> CqrsError:
     )
 
 
+_DATABASE = b"SQLite format 3\0"
+_BESIDE_DATABASE = ("", "-wal", "-shm", "-journal", "-lock")
+
+
 class Output:
     """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
 
     path: the file, or None for standard output as it is now. `close(keep=True)` puts the file in place,
     `close(keep=False)` leaves what was there before. errors: what becomes of characters that a narrow
-    encoding lacks (`json` writes them as JSON does). Raises `Misuse` when the file can't be opened,
-    `Unavailable` when writing fails, and `BrokenPipeError` when nobody reads any more.
+    encoding lacks (`json` writes them as JSON does). spared: a store, which may not be there yet, that is not
+    overwritten; nor is any database. Raises `Misuse` when the file can't be opened, `Unavailable` when
+    writing fails, and `BrokenPipeError` when nobody reads any more.
     """
 
-    def __init__(self, path: str | None, errors: str = "backslashreplace") -> None:
+    def __init__(self, path: str | None, errors: str = "backslashreplace", spared: str | None = None) -> None:
         self.path = path
         self._errors = errors
+        self._spared = None if spared is None else os.path.realpath(spared)
         self._stdout = sys.stdout
         self._stream: IO[str] | None = None
         self._beside: str | None = None
@@ -104,7 +110,7 @@ class Output:
                 self.flush()
             return
         if stream is None and keep and not os.path.lexists(self.path):
-            stream = self._open(self.path)  # a run without rows still leaves the file that was asked for
+            stream = self._open(self.path)  # a run that printed nothing still leaves the file that was asked for
             beside, self._beside = self._beside, None
         if stream is None:
             return
@@ -124,6 +130,20 @@ class Output:
                 with contextlib.suppress(OSError):
                     os.unlink(beside)
 
+    def _is_store(self, target: str) -> bool:
+        """Whether a file is a database, the store that is spared, or what SQLite and the lock keep beside one."""
+        for ending in _BESIDE_DATABASE:
+            if target.endswith(ending):
+                database = target[: len(target) - len(ending)]
+                if database == self._spared:
+                    return True
+                with contextlib.suppress(OSError):
+                    if stat.S_ISREG(os.stat(database).st_mode):
+                        with open(database, "rb") as file:
+                            if file.read(len(_DATABASE)) == _DATABASE:
+                                return True
+        return False
+
     def _standard(self) -> IO[str]:
         # What a narrow encoding can't say is escaped rather than fatal.
         reconfigure = getattr(self._stdout, "reconfigure", None)
@@ -138,6 +158,12 @@ class Output:
 
     def _open(self, path: str) -> IO[str]:
         target = os.path.realpath(path)
+        if self._is_store(target):
+            raise Misuse(
+                f"{path} belongs to a store, which -o does not overwrite",
+                code=UNWRITABLE,
+                hint="another file; what -o names is replaced by what is printed",
+            )
         try:
             if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
                 return open(target, "w", encoding="utf-8", errors="backslashreplace", newline="")  # a device or pipe

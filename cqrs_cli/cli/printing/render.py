@@ -29,6 +29,7 @@ from cqrs_cli.cli.printing.values import cell_text, json_line, json_text
 from cqrs_cli.config import FORMATS, Settings
 from cqrs_cli.errors import Misuse
 from cqrs_cli.jsonable import RawJson
+from cqrs_cli.stores import path_of
 
 __all__ = ["Column", "Printer", "RawJson", "Record"]
 
@@ -49,7 +50,8 @@ class Printer:
         self.settings = settings
         self.format = settings.format
         self._environ = os.environ if environ is None else environ
-        self._output = Output(settings.output, "json" if self.format in ("json", "jsonl") else "backslashreplace")
+        errors = "json" if self.format in ("json", "jsonl") else "backslashreplace"
+        self._output = Output(settings.output, errors, spared=path_of(settings.store))
 
     # ── data ──────────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +192,11 @@ class Printer:
         """Refuse any other format than these: `Misuse`."""
         if self.format not in formats:
             raise Misuse(f"this command can't print {self.format}", hint=f"it prints {', '.join(formats)}")
+
+    def ready(self) -> None:
+        """Refuse what can't be printed before anything is written to a store: `Misuse`."""
+        self.only(*FORMATS)
+        _ = self._output.stream
 
     def can_hold(self, tables: int) -> None:
         """Refuse several tables in a format that holds one, before any work for them: `Misuse`."""
