@@ -251,6 +251,7 @@ def failed(request: Request, error: CqrsError | None) -> Outcome:
         case _:
             status = "failed"
     command = request.command
-    name = type(command).stored.name if command is not None else None
-    command_id = command.meta.command_id if command is not None else None
+    if command is None:
+        return Outcome(status, request.name, request.command_id, line=request.line, error=error)
+    name, command_id = type(command).stored.name, command.meta.command_id
     return Outcome(status, name, command_id, line=request.line, error=error)

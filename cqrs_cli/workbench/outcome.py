@@ -16,12 +16,14 @@ Status = Literal[
 
 
 class Request(NamedTuple):
-    """One command of a batch. error: why there is none (a line that could not be read)."""
+    """One command of a batch. error: why there is none (a line that could not be read); name, command_id: of that."""
 
     line: int
     command: Command | None
     expect: Expect = None
     error: CqrsError | None = None
+    name: str | None = None
+    command_id: str | None = None
 
 
 class RowChange(NamedTuple):

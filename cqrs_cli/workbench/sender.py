@@ -9,7 +9,7 @@ from cqrs_cli.domain.aggregate import AggregateType, new_key
 from cqrs_cli.domain.clauses import Clause, decided
 from cqrs_cli.domain.codec import Codec, Encoded
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.messages import Command, kebab
 from cqrs_cli.errors import (
     CommandReused,
     Conflict,
@@ -222,13 +222,13 @@ class Sender:
         if expect is not None and before != (0 if expect == "new" else expect):
             raise Conflict(
                 f"{stream} is at version {before}, expected {expect}",
-                hint=f"look at it: cqrs log {stream}",
+                hint=f"look at it: cqrs log {stream}" if before else "it is not there yet, so `new` is what to expect",
                 stream=stream,
                 actual=before,
                 expected=expect,
             )
         if clause.creates is (before > 0):
-            raise _wrong_existence(stream, before, sent.type)
+            raise _wrong_existence(aggregate, stream, before, sent.type)
         fold, events = self.fold_of(aggregate), aggregate.events
         seen = fold.untouched.seen(state.state)
         encoded = self._encoded(clause, state.state, command)
@@ -297,13 +297,14 @@ class Sender:
         return self._services[kind]
 
 
-def _wrong_existence(stream: str, version: int, name: str) -> CqrsError:
+def _wrong_existence(aggregate: AggregateType, stream: str, version: int, name: str) -> CqrsError:
     """The error for a command that wants the stream to be there, or not to be there, when it is the other way."""
     if version == 0:
+        openers = [kebab(command.__name__) for command, clause in aggregate.deciders.items() if clause.creates]
         return NotFound(
             f"{name}: there is no {stream}",
             code="aggregate-not-found",
-            hint="cqrs streams lists what there is",
+            hint=f"cqrs send {openers[0]} opens one" if openers else "cqrs streams lists what there is",
             stream=stream,
         )
     return Rejected(

@@ -68,7 +68,7 @@ def test_again_it_appends_nothing(send: Any, parcels: Any) -> None:
     send(GOOD)
     ran = send(GOOD, "--json")
     assert ran.code == 0
-    assert ran.json == {"committed": 0, "duplicate": 2, "unchanged": 1, "rejected": 0, "invalid": 0, "events": 0}
+    assert ran.json == {"committed": 0, "duplicate": 2, "unchanged": 1, "rejected": 0, "conflict": 0, "invalid": 0, "failed": 0, "events": 0}
     assert len(parcels("log --jsonl").lines) == 2
 
 
@@ -85,6 +85,7 @@ def test_each_bad_line_is_said_with_its_number_and_the_rest_goes_on(send: Any, p
         "line 4: rejected[never]: no",
         "line 5: invalid[invalid-input]: not JSON",
         "line 6: not-found[aggregate-not-found]",
+        "  hint: cqrs send register opens one",
         "line 7: invalid",
         "did you mean 'register'?",
         "7 commands: 2 committed (2 events), 3 invalid, 1 not-found, 1 rejected",
@@ -109,11 +110,46 @@ def test_jsonl_is_a_record_a_command_in_order(send: Any) -> None:
     }
     assert records[1]["line"] == 3
     assert len(records[1]["complaints"]) == 4
+    assert records[1]["hint"] == "cqrs schema register shows its fields"
+    assert (records[4]["stream"], records[4]["hint"]) == ("parcel-A9", "cqrs send register opens one")
+
+
+def test_a_line_that_is_not_valid_keeps_its_name_and_id(send: Any) -> None:
+    lines = [
+        line("register", "A1", command_id="c1", data={"weight": "x"}),
+        line("regster", "A1", command_id="c2"),
+        line("touch", "A1", command_id=3),
+        '{"command": 1, "data": {}}',
+    ]
+    records = send(lines, "--jsonl").lines
+    assert {record["status"] for record in records} == {"invalid"}
+    assert [(record["command"], record["command_id"]) for record in records] == [
+        ("Register", "c1"),
+        ("regster", "c2"),
+        ("Touch", None),
+        (None, None),
+    ]
+    assert records[1]["hint"] == "cqrs send --help lists the commands"
+
+
+def test_when_the_domain_raises_its_traceback_is_told(send: Any) -> None:
+    lines = [line("register", "A1", command_id="c1"), line("break", "A1", command_id="c2")]
+    ran = send(lines)
+    assert ran.code == 8
+    told = ran.err.splitlines()
+    assert told[0].startswith("line 2: failed[domain-failed]: Parcel.broken (deciding Break)")
+    assert told[1].startswith('  File "') and "parcels_domain.py" in told[1]
+    assert any(text.startswith("  hint: the domain's code has a bug") for text in told)
+    assert "sender.py" not in ran.err
+    assert "sender.py" in send(lines, "--debug").err
+    record = send(lines, "--jsonl").lines[1]
+    assert record["traceback"].startswith('  File "')
+    assert record["hint"].startswith("the domain's code has a bug")
 
 
 def test_json_is_one_summary(send: Any) -> None:
     ran = send(MIXED, "--json")
-    assert ran.json == {"committed": 2, "duplicate": 0, "unchanged": 0, "rejected": 2, "invalid": 3, "events": 2}
+    assert ran.json == {"committed": 2, "duplicate": 0, "unchanged": 0, "rejected": 2, "conflict": 0, "invalid": 3, "failed": 0, "events": 2}
 
 
 def test_csv_is_a_row_a_command(send: Any) -> None:

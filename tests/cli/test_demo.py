@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_a_run_is_shown_as_a_person_sees_it(cqrs: Shell) -> None:
     shown = cqrs("demo").stdout
     assert "position 12  5 sent\n" in shown
     assert '"answered"' not in shown
+    assert not re.search(r"\\r|\\x1b|\x1b", shown), "a line that is drawn and wiped is for a terminal of its own"
 
 
 def test_a_changed_rule_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

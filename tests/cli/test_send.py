@@ -163,6 +163,17 @@ def test_refusals(parcels: Any, tmp_path: Path, words: str, code: int, said: str
     assert stored(tmp_path, parcels) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("send touch --parcel-id A1", "hint: cqrs send register opens one"),
+        ("send register --parcel-id A1 --expect 3", "hint: it is not there yet, so `new` is what to expect"),
+    ],
+)
+def test_hints_where_there_is_nothing_to_look_at(parcels: Any, words: str, hint: str) -> None:
+    assert parcels(words).err.splitlines()[-1] == hint
+
+
 def test_an_invalid_command_makes_no_store(parcels: Any, tmp_path: Path) -> None:
     assert parcels("send register").code == 2
     assert not list(tmp_path.glob("cqrs.db*"))

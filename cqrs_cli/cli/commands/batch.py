@@ -72,11 +72,7 @@ class Reader:
                 if line is None:
                     yield Request(number, None, error=InvalidInput(f"longer than {MAX_LINE_BYTES} bytes", hint=_LINE))
                 elif line and not line.isspace():
-                    try:
-                        request = self.request(number, line)
-                    except CqrsError as error:
-                        request = Request(number, None, error=error)
-                    yield request
+                    yield self.request(number, line)
             if self._stopped:  # before the next line is waited for
                 return
 
@@ -85,23 +81,39 @@ class Reader:
         self._stopped = True
 
     def request(self, number: int, line: bytes) -> Request:
-        """The request of a line. Raises `InvalidInput` with all complaints about it; `DomainFailed` by a validator."""
+        """The request of a line; its error has all complaints about the line, or what a validator raised."""
         try:
             given = parse_json(line)
         except JsonTextError as error:
-            raise InvalidInput(str(error), hint=_LINE) from None
+            return Request(number, None, error=InvalidInput(str(error), hint=_LINE))
         if type(given) is not dict:
-            raise InvalidInput(f"expected a JSON object, found {complaints.kind(given)}", hint=_LINE)
+            found = complaints.kind(given)
+            return Request(number, None, error=InvalidInput(f"expected a JSON object, found {found}", hint=_LINE))
         plain = _plain_envelope(given)
+        try:
+            command = self._command(given, plain)
+        except CqrsError as error:
+            return Request(number, None, error=error, name=self._name(given), command_id=_text(given.get("command_id")))
+        if plain or given.get("command_id") is None:
+            self.made_ids = True
+        return Request(number, command, None if plain else _expect(given.get("expect")))
+
+    def _command(self, given: dict[str, Any], plain: bool) -> Command:
+        """The command of a line's members. Raises `InvalidInput`, `DomainFailed`."""
         found = list(_envelope_complaints(given)) if not plain else []
         name = given.get("command")
         kind = (self._kinds.get(name) or self._kind(name, found)) if isinstance(name, str) else None
         command = _command(kind, given, found, plain) if kind is not None else None
         if found or command is None:
-            raise complaints.invalid(str(given.get("command", "the line")), found, None)
-        if plain or given.get("command_id") is None:
-            self.made_ids = True
-        return Request(number, command, None if plain else _expect(given.get("expect")))
+            shows = "cqrs send --help lists the commands" if kind is None else f"cqrs schema {name} shows its fields"
+            raise complaints.invalid(str(given.get("command", "the line")), found, shows)
+        return command
+
+    def _name(self, given: dict[str, Any]) -> str | None:
+        """The command's name as an outcome has it, or as the line has it if there is no such command."""
+        name = _text(given.get("command"))
+        kind = self._kinds.get(name) if name is not None else None
+        return name if kind is None else kind.cls.stored.name
 
     def _kind(self, name: str, found: list[complaints.Complaint]) -> _Kind | None:
         """What reading a command of this name needs, from now on in `_kinds`."""
@@ -156,6 +168,10 @@ def _is_ready(file: BinaryIO) -> bool:
         return bool(select.select([file], [], [], 0)[0])
     except (OSError, ValueError):  # no file of the operating system
         return True
+
+
+def _text(given: Any) -> str | None:
+    return given if isinstance(given, str) else None
 
 
 def _plain_envelope(given: dict[str, Any]) -> bool:

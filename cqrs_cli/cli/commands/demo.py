@@ -190,6 +190,17 @@ class Captured(io.StringIO):
         return self.terminal
 
 
+class Notes(io.TextIOBase):
+    """What a step notes, among what it prints; no terminal, so that no line of progress is drawn and wiped."""
+
+    def __init__(self, output: Captured) -> None:
+        super().__init__()
+        self._output = output
+
+    def write(self, text: str) -> int:
+        return self._output.write(text)
+
+
 def app() -> str:
     """The domain as `--app` names it: the samples are inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[2]
@@ -212,7 +223,8 @@ def prepared() -> Iterator[Run]:
 
     def run(words: list[str]) -> tuple[int, str]:
         # Away from a terminal a run tells its progress to programs, in JSON; a person reads this.
-        with Captured(terminal or words[0] == "run") as output, redirect_stdout(output), redirect_stderr(output):
+        output = Captured(terminal or words[0] == "run")
+        with redirect_stdout(output), redirect_stderr(Notes(output)):
             exit_code = boundary.run(words)
             if exit_code == boundary.INTERRUPTED:
                 raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,11 @@ class Tally:
             self.events += len(outcome.events)
 
     def summary(self) -> dict[str, int]:
-        """The JSON of a batch. `not-found` counts as rejected; conflicts and failures are named if there are any."""
+        """The JSON of a batch, all members always. `not-found` counts as rejected."""
         count = self.by_status
         told = {name: count[name] for name in ("committed", "duplicate", "unchanged")}
-        told |= {"rejected": count["rejected"] + count["not-found"], "invalid": count["invalid"], "events": self.events}
-        return told | {name: count[name] for name in ("conflict", "failed") if count[name]}
+        told["rejected"] = count["rejected"] + count["not-found"]
+        return told | {name: count[name] for name in ("conflict", "invalid", "failed")} | {"events": self.events}
 
     def line(self) -> str:
         """`3 commands: 2 committed (5 events), 1 rejected`."""
@@ -68,7 +69,7 @@ def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally, 
         for outcome in counted:
             if outcome.error is not None:
                 tell = printer.message if allow_rejected and outcome.status == "rejected" else printer.error
-                for line in _failure_lines(outcome, outcome.error):
+                for line in _failure_lines(outcome, outcome.error, printer.settings.debug):
                     tell(line)
         if printer.format == "json":
             printer.record(tally.summary())
@@ -81,7 +82,7 @@ def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:
-    """An outcome in the stable shape of `send --json`; one without success has its line, reason and code."""
+    """An outcome in the stable shape of `send --json`; one without success has its line, reason, code and details."""
     from cqrs_cli.cli.printing.events import event_record
 
     error = outcome.error
@@ -102,8 +103,9 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "reason": error.message,
         "code": error.code,
     }
-    found = getattr(error, "complaints", ())
-    return record | ({"complaints": list(found)} if found else {})
+    told = error.as_dict() | {"traceback": getattr(error, "traceback", None)}
+    del told["message"]
+    return record | {name: value for name, value in told.items() if value is not None and name not in record}
 
 
 def _flat(outcome: Outcome) -> dict[str, Any]:
@@ -125,8 +127,14 @@ def _reason(error: CqrsError) -> str:
     return "; ".join([error.message, *found])
 
 
-def _failure_lines(outcome: Outcome, error: CqrsError) -> Iterator[str]:
+def _failure_lines(outcome: Outcome, error: CqrsError, debug: bool) -> Iterator[str]:
+    """What happened, then what was wrong, indented: complaints, the traceback (of the user's code, or all), a hint."""
     code = "" if error.code == outcome.status else f"[{error.code}]"
     yield f"line {outcome.line}: {outcome.status}{code}: {error.message}"
     for complaint in getattr(error, "complaints", ()):
         yield f"  {complaint}"
+    trace = "".join(traceback.format_exception(error)) if debug else getattr(error, "traceback", None)
+    for line in (trace or "").splitlines():
+        yield f"  {line}"
+    if error.hint is not None:
+        yield f"  hint: {error.hint}"
