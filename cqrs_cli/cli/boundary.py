@@ -171,7 +171,12 @@ def _wants_debug(session: Session) -> bool:
 
 
 def _red(text: str, session: Session) -> str:
-    choice = last_value(session.words, "--color") or os.environ.get("CQRS_COLOR") or "auto"
+    choice = last_value(session.words, "--color")  # as a word, too, if the command line was not understood
+    if choice is None:
+        try:
+            choice = session.settings.color
+        except CqrsError:
+            choice = os.environ.get("CQRS_COLOR", "auto")
     return f"\x1b[1;31m{text}\x1b[0m" if wants_color(choice, sys.stderr, os.environ) else text
 
 

@@ -73,6 +73,7 @@ def global_parameters() -> list[Any]:
         for parameter in _shared:
             # Set here, since Typer inspects a callback that is declared, which takes longer than all the rest.
             parameter.callback = _choose
+            parameter.is_eager = True  # what is done instead of a command finds its settings made
     return _shared
 
 

@@ -89,8 +89,16 @@ def _types(store: Store, incomplete: str) -> Iterable[str]:
     return sorted(store.types())
 
 
-def _projections(store: Store, incomplete: str) -> Iterable[str]:
+def _checkpoints(store: Store, incomplete: str) -> Iterable[str]:
     return [checkpoint.name for checkpoint in store.rows.checkpoints()]
+
+
+def _projections(incomplete: str) -> list[str]:
+    """Those of the domain; those that the store has rows of, if it can't be loaded."""
+    try:
+        return _offered([rows.name for rows in current().domain().row_types()], incomplete)
+    except Exception:
+        return from_store(_checkpoints)(incomplete)
 
 
 # For `autocompletion=`. Typer inspects every completer that is declared, so none is unless a shell asks.
@@ -98,7 +106,7 @@ _asked = VARIABLE in os.environ
 streams = from_store(_streams) if _asked else None
 categories = from_store(_categories) if _asked else None
 types = from_store(_types) if _asked else None
-projections = from_store(_projections) if _asked else None
+projections = _projections if _asked else None
 
 
 def show(shell: str, session: Session) -> None:

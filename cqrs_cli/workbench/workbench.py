@@ -149,14 +149,39 @@ class Workbench:
         before = None if at_position is None else at_position + 1
         fold = self._sender.fold_of(self.domain.aggregate_of(stream))
         state = self.snapshots.load(fold, stream, at=at, before=before)
-        if at is not None and 0 < state.version < at:
+        self._check_found(stream, state.version, at)
+        return state
+
+    def steps(
+        self, stream: str, *, at: int | None = None, at_position: int | None = None
+    ) -> Iterator[tuple[Recorded, State]]:
+        """Each event of a stream with the state after it: one and the same object, changed from step to step.
+
+        Raises, before the first, `NotFound` as `replay` does.
+        """
+        wanted = Selection(stream=stream, before=None if at_position is None else at_position + 1)
+        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
+        last = next(iter(self.store.read(wanted._replace(backwards=True, limit=1))), None)
+        self._check_found(stream, 0 if last is None else last.version, at)
+
+        def steps() -> Iterator[tuple[Recorded, State]]:
+            state = fold.empty(stream)
+            for event in self.store.read(wanted._replace(limit=at)):
+                state = fold.over(state, (event,))
+                yield event, state
+
+        return steps()
+
+    def _check_found(self, stream: str, version: int, at: int | None) -> None:
+        """Raise `NotFound` for a version of a stream (0: there is no event) that is not what was asked for."""
+        if at is not None and 0 < version < at:
             raise NotFound(
-                f"{stream} has no version {at}, it is at {state.version}",
+                f"{stream} has no version {at}, it is at {version}",
                 code="version-not-found",
                 hint=f"cqrs log {stream} lists its events",
                 stream=stream,
             )
-        if state.version == 0:
+        if version == 0:
             if not self.store.version(stream):
                 raise no_stream(self.store, stream)
             raise NotFound(
@@ -165,20 +190,6 @@ class Workbench:
                 hint=f"cqrs log {stream} shows when it began",
                 stream=stream,
             )
-        return state
-
-    def steps(
-        self, stream: str, *, at: int | None = None, at_position: int | None = None
-    ) -> Iterator[tuple[Recorded, State]]:
-        """Each event of a stream with the state after it: one and the same object, changed from step to step."""
-        before = None if at_position is None else at_position + 1
-        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
-        state = fold.empty(stream)
-        for event in self.store.read(Selection(stream=stream, limit=at, before=before)):
-            state = fold.over(state, (event,))
-            yield event, state
-        if state.version == 0:
-            raise no_stream(self.store, stream)
 
     def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State]:
         """Every aggregate of the domain (or of one category), stream by stream; at_position: as the log was then."""

@@ -68,7 +68,16 @@ def test_again_it_appends_nothing(send: Any, parcels: Any) -> None:
     send(GOOD)
     ran = send(GOOD, "--json")
     assert ran.code == 0
-    assert ran.json == {"committed": 0, "duplicate": 2, "unchanged": 1, "rejected": 0, "conflict": 0, "invalid": 0, "failed": 0, "events": 0}
+    assert ran.json == {
+        "committed": 0,
+        "duplicate": 2,
+        "unchanged": 1,
+        "rejected": 0,
+        "conflict": 0,
+        "invalid": 0,
+        "failed": 0,
+        "events": 0,
+    }
     assert len(parcels("log --jsonl").lines) == 2
 
 
@@ -138,7 +147,8 @@ def test_when_the_domain_raises_its_traceback_is_told(send: Any) -> None:
     assert ran.code == 8
     told = ran.err.splitlines()
     assert told[0].startswith("line 2: failed[domain-failed]: Parcel.broken (deciding Break)")
-    assert told[1].startswith('  File "') and "parcels_domain.py" in told[1]
+    assert told[1].startswith('    File "')
+    assert "parcels_domain.py" in told[1]
     assert any(text.startswith("  hint: the domain's code has a bug") for text in told)
     assert "sender.py" not in ran.err
     assert "sender.py" in send(lines, "--debug").err
@@ -149,7 +159,16 @@ def test_when_the_domain_raises_its_traceback_is_told(send: Any) -> None:
 
 def test_json_is_one_summary(send: Any) -> None:
     ran = send(MIXED, "--json")
-    assert ran.json == {"committed": 2, "duplicate": 0, "unchanged": 0, "rejected": 2, "conflict": 0, "invalid": 3, "failed": 0, "events": 2}
+    assert ran.json == {
+        "committed": 2,
+        "duplicate": 0,
+        "unchanged": 0,
+        "rejected": 2,
+        "conflict": 0,
+        "invalid": 3,
+        "failed": 0,
+        "events": 2,
+    }
 
 
 def test_csv_is_a_row_a_command(send: Any) -> None:

@@ -160,6 +160,21 @@ def test_errors_are_red_only_on_a_terminal_that_wants_it(here):
     assert here("lgo --color always").err.startswith("\x1b[1;31merror[usage]:\x1b[0m no such command")
 
 
+def test_the_colour_of_errors_is_a_setting_like_others(here, tmp_path, monkeypatch):
+    config = tmp_path / "cqrs.toml"
+    config.write_text('color = "always"')
+    assert "\x1b" in here("lgo").err
+    assert "\x1b" not in here("lgo --color never").err
+    monkeypatch.setenv("CQRS_COLOR", "never")
+    assert "\x1b" not in here("lgo").err
+    config.write_text('color = "never"')
+    monkeypatch.delenv("CQRS_COLOR")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" not in here("lgo").err
+    config.write_text("stor = 7")
+    assert "\x1b" in here("lgo").err
+
+
 # ── real processes ────────────────────────────────────────────────────────────────────────────
 
 

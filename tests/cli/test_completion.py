@@ -13,6 +13,32 @@ from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
 
 ROOT = Path(__file__).parent.parent.parent
+READING = """
+from cqrs_cli import Aggregate, Command, Domain, Event, Projection, decide, evolve
+
+class Noted(Event):
+    note_id: str
+
+class Note(Aggregate, key="note_id"):
+    note_id: str
+
+    @evolve
+    def noted(self, event: Noted) -> None: ...
+
+class Directory(Projection, key="note_id"):
+    note_id: str
+
+    @evolve
+    def noted(self, event: Noted) -> None: ...
+
+class Standing(Projection, key="note_id"):
+    note_id: str
+
+    @evolve
+    def noted(self, event: Noted) -> None: ...
+
+domain = Domain("reading", Note, Directory, Standing)
+"""
 
 
 @pytest.fixture
@@ -63,6 +89,20 @@ def test_names_from_the_store(complete, orders):
     assert complete("log ord", CQRS_STORE="other.db") == ["order-1", "order-2"]
 
 
+def test_projections_are_those_of_the_domain_before_they_have_rows(complete, tmp_path):
+    module = tmp_path / "reading.py"
+    module.write_text(READING)
+    assert complete("--app reading project ") == ["directory", "standing"]
+    assert complete("--app reading project st") == ["standing"]
+    assert not list(tmp_path.glob("cqrs.db*"))
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        store.append(Commit("1", (NewEvent("a-1", "Noted", 1, b'{"note_id": "1"}'),)))
+    words = [sys.executable, "-m", "cqrs_cli", "--app", "reading", "project"]
+    subprocess.run(words, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+    module.write_text("raise SystemExit(5)")
+    assert complete("--app reading project ") == ["directory", "standing"]
+
+
 def test_zsh_and_fish(complete, orders):
     assert complete("log ord", "zsh") == '_arguments \'*: :(("order-1"\n"order-2"))\'\n'
     assert complete("log ord", "fish") == "order-1\norder-2\n"
@@ -103,6 +143,14 @@ def test_what_a_shell_could_run_is_not_offered(complete, tmp_path):
 
 def test_offers_are_few():
     assert len(completion._offered((f"order-{n}" for n in range(10**9)), "")) == completion.MOST
+
+
+def test_the_script_goes_to_a_file(here, tmp_path):
+    for words in ("--show-completion bash -o script", "-o script --show-completion bash"):
+        ran = here(words)
+        assert (ran.code, ran.out) == (0, "")
+        assert "_cqrs_completion" in (tmp_path / "script").read_text()
+        (tmp_path / "script").unlink()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

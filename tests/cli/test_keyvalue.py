@@ -36,6 +36,20 @@ def test_reads(text: str, pairs: list[tuple[str, str]]) -> None:
     assert parse_pairs(text) == pairs
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected key=value, found an empty text"),
+        ("  ", "expected key=value, found an empty text"),
+        ("a=1,", "a key=value is missing after a comma"),
+        ("a=1,b", "expected key=value, found 'b'"),
+    ],
+)
+def test_says_what_is_missing(text: str, said: str) -> None:
+    with pytest.raises(KeyValueError, match=said):
+        parse_pairs(text)
+
+
 @pytest.mark.parametrize("text", ["", "a", "=1", "a=1,", "a=1,,b=2", "a='x", "a='x'y", "a=1,b", " =1", "a,b=1"])
 def test_refuses(text: str) -> None:
     with pytest.raises(KeyValueError):

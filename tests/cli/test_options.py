@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootM
 from cqrs_cli.cli.command import global_parameters
 from cqrs_cli.cli.fields.jsontext import Sources
 from cqrs_cli.cli.fields.keyvalue import format_pairs
-from cqrs_cli.cli.fields.options import GLOBALS, Options, parameters, with_signature
+from cqrs_cli.cli.fields.options import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.fields.payload import build
 from cqrs_cli.errors import InvalidInput, Misuse
 
@@ -513,6 +513,38 @@ def test_help_says_what_pydantic_knows(capsys: pytest.CaptureFixture[str]) -> No
     assert options["--status"] == "[default: pending]"
     assert options["--address.street"] == "[required with --address]"
     assert options["--gift"] == ""
+
+
+def test_help_shows_a_spelling_that_is_taken() -> None:
+    class Nested(BaseModel):
+        rows: list[list[int]] = []
+        maps: list[dict[str, int]] = []
+        sizes: dict[str, list[int]] = {}
+        inner: dict[str, dict[str, int]] = {}
+        plain: dict[str, int] = {}
+        numbers: list[int] = []
+
+    shown = {option.flag: metavar(option.shape) for option in Options(Nested).all}
+    assert shown == {
+        "--rows": "JSON",
+        "--maps": "JSON",
+        "--sizes": "KEY=JSON",
+        "--inner": "KEY=JSON",
+        "--plain": "KEY=<int>",
+        "--numbers": "<int>",
+    }
+    typed = {"JSON": "[1, 2]", "KEY=JSON": "a=[1, 2]", "KEY=<int>": "a=1", "<int>": "1"}
+    words = [word for flag, spelling in shown.items() for word in (flag, typed[spelling])]
+    words = [word.replace("[1, 2]", '{"b": 1}') if words[at - 1] in ("--maps", "--inner") else word
+             for at, word in enumerate(words)]  # fmt: skip
+    assert given_fields(parsed(Nested, *words)) == {
+        "rows": [[1, 2]],
+        "maps": [{"b": 1}],
+        "sizes": {"a": [1, 2]},
+        "inner": {"a": {"b": 1}},
+        "plain": {"a": 1},
+        "numbers": [1],
+    }
 
 
 def test_unknown_options_get_a_suggestion() -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SHOP = """
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 
@@ -52,3 +54,13 @@ def test_an_empty_text_is_seen_in_a_step(here: Any, tmp_path: Path) -> None:
     shown = here(*app, "replay", "product-1", "--steps").out
     assert "name: '' → Pen" in shown
     assert "name: Pen → ''" in shown
+
+
+@pytest.mark.parametrize("words", ["product-1 product-2", "product-1 product-1@9", "product-1@9", "product-1 --at @0"])
+@pytest.mark.parametrize("more", ["--json", "--steps --json", "", "--steps", "--csv", "--steps --jsonl"])
+def test_what_is_not_there_is_said_before_anything_is_printed(here: Any, tmp_path: Path, words: str, more: str) -> None:
+    (tmp_path / "missing_products.py").write_text(SHOP)
+    app = ("--app", "missing_products:domain")
+    assert here(*app, "send", "rename", "--product-id", "1", "--name", "Pen").code == 0
+    ran = here(*app, "replay", *words.split(), *more.split())
+    assert (ran.code, ran.out) == (3, "")

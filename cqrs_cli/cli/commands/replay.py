@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -77,22 +78,23 @@ def replay(
     wanted = [_one(bench, text, at) for text in streams]
     printer = session.printer
     if steps:
+        told = [_steps(bench, one) for one in wanted]  # what is not there is said before anything is printed
         printer.records(
-            (step for one in wanted for step in _steps(bench, one)),
+            itertools.chain.from_iterable(told),
             ["version", "type", "changes"],
             row=_step_row,
             group=lambda record: record["stream"],
         )
         return None
-    records = (
+    records = [
         _record(bench, bench.replay(one.stream or "", at=one.version, at_position=one.position)) for one in wanted
-    )
+    ]
     if len(wanted) > 1:
         printer.records(records, row=_state_row)
     elif printer.format == "json":
-        printer.record(next(records))
+        printer.record(records[0])
     elif printer.format == "table":
-        printer.record(_state_row(next(records)))
+        printer.record(_state_row(records[0]))
     else:
         printer.records(records, row=_state_row)
     return None
@@ -158,21 +160,25 @@ def _row_of_many(bench: Workbench, record: Any) -> dict[str, Any]:
 
 
 def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
-    previous: dict[str, Any] = {}
-    for event, state in bench.steps(one.stream or "", at=one.version, at_position=one.position):
-        now = bench.jsonable(state.state)
-        if not previous:
-            key = bench.domain.aggregate_of(state.stream)
-            previous = bench.jsonable(key.empty(key.key_of(state.stream)))
-        different = [change._asdict() for change in changes(previous, now)]
-        yield {
-            "stream": state.stream,
-            "version": state.version,
-            "state": now,
-            "event": event_record(event),
-            "changes": different,
-        }
-        previous = now
+    """A record for each event. Raises `NotFound` at once."""
+    stream = one.stream or ""
+    steps = bench.steps(stream, at=one.version, at_position=one.position)
+    aggregate = bench.domain.aggregate_of(stream)
+
+    def records() -> Iterator[dict[str, Any]]:
+        previous = bench.jsonable(aggregate.empty(aggregate.key_of(stream)))
+        for event, state in steps:
+            now = bench.jsonable(state.state)
+            yield {
+                "stream": state.stream,
+                "version": state.version,
+                "state": now,
+                "event": event_record(event),
+                "changes": [change._asdict() for change in changes(previous, now)],
+            }
+            previous = now
+
+    return records()
 
 
 def _step_row(record: Any) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def _key(text: str, start: int) -> tuple[str, int]:
         key = key.strip(" ")
     if end == len(text) or text[end] != "=":
         shown = text[start:end] or text[start:]
-        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else "a key=value is missing after a comma")
+        missing = "a key=value is missing after a comma" if text.strip() else "expected key=value, found an empty text"
+        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else missing)
     if not key:
         raise KeyValueError(f"a key is missing before {text[end : end + 20]!r}")
     return key, end + 1

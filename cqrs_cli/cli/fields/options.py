@@ -161,9 +161,9 @@ def _shown(default: Any) -> str | None:
 def metavar(shape: Shape) -> str:
     """What help shows for a value: `<uuid>`, `pending|paid`, `k=v,…|JSON|@FILE`."""
     if isinstance(shape, Many):
-        return metavar(shape.item)
+        return _inner(shape.item)
     if isinstance(shape, shapes.Mapping):
-        return f"KEY={metavar(shape.value)}"
+        return f"KEY={_inner(shape.value)}"
     if isinstance(shape, Record):
         return "K=V,…|JSON|@FILE"
     if isinstance(shape, Json):
@@ -171,6 +171,11 @@ def metavar(shape: Shape) -> str:
     if isinstance(shape, Choice):
         return f"<{shape.name}>"
     return f"<{shape.name}>" if not isinstance(shape, Loose) else f"<{shape.name}|JSON>"
+
+
+def _inner(shape: Shape) -> str:
+    """What help shows for an element: a list or mapping within one has no spelling but JSON."""
+    return "JSON" if isinstance(shape, Many | shapes.Mapping) else metavar(shape)
 
 
 # ── Typer ─────────────────────────────────────────────────────────────────────────────────────
