@@ -61,6 +61,10 @@ def run(words: Sequence[str]) -> int:
         return _report(error, session)
     except typer.TyperException as error:
         return _report(_usage(error), session)
+    except UnicodeEncodeError as error:
+        if any(error.object[error.start : error.end] in word for word in session.words):
+            return _report(_no_text(error), session)
+        return _bug(error, session)
     except OSError as error:
         if error.errno in _UNWRITABLE and error.filename is None:  # help and version are printed without the printer
             return _report(unwritable("standard output", error), session)
@@ -106,6 +110,11 @@ def _usage(error: typer.TyperException) -> Misuse:
         message = f"{message.partition(', unable to')[0]} (got {faults()[0]['input']!r})"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
+
+
+def _no_text(error: UnicodeEncodeError) -> Misuse:
+    """What a store was asked for was typed in bytes that stand for no letter."""
+    return Misuse(f"{error.object!r} is no text in UTF-8", hint="names and values are texts, in UTF-8")
 
 
 def _report(error: CqrsError, session: Session) -> int:

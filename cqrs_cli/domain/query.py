@@ -75,14 +75,20 @@ class Query(BaseModel, Generic[R]):
         raise DefinitionError(f"{type(self).__name__} has no run", hint="def run(self, read: Read) -> Page[…]: …")
 
 
-def rows_named(cls: type[Query[Any]]) -> type[RowModel] | None:
-    """The row class in `Query[…]`, if it is one: what the query answers with, and so what it surely reads."""
+def answers_with(cls: type[Query[Any]]) -> type[BaseModel] | None:
+    """The model in `Query[…]`, if it is one."""
     for base in cls.__mro__:
         arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args")
         if arguments:
             row = arguments[0]
-            return row if isinstance(row, type) and issubclass(row, RowModel) else None
+            return row if isinstance(row, type) and issubclass(row, BaseModel) else None
     return None
+
+
+def rows_named(cls: type[Query[Any]]) -> type[RowModel] | None:
+    """The row class in `Query[…]`, if it is one: what the query answers with, and so what it surely reads."""
+    row = answers_with(cls)
+    return row if row is not None and issubclass(row, RowModel) else None
 
 
 def check_query(cls: type[Query[Any]]) -> None:

@@ -74,6 +74,10 @@ class ReadOnlySQL:
             raise Misuse(
                 f"{error}", code="sql", hint="one statement; parameters as --param name=value for :name"
             ) from error
+        except UnicodeEncodeError as error:  # bytes of a command line that were none
+            raise Misuse(
+                f"{error.object[error.start : error.end]!r} is no text in UTF-8", code="sql", hint="UTF-8 is taken here"
+            ) from None
         except sqlite3.Error as error:
             if self._refused is not None:
                 raise Misuse(

@@ -13,6 +13,7 @@ import typer
 
 from cqrs_cli.cli import app, boundary
 from cqrs_cli.cli.command import make
+from cqrs_cli.cli.printing.render import Printer
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import Conflict, DomainFailed, InvalidInput, Rejected
 
@@ -173,6 +174,25 @@ def test_the_colour_of_errors_is_a_setting_like_others(here, tmp_path, monkeypat
     assert "\x1b" not in here("lgo").err
     config.write_text("stor = 7")
     assert "\x1b" in here("lgo").err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["streams \udcff", "trace a\udcff", "log --category \udcff", "sql SELECT'\udcff'", "sql SELECT:a --param a=\udcff"],
+)
+def test_bytes_that_are_no_text(orders, here, words):
+    ran = here(words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no text in UTF-8\nhint: " in ran.err
+
+
+def test_what_the_user_did_not_type_is_not_blamed_on_the_words(orders, here, monkeypatch):
+    def broken(self, *words, **more):
+        "\udcff".encode()
+
+    monkeypatch.setattr(Printer, "records", broken)
+    assert here("streams").code == 70
+    assert here("streams x").code == 70
 
 
 # ── real processes ────────────────────────────────────────────────────────────────────────────

@@ -113,7 +113,7 @@ class TestFullDisk:
         assert f"go on after line {written:,}" in ran.stderr
 
 
-@pytest.mark.parametrize("words", ["send --batch -", "send add-product -d @-"])
+@pytest.mark.parametrize("words", ["send --batch -", "send add-product -d @-", "sql -"])
 def test_a_closed_standard_input_can_not_be_read(shop: Any, words: str) -> None:
     command = f"exec {sys.executable} -m cqrs_cli {words} <&-"
     ran = subprocess.run(

@@ -3,14 +3,16 @@
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cqrs_cli.cli.printing.cursor import next_page
+from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.session import Session
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores import open_store
+from cqrs_cli.workbench import reader
 
 
 @pytest.fixture
@@ -26,6 +28,42 @@ def test_rows_in_every_format(filled: Any) -> None:
     assert filled("query all --jsonl").lines == rows
     assert filled("query all --csv").out.splitlines()[:2] == ["parcel_id,weight", "A1,1.50"]
     assert "A5" in filled("query all").out
+
+
+@pytest.mark.parametrize(
+    ("words", "none"),
+    [
+        ("query all", ""),
+        ("query parcels", "--where weight>99"),
+        ("sql 'SELECT parcel_id, weight FROM parcels'", ""),
+        ("log", "--type Nothing"),
+        ("log --reverse", "--after 5"),
+        ("streams", "nothing"),
+        ("send --batch lines", ""),
+        ("snapshot take", ""),
+        ("snapshot list", ""),
+    ],
+)
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+def test_a_table_for_programs_has_its_head_without_rows_too(
+    parcels: Any, tmp_path: Path, words: str, none: str, format: str
+) -> None:
+    (tmp_path / "lines").write_text("")
+    with open_store(str(tmp_path / "cqrs.db"), create=True):
+        parcels("project")
+    if not none:
+        nothing = parcels(f"{words} --format {format}")
+    for number in range(1, 6):
+        assert parcels(f"send register --parcel-id A{number} --weight {number}.50").code == 0
+    assert parcels("project").code == 0
+    if words != "snapshot take":
+        assert parcels("snapshot take -q").code == 0
+    if none:
+        nothing = parcels(f"{words} {none} --format {format}")
+    (tmp_path / "lines").write_text('{"command": "touch", "data": {"parcel_id": "A1"}}')
+    rows = parcels(f"{words} --format {format}").out.splitlines()
+    assert len(rows) > 1
+    assert nothing.out.splitlines() == rows[:1]
 
 
 def test_rows_are_up_to_date_after_a_send(filled: Any) -> None:
@@ -49,9 +87,22 @@ def test_pages_say_how_to_get_the_next_one(filled: Any) -> None:
 
 def test_the_next_page_is_the_line_as_it_was_typed() -> None:
     words = ("--store", "my shop.db", "query", "x", "--cursor", "old", "--name", "a b", "--cursor=older")
-    assert shlex.split(next_page(words, "new")) == [
-        *("cqrs", "--store", "my shop.db", "query", "x", "--name", "a b", "--cursor", "new")
-    ]
+    told: list[str] = []
+    tell_next_page(SimpleNamespace(message=told.append), words, "new", 100)  # type: ignore[arg-type]
+    line = told[0].removeprefix("there is more; the next page: ")
+    assert shlex.split(line) == [*("cqrs", "--store", "my shop.db", "query", "x", "--name", "a b", "--cursor", "new")]
+
+
+@pytest.mark.parametrize("query", ["heaviest", "parcels"])
+def test_that_rows_are_missing_is_said_with_q_too_if_nobody_asked_for_so_few(
+    filled: Any, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PAGE_SIZE", 2)
+    ran = filled(f"query {query} -q --json")
+    assert len(ran.json) == 2
+    assert "there is more; the next page: cqrs query" in ran.err
+    assert filled(f"query {query} -q --json --limit 2").err == ""
+    assert filled(f"query {query} -q --json --limit 5").err == ""
 
 
 def test_a_parameter_named_like_the_tools_option(filled: Any) -> None:

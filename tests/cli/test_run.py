@@ -174,12 +174,16 @@ def test_dead_letters_are_listed_retried_and_dropped(shop, paid):
     assert (first["reaction"], first["process"], first["command"]) == ("fulfilment.ship", "boom1", "Ship")
     assert (first["code"], first["position"], first["event_id"]) == ("domain-failed", 1, "pay-boom1:1")
     assert first["data"] == {"order_id": "boom1", "items": ["evolved"]}
+    failed = shop("run --failed --csv").out.splitlines()
+    nothing_dropped = shop("run --dropped --csv").out
 
     ran = shop(f"run --retry {first['id']} --json")
     assert (ran.code, ran.json[0]["status"]) == (1, "failed")
     assert shop("run --retry nothing").code == 3
     assert shop("run", "--drop", first["id"], "--drop", second["id"], "--reason", "by hand").code == 0
     assert shop("run --failed --json").json == []
+    assert shop("run --failed --csv").out.splitlines() == failed[:1]
+    assert shop("run --dropped --csv").out.splitlines()[0] == nothing_dropped.strip()
     assert [one["dropped_because"] for one in shop("run --dropped --json").json] == ["by hand", "by hand"]
     assert shop("run", "--drop", first["id"], "--reason", "again").code == 3
 

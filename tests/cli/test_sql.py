@@ -3,11 +3,15 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import ROOT
 
 ATTACKS = [
     "INSERT INTO streams (name) VALUES ('x')",
@@ -170,3 +174,14 @@ def test_empty_is_said(orders: Path, here: Any) -> None:
 def test_standard_input(orders: Path, cqrs: Any) -> None:
     ran = cqrs("--store", str(orders), "sql", "-", "--json", stdin="SELECT count(*) AS n\nFROM events")
     assert json.loads(ran.stdout) == [{"n": 7}]
+
+
+def test_a_statement_that_is_no_text(orders: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "cqrs_cli", "--store", str(orders), "sql", "-"],
+        input=b"SELECT '\xff'",
+        capture_output=True,
+        cwd=ROOT,
+    )
+    assert ran.returncode == 2
+    assert b"error[sql]: standard input is no text in UTF-8" in ran.stderr

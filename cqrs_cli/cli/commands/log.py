@@ -9,7 +9,7 @@ import typer
 
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands import selecting
-from cqrs_cli.cli.printing.events import COLUMNS, event_record, event_row
+from cqrs_cli.cli.printing.events import COLUMNS, MEMBERS, event_record, event_row
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
@@ -51,7 +51,7 @@ def log(
     selection = wanted.on(store, session.printer, missing_ok=follow)
     events = _following(store, selection) if follow else store.read(selection)
     records = (event_record(event) for event in events)
-    count = session.printer.records(records, COLUMNS, row=event_row, empty="no events", live=follow)
+    count = session.printer.records(records, COLUMNS, row=event_row, empty="no events", live=follow, members=MEMBERS)
     if not count and fail_if_empty:
         raise NothingMatched("no event matched", hint="cqrs stats shows what there is, by category and type")
 

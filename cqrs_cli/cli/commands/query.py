@@ -14,7 +14,7 @@ from cqrs_cli.cli.commands.dynamic import DomainGroup, ModelCommand, by_word, gr
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.commands.rows import by_rows, rows_command
 from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
-from cqrs_cli.cli.printing.cursor import next_page
+from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.session import Session, current
 from cqrs_cli.errors import CqrsError, Misuse, NothingMatched
 
@@ -167,12 +167,22 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
         session.printer.message("nothing found")
     elif isinstance(found, Page | list):
         rows = iter(found) if paged or limit is None else itertools.islice(found, limit)
-        count = session.printer.records((_record(bench, row) for row in rows), empty="no rows")
+        count = session.printer.records(
+            (_record(bench, row) for row in rows), empty="no rows", members=_members(type(query))
+        )
     else:
         session.printer.record(_record(bench, found))
-    if isinstance(found, Page) and found.cursor is not None:
-        session.printer.message(f"there is more; the next page: {next_page(session.words, found.cursor)}")
+    if isinstance(found, Page):
+        tell_next_page(session.printer, session.words, found.cursor, limit)
     return count
+
+
+def _members(cls: type[Query[Any]]) -> list[str]:
+    """The members of a row, as far as `Query[…]` names a model."""
+    from cqrs_cli.domain.query import answers_with
+
+    row = answers_with(cls)
+    return [] if row is None else [*row.model_fields, *row.model_computed_fields]
 
 
 def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import typer
 from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.commands.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.commands.standing import caught_up_or_unfinished
-from cqrs_cli.cli.printing.cursor import next_page
+from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
 
@@ -56,9 +56,8 @@ def rows_command(name: str, projection: RowType) -> Command:
         with caught_up_or_unfinished():
             page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
         columns = [column.name for column in projection.table.columns]
-        count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows")
-        if page.cursor is not None:
-            session.printer.message(f"there is more; the next page: {next_page(session.words, page.cursor)}")
+        count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows", members=columns)
+        tell_next_page(session.printer, session.words, page.cursor, limit)
         if not count and fail_if_empty:
             raise NothingMatched("no row matched", hint=f"cqrs project {projection.name} prints all its rows")
 

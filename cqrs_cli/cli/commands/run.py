@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "skipped"]
 _FAILED = ["id", "reaction", "command", "data", "reason", "position", "failed_at"]
-_DROPPED = [*_FAILED, "dropped_at", "dropped_by", "dropped_because"]
+_LETTER = (
+    *("id", "reaction", "process", "command", "data", "code", "reason", "position", "event_id"),
+    *("correlation_id", "failed_at"),
+)
+_PUT_AWAY = ("dropped_at", "dropped_by", "dropped_because")
+_DROPPED = [*_FAILED, *_PUT_AWAY]
 
 
 def command() -> Command:
@@ -285,6 +290,7 @@ def _print_failed(session: Session, dropped: bool) -> None:
         _DROPPED if dropped else _FAILED,
         row=lambda record: {**record, "failed_at": record["failed_at"][:19].replace("T", " ")},
         empty="no command was dropped" if dropped else "no command came to nothing",
+        members=_LETTER + (_PUT_AWAY if dropped else ()),
     )
 
 

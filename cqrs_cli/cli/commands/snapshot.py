@@ -28,6 +28,9 @@ Category = Annotated[
     typer.Option("--category", metavar="NAME", help="All of this category.", autocompletion=completion.categories),
 ]
 
+_TAKEN = ("stream", "version", "status", "reason")
+_LISTED = ("stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason")
+
 
 def command() -> Group:
     """The group, as the table of `app.py` wants it."""
@@ -64,7 +67,7 @@ def take(streams: Streams = None, category: Category = None) -> int | None:
                 done(1)
                 yield _taken_record(one)
 
-    session.printer.records(counted(), ["stream", "version", "status", "reason"])
+    session.printer.records(counted(), _TAKEN, members=_TAKEN)
     told = f"{counts['taken']:,} taken, {counts['kept']:,} were there already"
     session.printer.message(told + (f", {counts['refused']:,} refused" if counts["refused"] else ""))
     return 1 if counts["refused"] else None
@@ -76,9 +79,10 @@ def list_(category: Category = None) -> None:
     bench = session.workbench()
     session.printer.records(
         (_judged_record(one) for one in bench.snapshots.all(_known(bench, category))),
-        ["stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason"],
+        _LISTED,
         row=lambda record: {**record, "taken_at": record["taken_at"][:19].replace("T", " ")},
         empty="no snapshots",
+        members=_LISTED,
     )
 
 

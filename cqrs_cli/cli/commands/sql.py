@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from cqrs_cli.cli.command import Command, make
+from cqrs_cli.cli.fields.jsontext import Sources
 from cqrs_cli.cli.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
@@ -39,16 +39,27 @@ def sql(
     """
     session = current()
     bound = dict(_split(text) for text in parameters or ())
-    text = sys.stdin.read() if statement == "-" else statement
+    text = _from_stdin() if statement == "-" else statement
     result = session.store().sql(text, bound, _seconds(timeout))
 
     def records() -> Iterator[dict[str, Any]]:
         for row in result:
             yield dict(zip(result.columns, row, strict=True))
 
-    count = session.printer.records(records(), result.columns or None, empty="no rows")
+    count = session.printer.records(records(), result.columns or None, empty="no rows", members=result.columns)
     if not count and fail_if_empty:
         raise NothingMatched("the statement gave no rows", hint="without --fail-if-empty that is no error")
+
+
+def _from_stdin() -> str:
+    try:
+        return Sources().read("-", "SELECT…").decode()
+    except UnicodeDecodeError as error:
+        raise Misuse(
+            f"standard input is no text in UTF-8: {error.reason} at byte {error.start}",
+            code="sql",
+            hint="one statement that reads",
+        ) from None
 
 
 def _split(text: str) -> tuple[str, str]:

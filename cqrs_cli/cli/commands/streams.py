@@ -52,6 +52,7 @@ def streams(
         ["stream", "version", "first_recorded_at", "last_recorded_at"],
         row=_row,
         empty="no streams",
+        members=("stream", "category", "version", "first_recorded_at", "last_recorded_at"),
     )
     if not count and fail_if_empty:
         raise NothingMatched("no stream matched", hint="cqrs stats shows the categories that there are")

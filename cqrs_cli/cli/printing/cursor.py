@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cqrs_cli.cli.printing.render import Printer
 
 
-def next_page(words: tuple[str, ...], cursor: str) -> str:
-    """The command line as it was typed, with another cursor."""
-    return shlex.join(["cqrs", *_without_cursor(words), "--cursor", cursor])
+def tell_next_page(printer: Printer, words: tuple[str, ...], cursor: str | None, limit: int | None) -> None:
+    """Say that there is more, if there is a cursor to it, with the line typed and that cursor.
+
+    Where nobody asked for a limit, -q does not silence it: what was printed is not all that matched.
+    """
+    if cursor is not None:
+        tell = printer.error if limit is None else printer.message
+        line = shlex.join(["cqrs", *_without_cursor(words), "--cursor", cursor])
+        tell(f"there is more; the next page: {line}")
 
 
 def _without_cursor(words: tuple[str, ...]) -> Iterator[str]:

@@ -20,6 +20,12 @@ COLUMNS = (
     Column("data", drop=1),
 )
 
+MEMBERS = (
+    *("position", "stream", "version", "type", "schema_version", "data", "event_id", "command_id"),
+    *("correlation_id", "causation_id", "user_id", "recorded_at", "metadata"),
+)
+"""Of an event's record, in order."""
+
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")

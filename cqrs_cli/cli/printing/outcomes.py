@@ -64,7 +64,7 @@ def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally, 
     if printer.format == "jsonl":
         printer.records((outcome_record(outcome) for outcome in counted), live=True)
     elif printer.format in ("csv", "tsv", "md"):
-        printer.records(_flat(outcome) for outcome in counted)
+        printer.records((_flat(outcome) for outcome in counted), members=_FLAT)
     else:
         for outcome in counted:
             if outcome.error is not None:
@@ -106,6 +106,9 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
     told = error.as_dict() | {"traceback": getattr(error, "traceback", None)}
     del told["message"]
     return record | {name: value for name, value in told.items() if value is not None and name not in record}
+
+
+_FLAT = ("line", "status", "command", "command_id", "position", "stream", "events", "code", "reason")
 
 
 def _flat(outcome: Outcome) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Printer:
         group: Callable[[Record], str] | None = None,
         empty: str | None = None,
         live: bool = False,
+        members: Iterable[str] = (),
     ) -> int:
         """Print many records as they come; returns how many there were.
 
@@ -73,6 +74,7 @@ class Printer:
         group: tables only: consecutive records with the same title form one table under it.
         empty: a note on standard error when there were none.
         live: each record is pushed out at once (following); tables become plain lines. Not with `json`.
+        members: what a record would have had: the head of CSV and TSV when there were none.
         """
         self.only(*FORMATS)
         counted = _Counted(records)
@@ -84,7 +86,7 @@ class Printer:
             for record in counted:
                 self._line(json_line(record), live)
         elif self.format in ("csv", "tsv"):
-            self._separated(counted, live)
+            self._separated(counted, live, members=members)
         else:
             shaped = ((group(record) if group else None, row(record) if row else record) for record in counted)
             for number, (title, part) in enumerate(itertools.groupby(shaped, key=lambda pair: pair[0])):
@@ -229,7 +231,9 @@ class Printer:
             opening = ","
         self._line("[]" if opening == "[" else "\n]")
 
-    def _separated(self, records: Iterator[Record], live: bool, columns: Columns | None = None) -> None:
+    def _separated(
+        self, records: Iterator[Record], live: bool, columns: Columns | None = None, members: Iterable[str] = ()
+    ) -> None:
         import csv
 
         comma = self.format == "csv"
@@ -245,6 +249,8 @@ class Printer:
             writer.writerow([_separated_cell(record.get(name), inert) for name in names])
             if live:
                 self._output.flush()
+        if names is None and (head := [inert(name) for name in members]):
+            writer.writerow(head)
 
     def _table(self, records: Iterator[Record], columns: Columns | None, live: bool) -> None:
         head = list(itertools.islice(records, 1 if live else DRAWN_ROWS + 1))
