@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.stores import path_of
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "md")
 GRAPH_FORMATS = ("mermaid", "dot")
@@ -157,10 +158,8 @@ class Settings:
         """Paths from a file, and the default store, are relative to the file's folder."""
         if known.kind not in ("store", "path") or not isinstance(value, str) or self.folder == self.cwd:
             return value
-        scheme, colon, path = value.rpartition("sqlite:")
-        if not colon and "://" in value:
-            return value
-        return f"{scheme}{colon}{self.folder / path}"
+        path = path_of(value) if known.kind == "store" else value
+        return value if path is None else f"{value.removesuffix(path)}{self.folder / path}"
 
 
 def _checked(known: Known, value: Any, source: str) -> Any:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from cqrs_cli import Command, Event
 from cqrs_cli.domain.codec import Codec
@@ -181,6 +181,34 @@ def test_what_can_not_be_read_names_the_event(
 
 
 # ── what does not survive ─────────────────────────────────────────────────────────────────────
+
+
+class Token(BaseModel):
+    secret: SecretStr = SecretStr("")
+
+
+class LogIn(Command):
+    password: SecretStr
+    inner: Token = Token()
+
+
+class LogInWritten(LogIn):
+    @field_serializer("password")
+    def written(self, password: SecretStr) -> str:
+        return password.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [LogIn(password="hush"), LogInWritten(password="hush", inner=Token(secret="hush"))],  # type: ignore[arg-type]
+)
+def test_a_secret_that_json_masks_is_refused_with_a_way_out(command: Command) -> None:
+    codec = Codec({}, {})
+    with pytest.raises(InvalidInput, match="comes back changed") as caught:
+        codec.sent(command)
+    assert "a SecretStr is masked in JSON" in (caught.value.hint or "")
+    assert "hush" not in str(caught.value)
+    assert b'"hush"' in codec.sent(LogInWritten(password="hush")).data  # type: ignore[operator, arg-type]
 
 
 class Inner(BaseModel):

@@ -54,7 +54,14 @@ def test_the_default_store_is_beside_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("sqlite:shop.db", "sqlite:{}/shop.db"), ("/var/shop.db", "/var/shop.db"), ("postgres://x/y", "postgres://x/y")],
+    [
+        ("sqlite:shop.db", "sqlite:{}/shop.db"),
+        ("file:shop.db", "file:{}/shop.db"),
+        ("sqlite:///var/shop.db", "sqlite:///var/shop.db"),
+        ("/var/shop.db", "/var/shop.db"),
+        ("data/a:b.db", "{}/data/a:b.db"),
+        ("postgres://x/y", "postgres://x/y"),
+    ],
 )
 def test_urls_of_stores(tmp_path, written, expected):
     (tmp_path / "cqrs.toml").write_text(f'store = "{written}"')

@@ -147,6 +147,10 @@ def unchanging(model: type[BaseModel]) -> bool:
 
 _CHANGED = "a class that changed wants another version= and an upcaster"
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
+_MASKED = (
+    "a SecretStr is masked in JSON, and the log keeps what it gets for ever: leave the secret out (a hash, the name of "
+    "where it is kept), or write it out with a @field_serializer"
+)
 
 M = TypeVar("M", bound=Message)
 
@@ -163,7 +167,8 @@ def _read_back(message: M, data: bytes) -> M:
     if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
         raise InvalidInput(
-            f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed", hint=_STORABLE
+            f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed",
+            hint=_MASKED if b'"**********"' in data else _STORABLE,
         )
     copy: M = again
     return copy

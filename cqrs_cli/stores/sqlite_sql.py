@@ -124,9 +124,12 @@ _NAMES = {
 
 def _different(names: list[str]) -> list[str]:
     """Two columns called `name` become `name` and `name_2`: the second would vanish in JSON."""
-    seen: dict[str, int] = {}
-    different = []
+    taken = set(names)
+    different: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        different.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        number, chosen = 1, name
+        while chosen in different or (number > 1 and chosen in taken):
+            number += 1
+            chosen = f"{name}_{number}"
+        different.append(chosen)
     return different

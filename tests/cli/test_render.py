@@ -376,7 +376,10 @@ def test_a_failed_run_leaves_the_file_as_it_was(tmp_path):
     assert os.listdir(tmp_path) == ["out.jsonl"]
 
 
-def test_a_run_without_rows_still_makes_the_file(printed, tmp_path):
+@pytest.mark.parametrize("before", [None, "rows of another run"])
+def test_a_run_without_rows_leaves_a_file_without_rows(printed, tmp_path, before):
+    if before is not None:
+        (tmp_path / "out.csv").write_text(before)
     printed(lambda printer: printer.records([]), format="csv", output=str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text() == ""
 

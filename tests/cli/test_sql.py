@@ -128,6 +128,9 @@ def test_parameters_are_values(orders: Path, here: Any) -> None:
 
 def test_odd_columns_and_values(orders: Path, here: Any) -> None:
     assert here("sql", "SELECT 1 AS a, 2 AS a, NULL AS b", "--json").json == [{"a": 1, "a_2": 2, "b": None}]
+    assert here("sql", "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a", "--json").json == [
+        {"a": 1, "a_3": 2, "a_2": 3, "a_4": 4}
+    ]
     assert here("sql", "SELECT x'00ff' AS blob", "--json").code == 0
     assert "\x1b" not in here("sql", "SELECT char(27) || '[31m' AS x").out
 

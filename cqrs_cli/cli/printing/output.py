@@ -109,8 +109,8 @@ class Output:
                 self._stream = stream
                 self.flush()
             return
-        if stream is None and keep and not os.path.lexists(self.path):
-            stream = self._open(self.path)  # a run that printed nothing still leaves the file that was asked for
+        if stream is None and keep:
+            stream = self._open(self.path)  # nothing was printed, so nothing is what the file holds
             beside, self._beside = self._beside, None
         if stream is None:
             return
