@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cqrs_cli.domain.row_model import DELETE, Delete
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
     from cqrs_cli.stores.commits import Recorded
+    from cqrs_cli.workbench.outcome import Request
     from cqrs_cli.workbench.scenario import Scenario
     from cqrs_cli.workbench.workbench import Workbench
 
@@ -42,6 +43,7 @@ __all__ = [
     "Read",
     "Recorded",
     "Rejected",
+    "Request",
     "Scenario",
     "Where",
     "Workbench",
@@ -60,6 +62,7 @@ _HOMES = {
     "domain.projection": ("Projection",),
     "domain.query": ("Page", "Query", "Read", "Where"),
     "domain.row_model": ("DELETE", "Delete"),
+    "workbench.outcome": ("Request",),
     "workbench.scenario": ("Scenario",),
     "stores.commits": ("Recorded",),
     "workbench.workbench": ("Workbench",),

@@ -33,7 +33,7 @@ class CqrsError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None, **details: Any) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(message)  # a domain may raise with whatever it likes
         self.hint = hint
         self.details = details
         if code is not None:

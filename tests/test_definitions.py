@@ -15,12 +15,14 @@ import pytest
 from cqrs_cli import DefinitionError, Event, Policy
 
 HEAD = """
+from collections import deque
+from dataclasses import dataclass
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NewType, Protocol
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
 from pydantic import BaseModel, Field
 from cqrs_cli import *
@@ -230,6 +232,38 @@ MISTAKES = [
         "class SHIP(Command):\n    bad_id: UUID\n" + aggregate("@decide\ndef a(self, command: SHIP): ...").replace("'d', Bad", "'d', Order, Bad"),
         ("'ship'", "command line", "rename"),
     ),
+    Mistake("decide in a projection", projection("@evolve\ndef a(self, event: Placed): ...\n@decide\ndef b(self, command: Ship): ..."), ("Bad.b", "@decide means nothing", "aggregates")),
+    Mistake("react in a projection", projection("@evolve\ndef a(self, event: Placed): ...\n@react\ndef b(self, event: Placed): ..."), ("Bad.b", "@react means nothing", "process managers")),
+    Mistake("react in an aggregate", aggregate("@react\ndef b(self, event: Placed): ..."), ("Bad.b", "@react means nothing")),
+    Mistake("decide in a process", "class Bad(ProcessManager, key='order_id'):\n    order_id: UUID\n    @react\n    def a(self, event: Placed) -> Ship: ...\n    @decide\n    def b(self, command: Ship): ...\nDomain('d', Order, Bad)", ("Bad.b", "@decide means nothing")),
+    Mistake("creates that is a number", aggregate("@decide(creates=0)\ndef a(self, command: Place): ..."), ("Bad.a", "creates=0", '"either"')),
+    Mistake("version as a text", "class Bad(Event, version='2'): ...", ("Bad", "version='2'", "1, 2, 3")),
+    Mistake("version of a row as a text", projection("@evolve\ndef a(self, event: Placed): ...", ', key="order_id", version="x"'), ("Bad", "version='x'")),
+    Mistake("version of an aggregate that is a bool", aggregate("", ", version=True"), ("Bad", "version=True")),
+    Mistake("name that is a number", "class Bad(Event, name=5): ...", ("Bad", "5", "letters")),
+    Mistake("alias that is a number", "class Bad(Event, aliases=(5,)): ...", ("Bad", "5", "letters")),
+    Mistake("upcaster that is a text", "class Bad(Event, version=2, upcasters={1: 'x'}): ...", ("Bad", "function", "upcasters=")),
+    Mistake("key that names a field twice", projection("@evolve\ndef a(self, event: Placed): ...", ', key=("order_id", "order_id")'), ("Bad", "twice", "('order_id',)")),
+    Mistake("aggregate key that names a field twice", aggregate("", ", key=('bad_id', 'bad_id')"), ("Bad", "twice", "('bad_id',)")),
+    Mistake("alias of a key", "class Bad(Aggregate):\n    bad_id: UUID = Field(alias='badId')\nDomain('d', Bad)", ("Bad.bad_id", "alias", "rename")),
+    Mistake("alias of a row's key", "class Bad(Projection, key='order_id'):\n    order_id: UUID = Field(validation_alias='orderId')\n    @evolve\n    def a(self, event: Placed): ...\nDomain('d', Order, Bad)", ("Bad.order_id", "alias", "rename")),
+    Mistake("NaN allowed", aggregate("model_config = {'allow_inf_nan': True}"), ("Bad", "NaN", "allow_inf_nan")),
+    Mistake("field that is not written", aggregate("size: int = Field(0, exclude=True)"), ("Bad.size", "exclude=True")),
+    Mistake("nested field that is not written", "class Part(BaseModel):\n    size: int = Field(0, exclude=True)\n" + aggregate("parts: list[Part] = []"), ("Bad.parts", "Part.size")),
+    Mistake("nested private attribute", "class Part(BaseModel):\n    _size: int = 0\n" + aggregate("part: Part | None = None"), ("Bad.part", "Part._size")),
+    Mistake("tuple keys in a dataclass", "@dataclass\nclass Grid:\n    cells: dict[tuple[int, int], str]\n" + aggregate("grid: Grid | None = None"), ("Bad.grid", "tuple", "JSON")),
+    Mistake("tuple keys in a named tuple", "class Grid(NamedTuple):\n    cells: dict[tuple[int, int], str]\n" + aggregate("grid: Grid | None = None"), ("Bad.grid", "tuple", "JSON")),
+    Mistake("cached property of an aggregate", aggregate("@cached_property\ndef size(self) -> int: ..."), ("Bad.size", "cached", "@property")),
+    Mistake("cached property of a row", projection("@cached_property\ndef size(self) -> int: ...\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.size", "cached", "@property")),
+    Mistake("deque that is cut", projection("last: deque[str] = deque(maxlen=2)\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.last", "maxlen")),
+    Mistake("unknown keyword of a query", "class Bad(Query[Row], kye='x'):\n    def run(self, read: Read) -> Page[Row]: ...", ("Bad", "'kye'")),
+    Mistake(
+        "query called as its rows",
+        "class ROW(Query[Row]):\n    def run(self, read: Read) -> Page[Row]: ...\nDomain('d', Order, Row, ROW)",
+        ("ROW", "Row", "cqrs query row", "rename"),
+    ),
+    Mistake("factory that is asynchronous", "@Domain('d', Order).provide\nasync def clock() -> Clock: ...", ("clock", "asynchronous", "plain")),
+    Mistake("factory that wants something", "@Domain('d', Order).provide\ndef clock(zone: str) -> Clock: ...", ("clock", "zone", "given nothing")),
     Mistake("query without a run", "class Bad(Query[Row]):\n    size: int = 0\nDomain('d', Order, Row, Bad)", ("Bad", "run", "def run")),
     Mistake("part that is none", "Domain('d', Placed)", ("Placed", "aggregates")),
     Mistake("misspelt attribute in an annotation", aggregate("@decide(creates=True)\ndef a(self, command: Place) -> 'Placed.Missing': ..."), ("Bad.a", "Missing", "run time")),
@@ -278,8 +312,10 @@ def test_an_import_for_type_checking_only_is_told_with_the_remedy(body: str, way
         "class Old(Command):\n    bad_id: UUID\n    thing: Missing\n"
         + aggregate("@decide\ndef a(self, command: Old): ..."),
         projection("thing: Missing | None = None\n@evolve\ndef a(self, event: Placed): ..."),
+        "class Old(Query[Row]):\n    thing: Missing\n    def run(self, read: Read) -> Page[Row]: ...\n"
+        "Domain('d', Order, Row, Old)",
     ],
-    ids=["event", "command", "row"],
+    ids=["event", "command", "row", "query"],
 )
 def test_fields_that_stay_open_are_told_when_the_domain_is_made(source: str) -> None:
     told = complaint("if TYPE_CHECKING:\n    from nowhere import Missing\n" + source, "postponed function")

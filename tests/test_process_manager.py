@@ -246,7 +246,7 @@ def _rejections_of_others() -> Any:
         (_no_react, "Idle has no @react"),
         (_two_reacts, "Torn.two and Torn.one are both for Poked"),
         (_gives_events, "Mixed.answer gives Poked, which is an event"),
-        (_remembers, "Elephant has an @evolve, but a policy remembers nothing"),
+        (_remembers, "Elephant.poked: @evolve means nothing in Elephant"),
         (_keyed_policy, "Keyed.answer: key= is for process managers"),
         (_wants_arguments, "Needy can't be made without arguments"),
         (_bad_name, "'no name' can't be a name"),

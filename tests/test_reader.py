@@ -188,9 +188,9 @@ def test_a_cursor_of_another_order(bench: Workbench) -> None:
         ask(bench, lambda read: read.page(Balance, order="-euros"), limit=2, cursor=page.cursor)
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_a_page_has_a_row(bench: Workbench, limit: int) -> None:
-    with pytest.raises(InvalidInput, match="at least one row"):
+@pytest.mark.parametrize("limit", [0, -1, 2**63 - 1, 2**63])
+def test_a_page_has_a_row_and_not_too_many(bench: Workbench, limit: int) -> None:
+    with pytest.raises(InvalidInput, match="from one row to 999,999,999"):
         ask(bench, lambda read: read.page(Balance), limit=limit)
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, field_validator
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Rejected, decide, evolve
 from cqrs_cli.domain.aggregate import AggregateType, aggregate_type
@@ -489,11 +489,6 @@ class Upper(BaseModel):
         return value.upper()
 
 
-class Hiding(BaseModel):
-    shown: int = 1
-    hidden: int = Field(default=1, exclude=True)
-
-
 @pytest.mark.parametrize(
     ("annotation", "value"),
     [
@@ -508,7 +503,6 @@ class Hiding(BaseModel):
         (datetime, NOON.astimezone(ZoneInfo("Europe/Paris"))),
         (str, "\ud800"),
         (Upper, Upper.model_construct(name="ada")),
-        (Hiding, Hiding(hidden=2)),
         (Any, object()),
         (deque[int], deque([1], maxlen=3)),
         (list[Any], [SHARED, SHARED]),

@@ -69,7 +69,7 @@ def run(words: Sequence[str]) -> int:
         if error.errno in _UNWRITABLE and error.filename is None:  # help and version are printed without the printer
             return _report(unwritable("standard output", error), session)
         return _bug(error, session)
-    except Exception as error:
+    except BaseException as error:  # what is no Exception too, such as the CancelledError of a coroutine
         return _bug(error, session)
 
 
@@ -128,7 +128,7 @@ def _report(error: CqrsError, session: Session) -> int:
     else:
         if getattr(error, "traceback", None):
             _tell(visible_lines(error.traceback))  # type: ignore[attr-defined]
-        _tell(f"{_red(f'error[{error.code}]:', session)} {visible(error.message)}")
+        _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
         for complaint in getattr(error, "complaints", ()):
             _tell(f"  {visible(complaint)}")
         if error.hint is not None:
@@ -138,7 +138,7 @@ def _report(error: CqrsError, session: Session) -> int:
     return error.exit_code
 
 
-def _bug(error: Exception, session: Session) -> int:
+def _bug(error: BaseException, session: Session) -> int:
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = "this is a bug in cqrs; --debug prints the traceback"
     if wants_json(session):

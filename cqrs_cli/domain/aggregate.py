@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
+from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
-from cqrs_cli.domain.messages import Command, Event, complete, refuse_keywords, refuse_private, refuse_taken, snake
+from cqrs_cli.domain.messages import (
+    Command,
+    Event,
+    check_version,
+    complete,
+    refuse_alias,
+    refuse_keywords,
+    refuse_private,
+    refuse_taken,
+    refuse_what_is_lost,
+    snake,
+)
 from cqrs_cli.errors import DefinitionError, InvalidInput
+from cqrs_cli.failure import domain_failed
 
 _KEYS_IN_JSON = (str, int, float, Decimal, UUID, date, time, timedelta, Enum)
 _SAMPLE_KEYS: dict[type, Key] = {str: "x", int: 1, UUID: UUID(int=1), date: date(2000, 1, 1)}
@@ -90,8 +104,25 @@ class AggregateType(NamedTuple):
         return stream_key(stream, self.key_types)
 
     def empty(self, key: tuple[Any, ...]) -> Aggregate:
-        """The state before the first event."""
-        return self.cls(**dict(zip(self.key, key, strict=True)))
+        """The state before the first event. Raises `InvalidInput` for a key that the class does not take as it is."""
+        try:
+            state = self.cls(**dict(zip(self.key, key, strict=True)))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise InvalidInput(
+                f"{self.cls.__name__} can't have the key {_shown(key)}: {told}", hint=_SAME_KEY
+            ) from None
+        except (Exception, SystemExit) as error:
+            raise domain_failed(error, f"making {self.cls.__name__} {_shown(key)}") from error
+        for name, part in zip(self.key, key, strict=True):
+            if state.__dict__[name] != part:
+                raise InvalidInput(
+                    f"{self.cls.__name__} makes {state.__dict__[name]!r} of the key {part!r}, "
+                    "which would be that of two streams",
+                    hint=_SAME_KEY,
+                )
+        return state
 
     def command_key(self, command: Command) -> tuple[Any, ...] | None:
         """The key that the command names, or None if it leaves it to the engine."""
@@ -102,10 +133,17 @@ class AggregateType(NamedTuple):
         return values
 
 
+_SAME_KEY = "give the key the same type in the commands, so that it is changed or refused there"
+
+
+def _shown(key: tuple[Any, ...]) -> str:
+    return ", ".join(map(repr, key))
+
+
 def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
     complete(cls)
-    category, key, _, every = cls.keywords
+    category, key, version, every = cls.keywords
     if (
         not category.isascii()
         or not category.replace("_", "a").isalnum()
@@ -115,6 +153,7 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
         raise DefinitionError(
             f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100"
         )
+    check_version(cls.__name__, version)
     if every is not None and (type(every) is not int or every < 1):
         raise DefinitionError(
             f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on",
@@ -127,6 +166,7 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
                 f"{cls.__name__}.{name} has no default",
                 hint="the state begins before the first event: all but the key need defaults",
             )
+    refuse_what_is_lost(cls)
     _refuse_unstorable_state(cls, key, key_types)
     ignored: object = cls.ignores
     if not isinstance(ignored, tuple) or not all(
@@ -135,6 +175,7 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
         raise DefinitionError(
             f"{cls.__name__}.ignores is {ignored!r}, not a tuple of event classes", hint="ignores = (OrderNoted,)"
         )
+    refuse_other_clauses(cls, "decide", "evolve")
     deciders = by_message(clauses_of(cls, "decide"))
     evolvers = by_message(clauses_of(cls, "evolve"))
     for clause in evolvers.values():
@@ -157,6 +198,8 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
 
 def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
     kinds = []
+    if len(set(key)) < len(key):
+        raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
     for name in key:
         field = cls.model_fields.get(name)
         if field is None:
@@ -170,6 +213,7 @@ def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
                 f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}",
                 hint="keep other values in fields of their own",
             )
+        refuse_alias(cls, name)
         kinds.append(kind)
     return tuple(kinds)
 
@@ -200,7 +244,11 @@ def _check_command_key(
 
 def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: tuple[type, ...]) -> None:
     """A state is kept and shown as JSON: what would not come back the same is refused now."""
+    if cls.model_config.get("allow_inf_nan"):
+        raise DefinitionError(f"{cls.__name__}: NaN and infinities do not survive JSON", hint="drop allow_inf_nan=True")
     for name, field in cls.model_fields.items():
+        if field.exclude:
+            raise DefinitionError(f"{cls.__name__}.{name}: exclude=True would lose it", hint="drop exclude=True")
         bad = _unstorable(field.annotation, set())
         if bad is not None:
             raise DefinitionError(
@@ -241,9 +289,16 @@ def _unstorable(annotation: Any, seen: set[Any]) -> str | None:
         simple = isinstance(keyed, type) and get_origin(keyed) is None and issubclass(keyed, _KEYS_IN_JSON)
         if not simple and get_origin(keyed) is not Literal:
             return f"a dict with {getattr(keyed, '__name__', keyed) if get_origin(keyed) is None else keyed} keys"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+    if isinstance(annotation, type) and get_origin(annotation) is None and annotation not in seen:
         seen.add(annotation)
-        arguments = tuple(field.annotation for field in annotation.model_fields.values())
+        if issubclass(annotation, BaseModel):
+            hidden = [*annotation.__private_attributes__, *(n for n, f in annotation.model_fields.items() if f.exclude)]
+            if hidden:
+                return f"{annotation.__name__}.{hidden[0]}, which is not written,"
+            arguments = tuple(field.annotation for field in annotation.model_fields.values())
+        elif is_dataclass(annotation) or hasattr(annotation, "__annotations__"):  # or a NamedTuple, a TypedDict
+            with suppress(NameError, TypeError):
+                arguments = tuple(get_type_hints(annotation, include_extras=True).values())
     for argument in arguments:
         found = _unstorable(argument, seen)
         if found is not None:
@@ -251,15 +306,23 @@ def _unstorable(annotation: Any, seen: set[Any]) -> str | None:
     return None
 
 
-def new_key(aggregate: AggregateType, command_id: str) -> tuple[Any, ...]:
-    """The id of an aggregate that a command opens without naming it: the same for the same command id."""
+def made_key(aggregate: AggregateType, clause: Clause, command: Command) -> tuple[Any, ...]:
+    """The key of an aggregate that a command opens without naming it: the same for the same command id.
+
+    Raises `InvalidInput` for a command that may not leave it out.
+    """
     from uuid import NAMESPACE_URL, uuid5
 
-    kind = aggregate.key_types[0]
+    names, kind = ", ".join(aggregate.key), aggregate.key_types[0]
+    if clause.creates is False:
+        raise InvalidInput(
+            f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?",
+            hint="only a creating command may leave it out",
+        )
     if len(aggregate.key) > 1 or kind not in (str, UUID):
         raise InvalidInput(
-            f"{aggregate.cls.__name__} needs its key: {', '.join(aggregate.key)}",
+            f"{aggregate.cls.__name__} needs its key: {names}",
             hint="only a single key that is a UUID or a text can be made up; give the command its key",
         )
-    made = uuid5(NAMESPACE_URL, f"cqrs:{aggregate.category}:{command_id}")
+    made = uuid5(NAMESPACE_URL, f"cqrs:{aggregate.category}:{command.meta.command_id}")
     return (made if kind is UUID else str(made),)

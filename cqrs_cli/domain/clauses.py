@@ -174,6 +174,25 @@ def clauses_of(cls: type, kind: str) -> list[Clause]:
     return list(found.values())
 
 
+def refuse_other_clauses(cls: type, *known: str) -> None:
+    """Raise `DefinitionError` for a clause of a kind that a class of this sort never calls."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            mark = getattr(value, _MARK, None)
+            if mark is not None and mark.kind not in known:
+                raise DefinitionError(
+                    f"{base.__name__}.{name}: @{mark.kind} means nothing in {cls.__name__}, it would never be called",
+                    hint=_BELONGS[mark.kind],
+                )
+
+
+_BELONGS = {
+    "decide": "commands are decided by aggregates",
+    "evolve": "aggregates, projections and process managers evolve; a policy remembers nothing",
+    "react": "process managers and policies react",
+}
+
+
 def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
     """One clause for each message; `DefinitionError` if two are meant for the same."""
     chosen: dict[Any, Clause] = {}
@@ -194,7 +213,7 @@ def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -
         raise DefinitionError(
             f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)"
         )
-    if mark.creates not in (True, False, "either"):
+    if type(mark.creates) is not bool and mark.creates != "either":
         raise DefinitionError(
             f"{where}: creates={mark.creates!r}", hint='creates=True, creates=False or creates="either"'
         )

@@ -200,7 +200,8 @@ def _of_json(owner: type, name: str, annotation: Any) -> tuple[str, Encode, Deco
             raise InvalidInput(f"{value!r} can't be written as JSON: {error}") from None
         if again != value:
             raise InvalidInput(f"{value!r} comes back from JSON as {again!r}")
-        return data.decode()
+        # As it would be written when it was loaded: 1 among floats is 1.0 then.
+        return to_json(sorted_sets(again)).decode()
 
     return "json", encode, decode
 

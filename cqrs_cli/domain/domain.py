@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -102,6 +103,7 @@ class Domain:
         _refuse_names_of_views(self.row_types())
         _refuse_same_words(self.commands.values(), "commands")
         _refuse_same_words(self.queries.values(), "queries")
+        _refuse_same_question(self.queries.values(), self.row_types())
 
     def __repr__(self) -> str:
         return f"Domain({self.name!r}, {', '.join(part.__name__ for part in self._parts)})"
@@ -113,11 +115,10 @@ class Domain:
         or if that type has a factory already.
         """
         name = getattr(factory, "__qualname__", repr(factory))
-        kind = (
-            None
-            if isinstance(factory, type)
-            else resolved_annotations(factory, name, sys._getframe(1).f_locals).get("return")
-        )
+        kind = None
+        if not isinstance(factory, type):
+            _check_factory(factory, name)
+            kind = resolved_annotations(factory, name, sys._getframe(1).f_locals).get("return")
         if not isinstance(kind, type) or kind is type(None):
             raise DefinitionError(f"{name} does not say what it makes", hint="def stock() -> Inventory: …")
         if kind in self._services:
@@ -308,6 +309,16 @@ class Domain:
             _claim(self.queries, part.__name__, part, part, "name", "another class name")
 
 
+def _check_factory(factory: Callable[..., Any], name: str) -> None:
+    if inspect.iscoroutinefunction(factory):
+        raise DefinitionError(f"{name} is asynchronous", hint="a factory is a plain function; its service may be async")
+    for parameter in inspect.signature(factory).parameters.values():
+        if parameter.default is parameter.empty and "VAR" not in parameter.kind.name:
+            raise DefinitionError(
+                f"{name} wants {parameter.name}, but a factory is given nothing", hint="def stock() -> Inventory: …"
+            )
+
+
 def did_you_mean(typed: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or what there is."""
     names = list(known)
@@ -360,4 +371,16 @@ def _refuse_same_words(classes: Iterable[type], what: str) -> None:
         if words.setdefault(kebab(cls.__name__), cls) is not cls:
             raise DefinitionError(
                 f"two {what} are called {kebab(cls.__name__)!r} on the command line", hint="rename one of the classes"
+            )
+
+
+def _refuse_same_question(queries: Iterable[type], row_types: Iterable[RowType]) -> None:
+    """`cqrs query NAME` asks a query, or a read model itself."""
+    asked = {kebab(query.__name__): query for query in queries}
+    for rows in row_types:
+        query = asked.get(rows.name.replace("_", "-"))
+        if query is not None:
+            raise DefinitionError(
+                f"{query.__name__} and {rows.cls.__name__} are both asked with cqrs query {kebab(query.__name__)}",
+                hint="rename the query, or give the rows another name=",
             )

@@ -75,6 +75,10 @@ def key_text(value: object) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**63:
+            raise InvalidInput(
+                f"the key {value} needs more than 64 bits", hint="no table could hold it; make it a text"
+            )
         return str(value)
     raise InvalidInput(
         f"a key is a text, an integer, a UUID or a date, not {value!r}", hint="convert it to one of these first"

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from time import time_ns
 from typing import Any, ClassVar, Never, Self
 
@@ -46,14 +48,11 @@ class Stored:
         self, owner: str, name: str, version: int, aliases: tuple[str, ...], upcasters: Mapping[int, Upcaster]
     ):
         for text in (name, *aliases):
-            if not _NAME.fullmatch(text) or len(text) > 200:
+            if not isinstance(text, str) or not _NAME.fullmatch(text) or len(text) > 200:
                 raise DefinitionError(
                     f"{owner}: {text!r} can't be a stored name", hint="letters, digits and _ . - , at most 200"
                 )
-        if version < 1:
-            raise DefinitionError(
-                f"{owner}: version={version}, but versions are 1, 2, 3 …", hint="the first version of a message is 1"
-            )
+        check_version(owner, version)
         missing = [step for step in range(1, version) if step not in upcasters]
         if upcasters and missing:
             raise DefinitionError(
@@ -64,7 +63,17 @@ class Stored:
             raise DefinitionError(
                 f"{owner}: upcasters are for the versions 1 to {version - 1}", hint="raise version= with each step"
             )
+        if not all(callable(step) for step in upcasters.values()):
+            raise DefinitionError(f"{owner}: an upcaster is a function", hint="upcasters={1: function(dict) -> dict}")
         self.name, self.version, self.aliases, self.upcasters = name, version, aliases, dict(upcasters)
+
+
+def check_version(owner: str, version: object) -> None:
+    """Raise `DefinitionError` for a `version=` that is no whole number from 1 on."""
+    if type(version) is not int or version < 1:
+        raise DefinitionError(
+            f"{owner}: version={version!r}, but versions are 1, 2, 3 …", hint="the first version is 1"
+        )
 
 
 def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> None:
@@ -84,6 +93,15 @@ def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
             )
 
 
+def refuse_alias(cls: type[BaseModel], name: str) -> None:
+    """Raise `DefinitionError` if a key field is called otherwise when the class is made: the engine fills it in."""
+    field = cls.model_fields[name]
+    if field.alias is not None or field.validation_alias is not None:
+        raise DefinitionError(
+            f"{cls.__name__}.{name}: a key can't have an alias", hint="rename the field; commands may have aliases"
+        )
+
+
 def complete(cls: type[BaseModel]) -> None:
     """Resolve what the class's annotations left open. Raises `DefinitionError` with the remedy."""
     try:
@@ -101,6 +119,23 @@ def refuse_private(cls: type[BaseModel]) -> None:
         raise DefinitionError(
             f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field"
         )
+
+
+def refuse_what_is_lost(cls: type[BaseModel]) -> None:
+    """Raise `DefinitionError` for what a state has beside its fields, or a default has beside its values."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if isinstance(value, cached_property):
+                raise DefinitionError(
+                    f"{cls.__name__}.{name}: a cached property keeps what the state was before later events",
+                    hint="@property",
+                )
+    for name, field in cls.model_fields.items():
+        if isinstance(field.default, deque) and field.default.maxlen is not None:
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: the maxlen of a deque is lost when it is stored",
+                hint="a deque without maxlen, which the evolve keeps short",
+            )
 
 
 class Message(BaseModel):
@@ -168,12 +203,15 @@ class Meta:
     ) -> None:
         if command_id is not None:
             _check_id(command_id)
+        for name, text in (("user_id", user_id), ("correlation_id", correlation_id), ("causation_id", causation_id)):
+            if text is not None and not isinstance(text, str):
+                raise InvalidInput(f"the {name} of a command is a text, not {text!r}", hint=f"{name}=str(…)")
         if timestamp is not None and timestamp.utcoffset() is None:
             raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
         self.fresh = command_id is None
         now = time_ns() // 1000
         self.command_id = command_id or _new_id(now)
-        self.timestamp_us = micros(timestamp) if timestamp is not None else now
+        self.timestamp_us = _micros(timestamp) if timestamp is not None else now
         self.user_id = user_id
         self.correlation_id = correlation_id
         self.causation_id = causation_id
@@ -202,6 +240,16 @@ class Meta:
         return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
+def _micros(timestamp: datetime) -> int:
+    try:
+        moment(found := micros(timestamp))
+    except OverflowError:
+        raise InvalidInput(
+            f"the timestamp {timestamp.isoformat()} is no time in UTC", hint="years are 1 to 9999, also in UTC"
+        ) from None
+    return found
+
+
 _POOL = 64
 _DIGITS = 20
 _unused: list[str] = []
@@ -225,6 +273,8 @@ def _new_id(microseconds: int) -> str:
 
 def _check_id(command_id: str) -> None:
     # Before the store is asked for it, and before a key is made from it.
+    if not isinstance(command_id, str):
+        raise InvalidInput(f"a command id is a text, not {command_id!r}", hint="command_id=str(…)")
     if not 0 < len(command_id) <= MAX_NAME_BYTES:
         raise InvalidInput(
             f"a command id has 1 to {MAX_NAME_BYTES} characters, this one {len(command_id)}",
@@ -282,10 +332,14 @@ class Command(Message):
         return copy
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__dict__ == self.__dict__
+        if type(other) is not type(self):
+            return False
+        mine, others = self.__dict__, other.__dict__
+        # Values of cached properties stand beside the fields.
+        return mine == others or all(mine[name] == others[name] for name in type(self).model_fields)
 
     def __hash__(self) -> int:
-        return hash((type(self), *self.__dict__.values()))
+        return hash((type(self), *[self.__dict__[name] for name in type(self).model_fields]))
 
 
 _kept_meta: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__

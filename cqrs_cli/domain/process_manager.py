@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Never
 
-from cqrs_cli.domain.clauses import Clause, by_message, clauses_of
+from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, stream_key, stream_name
 from cqrs_cli.domain.messages import Command, Event, refuse_keywords, snake
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, row_type
@@ -108,6 +108,7 @@ class ReactionType(NamedTuple):
 
 def process_type(cls: type[ProcessManager]) -> ReactionType:
     """Read a process manager class. Raises `DefinitionError` naming class, method and remedy."""
+    refuse_other_clauses(cls, "evolve", "react")
     rows = row_type(cls)
     kinds = []
     for name in rows.table.key:
@@ -123,6 +124,7 @@ def process_type(cls: type[ProcessManager]) -> ReactionType:
 
 def policy_type(cls: type[Policy]) -> ReactionType:
     """Read a policy class. Raises `DefinitionError` naming class, method and remedy."""
+    refuse_other_clauses(cls, "react")
     reactors, name = _reactors(cls), cls.policy_name
     if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
         raise DefinitionError(
@@ -138,10 +140,6 @@ def policy_type(cls: type[Policy]) -> ReactionType:
     for clause in reactors.values():
         if clause.key is not None:
             raise DefinitionError(f"{clause.where}: key= is for process managers", hint="a policy has no rows")
-    if clauses_of(cls, "evolve"):
-        raise DefinitionError(
-            f"{cls.__name__} has an @evolve, but a policy remembers nothing", hint="make it a ProcessManager"
-        )
     return ReactionType(cls, cls.policy_name, None, (), reactors)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Never
 
+from cqrs_cli.domain.clauses import refuse_other_clauses
 from cqrs_cli.domain.messages import refuse_keywords, snake
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, as_groups, row_type
 from cqrs_cli.errors import DefinitionError
@@ -44,6 +45,7 @@ class Projection(RowModel):
 
 def projection_type(cls: type[Projection]) -> RowType:
     """Read a projection class. Raises `DefinitionError` naming class, field and remedy."""
+    refuse_other_clauses(cls, "evolve")
     kind = row_type(cls)
     if not kind.evolvers:
         raise DefinitionError(f"{cls.__name__} has no @evolve", hint="a projection is the fold of at least one event")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from cqrs_cli.domain.messages import complete, refuse_keywords
 from cqrs_cli.domain.row_model import RowModel
 from cqrs_cli.errors import DefinitionError
 
@@ -70,6 +71,10 @@ class Query(BaseModel, Generic[R]):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def __init_subclass__(cls, **unknown: Never) -> None:
+        refuse_keywords(cls, unknown, "none")
+        super().__init_subclass__()
+
     def run(self, read: Read) -> Page[R] | list[R] | R | None:
         """Answer, with what `read` gives. Pure: it changes nothing."""
         raise DefinitionError(f"{type(self).__name__} has no run", hint="def run(self, read: Read) -> Page[…]: …")
@@ -93,5 +98,6 @@ def rows_named(cls: type[Query[Any]]) -> type[RowModel] | None:
 
 def check_query(cls: type[Query[Any]]) -> None:
     """Raise `DefinitionError` for a query class that can't answer."""
+    complete(cls)
     if cls.run is Query.run:
         raise DefinitionError(f"{cls.__name__} has no run", hint="def run(self, read: Read) -> Page[…]: …")

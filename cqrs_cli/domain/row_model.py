@@ -17,7 +17,15 @@ from pydantic import BaseModel, ConfigDict
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
 from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
-from cqrs_cli.domain.messages import Event, complete, refuse_private, refuse_taken
+from cqrs_cli.domain.messages import (
+    Event,
+    check_version,
+    complete,
+    refuse_alias,
+    refuse_private,
+    refuse_taken,
+    refuse_what_is_lost,
+)
 from cqrs_cli.errors import DefinitionError, Misuse
 from cqrs_cli.stores.rows import Scalar, Table
 
@@ -190,6 +198,8 @@ def row_type(cls: type[RowModel]) -> RowType:
     complete(cls)
     key, version, name, inline, unique, indexes = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
+    check_version(cls.__name__, version)
+    refuse_what_is_lost(cls)
     for field, info in cls.model_fields.items():
         if field not in key and info.is_required():
             raise DefinitionError(
@@ -271,11 +281,14 @@ def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: I
         raise DefinitionError(
             f"{cls.__name__}: the table {name!r} is one of the store's own", hint="choose another with name="
         )
+    if len(set(key)) < len(key):
+        raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
     for field in key:
         if field not in cls.model_fields:
             raise DefinitionError(
                 f"{cls.__name__} has no field {field!r} for its key", hint=f"add `{field}: UUID`, or correct key="
             )
+        refuse_alias(cls, field)
     for group in groups:
         for field in group:
             if field not in cls.model_fields:

@@ -20,6 +20,7 @@ from cqrs_cli.stores.rows import Order, Scalar
 Row = TypeVar("Row", bound=RowModel)
 
 PAGE_SIZE = 100
+MOST_ROWS = 1_000_000_000
 
 
 class Reader:
@@ -35,9 +36,10 @@ class Reader:
     ) -> None:
         self._store, self._domain, self._fresh = store, domain, fresh
         self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
-        if self._limit < 1:
+        if not 0 < self._limit < MOST_ROWS:
             raise InvalidInput(
-                f"a page has at least one row, not {limit}", hint="leave the limit out for the usual size"
+                f"a page has from one row to {MOST_ROWS - 1:,}, not {limit}",
+                hint="leave the limit out for the usual size",
             )
         self._seen: set[str] = set()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from cqrs_cli.domain.aggregate import Aggregate, AggregateType, new_key
+from cqrs_cli.domain.aggregate import Aggregate, AggregateType, made_key
 from cqrs_cli.domain.clauses import decided
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
@@ -39,7 +39,7 @@ class Scenario:
     def when(self, command: Command) -> Self:
         """Decide the command. Raises `AssertionError` if the decide changes the state that it sees."""
         aggregate, clause = self._domain.decider(type(command))
-        key = aggregate.command_key(command) or new_key(aggregate, command.meta.command_id)
+        key = aggregate.command_key(command) or made_key(aggregate, clause, command)
         state = self._fold(aggregate, aggregate.empty(key), self._given)
         watch = Untouched(aggregate)
         seen = watch.seen(state)

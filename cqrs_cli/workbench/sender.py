@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from cqrs_cli.domain.aggregate import AggregateType, new_key
+from cqrs_cli.domain.aggregate import AggregateType, made_key
 from cqrs_cli.domain.clauses import Clause, decided
 from cqrs_cli.domain.codec import Codec, Encoded
 from cqrs_cli.domain.domain import Domain
@@ -16,7 +16,6 @@ from cqrs_cli.errors import (
     CqrsError,
     Damaged,
     DomainFailed,
-    InvalidInput,
     NotFound,
     Rejected,
     Unavailable,
@@ -168,9 +167,10 @@ class Sender:
         recorded = self._store.commit(command_id)
         if recorded is None:
             return None
-        if recorded.command is None or (recorded.command.type, recorded.command.digest) != (sent.type, sent.digest):
+        names = (sent.type, *type(command).stored.aliases)
+        if recorded.command is None or recorded.command.type not in names or recorded.command.digest != sent.digest:
             was = recorded.command.type if recorded.command is not None else "an import"
-            other = " with other fields" if was == sent.type else ""
+            other = " with other fields" if was in names else ""
             raise CommandReused(
                 f"the command id {command_id} was used before, for {was}{other}",
                 hint=f"a new command needs a new id; look at the first one: cqrs trace {command_id}",
@@ -194,13 +194,7 @@ class Sender:
         key = aggregate.command_key(command)
         if key is not None:
             return _new(Target, (aggregate, clause, aggregate.stream_of(key), key, False))
-        if clause.creates is False:
-            names = ", ".join(aggregate.key)
-            raise InvalidInput(
-                f"{type(command).__name__} needs {names}: which {aggregate.cls.__name__} is meant?",
-                hint="only a creating command may leave it out",
-            )
-        made = new_key(aggregate, command.meta.command_id)
+        made = made_key(aggregate, clause, command)
         return Target(aggregate, clause, aggregate.stream_of(made), made, True)
 
     def first_state(self, target: Target) -> State | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
-from typing import Any, Literal, Protocol, Self, TypeVar, overload
+from typing import Any, Literal, Protocol, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
@@ -77,7 +78,7 @@ class Workbench:
     @classmethod
     def open(
         cls,
-        url: str,
+        url: str | os.PathLike[str],
         domain: Domain,
         *,
         create: bool | Literal["lazily"] = True,
@@ -277,7 +278,9 @@ class Workbench:
         limit, cursor: for queries that answer with a `Page`.
         """
         try:
-            return query.run(self._reader(limit, cursor))
+            found = query.run(self._reader(limit, cursor))
+            # A run that yields its rows gives a generator, which reads when it is asked: now, while errors are its own.
+            return cast(T, list(found)) if isinstance(found, Generator) else found
         except CqrsError:
             raise
         except (Exception, SystemExit) as error:

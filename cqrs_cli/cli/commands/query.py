@@ -62,7 +62,7 @@ def _query(ctx: typer.Context) -> None:
     ]
     rows += [
         {"query": name, "parameters": ["where", "order"], "description": _rows_line(name)}
-        for name in by_rows(session.domain().row_types(), list(queries))
+        for name in by_rows(session.domain().row_types())
     ]
 
     def row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,8 +86,8 @@ class Queries(DomainGroup):
         return [*self.classes(), *self.rows()]
 
     def rows(self) -> Mapping[str, RowType]:
-        """The read models, those of process managers too, by their names in kebab-case where no query has the name."""
-        return by_rows(current().domain().row_types(), list(self.classes()))
+        """The read models, those of process managers too, by their names in kebab-case."""
+        return by_rows(current().domain().row_types())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
         """A query of the domain, else a read model."""

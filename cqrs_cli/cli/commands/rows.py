@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,7 +136,6 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
     return value
 
 
-def by_rows(projections: Iterable[RowType], taken: Sequence[str]) -> dict[str, RowType]:
-    """The read models by their names on the command line, without those that a query class has taken."""
-    names = {projection.name.replace("_", "-"): projection for projection in projections}
-    return {name: projection for name, projection in sorted(names.items()) if name not in taken}
+def by_rows(projections: Iterable[RowType]) -> dict[str, RowType]:
+    """The read models by their names on the command line."""
+    return dict(sorted({projection.name.replace("_", "-"): projection for projection in projections}.items()))

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from cqrs_cli.cli.printing.inert import inert_json
+from cqrs_cli.errors import DomainFailed
 from cqrs_cli.jsonable import RawJson, jsonable
 
 _quote = json.encoder.encode_basestring
@@ -15,8 +16,7 @@ _quote = json.encoder.encode_basestring
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """One JSON text, compact unless indented, with every control character escaped."""
-    separators = (",", ":") if indent is None else None
-    return inert_json(json.dumps(jsonable(value), ensure_ascii=False, indent=indent, separators=separators))
+    return inert_json(_dumped(jsonable(value), indent))
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -34,7 +34,17 @@ def _member(value: Any) -> str:
         return str(value)
     if value is None:
         return "null"
-    return json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":"))
+    return _dumped(jsonable(value))
+
+
+def _dumped(plain: Any, indent: int | None = None) -> str:
+    separators = (",", ":") if indent is None else None
+    try:
+        return json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False)
+    except ValueError as error:
+        raise DomainFailed(
+            "a value that is NaN or infinite has no JSON", code="no-json", hint="--format table shows it"
+        ) from error
 
 
 def cell_text(value: Any) -> str:
