@@ -44,6 +44,22 @@ def column(annotation: Any) -> ColumnCodec:
 
 
 @pytest.mark.parametrize(
+    ("annotation", "value", "stored"),
+    [
+        (dict[str, float], {"a": 3}, '{"a":3.0}'),
+        (list[int], [True], "[1]"),
+        (list[Decimal], [1], '["1"]'),
+        (tuple[float, ...], (1, 2.5), "[1.0,2.5]"),
+        (set[float], {2, 1}, "[1.0,2.0]"),
+    ],
+)
+def test_nested_values_are_stored_as_they_would_be_after_a_load(annotation: Any, value: Any, stored: str) -> None:
+    codec = column(annotation)
+    assert codec.encode(value) == stored
+    assert codec.encode(codec.decode(stored)) == stored
+
+
+@pytest.mark.parametrize(
     ("annotation", "kind", "nullable", "value", "stored"),
     [
         (str, "text", False, "ü", "ü"),

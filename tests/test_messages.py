@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -10,6 +11,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from cqrs_cli import Command, Event
+from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Meta, kebab, snake
 from cqrs_cli.errors import InvalidInput
 
@@ -100,6 +102,38 @@ def test_times_become_utc() -> None:
 def test_command_ids_that_no_store_takes(command_id: str) -> None:
     with pytest.raises(InvalidInput, match="command id"):
         Ship(order_id="1").with_meta(command_id=command_id)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"command_id": UUID(int=1)},
+        {"user_id": 5},
+        {"correlation_id": UUID(int=1)},
+        {"causation_id": b"x"},
+        {"timestamp": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2)))},
+    ],
+)
+def test_an_envelope_of_other_types_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Ship(order_id="1").with_meta(**given)
+    assert caught.value.hint
+
+
+def test_what_a_command_has_computed_is_no_part_of_it() -> None:
+    class Weigh(Command):
+        parts: tuple[int, ...]
+
+        @cached_property
+        def total(self) -> int:
+            return sum(self.parts)
+
+    weigh, again = Weigh(parts=(1, 2)), Weigh(parts=(1, 2))
+    assert weigh.total == 3
+    assert weigh == again != Weigh(parts=(1,))
+    assert hash(weigh) == hash(again)
+    codec = Codec({}, {})
+    assert codec.sent(weigh)[:4] == codec.sent(again)[:4]
 
 
 @pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}, {(1, 2): 3}])

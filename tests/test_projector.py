@@ -65,6 +65,81 @@ def folded(bench: Workbench, kind: RowType) -> list[Any]:
     return sorted(puts, key=lambda row: [row[place] for place in at])
 
 
+# ── rows in memory and rows that were loaded (G7) ─────────────────────────────────────────────
+
+
+class Noted(Event):
+    hours: int = 0
+    tags: list[str] = []
+
+
+class Pad(Aggregate):
+    pad_id: str
+
+    @evolve
+    def noted(self, event: Noted) -> None: ...
+
+
+class Nested(Projection, key="pad_id"):
+    """What it does to its nested columns makes a difference to a row that is not loaded anew for each event."""
+
+    pad_id: str
+    hours: dict[str, float] = {}
+    flags: list[int] = []
+    first: list[str] | None = None
+    second: list[str] | None = None
+    third: list[str] | None = None
+
+    @evolve
+    def noted(self, event: Noted) -> None:
+        self.hours[str(len(self.hours))] = event.hours
+        self.flags.append(event.hours > 1)
+        if self.first is None:
+            self.first = self.second = event.tags
+        else:
+            self.first += event.tags
+
+
+class ByMoment(Projection, key="at"):
+    at: datetime
+    times: int = 0
+
+    @evolve(
+        key=lambda event, recorded: [
+            datetime(2026, 1, 1),
+            datetime(2026, 1, 1, tzinfo=UTC),
+            datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        ]
+    )
+    def noted(self, event: Noted) -> None:
+        self.times += 1
+
+
+def test_a_row_is_the_same_whether_it_was_loaded_for_each_event_or_kept(tmp_path: Path) -> None:
+    pads = Domain("pads", Pad, Nested)
+    path = tmp_path / "pads.db"
+    for hours in range(4):
+        with Workbench.open(path, pads) as bench:  # each loads the row
+            data = f'{{"hours":{hours},"tags":["t{hours}"]}}'
+            bench.store.append(Commit(str(hours), (NewEvent("pad-a", "Noted", 1, data.encode()),)))
+            bench.project()
+    with Workbench.open(path, pads) as bench:
+        one_by_one = everything(bench)
+        assert not bench.check("nested").drift
+        bench.rebuild()
+        assert everything(bench) == one_by_one
+        assert one_by_one["nested"] == [
+            ("a", '{"0":0.0,"1":1.0,"2":2.0,"3":3.0}', "[0,0,1,1]", '["t0","t1","t2","t3"]', '["t0"]', None)
+        ]
+
+
+def test_keys_that_are_one_in_the_store_are_one_row(tmp_path: Path) -> None:
+    with Workbench.open(tmp_path / "pads.db", Domain("pads", Pad, ByMoment)) as bench:
+        bench.store.append(Commit("1", (NewEvent("pad-a", "Noted", 1, b"{}"),)))
+        bench.project()
+        assert rows(bench, "by_moment") == [("2026-01-01T00:00:00.000000Z", 1)]
+
+
 # ── one history, three ways (G7) ──────────────────────────────────────────────────────────────
 
 NAMES = st.sampled_from(["a", "b", "ü_c"])

@@ -194,6 +194,16 @@ def test_a_page_has_a_row_and_not_too_many(bench: Workbench, limit: int) -> None
         ask(bench, lambda read: read.page(Balance), limit=limit)
 
 
+def test_a_query_that_yields_its_rows(bench: Workbench) -> None:
+    def lazily(read: Read) -> Any:
+        yield from read.rows(Balance, order="account_id")
+        raise RuntimeError("too late")
+
+    assert [row.account_id for row in ask(bench, lambda read: read.rows(Balance))] == ["a", "b", "bare", "c", "d", "e"]
+    with pytest.raises(DomainFailed, match="too late"):
+        ask(bench, lazily)
+
+
 def test_pages_while_rows_come_and_go(bench: Workbench) -> None:
     first = ask(bench, lambda read: read.page(Balance), limit=2)
     assert names(first) == ["a", "b"]

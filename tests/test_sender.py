@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import AfterValidator, StringConstraints
 
 from cqrs_cli import Aggregate, Command, Domain, Event, NotFound, Rejected, Workbench, decide, evolve
 from cqrs_cli.errors import (
@@ -86,6 +87,67 @@ def test_a_made_key_is_the_same_for_the_same_command(bench: Workbench, tmp_path:
     assert bench.replay(str(first.stream)).state.account_id == str(first.stream).removeprefix("account-")  # type: ignore[attr-defined]
 
 
+# ── keys that the aggregate does not take ─────────────────────────────────────────────────────
+
+
+class Enter(Command):
+    guest_id: str
+    retried: bool = False
+
+
+class Entered(Event):
+    pass
+
+
+def guests(key: Any, post_init: bool = False) -> Domain:
+    class Guest(Aggregate):
+        guest_id: key
+
+        @decide(creates="either")
+        def enter(self, command: Enter) -> Entered:
+            return Entered()
+
+        @evolve
+        def entered(self, event: Entered) -> None: ...
+
+        def model_post_init(self, context: Any) -> None:
+            if post_init and self.guest_id == "toolong":
+                raise RuntimeError("no guest of mine")
+
+    return Domain("guests", Guest)
+
+
+KEYS_REFUSED: list[tuple[Any, bool, type[CqrsError], str]] = [
+    (Annotated[str, StringConstraints(max_length=5)], False, InvalidInput, "Guest can't have the key 'toolong'"),
+    (
+        Annotated[str, AfterValidator(lambda text: "x" if text == "toolong" else text)],
+        False,
+        InvalidInput,
+        "Guest makes 'x' of the key 'toolong'",
+    ),
+    (str, True, DomainFailed, "making Guest 'toolong' raised RuntimeError: no guest of mine"),
+]
+
+
+@pytest.mark.parametrize(("key", "post_init", "error", "told"), KEYS_REFUSED)
+def test_a_key_that_the_aggregate_does_not_take(
+    tmp_path: Path, key: Any, post_init: bool, error: type[CqrsError], told: str
+) -> None:
+    good, bad, last = (Enter(guest_id=name) for name in ("ann", "toolong", "bob"))
+    with Workbench.open(tmp_path / "guests.db", guests(key, post_init)) as bench:
+        with pytest.raises(error, match=told) as caught:
+            bench.send(bad)
+        assert caught.value.hint
+        with pytest.raises(error):
+            bench.send(bad, dry_run=True)
+        outcomes = list(bench.send_batch(Request(n, command) for n, command in enumerate((good, bad, last), 1)))
+        status = "failed" if error is DomainFailed else "invalid"
+        assert [outcome.status for outcome in outcomes] == ["committed", status, "committed"]
+        assert bench.store.head() == 2
+        with pytest.raises(error):
+            bench.replay("guest-toolong")
+
+
 # ── idempotency (G5) ──────────────────────────────────────────────────────────────────────────
 
 
@@ -122,6 +184,34 @@ def test_an_id_with_another_body_is_an_error(bench: Workbench, command: Command)
     with pytest.raises(CommandReused):
         bench.send(command.with_meta(command_id="w"), dry_run=True)
     assert log(bench) == before
+
+
+def test_a_renamed_command_keeps_its_ids(tmp_path: Path) -> None:
+    class Arrive(Command, name="Enter2", aliases=("Enter",)):
+        guest_id: str
+        retried: bool = False
+
+    class Guest(Aggregate):
+        guest_id: str
+
+        @decide(creates="either")
+        def enter(self, command: Arrive) -> Entered:
+            return Entered()
+
+        @evolve
+        def entered(self, event: Entered) -> None: ...
+
+    with Workbench.open(tmp_path / "guests.db", guests(str)) as bench:
+        first = bench.send(Enter(guest_id="ann").with_meta(command_id="e1"))
+    with Workbench.open(tmp_path / "guests.db", Domain("guests", Guest)) as bench:
+        again = Arrive(guest_id="ann").with_meta(command_id="e1")
+        assert bench.send(again) == first._replace(status="duplicate", command="Enter2")
+        assert bench.send(again, dry_run=True).status == "duplicate"
+        [outcome] = bench.send_batch([Request(1, again.with_meta(command_id="e1"))])
+        assert outcome.status == "duplicate"
+        with pytest.raises(CommandReused, match="for Enter with other fields"):
+            bench.send(Arrive(guest_id="ann", retried=True).with_meta(command_id="e1"))
+        assert bench.store.head() == 1
 
 
 def test_an_id_of_an_import_is_taken(bench: Workbench) -> None:
