@@ -124,6 +124,9 @@ def project(tmp_path: Path) -> Path:
     for name in ("shop.py", "test_shop.py"):
         shutil.copy(ROOT / "cqrs_cli" / "cli" / "commands" / "scaffold" / name, tmp_path)
     (tmp_path / "mistakes.py").write_text(MISTAKES)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (sample,) = [block for block in blocks if "import" in block]
+    (tmp_path / "readme.py").write_text(sample)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli import NotFound, Workbench
-from cqrs_cli.errors import DomainFailed, InvalidInput, Unavailable, Undecodable
+from cqrs_cli.errors import ConfigurationError, DomainFailed, InvalidInput, Unavailable, Undecodable
 from cqrs_cli.stores.commits import Commit, NewEvent
 from tests.bank import Balance, Between, Close, Deposit, Kind, Open, Tag, domain
 
@@ -74,6 +74,19 @@ def test_replay_of_what_is_not_there(filled: Workbench, stream: str, at: dict[st
 def test_replay_of_another_spelling(filled: Workbench) -> None:
     with pytest.raises(InvalidInput, match="another spelling"):
         filled.replay("account-%61")
+
+
+def test_a_store_is_opened_by_path_or_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in (tmp_path / "one.db", "two.db", "sqlite:three.db", f"sqlite://{tmp_path}/four.db"):
+        with Workbench.open(url, domain) as bench:
+            bench.send(Open(account_id="a"))
+    names = {path.name for path in tmp_path.glob("*.db")}
+    assert names == {"one.db", "two.db", "three.db", "four.db"}
+    for url in ("sqlite://five.db", "postgres://host/five"):  # a host, and not a file in the root
+        with pytest.raises(ConfigurationError) as caught:
+            Workbench.open(url, domain)
+        assert "sqlite:shop.db" in (caught.value.hint or "")
 
 
 def test_steps(filled: Workbench) -> None:

@@ -176,6 +176,34 @@ def test_the_colour_of_errors_is_a_setting_like_others(here, tmp_path, monkeypat
     assert "\x1b" in here("lgo").err
 
 
+class Gone(BaseException):
+    """As the CancelledError of a coroutine: no Exception."""
+
+
+def test_whatever_is_raised_becomes_an_exit_code(command):
+    ran = command(raising(Gone("away")))
+    assert ran.code == 70
+    assert ran.err == "error[bug]: Gone: away (this is a bug in cqrs; --debug prints the traceback)\n"
+
+
+def test_a_rejection_of_other_types_and_with_control_characters(command):
+    ran = command(raising(Rejected(5, code="a\x1b[2J")))
+    assert (ran.code, ran.err) == (1, "error[a\\x1b[2J]: 5\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [float("-inf")]}])
+@pytest.mark.parametrize("format", ["--json", "--jsonl"])
+def test_what_is_no_number_is_not_printed_as_json(command, value, format):
+    def log() -> None:
+        """Prints."""
+        current().printer.records([{"total": value}])
+
+    ran = command(log, format)
+    assert (ran.code, ran.error["code"]) == (8, "no-json")
+    assert "NaN" not in ran.out
+    assert command(log).code == 0
+
+
 @pytest.mark.parametrize(
     "words",
     ["streams \udcff", "trace a\udcff", "log --category \udcff", "sql SELECT'\udcff'", "sql SELECT:a --param a=\udcff"],
