@@ -110,7 +110,7 @@ def evolve(*, key: KeyFunction) -> Callable[[F], F]: ...
 def evolve(*arguments: Any, key: KeyFunction | None = None) -> Any:
     """Mark a method as the one that takes an event into the state (or row).
 
-    It changes `self` or returns a new one, never refuses, and looks at nothing but its arguments.
+    It changes `self` or returns a new one, leaves the event as it is, never refuses, and looks at nothing but its arguments.
     In a projection it may ask for the envelope (`recorded: Recorded`) and return `DELETE`.
 
     key: for projections, `(event, recorded) -> key | list of keys | None`: which rows the event concerns.

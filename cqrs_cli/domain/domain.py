@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType, aggregate_type
+from cqrs_cli.domain.clashes import (
+    by_stored_name,
+    claim,
+    refuse_same_question,
+    refuse_same_tables,
+    refuse_same_words,
+    refuse_shared,
+)
 from cqrs_cli.domain.clauses import Clause, resolved_annotations
-from cqrs_cli.domain.messages import Command, Event, Message, complete, kebab, snake
+from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.process_manager import (
     CommandRejected,
     Policy,
@@ -69,12 +77,8 @@ class Domain:
         self.reactions: dict[str, ReactionType] = {}
         for part in self._parts:
             self._register(part)
-        for name in self.reactions.keys() & self.aggregates.keys():
-            raise DefinitionError(
-                f"{self.reactions[name].cls.__name__} is called {name!r}, "
-                f"as are the streams of {self.aggregates[name].cls.__name__}",
-                hint="give it another with name=",
-            )
+        refuse_shared(self.reactions, self.aggregates, "are the streams of ")
+        refuse_shared(self.projections, self.reactions, "is ")
         events: list[type[Event]] = [CommandRejected] if self.reactions else []
         for aggregate in self.aggregates.values():
             events += aggregate.events
@@ -82,8 +86,8 @@ class Domain:
             events += rows.evolvers
         for reaction in self.reactions.values():
             events += reaction.reactors
-        self.events: dict[str, type[Event]] = _by_stored_name(events)
-        self.commands: dict[str, type[Command]] = _by_stored_name(self.deciders)
+        self.events: dict[str, type[Event]] = by_stored_name(events)
+        self.commands: dict[str, type[Command]] = by_stored_name(self.deciders)
         self.routes: dict[str, dict[type[Event], Route]] = {
             rows.name: {
                 event: route_of(rows, event, clause, self.aggregates, self.reactions)
@@ -100,10 +104,10 @@ class Domain:
             }
             for reaction in self.reactions.values()
         }
-        _refuse_names_of_views(self.row_types())
-        _refuse_same_words(self.commands.values(), "commands")
-        _refuse_same_words(self.queries.values(), "queries")
-        _refuse_same_question(self.queries.values(), self.row_types())
+        refuse_same_tables(self.row_types())
+        refuse_same_words(self.commands.values(), "commands")
+        refuse_same_words(self.queries.values(), "queries")
+        refuse_same_question(self.queries.values(), self.row_types())
 
     def __repr__(self) -> str:
         return f"Domain({self.name!r}, {', '.join(part.__name__ for part in self._parts)})"
@@ -271,7 +275,7 @@ class Domain:
     def _register(self, part: type) -> None:
         if issubclass(part, Aggregate):
             aggregate = aggregate_type(part)
-            _claim(self.aggregates, aggregate.category, aggregate, part, "category", "category=")
+            claim(self.aggregates, aggregate.category, aggregate, part, "category", "category=")
             for command, clause in aggregate.deciders.items():
                 if command in self.deciders:
                     raise DefinitionError(
@@ -281,32 +285,13 @@ class Domain:
                 self.deciders[command] = Decider(aggregate, clause)
         elif issubclass(part, Projection):
             projection = projection_type(part)
-            for other in self.projections.values():
-                if other.name != projection.name and other.name.lower() == projection.name.lower():
-                    raise DefinitionError(
-                        f"the tables of {part.__name__} and {other.cls.__name__} differ in case only: "
-                        "SQL can't tell them apart",
-                        hint="give one of them another with name=",
-                    )
-            _claim(self.projections, projection.name, projection, part, "table", "name=")
-            if projection.name in self.reactions:
-                raise DefinitionError(
-                    f"{part.__name__} is called {projection.name!r}, "
-                    f"as is {self.reactions[projection.name].cls.__name__}",
-                    hint="give it another with name=",
-                )
+            claim(self.projections, projection.name, projection, part, "table", "name=")
         elif issubclass(part, ProcessManager | Policy):
             reaction = process_type(part) if issubclass(part, ProcessManager) else policy_type(part)
-            _claim(self.reactions, reaction.name, reaction, part, "name", "name=")
-            if reaction.name in self.projections:
-                raise DefinitionError(
-                    f"{part.__name__} is called {reaction.name!r}, "
-                    f"as is {self.projections[reaction.name].cls.__name__}",
-                    hint="give it another with name=",
-                )
+            claim(self.reactions, reaction.name, reaction, part, "name", "name=")
         elif issubclass(part, Query):
             check_query(part)
-            _claim(self.queries, part.__name__, part, part, "name", "another class name")
+            claim(self.queries, part.__name__, part, part, "name", "another class name")
 
 
 def _check_factory(factory: Callable[..., Any], name: str) -> None:
@@ -326,61 +311,3 @@ def did_you_mean(typed: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]}?"
     return f"there are: {', '.join(sorted(names)[:12])}" if names else "there are none"
-
-
-def _claim(taken: dict[str, Any], name: str, value: Any, part: type, what: str, remedy: str) -> None:
-    if name in taken:
-        other = getattr(taken[name], "cls", taken[name]).__name__
-        raise DefinitionError(
-            f"{part.__name__} and {other} have the same {what} {name!r}", hint=f"give one of them another with {remedy}"
-        )
-    taken[name] = value
-
-
-M = TypeVar("M", bound=Message)
-
-
-def _by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
-    found: dict[str, type[M]] = {}
-    for cls in dict.fromkeys(classes):
-        complete(cls)
-        for name in (cls.stored.name, *cls.stored.aliases):
-            if found.setdefault(name, cls) is not cls:
-                raise DefinitionError(
-                    f"{cls.__name__} and {found[name].__name__} are both stored as {name!r}",
-                    hint="give one of them another with name=",
-                )
-    return found
-
-
-def _refuse_names_of_views(row_types: Iterable[RowType]) -> None:
-    """A store may show each table under its name and `_view`."""
-    tables = {rows.name.lower(): rows for rows in row_types}
-    for name, rows in tables.items():
-        other = tables.get(f"{name}_view")
-        if other is not None:
-            raise DefinitionError(
-                f"{other.cls.__name__} is called {other.name!r}, as is the view of {rows.cls.__name__}",
-                hint="give it another with name=",
-            )
-
-
-def _refuse_same_words(classes: Iterable[type], what: str) -> None:
-    words: dict[str, type] = {}
-    for cls in dict.fromkeys(classes):
-        if words.setdefault(kebab(cls.__name__), cls) is not cls:
-            raise DefinitionError(
-                f"two {what} are called {kebab(cls.__name__)!r} on the command line", hint="rename one of the classes"
-            )
-
-
-def _refuse_same_question(queries: Iterable[type], row_types: Iterable[RowType]) -> None:
-    """`cqrs query NAME` asks a query, or a read model itself."""
-    asked = {kebab(query.__name__): query for query in queries}
-    for rows in row_types:
-        query = asked.get(rows.name.replace("_", "-"))
-        if query is not None:
-            raise DefinitionError(
-                f"{query.__name__} and {rows.cls.__name__} are both asked with cqrs query {kebab(query.__name__)}",
-                hint="rename the query, or give the rows another name=",
-            )

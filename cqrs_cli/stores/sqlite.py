@@ -16,7 +16,8 @@ from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
 from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.sqlite_append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite_file import SQLiteFile
-from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
+from cqrs_cli.stores.sqlite_row_reader import SQLiteRowReader
+from cqrs_cli.stores.sqlite_rows import SQLiteRows
 from cqrs_cli.stores.streams import StreamInfo
 
 _POLL_SECONDS = 0.002

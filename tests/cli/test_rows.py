@@ -151,7 +151,7 @@ def test_empty_is_said(scored: Any) -> None:
 
 def test_an_index_is_used(scored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the shell really asks the store: each statement is explained."""
-    from cqrs_cli.stores.sqlite_rows import SQLiteRowReader
+    from cqrs_cli.stores.sqlite_row_reader import SQLiteRowReader
 
     scored("project")
     plans: list[str] = []

@@ -19,7 +19,8 @@ from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict
 from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.stores.sqlite import SQLiteStore
-from cqrs_cli.stores.sqlite_rows import SQLiteRowReader, SQLiteRows
+from cqrs_cli.stores.sqlite_row_reader import SQLiteRowReader
+from cqrs_cli.stores.sqlite_rows import SQLiteRows
 from tests import office
 from tests.reacting import dump, pay
 
