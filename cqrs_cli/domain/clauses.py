@@ -110,7 +110,8 @@ def evolve(*, key: KeyFunction) -> Callable[[F], F]: ...
 def evolve(*arguments: Any, key: KeyFunction | None = None) -> Any:
     """Mark a method as the one that takes an event into the state (or row).
 
-    It changes `self` or returns a new one, leaves the event as it is, never refuses, and looks at nothing but its arguments.
+    It changes `self` or returns a new one, leaves the event as it is, never refuses, and looks at
+    nothing but its arguments.
     In a projection it may ask for the envelope (`recorded: Recorded`) and return `DELETE`.
 
     key: for projections, `(event, recorded) -> key | list of keys | None`: which rows the event concerns.
@@ -208,10 +209,33 @@ def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
 
 
 def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
+    """The clause, its annotations made objects. Raises `DefinitionError` naming the method and the remedy."""
     where = f"{base.__name__}.{name}"
+    _check_mark(where, name, function, mark)
+    hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
+    first, *extra = _parameter_types(where, name, function, mark, hints)
+    return Clause(
+        owner=base,
+        name=name,
+        function=function,
+        messages=_messages(where, first, mark),
+        services=() if mark.kind == "evolve" else tuple(extra),
+        recorded=Recorded in extra and mark.kind != "decide",
+        produces=tuple(dict.fromkeys(_events(hints.get("return")))),
+        creates=mark.creates,
+        key=mark.key,
+    )
+
+
+def _check_mark(where: str, name: str, function: Callable[..., Any], mark: Mark) -> None:
+    """What was said to the decorator, and what kind of function it stands on."""
     if not inspect.isfunction(function):
         raise DefinitionError(
             f"{where} is a {type(function).__name__}", hint=f"@{mark.kind} is for plain methods: def {name}(self, …)"
+        )
+    if inspect.isasyncgenfunction(function) or (mark.kind != "decide" and inspect.iscoroutinefunction(function)):
+        raise DefinitionError(
+            f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain"
         )
     if type(mark.creates) is not bool and mark.creates != "either":
         raise DefinitionError(
@@ -219,7 +243,12 @@ def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -
         )
     if mark.key is not None and not callable(mark.key):
         raise DefinitionError(f"{where}: key={mark.key!r} is no function", hint="key=lambda event, recorded: …")
-    hints = resolved_annotations(function, where, {**mark.scope, base.__name__: base})
+
+
+def _parameter_types(
+    where: str, name: str, function: Callable[..., Any], mark: Mark, hints: dict[str, Any]
+) -> list[Any]:
+    """The annotations of the parameters after `self`: the message, and what is asked for beside it."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if not parameters:
         raise DefinitionError(
@@ -235,40 +264,31 @@ def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -
                 f"{where}: parameter {parameter.name!r} has no annotation",
                 hint="the annotation says what the method is for",
             )
-    if inspect.isasyncgenfunction(function) or (mark.kind != "decide" and inspect.iscoroutinefunction(function)):
-        raise DefinitionError(
-            f"{where} is asynchronous", hint="a decide may be a coroutine function; generators and evolve are plain"
-        )
-    wanted: type[Message] = Command if mark.kind == "decide" else Event
-    messages = _members(hints[parameters[0].name])
-    for message in messages:
-        if not (isinstance(message, type) and issubclass(message, wanted) and message is not wanted):
-            raise DefinitionError(
-                f"{where}: {parameters[0].name!r} is annotated {message!r}, which is no {wanted.__name__} class",
-                hint=f"annotate it with a subclass of {wanted.__name__}",
-            )
-    extra = [hints[parameter.name] for parameter in parameters[1:]]
-    if mark.kind == "evolve" and any(kind is not Recorded for kind in extra):
-        raise DefinitionError(
-            f"{where} asks for more than the event",
-            hint="evolve is pure: only `recorded: Recorded` may follow, in projections",
-        )
+    first, *extra = (hints[parameter.name] for parameter in parameters)
     for kind in extra:
+        if mark.kind == "evolve" and kind is not Recorded:
+            raise DefinitionError(
+                f"{where} asks for more than the event",
+                hint="evolve is pure: only `recorded: Recorded` may follow, in projections",
+            )
         if not isinstance(kind, type):
             raise DefinitionError(
                 f"{where} asks for {kind}, which is no class", hint="a service is asked for by its class or Protocol"
             )
-    return Clause(
-        owner=base,
-        name=name,
-        function=function,
-        messages=messages,
-        services=() if mark.kind == "evolve" else tuple(extra),
-        recorded=Recorded in extra and mark.kind != "decide",
-        produces=tuple(dict.fromkeys(_events(hints.get("return")))),
-        creates=mark.creates,
-        key=mark.key,
-    )
+    return [first, *extra]
+
+
+def _messages(where: str, annotation: Any, mark: Mark) -> tuple[type[Message], ...]:
+    """The classes that the first parameter's annotation names."""
+    wanted: type[Message] = Command if mark.kind == "decide" else Event
+    messages = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for message in messages:
+        if not (isinstance(message, type) and issubclass(message, wanted) and message is not wanted):
+            raise DefinitionError(
+                f"{where}: the {wanted.__name__.lower()} is annotated {message!r}, which is no {wanted.__name__} class",
+                hint=f"annotate it with a subclass of {wanted.__name__}",
+            )
+    return messages
 
 
 def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[str, Any]) -> dict[str, Any]:
@@ -285,10 +305,6 @@ def resolved_annotations(function: Callable[..., Any], where: str, scope: dict[s
             f"{where}: an annotation can't be resolved: {type(error).__name__}: {error}",
             hint="annotate with classes that are there at run time",
         ) from None
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
 def _events(annotation: Any) -> Iterator[type[Event]]:

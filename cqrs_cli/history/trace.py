@@ -5,6 +5,7 @@ Nothing but the store is looked at, so that a trace can be had when the domain's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def walk(roots: list[Node]) -> Iterator[tuple[Node, int, Node | None]]:
 
 
 def _correlation(store: Store, what: str) -> str:
-    if what.startswith("@") and what[1:].isdecimal() and what.isascii():
+    if re.fullmatch("@[0-9]{1,20}", what):
         position = int(what[1:])
         event = next(store.read(Selection(after=position - 1, limit=1)), None) if position else None
         if event is None or event.position != position:

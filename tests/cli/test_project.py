@@ -174,6 +174,8 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(filled: Any) -> 
         ("project --dry-run", 2, "goes with --rebuild"),
         ("project --sample 3", 2, "goes with --check"),
         ("project --check --sample 0", 2, "from 1 on"),
+        ("project --check --sample ²", 2, "from 1 on"),
+        ("project --check --sample " + "9" * 5000, 2, "from 1 on"),
         ("project --at 5", 2, "is a version"),
         ("project standin", 3, "did you mean standing?"),
         ("project --timeout 3", 2, "goes with --wait"),

@@ -14,7 +14,7 @@ import pytest
 from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.inert import csv_text, inert_json, markdown_text, tsv_text, visible, visible_lines
 from cqrs_cli.cli.printing.layout import fit, text_width
-from cqrs_cli.cli.printing.output import Output, wants_color
+from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.printing.render import Printer, RawJson
 from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import Settings
@@ -463,3 +463,10 @@ def test_progress_elsewhere_is_a_plain_line_now_and_then(printed, clock):
     assert printed(work).err.splitlines() == ["replayed 50 events, 10/s", "replayed 100 events, 10/s"]
     assert printed(work, {"TERM": "dumb"}).err.count("\n") == 2
     assert printed(work, format="json").err == ""
+
+
+def test_a_width_that_is_none(monkeypatch):
+    for asked in ("0", "-5", "x", "9" * 5_000, ""):
+        assert terminal_width(Terminal(), {"COLUMNS": asked}) == 80
+    assert terminal_width(Terminal(), {"COLUMNS": "120"}) == 120
+    assert terminal_width(io.StringIO(), {"COLUMNS": "120"}) is None

@@ -187,3 +187,8 @@ def test_neither_the_domain_nor_pydantic_is_loaded(story, tmp_path):
     environ = {"PYTHONPATH": str(ROOT), "CQRS_APP": "no_such_module:domain", "PATH": ""}
     ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8")
     assert ran.stdout.splitlines()[-1] == "0 []"
+
+
+def test_a_position_beyond_all_positions(story):
+    for digits in (20, 21, 5_000):
+        assert story("trace", "@" + "9" * digits).code == 3

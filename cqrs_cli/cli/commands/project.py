@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -132,7 +133,7 @@ def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
 def _positive(option: str, text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdigit() or int(text) == 0:
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", text):
         raise Misuse(f"{option} wants a number from 1 on, not {text!r}", hint=f"{option} 100")
     return int(text)
 

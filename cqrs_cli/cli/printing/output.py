@@ -39,7 +39,7 @@ def terminal_width(stream: IO[str], environ: Mapping[str, str]) -> int | None:
     if not is_terminal(stream):
         return None
     asked = environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked) > 0:
+    if asked.isdecimal() and len(asked) < 10 and int(asked) > 0:
         return int(asked)
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
