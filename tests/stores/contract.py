@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, InvalidInput, LimitExceeded, Misuse, NotFound
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import (
+    MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
     MAX_EVENT_BYTES,
     AtVersion,
@@ -39,6 +40,7 @@ STREAMS = [
     "orders-1",
     "order,x",
     "order%2D1",
+    "order.x-1",
     "user_1-a",
     "userX1-b",
     "Größe-1",
@@ -327,8 +329,15 @@ class StoreContract(RowsContract):
             commit("c1", *[event()] * (MAX_COMMIT_EVENTS + 1)),
             commit("c1", *[event(data=b'"' + b"x" * (MAX_EVENT_BYTES - 2) + b'"')] * 17),
             commit("c1", metadata='"' + "x" * 17_000_000 + '"'),
+            commit("c1", body='"' + "x" * MAX_COMMIT_BYTES + '"'),
+            commit("c1", user_id="u" * 401),
+            commit("c1", correlation_id="k" * 401),
+            commit("c1", causation_id="k" * 401),
         ],
-        ids=["stream", "stream in bytes", "type", "id", "event", "events", "commit", "metadata"],
+        ids=[
+            *("stream", "stream in bytes", "type", "id", "event", "events", "commit", "metadata"),
+            *("command", "user", "correlation", "causation"),
+        ],
     )
     def test_too_large_is_refused(self, store: Store, bad: Commit) -> None:
         with pytest.raises(LimitExceeded) as caught:
@@ -350,6 +359,11 @@ class StoreContract(RowsContract):
             commit("a\0b"),
             commit("\ud800"),
             commit("c1", user_id="\udfff"),
+            commit("c1", correlation_id=""),
+            commit("c1", causation_id="\ud800"),
+            Commit("c1", (event(),), sent()._replace(data=b'"\xff"')),
+            Commit("c1", (event(),), sent()._replace(data=b"")),
+            Commit("c1", (event(),), sent(type="")),
             commit("c1", event(data=b'"\xff"')),
             commit("c1", event(data=b'"\xed\xa0\x80"')),
             commit("c1", event(data=b'"\0"')),
@@ -366,6 +380,14 @@ class StoreContract(RowsContract):
     def test_a_schema_version_out_of_range_is_refused(self, store: Store, version: int) -> None:
         with pytest.raises(Misuse):
             store.append(commit("c1", NewEvent("a-1", "T", version, b"{}")))
+
+    @pytest.mark.parametrize(
+        "odd", [{"schema_version": 0}, {"digest": b"x"}, {"issued_at": 2**63}, {"issued_at": -(2**63) - 1}]
+    )
+    def test_a_command_out_of_range_is_refused(self, store: Store, odd: dict[str, Any]) -> None:
+        with pytest.raises(Misuse):
+            store.append(Commit("c1", (event(),), sent()._replace(**odd)))
+        assert store.head() == 0
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────
 

@@ -324,6 +324,16 @@ def test_an_empty_file_is_filled_by_the_first_writer_alone(path: Path) -> None:
         assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
+def test_an_empty_file_that_was_there_outlives_a_creation_that_fails(path: Path) -> None:
+    path.touch(0o644)
+    with SQLiteStore(str(path), create="lazily") as store:
+        with pytest.raises(ZeroDivisionError):
+            store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
+        assert path.exists()
+        store.append(commit("c1"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_an_interrupted_creation_is_completed(path: Path) -> None:
     connection = raw(path)
     connection.execute("PRAGMA journal_mode=wal")
@@ -522,6 +532,19 @@ def test_a_foreign_writer_that_does_not_know_the_lock(store: SQLiteStore, path: 
         assert refusal(lambda: other.append(commit("c1"))).code == "locked"
         connection.execute("ROLLBACK")
         other.append(commit("c1"))
+    connection.close()
+
+
+def test_who_could_not_begin_gives_the_lock_back(store: SQLiteStore, path: Path) -> None:
+    connection = raw(path)
+    with SQLiteStore(str(path), timeout=0.1) as other:
+        connection.execute("BEGIN IMMEDIATE")
+        assert refusal(lambda: other.append(commit("c1"))).code == "locked"
+        connection.execute("ROLLBACK")
+        lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.1)
+        lock.acquire()  # while `other` is still open
+        lock.release()
+        lock.close()
     connection.close()
 
 
@@ -754,6 +777,19 @@ def test_a_fork_inside_a_transaction_leaves_the_parents_alone(store: SQLiteStore
 
     store.append(commit("c1"), inline=fork)
     assert store.head() == 1
+
+
+def test_a_child_leaves_the_lock_with_its_parent(store: SQLiteStore, path: Path) -> None:
+    def fork(rows: Any, recorded: Any) -> None:
+        def look() -> None:
+            store.head()  # its own connection by now
+            lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.05)
+            with pytest.raises(Unavailable):
+                lock.acquire()
+
+        assert in_child(look) == 0
+
+    store.append(commit("c1"), inline=fork)
 
 
 FORK_AND_EXIT = """
