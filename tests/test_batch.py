@@ -226,6 +226,45 @@ def test_the_same_id_by_somebody_else_explains_a_rejection(
     assert told(list(bench.send_batch(lines()))) == ["committed", "duplicate"]
 
 
+def test_the_same_id_by_somebody_else_explains_that_there_is_nothing_to_do(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100), Open(account_id="b"))
+    command = Settle(account_id="a").with_meta(command_id="s")
+
+    def lines() -> Iterator[Request]:
+        between.todo.append(lambda: other.send(command))
+        yield Request(1, Deposit(account_id="b", amount=1))
+        yield Request(2, command)
+
+    assert told(list(bench.send_batch(lines()))) == ["committed", "duplicate"]
+
+
+def test_a_state_that_was_not_written_decides_nothing_though_its_version_is_there(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
+    send(bench, Open(account_id="a"), Deposit(account_id="a", amount=100))
+    between.todo.append(lambda: other.send(Withdraw(account_id="a", amount=80)))
+    lines = [
+        Request(1, Withdraw(account_id="a", amount=10), 2),
+        None,
+        Request(2, Withdraw(account_id="a", amount=50)),  # 90 would be left in the state that was not written
+    ]
+    assert told(list(bench.send_batch(lines))) == ["conflict conflict", "rejected overdrawn"]
+    assert bench.replay("account-a").state.balance == 20  # type: ignore[attr-defined]
+
+
+def test_fail_fast_stops_at_a_conflict_that_a_write_in_between_shows(
+    bench: Workbench, other: Workbench, between: Between
+) -> None:
+    send(bench, Open(account_id="a"))
+    first = Deposit(account_id="a", amount=5).with_meta(command_id="d")
+    between.todo.append(lambda: other.send(Deposit(account_id="a", amount=1)))
+    lines = [Request(1, first, 1), Request(2, first), Request(3, Deposit(account_id="a", amount=7))]
+    assert told(list(bench.send_batch(lines, fail_fast=True))) == ["conflict conflict"]
+    assert bench.store.head() == 2
+
+
 # ── order, errors, durability ─────────────────────────────────────────────────────────────────
 
 

@@ -224,6 +224,15 @@ MISTAKES = [
     Mistake("impossible category", aggregate("", ", category='my-order', key='bad_id'"), ("Bad", "'my-order'", "letters")),
     Mistake("same table", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='row'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "Row", "'row'", "name=")),
     Mistake("tables that differ in case", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='ROW'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "Row", "case", "name=")),
+    Mistake("table called as a view", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='row_view'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "'row_view'", "view of Row", "name=")),
+    Mistake("real key", "class Bad(Projection, key='price'):\n    price: float\n    @evolve\n    def a(self, event: Placed): ...\nDomain('d', Order, Bad)", ("Bad.price", "key")),
+    Mistake("default that comes back as another", aggregate("pair: Any = (1, 2)"), ("Bad.pair", "default")),
+    Mistake(
+        "event of two aggregates with different keys",
+        "class Other(Aggregate, key=('order_id', 'part')):\n    order_id: UUID\n    part: int\n    ignores = (Placed,)\n"
+        + projection("@evolve\ndef a(self, event: Placed): ...").replace("Order, Bad", "Order, Other, Bad"),
+        ("Bad.a", "which row", "key="),
+    ),
     Mistake("table of the store", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='Events'"), ("Bad", "'Events'", "name=")),
     Mistake("internal table", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='cqrs_x'"), ("Bad", "'cqrs_x'", "name=")),
     Mistake("impossible table", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='a b'"), ("Bad", "'a b'", "letters")),
@@ -408,6 +417,21 @@ def test_check_finds_decided_events_without_an_evolve_and_services_that_nobody_p
         ("no-service", "Quiet.place"),
     ]
     assert [finding.code for finding in make("ignores = (Placed,)").check()] == ["no-service"]
+
+
+def test_check_looks_at_all_that_a_decide_may_give() -> None:
+    domain = run(
+        """
+        class Quiet(Aggregate, key="order_id"):
+            order_id: UUID
+            ignores = (Placed,)
+            @decide(creates=True)
+            def place(self, command: Place) -> Iterator[Placed | Shipped]: ...
+        domain = Domain("d", Quiet)
+        """,
+        "function",
+    )["domain"]
+    assert ["Shipped" in finding.message for finding in domain.check()] == [True]
 
 
 def test_only_models_take_the_keywords_of_pydantic() -> None:

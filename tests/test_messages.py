@@ -147,6 +147,15 @@ def test_metadata_in_one_order() -> None:
     assert Meta().metadata_json is None
 
 
+def test_commands_of_two_classes_are_never_equal() -> None:
+    class Send(Command):
+        order_id: str
+        express: bool = False
+
+    assert Send(order_id="1") != Ship(order_id="1") == Ship(order_id="1")
+    assert len({Send(order_id="1"), Ship(order_id="1"), Ship(order_id="1")}) == 2
+
+
 def test_messages_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Ship(order_id="1").express = True  # type: ignore[misc]

@@ -75,6 +75,12 @@ def test_depth_is_limited() -> None:
                 payload_json(Free(value=nested(depth)), has_sets=has_sets)
 
 
+def test_depth_after_a_text_with_escapes_counts() -> None:
+    for text in ("\n", "\\", '"', 'a"[\\'):
+        with pytest.raises(LimitExceeded, match="64 deep"):
+            payload([text, nested(MAX_DEPTH)])
+
+
 def test_brackets_in_texts_are_no_depth() -> None:
     assert payload("[{" * 500 + '\\"' * 50)
     assert payload(["\\", "[" * 200])

@@ -57,6 +57,34 @@ def test_a_process_may_be_keyed_by_correlation_id_and_keys_count_once(tmp_path: 
         assert sent(bench.store)[-1] == "Greet order-o2"
 
 
+class Second(ProcessManager, key="order_id", name="seconds"):
+    """Ships as well, and counts what was rejected: as many as its own."""
+
+    order_id: str
+    rejected: int = 0
+
+    @evolve
+    def refused(self, event: CommandRejected) -> None:
+        self.rejected += 1
+
+    @react
+    def ship(self, event: office.Paid) -> office.Ship | None:
+        return office.Ship(order_id=self.order_id) if self.order_id == "bad1" else None
+
+
+def test_rejections_of_another_process_concern_no_row(tmp_path: Path) -> None:
+    domain = Domain("two", office.Order, office.Fulfilment, Second)
+    with Workbench.open(tmp_path / "s.db", domain) as bench:
+        bench.runner().drain()
+        for order in ("bad1", "bad2"):  # the first is shipped by both, the second by the other alone
+            bench.send(office.Pay(order_id=order))
+        bench.runner().drain()
+        streams = [event.stream for event in bench.store.read() if event.type == "command-rejected"]
+        assert sorted(streams) == ["fulfilment-bad1", "fulfilment-bad2", "seconds-bad1"]
+        assert {row.order_id: row.rejected for row in bench.rows(Second)} == {"bad1": 1}
+        assert not bench.check("seconds").drift
+
+
 def test_a_key_function_that_fails_is_a_poison_event(tmp_path: Path) -> None:
     class Lost(ProcessManager, key="order_id"):
         order_id: str

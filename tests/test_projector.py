@@ -133,6 +133,58 @@ def test_a_row_is_the_same_whether_it_was_loaded_for_each_event_or_kept(tmp_path
         ]
 
 
+class Labelled(Event):
+    label: str | None = None
+
+
+class Jar(Aggregate):
+    jar_id: str
+
+    @evolve
+    def labelled(self, event: Labelled) -> None: ...
+
+
+class ByLabel(Projection, key="label"):
+    label: str
+    jars: int = 0
+
+    @evolve
+    def labelled(self, event: Labelled) -> None:
+        self.jars += 1
+
+
+class ByJarAndLabel(Projection, key=("jar_id", "label")):
+    jar_id: str
+    label: str
+    times: int = 0
+
+    @evolve
+    def labelled(self, event: Labelled) -> None:
+        self.times += 1
+
+
+def test_an_event_whose_key_is_none_concerns_no_row(tmp_path: Path) -> None:
+    with Workbench.open(tmp_path / "jars.db", Domain("jars", Jar, ByLabel, ByJarAndLabel)) as bench:
+        for n, data in enumerate(('{"label":"x"}', "{}", '{"label":null}')):
+            bench.store.append(Commit(str(n), (NewEvent("jar-a", "Labelled", 1, data.encode()),)))
+        bench.project()
+        assert everything(bench) == {"by_label": [("x", 1)], "by_jar_and_label": [("a", "x", 1)]}
+
+
+def test_rows_in_memory_are_forgotten_before_the_event_that_failed_is_looked_for(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several batches are gathered, folded and fail; then each is folded anew, the first without the poison."""
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
+    append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'))
+    for amount in (1, 10, 100, 777, 1000):
+        append(bench.store, paid("a", amount))
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    (row,) = bench.rows(Balance)
+    assert row.balance == 111
+
+
 def test_keys_that_are_one_in_the_store_are_one_row(tmp_path: Path) -> None:
     with Workbench.open(tmp_path / "pads.db", Domain("pads", Pad, ByMoment)) as bench:
         bench.store.append(Commit("1", (NewEvent("pad-a", "Noted", 1, b"{}"),)))

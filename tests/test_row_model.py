@@ -9,10 +9,14 @@ from uuid import UUID
 import pytest
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from cqrs_cli import Projection
+from cqrs_cli import Event, Projection, evolve
 from cqrs_cli.domain import row_model
-from cqrs_cli.domain.row_model import row_maker, row_opener, row_type
+from cqrs_cli.domain.row_model import outdated, row_maker, row_opener, row_type
 from cqrs_cli.errors import Misuse
+
+
+class Noted(Event):
+    id: str
 
 
 class Colour(Enum):
@@ -112,6 +116,28 @@ def test_a_new_row_is_what_its_class_makes_of_the_key(cls: type[Projection], key
 def test_only_classes_without_rules_of_their_own_take_the_short_way() -> None:
     short = {cls for cls, _ in CLASSES if row_model._is_plain(cls, row_type(cls).table.key)}
     assert short == {Plain}
+
+
+def test_a_table_with_its_columns_in_another_order_is_outdated() -> None:
+    class First(Projection, key="id", name="t"):
+        id: str
+        size: int = 0
+        owner: str = ""
+
+        @evolve
+        def noted(self, event: Noted) -> None: ...
+
+    class Second(Projection, key="id", name="t"):
+        id: str
+        owner: str = ""
+        size: int = 0
+
+        @evolve
+        def noted(self, event: Noted) -> None: ...
+
+    first, second = (row_type(cls).definition for cls in (First, Second))
+    assert outdated(first, second) == "the order of the columns changed"
+    assert outdated(first, first) is None
 
 
 def test_new_rows_share_nothing_that_changes() -> None:

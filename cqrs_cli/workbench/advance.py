@@ -62,8 +62,8 @@ class Advance:
                 fold.forget()
             except (Unavailable, Damaged):
                 raise
-            except CqrsError as error:
-                if careful or error.code in NO_EVENTS_FAULT:
+            except CqrsError:
+                if careful:
                     raise
                 careful = True
                 fold.forget()
@@ -83,7 +83,6 @@ class Advance:
             fold.over(events)
             return self._commit(checkpoint, position)
         except (Conflict, Unavailable, Damaged):
-            fold.forget()
             raise
         except CqrsError as error:
             fold.forget()
