@@ -15,6 +15,7 @@ from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench import outbox
+from cqrs_cli.workbench import runner as runner_module
 from cqrs_cli.workbench.courier import Courier, Delivery
 from cqrs_cli.workbench.outbox import Cancelled, Outgoing
 from cqrs_cli.workbench.runner import Runner
@@ -226,10 +227,36 @@ def test_a_command_that_came_through_is_done_even_if_its_class_changed_since(ben
     assert sent(bench.store).count("Ship order-o1") == 1
 
 
+def test_an_id_that_is_somebody_elses_is_a_dead_letter_and_neither_sent_nor_held(bench):
+    pay(bench, "o1")
+    taken = outbox.command_id("pay-o1:1", "fulfilment", 1)
+    bench.send(office.Greet(order_id="o1").with_meta(command_id=taken))
+    done = bench.runner().drain()
+    assert (done.dead, done.held) == (1, 0)
+    assert [(letter.command_id, letter.code) for letter in bench.failed()] == [(taken, "command-id-reused")]
+    assert "Ship order-o1" not in sent(bench.store)
+
+
+def test_commands_that_are_outrun_do_not_hold_up_those_behind_them(bench, monkeypatch):
+    monkeypatch.setattr(runner_module, "PAGE", 2)
+    pay(bench, "o1", "o2", "o3", "o4")
+    real = Sender.decide
+
+    def busy(self: Sender, command: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(command, office.Ship) and command.order_id in ("o1", "o2"):
+            raise Conflict("somebody is always faster")
+        return real(self, command, *arguments, **options)
+
+    monkeypatch.setattr(Sender, "decide", busy)
+    done = bench.runner().drain()
+    assert done.held == 2
+    assert {line for line in sent(bench.store) if line.startswith("Ship")} == {"Ship order-o3", "Ship order-o4"}
+
+
 # ── of two runners, one answer wins ───────────────────────────────────────────────────────────
 
 
-def _at_the_same_time(monkeypatch: pytest.MonkeyPatch, bench: Workbench, other: Workbench, refuses: bool) -> None:
+def _at_the_same_time(monkeypatch: pytest.MonkeyPatch, bench: Workbench, other: Workbench, refuses: bool) -> Any:
     """While `bench` is deciding, `other` sends the same; one of the two refuses."""
     page = outbox.waiting(bench.store.rows, ["fulfilment"])
     real, state = Sender.decide, {"inside": False}
@@ -246,7 +273,7 @@ def _at_the_same_time(monkeypatch: pytest.MonkeyPatch, bench: Workbench, other: 
         return real(self, *arguments, **options)
 
     monkeypatch.setattr(Sender, "decide", decide)
-    bench._courier(Clock()).deliver(page)
+    return bench._courier(Clock()).deliver(page)
 
 
 @pytest.mark.parametrize("refuses", [True, False])
@@ -257,7 +284,9 @@ def test_accepted_and_rejected_exclude_each_other(bench, open_bench, monkeypatch
         bench.runner().drain()
         assert [one.command for one in outbox.waiting(bench.store.rows, ["fulfilment"])] == ["Ship"]
     with monkeypatch.context() as patch:
-        _at_the_same_time(patch, bench, open_bench(), refuses)
+        (mine,) = _at_the_same_time(patch, bench, open_bench(), refuses)
+    if refuses:
+        assert mine.status == "sent"  # by the other one; there is nothing to tell the process
     ship = bench.store.commit(outbox.command_id("pay-o1:1", "fulfilment", 1))
     assert [event.stream for event in ship.events] == ["order-o1" if refuses else "fulfilment-o1"]
     assert sum(commit.command.type == "Ship" for commit in bench.store.commits()) == 1

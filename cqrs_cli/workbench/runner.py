@@ -240,13 +240,13 @@ class Runner:
         return [outgoing for outgoing in page if outgoing not in self._held]
 
     def _deliver(self, page: Sequence[Outgoing]) -> bool:
-        """Send a page; whether anything left the outbox."""
+        """Send a page; whether there was anything. What it holds is sent, or left out of the pages from now on."""
         deliveries: list[Delivery] = self._courier.deliver(page) if page else []
         for delivery in deliveries:
             self._counts[delivery.status] += 1
             if delivery.status == "held":
                 self._held.add(delivery.outgoing)
-        return any(delivery.status != "held" for delivery in deliveries)
+        return bool(deliveries)
 
     # ── on and on ─────────────────────────────────────────────────────────────────────────────
 
