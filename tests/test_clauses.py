@@ -44,6 +44,8 @@ class Order(Aggregate):
             "number": 5,
             "text": "Done",
             "mapping": {"a": Done()},
+            "empty text": "",
+            "empty mapping": {},
             "command": Do(),
             "mixed": [Done(), "Done"],
             "class": Done,
@@ -74,7 +76,9 @@ def test_what_a_decide_may_return(how: str, numbers: list[int]) -> None:
     assert decide(Order(order_id="1"), Do(how=how), Box()) == [Done(number=number) for number in numbers]
 
 
-@pytest.mark.parametrize("how", ["number", "text", "mapping", "command", "mixed", "class"])
+@pytest.mark.parametrize(
+    "how", ["number", "text", "mapping", "empty text", "empty mapping", "command", "mixed", "class"]
+)
 def test_what_a_decide_must_not_return(how: str) -> None:
     with pytest.raises(DomainFailed, match=r"Order\.do gave .*, which is no Event"):
         decide(Order(order_id="1"), Do(how=how), Box())

@@ -18,7 +18,7 @@ from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evo
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.stores.commits import Commit, NewEvent
-from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench import advance, poison, projector, row_fold
 from cqrs_cli.workbench.row_fold import RowFold
@@ -466,6 +466,38 @@ def passed_by_another(monkeypatch: pytest.MonkeyPatch, passing: Any) -> None:
         real(rows, name, poisoned)
 
     monkeypatch.setattr(poison, "record_stop", late)
+
+
+def test_a_table_that_was_altered_is_no_events_fault(bench: Workbench, tmp_path: Path) -> None:
+    append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'))
+    bench.project("balance")
+    with closing(sqlite3.connect(tmp_path / "bank.db")) as other:
+        other.execute("DROP VIEW balance_view")
+        other.execute("ALTER TABLE balance RENAME COLUMN owner TO holder")
+        other.commit()
+    append(bench.store, paid("a", 1), paid("a", 10))
+    with pytest.raises(Misuse) as caught:
+        bench.project("balance")
+    assert caught.value.code == "table-changed"
+    assert poison.stop_of(bench.store.rows, "balance") is None
+    bench.rebuild("balance")
+    assert [row.balance for row in bench.rows(Balance)] == [11]
+
+
+def test_a_rebuild_ends_the_stop_and_its_record(bench: Workbench) -> None:
+    append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'), paid("a", 777))
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    stop = poison.stop_of(bench.store.rows, "balance")
+    assert stop is not None
+    bench.skip("balance", stop.position, by="ada", reason="a test")
+    bench.store.append(Commit("more", (NewEvent("account-a", "Deposited", 3, b'{"amount":777,"note":""}'),)))
+    with pytest.raises(DomainFailed):
+        bench.project("balance")
+    (later,) = [event.position for event in bench.store.read(Selection(backwards=True, limit=1))]
+    bench.skip("balance", later, by="ada", reason="a test")
+    bench.rebuild("balance")
+    assert poison.stop_of(bench.store.rows, "balance") is None
 
 
 def test_a_stop_that_another_runner_has_passed_is_not_recorded(

@@ -1,5 +1,6 @@
 """Errors become exit codes and messages in one place; Ctrl-C and broken pipes are silent."""
 
+import errno
 import json
 import os
 import signal
@@ -74,6 +75,26 @@ def test_a_bug_is_one_line_and_70(command):
     assert "Traceback" in command(raising(KeyError("x")), "--debug").err
     assert command(raising(KeyError("x")), "--json").error["code"] == "bug"
     assert command(raising(RecursionError())).code == 70
+
+
+def test_debug_is_a_setting_like_others(command, monkeypatch, tmp_path):
+    assert "Traceback" not in command(raising(KeyError("x"))).err
+    monkeypatch.setenv("CQRS_DEBUG", "1")
+    assert "Traceback" in command(raising(KeyError("x"))).err
+    monkeypatch.delenv("CQRS_DEBUG")
+    (tmp_path / "cqrs.toml").write_text("debug = true")
+    assert "Traceback" in command(raising(KeyError("x"))).err
+
+
+def test_an_error_of_a_file_is_not_one_of_the_output(command):
+    assert command(raising(OSError(errno.EIO, "it broke"))).err.startswith("error[output]")
+    ran = command(raising(OSError(errno.EIO, "it broke", "notes.txt")))
+    assert (ran.code, ran.err.startswith("error[bug]: OSError: ")) == (70, True)
+
+
+def test_words_after_a_double_dash_are_no_options(here):
+    assert not here("lgo -- --json").err.startswith("{")
+    assert here("lgo --json --").err.startswith("{")
 
 
 def test_codes_that_a_command_returns_or_exits_with(command):

@@ -1,5 +1,6 @@
 """`cqrs log`: the golden JSON shape, the selection that readers share, and following."""
 
+import itertools
 import json
 import os
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cqrs_cli.cli.commands.log import _following
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Selection
 
 
 def positions(ran):
@@ -184,6 +187,50 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
         watchdog.cancel()
         follower.kill()
     assert (follower.returncode, out, err) == (130, b"", b"")
+
+
+def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders):
+    with open_store(str(orders)) as store:
+
+        class Busy:
+            """Somebody appends whenever the head was looked at."""
+
+            def head(self):
+                head = store.head()
+                store.append(Commit(f"after-{head}", (NewEvent("order-9", "OrderCreated", 1, b"{}"),)))
+                return head
+
+            def read(self, selection):
+                return store.read(selection)
+
+        followed = itertools.islice(_following(Busy(), Selection()), 12)
+        assert [event.position for event in followed] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "table", "jsonl"])
+def test_what_is_followed_is_given_at_once(orders, tmp_path, format):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("CQRS_", "PYTHON"))}
+    environ["PYTHONPATH"] = str(Path(__file__).parent.parent.parent)
+    words = ["log", "--format", format, "-f", "--after", "@7"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cqrs_cli", *words],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as follower:
+        watchdog = threading.Timer(30, follower.kill)
+        watchdog.start()
+        try:
+            with open_store(str(orders)) as store:
+                store.append(Commit("new", (NewEvent("order-9", "Sudden", 1, b"{}"),)))
+            line = ""
+            while "Sudden" not in line:  # past the head of the table
+                line = follower.stdout.readline()
+                assert line, "it was killed: the line was never pushed out"
+        finally:
+            watchdog.cancel()
+            follower.kill()
 
 
 def test_following_ends_at_the_limit(orders, here):

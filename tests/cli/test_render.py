@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -364,6 +365,47 @@ def test_a_file_is_written_beside_and_renamed(printed, tmp_path):
     assert printed(work, format="jsonl", output=str(target)).out == ""
     assert len(target.read_text().splitlines()) == 3
     assert os.listdir(tmp_path) == ["out.jsonl"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_the_place_of_another(printed, tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda file: done.append("fsync"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *names: (done.append("replace"), replace(*names)))
+    printed(lambda printer: printer.text("new"), output=str(tmp_path / "out"))
+    assert done == ["fsync", "replace"]
+
+
+def test_notes_come_after_the_data_that_they_are_about(tmp_path, monkeypatch):
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(_Into(told)), write_through=False))
+    monkeypatch.setattr(sys, "stderr", told)
+    printer = Printer(Settings({"format": "jsonl"}, {}, tmp_path), {})
+
+    def records():
+        yield {"n": 1}
+        printer.message("a note")
+        yield {"n": 2}
+        printer.error("an error")
+
+    printer.records(records())
+    printer.close()
+    assert told.getvalue().splitlines() == ['{"n":1}', "a note", '{"n":2}', "an error"]
+
+
+class _Into(io.RawIOBase):
+    """Bytes that come late into a text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self._text = text
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self._text.write(bytes(data).decode())
+        return len(data)
 
 
 def test_a_failed_run_leaves_the_file_as_it_was(tmp_path):

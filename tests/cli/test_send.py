@@ -174,6 +174,13 @@ def test_hints_where_there_is_nothing_to_look_at(parcels: Any, words: str, hint:
     assert parcels(words).err.splitlines()[-1] == hint
 
 
+def test_a_dry_run_only_reads(parcels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parcels("send register --parcel-id A1")
+    (tmp_path / "cqrs.db-lock").unlink()
+    assert parcels("send register --parcel-id A2 --dry-run").code == 0
+    assert not (tmp_path / "cqrs.db-lock").exists(), "whoever opens it for writing takes the lock at the end"
+
+
 def test_an_invalid_command_makes_no_store(parcels: Any, tmp_path: Path) -> None:
     assert parcels("send register").code == 2
     assert not list(tmp_path.glob("cqrs.db*"))

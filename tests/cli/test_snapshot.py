@@ -90,6 +90,12 @@ def test_list(tally):
     assert (ran.code, ran.out) == (3, "")
 
 
+def test_what_can_not_be_printed_drops_nothing(tally):
+    for bad in ("-o missing/x", "--format mermaid"):
+        assert tally(f"snapshot drop {bad}").code == 2
+        assert len(tally("snapshot list --json").json) == 1
+
+
 def test_take(tally):
     ran = tally("snapshot take --json")
     assert (ran.code, ran.json) == (

@@ -334,6 +334,22 @@ def test_an_empty_file_that_was_there_outlives_a_creation_that_fails(path: Path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("create", [True, "lazily"])
+def test_a_file_that_can_not_be_prepared_is_taken_away(
+    path: Path, monkeypatch: pytest.MonkeyPatch, create: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_opening.Opening, "set_modes", fail)
+        with pytest.raises((CqrsError, sqlite3.Error)):
+            SQLiteStore(str(path), create=create).append(commit("c1"))
+        assert not list(path.parent.iterdir())
+    with SQLiteStore(str(path), create=create) as store:
+        store.append(commit("c1"))
+
+
 def test_an_interrupted_creation_is_completed(path: Path) -> None:
     connection = raw(path)
     connection.execute("PRAGMA journal_mode=wal")
@@ -699,6 +715,16 @@ def test_a_read_only_medium_can_be_read(readable: Path) -> None:
         readable.chmod(0o555)
     assert as_nobody(look) == "(1, True, 'wal')"
     assert [p.name for p in readable.iterdir()] == ["shop.db"]
+
+
+def test_what_a_write_ahead_log_holds_is_not_passed_over_on_a_read_only_medium(readable: Path) -> None:
+    (readable / "shop.db-wal").write_bytes(b"not yet in the file")
+    (readable / "shop.db-wal").chmod(0o644)
+    if os.geteuid() != 0:
+        readable.chmod(0o555)
+    path = str(readable / "shop.db")
+    answer = as_nobody(lambda: SQLiteStore(path, read_only=True).head())
+    assert answer.endswith(" 7 True"), answer
 
 
 def test_a_read_only_medium_can_not_be_written(readable: Path) -> None:
