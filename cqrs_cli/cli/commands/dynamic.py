@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -124,19 +125,19 @@ def model_command(
     return command
 
 
-class DomainGroup(Group):
+class DomainGroup(Group, ABC):
     """A group whose commands are classes of the user's domain; only the one that is asked for is built."""
 
     what = "command"
     title = "Commands of the domain"
 
+    @abstractmethod
     def classes(self) -> Mapping[str, Class]:
         """The classes by their names on the command line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, name: str, cls: Class) -> ModelCommand:
         """The command for one of them."""
-        raise NotImplementedError
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, sorted."""
