@@ -210,44 +210,33 @@ class Domain:
 
     def check(self) -> list[Finding]:
         """What would not stop a command but is probably wrong: events without an evolve, services nobody provides."""
-        findings = []
-        for aggregate in self.aggregates.values():
-            for clause in aggregate.deciders.values():
-                for event in clause.produces:
-                    if event not in aggregate.evolvers and event not in aggregate.cls.ignores:
-                        findings.append(
-                            Finding(
-                                "no-evolve",
-                                "error",
-                                clause.where,
-                                f"{event.__name__} is decided but {aggregate.cls.__name__} has no evolve for it",
-                                f"add one, or ignores = ({event.__name__},)",
-                            )
-                        )
-                for kind in clause.services:
-                    if kind not in self._services:
-                        findings.append(
-                            Finding(
-                                "no-service",
-                                "error",
-                                clause.where,
-                                f"asks for {kind.__name__}, which nobody provides",
-                                "domain.provide(factory)",
-                            )
-                        )
-        for reaction in self.reactions.values():
-            for clause in reaction.reactors.values():
-                for kind in clause.services:
-                    if kind is not Recorded and kind not in self._services:
-                        findings.append(
-                            Finding(
-                                "no-service",
-                                "error",
-                                clause.where,
-                                f"asks for {kind.__name__}, which nobody provides",
-                                "domain.provide(factory)",
-                            )
-                        )
+        findings = [
+            Finding(
+                "no-evolve",
+                "error",
+                clause.where,
+                f"{event.__name__} is decided but {aggregate.cls.__name__} has no evolve for it",
+                f"add one, or ignores = ({event.__name__},)",
+            )
+            for aggregate in self.aggregates.values()
+            for clause in aggregate.deciders.values()
+            for event in clause.produces
+            if event not in aggregate.evolvers and event not in aggregate.cls.ignores
+        ]
+        asking = [clause for aggregate in self.aggregates.values() for clause in aggregate.deciders.values()]
+        asking += [clause for reaction in self.reactions.values() for clause in reaction.reactors.values()]
+        findings += [
+            Finding(
+                "no-service",
+                "error",
+                clause.where,
+                f"asks for {kind.__name__}, which nobody provides",
+                "domain.provide(factory)",
+            )
+            for clause in asking
+            for kind in clause.services
+            if kind is not Recorded and kind not in self._services
+        ]
         return findings
 
     # ── reading the parts ─────────────────────────────────────────────────────────────────────
