@@ -34,7 +34,10 @@ def jsonable(value: Any) -> Any:
         return sorted((jsonable(item) for item in value), key=str)
     if isinstance(value, datetime):
         moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        try:
+            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        except OverflowError:  # a time of the year 1 or 9999 that UTC has not
+            return value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -9,7 +9,7 @@ import traceback
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from cqrs_cli.errors import CqrsError, DomainNotLoaded
+from cqrs_cli.errors import DefinitionError, DomainNotLoaded
 from cqrs_cli.failure import shortened
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
 
     folder: put first on `sys.path`, for good (the module may import its neighbours later).
     Raises `DomainNotLoaded` (exit 2): no such module or attribute, more than one candidate, or the module
-    raised; then `traceback` holds the user's own frames. `DefinitionError` and others of ours pass through.
+    raised; then `traceback` holds the user's own frames. A `DefinitionError` passes through.
     """
     name, colon, attribute = spec.partition(":")
     if not name or not all(part.isidentifier() for part in name.split(".")) or (colon and not attribute):
@@ -39,14 +39,14 @@ def _imported(name: str, folder: str) -> ModuleType:
     try:
         __import__(name)  # not import_module, whose own frame would be in the user's traceback
         return sys.modules[name]
-    except CqrsError:
+    except (DefinitionError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             hint = f"looked in {folder} first; --app MODULE:ATTR names another"
             raise DomainNotLoaded(f"no module named {error.name!r}", hint=hint, module=name) from error
         raise _broken(name, error) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _broken(name, error) from error
 
 

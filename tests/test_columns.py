@@ -13,6 +13,7 @@ from pydantic import BaseModel, PositiveInt
 
 from cqrs_cli.domain.columns import ColumnCodec, column_codec
 from cqrs_cli.errors import InvalidInput
+from cqrs_cli.jsonable import jsonable
 
 
 class Tone(StrEnum):
@@ -41,6 +42,21 @@ TWO = timezone(timedelta(hours=2))
 
 def column(annotation: Any) -> ColumnCodec:
     return column_codec(Line, "field", annotation)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1))),
+    ],
+)
+def test_a_time_that_utc_has_not_is_refused(value: datetime) -> None:
+    codec = column(datetime)
+    assert codec.settle is not None
+    with pytest.raises(InvalidInput, match="beyond the years"):
+        codec.encode(codec.settle(value))
+    assert jsonable(value) == value.isoformat()
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,16 @@ def test_a_module_that_raises_shows_the_users_frames_only(module, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("import nothing_there", "nothing_there"), ("1 +", "SyntaxError"), ("raise SystemExit(3)", "SystemExit")],
+    [
+        ("import nothing_there", "nothing_there"),
+        ("1 +", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("import asyncio; raise asyncio.CancelledError", "CancelledError"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("from cqrs_cli import Rejected; raise Rejected('no')", "Rejected"),
+        ("from cqrs_cli import NotFound; raise NotFound('nothing')", "NotFound"),
+        ("from cqrs_cli import Workbench; Workbench.open('none/x.db', Domain('a'))", "NotFound"),
+    ],
 )
 def test_whatever_it_raises(module, tmp_path, text, said):
     error = failure(module(text + "\n"), tmp_path)

@@ -182,6 +182,14 @@ def test_a_cursor_that_is_not_of_this_query(bench: Workbench, cursor: str) -> No
         ask(bench, lambda read: read.page(Balance), limit=2, cursor=cursor)
 
 
+def test_a_cursor_with_half_a_character(bench: Workbench) -> None:
+    page = ask(bench, lambda read: read.page(Balance), limit=2)
+    signature, *values = json.loads(base64.urlsafe_b64decode(page.cursor + "=="))
+    bad = base64.urlsafe_b64encode(json.dumps([signature, *["\ud800" for _ in values]]).encode()).decode()
+    with pytest.raises(InvalidInput, match="not one of this query's"):
+        ask(bench, lambda read: read.page(Balance), limit=2, cursor=bad)
+
+
 def test_a_cursor_of_another_order(bench: Workbench) -> None:
     page = ask(bench, lambda read: read.page(Balance, order="euros"), limit=2)
     with pytest.raises(InvalidInput, match="cursor"):

@@ -113,7 +113,7 @@ class AggregateType(NamedTuple):
             raise InvalidInput(
                 f"{self.cls.__name__} can't have the key {_shown(key)}: {told}", hint=_SAME_KEY
             ) from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(error, f"making {self.cls.__name__} {_shown(key)}") from error
         for name, part in zip(self.key, key, strict=True):
             if state.__dict__[name] != part:

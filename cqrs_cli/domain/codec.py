@@ -162,7 +162,7 @@ def _read_back(message: M, data: bytes) -> M:
         again = cls.__pydantic_validator__.validate_json(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise domain_failed(error, f"a validator of {cls.__name__}") from error
     if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
         lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
@@ -181,7 +181,7 @@ def _decoded(decode: DecodeData, data: bytes, name: str) -> Any:
         raise Undecodable(f"{name!r} does not fit {error.title}: {first_complaint(error)}", hint=_CHANGED) from None
     except (Undecodable, DomainFailed):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise domain_failed(error, f"a validator of {name}") from error
 
 
@@ -206,7 +206,7 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
         for version, step in steps:
             try:
                 value = step(value)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 raise domain_failed(error, f"the upcaster of {cls.__name__} from version {version}") from error
         try:
             # Through JSON again, so that a text becomes a UUID or a date just as in a stored event.
@@ -217,7 +217,7 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
                 f"{cls.stored.name!r} version {schema_version}, upcast, does not fit {cls.__name__}: {told}",
                 hint="the upcaster must give what the class takes today",
             ) from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     return upcast

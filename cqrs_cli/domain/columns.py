@@ -124,7 +124,10 @@ def _decode_decimal(text: str) -> Decimal:
 def _datetime(value: Any) -> Scalar:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{value!r} is no datetime")
-    return rfc3339(micros(_aware(value)))
+    try:
+        return rfc3339(micros(_aware(value)))
+    except OverflowError:
+        raise InvalidInput(f"{value!r} is beyond the years 1 to 9999 in UTC") from None
 
 
 def _decode_datetime(text: str) -> datetime:
@@ -134,7 +137,10 @@ def _decode_datetime(text: str) -> datetime:
 def _settle_datetime(value: Any) -> Any:
     if not isinstance(value, datetime) or value.tzinfo is UTC:
         return value
-    return moment(micros(_aware(value)))
+    try:
+        return moment(micros(_aware(value)))
+    except OverflowError:
+        return value  # which its encode refuses
 
 
 def _aware(value: datetime) -> datetime:

@@ -21,10 +21,10 @@ def _loop(process: int) -> asyncio.AbstractEventLoop:
 
 
 async def _ended(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
-    """The result, or what would end the loop too: whoever waits on it would then wait for ever."""
+    """The result, or what was raised: much of it would end the loop too, or be taken for its own."""
     try:
         return await coroutine, None
-    except (SystemExit, KeyboardInterrupt) as stop:
+    except BaseException as stop:
         return None, stop
 
 

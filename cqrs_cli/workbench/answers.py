@@ -12,7 +12,7 @@ from cqrs_cli.domain.messages import Command, Meta
 from cqrs_cli.domain.process_manager import After, Cancel, ReactionType
 from cqrs_cli.domain.routes import keys_of
 from cqrs_cli.domain.row_model import RowModel
-from cqrs_cli.errors import CqrsError, DomainFailed
+from cqrs_cli.errors import DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, SentCommand
 from cqrs_cli.stores.moments import micros, moment
@@ -63,9 +63,9 @@ class Answers:
         event = self._codec.decode(recorded)
         try:
             return list(self._keys[cls](event, recorded))
-        except CqrsError:
+        except (DomainFailed, InvalidInput):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             where = f"the key of {_where(self._routes[cls].clause, recorded)}"
             raise domain_failed(error, where, position=recorded.position) from error
 
@@ -80,7 +80,7 @@ class Answers:
             if result is None:
                 return []
             answers = [result] if isinstance(result, Command | After | Cancel) else list(result)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(error, _where(clause, recorded), position=recorded.position) from error
         for answer in answers:
             command = answer.command if isinstance(answer, After) else answer

@@ -55,7 +55,7 @@ class AggregateFold:
                     result = evolve(state, decoded)
                     if result is not None:
                         state = self._returned(result)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self._codec.decode(event)  # says it with the place, unless it was the evolve that raised
                 raise domain_failed(
                     error,
@@ -75,7 +75,7 @@ class AggregateFold:
         try:
             result = clause.function(state, event)
             return state if result is None else self._returned(result)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(error, f"{clause.where} (on the event that {command} decided)") from error
 
     def _returned(self, result: Any) -> Aggregate:

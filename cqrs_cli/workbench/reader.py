@@ -142,6 +142,14 @@ def _write_cursor(values: Sequence[Scalar], kind: RowType, order: Sequence[Order
     return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> tuple[Scalar, ...] | None:
     if cursor is None:
         return None
@@ -149,6 +157,8 @@ def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> t
         signature, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):  # binascii's and json's errors are ValueErrors
         signature, values = None, []
+    if any(isinstance(value, str) and not _is_text(value) for value in values):
+        signature = None
     scalars = all(value is None or type(value) in (str, int, float) for value in values)
     if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)) or not scalars:
         raise InvalidInput("this cursor is not one of this query's", hint="take it from the page before, unchanged")

@@ -173,7 +173,7 @@ class RowFold:
                         values[name] = settle(values[name])
                 if nested and row is not None:
                     _separate(row.__dict__, nested)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 if event is None:
                     self._codec.decode(stored)  # says it with the place
                 raise domain_failed(
@@ -243,9 +243,9 @@ class RowFold:
             event = self._codec.decode(stored)  # says it with the place
         try:
             return event, step.keys(event, stored)
-        except CqrsError as error:
+        except (DomainFailed, InvalidInput) as error:  # of the rules for keys; a Conflict, say, is the domain's own
             raise _at(error, stored) from error
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(
                 error, f"the key of {step.where} at event {stored.position}", position=stored.position
             ) from error

@@ -48,16 +48,17 @@ class Scenario:
             self._services[kind] if kind in self._services else self._domain.service(kind, clause.where)
             for kind in clause.services
         ]
-        try:
-            if self._given and clause.creates is True:
-                raise Rejected(f"{type(command).__name__}: it is there already", code="already-exists")
-            if not self._given and clause.creates is False:
-                raise NotFound(
-                    f"{type(command).__name__}: nothing was given, so there is none", code="aggregate-not-found"
-                )
-            self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]
-        except (Rejected, NotFound) as error:
-            self.rejection = error
+        if clause.creates is bool(self._given):
+            name = type(command).__name__
+            if self._given:
+                self.rejection = Rejected(f"{name}: it is there already", code="already-exists")
+            else:
+                self.rejection = NotFound(f"{name}: nothing was given, so there is none", code="aggregate-not-found")
+        else:
+            try:
+                self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]
+            except Rejected as error:
+                self.rejection = error
         try:
             watch.check(state, seen, clause)
         except DomainFailed as error:

@@ -15,13 +15,14 @@ from cqrs_cli.errors import (
     Conflict,
     CqrsError,
     Damaged,
+    DefinitionError,
     DomainFailed,
     NotFound,
     Rejected,
     Unavailable,
 )
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent, NewStream, Receipt, SentCommand
+from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, AtVersion, Commit, NewEvent, NewStream, Receipt, SentCommand
 from cqrs_cli.stores.contract import Inline, Store
 from cqrs_cli.workbench.fold import AggregateFold, State
 from cqrs_cli.workbench.inline import InlineProjections
@@ -271,22 +272,31 @@ class Sender:
 
     def _encoded(self, clause: Clause, state: Any, command: Command) -> Sequence[Encoded]:
         services = [self.service(kind, clause.where) for kind in clause.services] if clause.services else ()
-        encode = self.codec.encode
+        encode, encoded, deciding = self.codec.encode, [], True
         try:
-            return [encode(event) for event in decided(clause, state, command, services)]
-        except CqrsError:
+            for event in decided(clause, state, command, services):
+                deciding = False
+                encoded.append(encode(event))
+                deciding = True
+                if len(encoded) > MAX_COMMIT_EVENTS:  # no store takes so many, and a generator may never end
+                    break
+        except (Rejected, DomainFailed):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not deciding:  # what can't be stored
+                raise
+            # Also errors of ours: raised by the domain, a Conflict would be tried again, and for ever.
             raise domain_failed(error, f"{clause.where} (deciding {type(command).__name__})") from error
+        return encoded
 
     def service(self, kind: type, asked_by: str) -> Any:
         """The service of this type, made when it is first asked for. Raises `DefinitionError`, `DomainFailed`."""
         if kind not in self._services:
             try:
                 self._services[kind] = self._domain.service(kind, asked_by)
-            except CqrsError:
+            except DefinitionError:
                 raise
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 raise domain_failed(error, f"the factory of {kind.__name__}") from error
         return self._services[kind]
 

@@ -283,7 +283,7 @@ class Workbench:
             return cast(T, list(found)) if isinstance(found, Generator) else found
         except CqrsError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise domain_failed(error, f"{type(query).__name__}.run") from error
 
     def page(

@@ -29,6 +29,11 @@ def test_digits_survive() -> None:
         ("", "not JSON"),
         ("[" * 100_000, "deep"),
         ("9" * 5_000, "number"),
+        ('{"n": 1e4001}', "exponent"),
+        ('{"n": 1E-4001}', "exponent"),
+        ('{"n": 1E+2147483648}', "exponent"),  # an integer field would take for ever to write it out
+        ('{"n": 9e999999999999999999}', "exponent"),
+        ('{"n": 9e9999999999999999999}', "number"),
         (b'"\xff"', "UTF-8"),
     ],
 )

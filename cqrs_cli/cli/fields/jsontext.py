@@ -39,7 +39,7 @@ def parse_json(text: str | bytes) -> Any:
         raise JsonTextError("nested too deeply") from None
     except JsonTextError:
         raise
-    except ValueError as error:  # an integer of more digits than Python converts
+    except (ValueError, ArithmeticError) as error:  # an integer of more digits than Python converts
         raise JsonTextError(f"not a number that can be read: {str(error)[:60]}") from None
 
 
@@ -59,7 +59,16 @@ def _refuse(constant: str) -> Never:
     raise JsonTextError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse)
+def _number(text: str) -> Decimal:
+    """Every digit is kept; but an exponent must leave a number that can be written out, as an integer field would."""
+    number = Decimal(text)
+    if abs(number.adjusted()) > _MAX_EXPONENT:
+        raise JsonTextError(f"the number {text[:40]} has an exponent beyond {_MAX_EXPONENT}")
+    return number
+
+
+_MAX_EXPONENT = 4_000
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse)
 
 
 class Sources:

@@ -79,7 +79,7 @@ def validate(model: type[Model], payload: Any) -> Model:
         )
     except (ValidationError, CqrsError):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise domain_failed(error, f"a validator of {model.__name__}") from error
     return validated
 
