@@ -77,7 +77,7 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         cwd: str | Path | None = None,
     ) -> None:
-        self.cwd = Path(cwd) if cwd is not None else Path.cwd()
+        self.cwd = Path(cwd) if cwd is not None else _working_directory()
         self.file, self._table = nearest_file(self.cwd)
         self._flags = flags or {}
         self._environ = os.environ if environ is None else environ
@@ -160,6 +160,15 @@ class Settings:
             return value
         path = path_of(value) if known.kind == "store" else value
         return value if path is None else f"{value.removesuffix(path)}{self.folder / path}"
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the working directory is not there any more: {error.strerror}", hint="cd to a folder that is"
+        ) from None
 
 
 def _checked(known: Known, value: Any, source: str) -> Any:

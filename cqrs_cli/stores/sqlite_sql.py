@@ -91,6 +91,10 @@ class ReadOnlySQL:
                     code="timed-out",
                     hint="a longer --timeout, or a cheaper statement",
                 ) from error
+            if str(error).startswith("Could not decode to UTF-8"):
+                raise Misuse(
+                    f"a text that the statement gives is no UTF-8: {error}", code="sql", hint="hex(…) shows its bytes"
+                ) from error
             if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
                 raise Misuse(
                     f"{error}", code="sql", hint='the tables: cqrs sql "SELECT name FROM sqlite_schema"'

@@ -147,6 +147,7 @@ class Workbench:
 
         Raises `NotFound` for a stream (or version) that is not there, `Undecodable`, `DomainFailed`.
         """
+        self._refuse_category(stream)
         before = None if at_position is None else at_position + 1
         fold = self._sender.fold_of(self.domain.aggregate_of(stream))
         state = self.snapshots.load(fold, stream, at=at, before=before)
@@ -160,6 +161,7 @@ class Workbench:
 
         Raises, before the first, `NotFound` as `replay` does.
         """
+        self._refuse_category(stream)
         wanted = Selection(stream=stream, before=None if at_position is None else at_position + 1)
         fold = self._sender.fold_of(self.domain.aggregate_of(stream))
         last = next(iter(self.store.read(wanted._replace(backwards=True, limit=1))), None)
@@ -172,6 +174,11 @@ class Workbench:
                 yield event, state
 
         return steps()
+
+    def _refuse_category(self, stream: str) -> None:
+        """Raise `NotFound` for a name without a key: no aggregate has such a stream."""
+        if "-" not in stream and self.domain.aggregate_of(stream):
+            raise no_stream(self.store, stream)
 
     def _check_found(self, stream: str, version: int, at: int | None) -> None:
         """Raise `NotFound` for a version of a stream (0: there is no event) that is not what was asked for."""

@@ -24,7 +24,7 @@ class OrderItem(BaseModel):
     product_id: UUID
     product_name: str
     quantity: PositiveInt
-    unit_price: Decimal = Field(ge=0)
+    unit_price: Decimal = Field(ge=0, max_digits=12, decimal_places=4)
 
     @property
     def amount(self) -> Decimal:

@@ -220,7 +220,7 @@ def test_what_is_no_number_is_not_printed_as_json(command, value, format):
         current().printer.records([{"total": value}])
 
     ran = command(log, format)
-    assert (ran.code, ran.error["code"]) == (8, "no-json")
+    assert (ran.code, ran.error["code"]) == (2, "no-json")
     assert "NaN" not in ran.out
     assert command(log).code == 0
 
@@ -242,6 +242,17 @@ def test_what_the_user_did_not_type_is_not_blamed_on_the_words(orders, here, mon
     monkeypatch.setattr(Printer, "records", broken)
     assert here("streams").code == 70
     assert here("streams x").code == 70
+
+
+@pytest.mark.parametrize("words", ["log", "config", "streams --json"])
+def test_a_working_directory_that_is_gone(tmp_path, words):
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m cqrs_cli {words}"
+    ran = subprocess.run(
+        ["sh", "-c", command], env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, encoding="utf-8"
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert "the working directory is not there any more" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 # ── real processes ────────────────────────────────────────────────────────────────────────────

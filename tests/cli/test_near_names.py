@@ -63,3 +63,10 @@ def test_a_stream_that_came_later(shop: Any) -> None:
     assert ran.code == 3
     assert "no stream parcel-ink at that point" in ran.err
     assert "hint: cqrs log parcel-ink" in ran.err
+
+
+def test_a_category_in_the_place_of_a_stream(shop: Any) -> None:
+    for words in ("replay parcel", "replay parcel --steps", "log parcel"):
+        ran = shop(words)
+        assert ran.code == 3, words
+        assert "hint: parcel is a category: --category parcel" in ran.err

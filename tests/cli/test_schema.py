@@ -33,6 +33,13 @@ from pydantic import (
 from cqrs_cli.cli.fields.examples import example_of
 from cqrs_cli.cli.fields.patterns import text_for
 
+NEW_YEAR = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+class Size(enum.Enum):
+    SMALL = "small"
+    LARGE = "large"
+
 
 class Color(enum.Enum):
     RED = "red"
@@ -85,6 +92,14 @@ class Tree(BaseModel):
         Annotated[dict[str, int], Field(min_length=3)],
         int | None,
         int | str,
+        Annotated[dt.date, Field(gt=dt.date(2020, 1, 1), lt=dt.date(2020, 1, 3))],
+        Annotated[dt.timedelta, Field(gt=dt.timedelta(days=3))],
+        Annotated[dt.timedelta, Field(lt=dt.timedelta(seconds=3))],
+        Annotated[dt.time, Field(gt=dt.time(15))],
+        Annotated[dt.datetime, Field(gt=NEW_YEAR, lt=NEW_YEAR + dt.timedelta(hours=12))],
+        Annotated[list[Annotated[dt.date, Field(lt=dt.date(1900, 1, 1))]], Field(min_length=2)],
+        Json[list[int]],
+        Annotated[dict[Size, int], Field(min_length=2)],
     ],
     ids=str,
 )

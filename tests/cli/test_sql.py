@@ -188,3 +188,13 @@ def test_a_statement_that_is_no_text(orders: Path) -> None:
     )
     assert ran.returncode == 2
     assert b"error[sql]: standard input is no text in UTF-8" in ran.stderr
+
+
+def test_what_has_no_json_and_what_is_no_text_is_the_statements_fault(orders: Path, here: Any) -> None:
+    ran = here("sql", "SELECT 1e999 AS x", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "no-json")
+    assert "Infinity" in here("sql", "SELECT 1e999 AS x").out
+    ran = here("sql", "SELECT CAST(x'c328' AS TEXT)")
+    assert ran.code == 2
+    assert "is no UTF-8" in ran.err
+    assert "hex(" in ran.err

@@ -6,10 +6,14 @@ pydantic complains about a place, that place takes its next candidate.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import re
+import typing
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -27,7 +31,7 @@ _TEXTS = {
     "date": ("2026-01-31", "2000-01-31", "2999-01-31"),
     "date-time": ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00", "2000-01-31T10:00:00Z", "2999-01-31T10:00:00Z"),
     "time": ("10:00:00", "10:00:00Z"),
-    "duration": ("PT1H",),
+    "duration": ("PT1H", "P1D", "P7D", "P30D", "P400D", "PT1S", "-PT1H"),
     "email": ("ada@example.com",),
     "idn-email": ("ada@example.com",),
     "name-email": ("Ada <ada@example.com>",),
@@ -48,7 +52,7 @@ _TEXTS = {
     "ipv4interface": ("192.0.2.1/24",),
     "ipv6interface": ("2001:db8::1/32",),
     "ipvanyinterface": ("192.0.2.1/24",),
-    "json-string": ("{}", "[]", "1"),
+    "json-string": ("{}", "[]", "1", '"text"', "[1]"),
     "regex": ("^[a-z]+$",),
     "base64": ("dGV4dA==",),
     "base64url": ("dGV4dA==",),
@@ -78,11 +82,13 @@ def example_of(model: type[BaseModel]) -> Example:
 def _search(model: type[BaseModel], optional: bool) -> Example:
     schema = model.model_json_schema()
     turns: dict[Path, int] = {}
+    near: dict[Path, list[str]] = {}
     for _ in range(ROUNDS):
-        maker = _Maker(schema.get("$defs", {}), turns, optional)
+        maker = _Maker(schema.get("$defs", {}), turns, optional, near)
         payload = maker.make(schema, ())
         example = Example(payload, _refusal(model, payload))
-        if example.refused is None or not _advance(turns, example.refused, maker.choices):
+        refused, choices = example.refused, maker.choices
+        if refused is None or not (_look_near(near, turns, refused, choices) or _advance(turns, refused, choices)):
             break
     return example
 
@@ -106,6 +112,36 @@ def _advance(turns: dict[Path, int], error: ValidationError, choices: dict[Path,
     return moved
 
 
+def _look_near(
+    near: dict[Path, list[str]], turns: dict[Path, int], error: ValidationError, choices: dict[Path, int]
+) -> bool:
+    """Give dates and times that are out of bounds, which their schemas don't tell, values at the bound."""
+    found = False
+    for detail in error.errors(include_url=False, include_input=False):
+        place = _known(detail["loc"], choices)
+        bound = next(iter(detail.get("ctx", {}).values()), None)
+        if place is not None and place not in near and "than" in detail["type"] and isinstance(bound, str):
+            near[place], turns[place], found = [*_around(bound, later="greater" in detail["type"])], 0, True
+    return found
+
+
+def _around(bound: str, later: bool) -> Iterator[str]:
+    """The bound, and what comes soon after or before it; as pydantic writes dates, times and durations."""
+    yield bound
+    days = re.fullmatch(r"(-?\d+) days?(?: and (\d+):(\d+):(\d+))?", bound)
+    if days:
+        yield f"{'-' if int(days[1]) < 0 else ''}P{abs(int(days[1]) + (1 if later else -1))}D"
+        return
+    for step in (timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)):
+        for kind in (date, datetime):
+            with contextlib.suppress(ValueError, OverflowError):
+                yield (kind.fromisoformat(bound) + (step if later else -step)).isoformat()
+        with contextlib.suppress(ValueError, OverflowError):
+            moment = datetime.combine(date(2000, 1, 1), time.fromisoformat(bound)) + (step if later else -step)
+            if moment.date() == date(2000, 1, 1):
+                yield moment.timetz().isoformat()
+
+
 def _known(loc: Path, choices: dict[Path, int]) -> Path | None:
     """The place with candidates that an error is about. Pydantic's own labels in the path are passed over."""
     if loc and loc[-1] == "[key]":
@@ -120,7 +156,10 @@ def _known(loc: Path, choices: dict[Path, int]) -> Path | None:
 class _Maker:
     """Makes one payload. choices: how many candidates each place has, filled in on the way."""
 
-    def __init__(self, definitions: Schema, turns: dict[Path, int], optional: bool) -> None:
+    def __init__(
+        self, definitions: Schema, turns: dict[Path, int], optional: bool, near: typing.Mapping[Path, list[str]]
+    ) -> None:
+        self._near = near
         self.choices: dict[Path, int] = {}
         self._definitions, self._turns, self._optional = definitions, turns, optional
         self._inside: list[str] = []
@@ -153,6 +192,7 @@ class _Maker:
             self._inside.pop()
 
     def _choose(self, path: Path, candidates: list[Any]) -> Any:
+        candidates = [*self._near.get(path, ()), *candidates]
         self.choices[path] = len(candidates)
         return candidates[self._turns.get(path, 0) % len(candidates)]
 
@@ -164,7 +204,7 @@ class _Maker:
         for branch in sorted(branches, key=lambda branch: branch.get("type") == "null"):
             if decimal and branch.get("type") == "string":
                 continue
-            inner = _Maker(self._definitions, {}, self._optional)
+            inner = _Maker(self._definitions, {}, self._optional, self._near)
             inner._inside = self._inside
             try:
                 made = inner.make(branch, path)
@@ -203,7 +243,10 @@ class _Maker:
         for pattern, inner in patterns.items():
             if not isinstance(inner, dict):
                 continue
-            keys = _keys({"pattern": pattern} if pattern else schema.get("propertyNames", {}), path)
+            names = {"pattern": pattern} if pattern else schema.get("propertyNames", {})
+            if "$ref" in names:
+                names = self._definitions[names["$ref"].removeprefix("#/$defs/")]
+            keys = _keys(names, path)
             place = (*path, "[key]")
             self.choices[place] = len(keys)
             start = self._turns.get(place, 0)
@@ -300,6 +343,8 @@ def _strings(schema: Schema, path: Path) -> Iterator[str]:
     if kind.startswith("uuid"):
         yield _uuid(kind, path)
     yield from _TEXTS.get(kind, ())
+    if schema.get("contentMediaType") == "application/json":
+        yield from _TEXTS["json-string"]
     least, most = schema.get("minLength", 0), schema.get("maxLength", 10**6)
     names = [str(step) for step in path if isinstance(step, str)]
     word = (names[-1] if names else "text").replace("_", " ")

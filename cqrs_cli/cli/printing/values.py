@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from cqrs_cli.cli.printing.inert import inert_json
-from cqrs_cli.errors import DomainFailed
+from cqrs_cli.errors import Misuse
 from cqrs_cli.jsonable import RawJson, jsonable
 
 _quote = json.encoder.encode_basestring
@@ -42,7 +42,7 @@ def _dumped(plain: Any, indent: int | None = None) -> str:
     try:
         return json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False)
     except ValueError as error:
-        raise DomainFailed(
+        raise Misuse(
             "a value that is NaN or infinite has no JSON", code="no-json", hint="--format table shows it"
         ) from error
 
