@@ -185,6 +185,39 @@ def test_rows_in_memory_are_forgotten_before_the_event_that_failed_is_looked_for
     assert row.balance == 111
 
 
+class Twice(Projection, key="pad_id"):
+    pad_id: str
+    lists: list[list[str]] = []
+    tables: dict[str, list[str]] = {}
+
+    @evolve
+    def noted(self, event: Noted) -> None:
+        if event.hours == 1:
+            self.lists.append(event.tags)
+            self.tables["a"] = event.tags  # a part of one column and of another
+        elif event.hours == 2:
+            self.lists += [event.tags, event.tags]
+        elif event.hours == 3:
+            self.lists += [list(event.tags), list(event.tags)]
+
+
+@pytest.mark.parametrize(("hours", "refused"), [(1, True), (2, True), (3, False)])
+def test_an_object_in_two_places_of_a_row_is_refused_since_a_load_makes_two_of_it(
+    tmp_path: Path, hours: int, refused: bool
+) -> None:
+    with Workbench.open(tmp_path / "pads.db", Domain("pads", Pad, Twice)) as bench:
+        for n in range(2):
+            data = f'{{"hours":{hours * n},"tags":["t"]}}'.encode()
+            bench.store.append(Commit(str(n), (NewEvent("pad-a", "Noted", 1, data),)))
+        if refused:
+            with pytest.raises(DomainFailed, match=r"Twice\.\w+ holds an object that the row holds in another place"):
+                bench.project()
+            assert [status.status for status in bench.statuses()] == ["stopped"]
+        else:
+            bench.project()
+            assert rows(bench, "twice") == [("a", '[["t"],["t"]]', "{}")]
+
+
 def test_keys_that_are_one_in_the_store_are_one_row(tmp_path: Path) -> None:
     with Workbench.open(tmp_path / "pads.db", Domain("pads", Pad, ByMoment)) as bench:
         bench.store.append(Commit("1", (NewEvent("pad-a", "Noted", 1, b"{}"),)))

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
@@ -69,7 +76,7 @@ class RowFold:
         self._old: dict[Key, RowModel | None] = {}
         nested = [column.column.name for column in projection.columns if column.column.kind == "json"]
         self._flat = not nested
-        self._nested = nested if len(nested) > 1 else []
+        self._nested = nested
         self._settles = [
             (column.column.name, column.settle) for column in projection.columns if column.settle is not None
         ]
@@ -150,7 +157,7 @@ class RowFold:
         work, missing = self._work, self._missing
         self._start_gathering()
         young, old, touched = self._young, self._old, self.touched
-        settles, nested = self._settles, self._nested
+        settles, several = self._settles, self._nested if len(self._nested) > 1 else None
         if missing:
             ordered = self._sorted(missing)
             self._bring_in(ordered)
@@ -171,8 +178,8 @@ class RowFold:
                     values = row.__dict__
                     for name, settle in settles:
                         values[name] = settle(values[name])
-                if nested and row is not None:
-                    _separate(row.__dict__, nested)
+                if several and row is not None:
+                    _separate(row.__dict__, several)
             except BaseException as error:
                 if event is None:
                     self._codec.decode(stored)  # says it with the place
@@ -204,7 +211,7 @@ class RowFold:
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
         places = [self.projection.columns.index(column) for column in self.projection.key_columns]
         key_in = itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
-        young, old = self._young, self._old
+        young, old, nested = self._young, self._old, self._nested
         for key in self._sorted(self.touched):
             row = young[key] if key in young else old.get(key)
             if row is None:
@@ -215,6 +222,15 @@ class RowFold:
                 put = tuple([encode(values[name]) for name, encode in columns])
             except InvalidInput as error:
                 raise self._bad_value(row, error) from None
+            if nested:
+                seen: set[int] = set()
+                for name in nested:
+                    if _holds_twice(values[name], seen):
+                        raise DomainFailed(
+                            f"{self.projection.cls.__name__}.{name} holds an object that the row holds in another "
+                            "place too: once loaded they are two",
+                            hint="put a copy in one of them: copy.deepcopy(…), list(…)",
+                        )
             if key_in(put) != key:
                 raise DomainFailed(
                     f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
@@ -335,6 +351,26 @@ def _separate(values: dict[str, Any], names: Sequence[str]) -> None:
         if id(values[name]) in held and values[name] is not None:
             values[name] = copy.deepcopy(values[name])
         held.add(id(values[name]))
+
+
+def _holds_twice(value: Any, seen: set[int]) -> bool:
+    """Whether something that can change is among `seen` or stands twice in the value; what it holds is seen now."""
+    if isinstance(value, dict):
+        parts: Iterable[Any] = value.values()
+    elif isinstance(value, list | tuple | set | frozenset | deque):
+        parts = value
+    elif isinstance(value, BaseModel) or is_dataclass(value):
+        parts = vars(value).values()
+    else:
+        return False
+    if not isinstance(value, tuple | frozenset):
+        if id(value) in seen:
+            return True
+        seen.add(id(value))
+    return any(_holds_twice(part, seen) for part in parts if type(part) not in _SINGLE)
+
+
+_SINGLE = frozenset({str, int, float, bool, type(None), Decimal, UUID, datetime, date})
 
 
 def _at(error: CqrsError, stored: Any) -> CqrsError:
