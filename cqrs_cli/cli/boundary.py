@@ -15,6 +15,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -122,6 +124,8 @@ def _report(error: CqrsError, session: Session) -> int:
         _let_go()
     if wants_json(session):
         facts = error.as_dict()
+        if error.hint is not None:
+            facts["hint"] = _as_typed(error.hint, session)
         if getattr(error, "traceback", None):
             facts["traceback"] = error.traceback  # type: ignore[attr-defined]
         _tell(json_text({"error": facts}))
@@ -132,10 +136,25 @@ def _report(error: CqrsError, session: Session) -> int:
         for complaint in getattr(error, "complaints", ()):
             _tell(f"  {visible(complaint)}")
         if error.hint is not None:
-            _tell(f"hint: {visible(error.hint)}")
+            _tell(f"hint: {visible(_as_typed(error.hint, session))}")
     if _wants_debug(session):
         _trace(error)
     return error.exit_code
+
+
+def _as_typed(hint: str, session: Session) -> str:
+    """The hint with the store and domain that were named on the command line, so that its commands can be copied."""
+    given = [
+        f"{name} {shlex.quote(value)}"
+        for name in ("--app", "--store")
+        if (value := last_value(session.words, name)) is not None
+    ]
+    if not given:
+        return hint
+    from cqrs_cli.cli.app import COMMANDS
+
+    names = "|".join(entry.name for entry in COMMANDS)
+    return re.sub(rf"\bcqrs (?=(?:{names})\b)", lambda _: f"cqrs {' '.join(given)} ", hint)
 
 
 def _bug(error: BaseException, session: Session) -> int:

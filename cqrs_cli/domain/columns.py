@@ -21,7 +21,7 @@ from pydantic_core import to_json
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.payload import check_payload, sorted_sets
 from cqrs_cli.errors import DefinitionError, InvalidInput
-from cqrs_cli.stores.moments import micros, moment, rfc3339
+from cqrs_cli.stores.moments import FIRST, LAST, micros, moment, rfc3339
 from cqrs_cli.stores.rows import Column, Scalar
 
 Encode = Callable[[Any], Scalar]
@@ -124,10 +124,10 @@ def _decode_decimal(text: str) -> Decimal:
 def _datetime(value: Any) -> Scalar:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{value!r} is no datetime")
-    try:
-        return rfc3339(micros(_aware(value)))
-    except OverflowError:
-        raise InvalidInput(f"{value!r} is beyond the years 1 to 9999 in UTC") from None
+    at = micros(_aware(value))
+    if not FIRST <= at <= LAST:
+        raise InvalidInput(f"{value!r} is beyond the years 1 to 9999 in UTC")
+    return rfc3339(at)
 
 
 def _decode_datetime(text: str) -> datetime:
@@ -137,10 +137,8 @@ def _decode_datetime(text: str) -> datetime:
 def _settle_datetime(value: Any) -> Any:
     if not isinstance(value, datetime) or value.tzinfo is UTC:
         return value
-    try:
-        return moment(micros(_aware(value)))
-    except OverflowError:
-        return value  # which its encode refuses
+    at = micros(_aware(value))
+    return moment(at) if FIRST <= at <= LAST else value  # which its encode refuses
 
 
 def _aware(value: datetime) -> datetime:

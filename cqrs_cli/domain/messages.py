@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.errors import PydanticUserError
 
 from cqrs_cli.errors import DefinitionError, InvalidInput
-from cqrs_cli.stores.moments import micros, moment
+from cqrs_cli.stores.moments import FIRST, LAST, micros, moment
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -241,12 +241,11 @@ class Meta:
 
 
 def _micros(timestamp: datetime) -> int:
-    try:
-        moment(found := micros(timestamp))
-    except OverflowError:
+    found = micros(timestamp)
+    if not FIRST <= found <= LAST:
         raise InvalidInput(
             f"the timestamp {timestamp.isoformat()} is no time in UTC", hint="years are 1 to 9999, also in UTC"
-        ) from None
+        )
     return found
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
+from cqrs_cli.stores.checks import depth
 from cqrs_cli.stores.commits import MAX_DEPTH
 
 _FLATTER = "make it flatter, or keep the inner part elsewhere and its address in the payload"
@@ -104,7 +105,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 def check_payload(data: bytes, name: str) -> None:
     """Raise for JSON that no store may hold. Cheap searches first: exact looks only when one hits."""
-    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(data) > MAX_DEPTH:
         raise LimitExceeded(f"{name} is nested more than {MAX_DEPTH} deep", hint=_FLATTER, limit=MAX_DEPTH)
     if b"NaN" in data or b"Infinity" in data:
         json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
@@ -122,25 +123,3 @@ def _texts(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(key + _texts(member) for key, member in value.items())
     return "".join(map(_texts, value)) if isinstance(value, list) else ""
-
-
-def _depth(data: bytes) -> int:
-    """The deepest nesting, read from the bytes so that no parser's own limit is met."""
-    deepest = depth = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest

@@ -10,6 +10,7 @@ from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded
 from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
+    MAX_DEPTH,
     MAX_EVENT_BYTES,
     AtVersion,
     Commit,
@@ -52,6 +53,10 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     size = 0
     if metadata is not None:
         check_text("metadata", metadata, MAX_COMMIT_BYTES)
+        if metadata.count("[") + metadata.count("{") > MAX_DEPTH and depth(metadata.encode()) > MAX_DEPTH:
+            raise LimitExceeded(
+                f"the metadata of {id!r} is nested more than {MAX_DEPTH} deep", hint="make it flatter", limit=MAX_DEPTH
+            )
         size = len(metadata.encode())
     if command is not None:
         size += _check_command(command)
@@ -141,6 +146,28 @@ def check_text(what: str, value: str, limit: int) -> None:
             hint="a shorter one; what is long belongs in a payload",
             limit=limit,
         )
+
+
+def depth(data: bytes) -> int:
+    """The deepest nesting, read from the bytes so that no parser's own limit is met."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
 
 
 def check_version(condition: Condition, actual: int) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from cqrs_cli.errors import Damaged
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999 in UTC, as `micros` gives them."""
 
 
 def micros(moment: datetime) -> int:
@@ -14,8 +20,14 @@ def micros(moment: datetime) -> int:
 
 
 def moment(microseconds: int) -> datetime:
-    """The aware UTC moment of `micros`, exactly."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    """The aware UTC moment of `micros`, exactly. Raises `Damaged` for what no clock gave."""
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except (OverflowError, TypeError):
+        raise Damaged(
+            f"{microseconds!r} microseconds are no time of the years 1 to 9999",
+            hint="cqrs doctor says more of the store",
+        ) from None
 
 
 def rfc3339(microseconds: int) -> str:

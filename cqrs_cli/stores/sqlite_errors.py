@@ -44,6 +44,15 @@ def read_only(path: str, why: str) -> Unavailable:
     )
 
 
+def damaged(path: str, error: UnicodeDecodeError) -> Damaged:
+    """The error for a store in which something can't even be told: SQLite's own message about it is no text."""
+    return Damaged(
+        f"{path} is damaged: SQLite's message about it is no UTF-8 ({error.object[:60]!r})",
+        hint="restore a backup",
+        store=path,
+    )
+
+
 def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | sqlite3.Error:
     """The typed error for what SQLite raised; a mistake of this package comes back as it is.
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores import sqlite_lock
-from cqrs_cli.stores.sqlite_errors import missing, read_only, translate
+from cqrs_cli.stores.sqlite_errors import damaged, missing, read_only, translate
 from cqrs_cli.stores.sqlite_opening import Opening, establish, guard, recognise
 from cqrs_cli.stores.sqlite_tail import Tail
 
@@ -172,6 +172,8 @@ class SQLiteFile:
             return self.connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        except UnicodeDecodeError as error:
+            raise damaged(self.path, error) from error
 
     @property
     def writing(self) -> bool:

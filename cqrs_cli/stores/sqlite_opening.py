@@ -10,7 +10,7 @@ from typing import Literal
 
 from cqrs_cli.errors import ConfigurationError, NotFound, Unavailable
 from cqrs_cli.stores import sqlite_lock
-from cqrs_cli.stores.sqlite_errors import foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite_errors import damaged, foreign, missing, read_only, translate
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 1
@@ -137,7 +137,7 @@ class Opening:
             connection.close()
             self.immutable = True
             connection = self.connect_reader()
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             pass
         return connection
 
@@ -227,6 +227,8 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             raise foreign(path, "is not a SQLite database, or its header is damaged") from error
         raise translate(error, path) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from error
     except (KeyError, ValueError) as error:
         raise foreign(path, "does not say which format of a cqrs store it has") from error
     if stored > FORMAT:

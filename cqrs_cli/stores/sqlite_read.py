@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.stores.commits import Recorded, RecordedCommit, SentCommand, StoredEvent
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.sqlite_file import SQLiteFile
@@ -256,6 +256,8 @@ def _commit_of(row: tuple[Any, ...], events: tuple[Recorded, ...]) -> RecordedCo
         at,
         hash,
     ) = row
+    if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
+        raise Damaged(f"the commit {id!r} is not whole", hint="cqrs doctor says more of the store")
     command = None if type is None else SentCommand(type, schema_version, digest, data, issued_at)
     return RecordedCommit(id, command, correlation_id, causation_id, user_id, metadata, at, hash, events)
 

@@ -123,6 +123,16 @@ def test_jsonl_is_a_record_a_command_in_order(send: Any) -> None:
     assert (records[4]["stream"], records[4]["hint"]) == ("parcel-A9", "cqrs send register opens one")
 
 
+@pytest.mark.parametrize("depth", [65, 300, 700, 950, 5_000])
+@pytest.mark.parametrize("where", ["metadata", "data"])
+def test_nesting_without_end_is_the_lines_own_fault(send: Any, depth: int, where: str) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    parts = {"metadata": "{}", "data": '{"parcel_id": "A7"}'} | {where: deep}
+    bad = f'{{"command": "register", "data": {parts["data"]}, "metadata": {parts["metadata"]}}}'
+    records = send([GOOD[0], bad, GOOD[1]], "--jsonl").lines
+    assert [record["status"] for record in records] == ["committed", "invalid", "committed"]
+
+
 def test_a_line_that_is_not_valid_keeps_its_name_and_id(send: Any) -> None:
     lines = [
         line("register", "A1", command_id="c1", data={"weight": "x"}),

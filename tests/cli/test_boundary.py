@@ -255,6 +255,14 @@ def test_a_working_directory_that_is_gone(tmp_path, words):
     assert "Traceback" not in ran.stderr
 
 
+def test_commands_in_hints_are_for_the_store_and_domain_that_were_named(here, tmp_path):
+    named = "--app shop:domain --store 'my shop.db'"
+    ran = here("log", "--store", "my shop.db", "--app", "shop:domain")
+    assert ran.err.splitlines()[-1] == f"hint: the first cqrs {named} send creates it; another one: --store PATH"
+    assert named in here("log", "--store", "my shop.db", "--app=shop:domain", "--json").error["hint"]
+    assert here("log").err.splitlines()[-1] == "hint: the first cqrs send creates it; another one: --store PATH"
+
+
 # ── real processes ────────────────────────────────────────────────────────────────────────────
 
 

@@ -266,6 +266,39 @@ def test_a_damaged_header_is_refused(path: Path) -> None:
     assert refusal(lambda: SQLiteStore(str(path))).code == "not-a-store"
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_schema_of_which_sqlite_s_message_is_no_text(path: Path, read_only: bool) -> None:
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+    content = path.read_bytes()
+    at = content.index(b"CREATE TABLE commits")
+    path.write_bytes(content[:at] + b"CRE\xffTE" + content[at + 6 :])
+
+    def use() -> None:
+        with SQLiteStore(str(path), read_only=read_only) as store:
+            list(store.read())
+
+    error = refusal(use)
+    assert error.exit_code in (6, 7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE commits SET recorded_at = 9223372036854775807", "UPDATE commits SET event_count = 0, first_position = 7"],
+)
+def test_what_was_changed_by_hand_is_damage_and_no_bug(store: SQLiteStore, path: Path, change: str) -> None:
+    store.append(commit("c1"))
+    connection = raw(path)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute(change)
+    connection.close()
+    error = refusal(lambda: [recorded.recorded_at for found in store.commits() for recorded in found.events])
+    assert type(error) is Damaged
+
+
 def test_damaged_pages_are_a_typed_error(path: Path) -> None:
     with SQLiteStore(str(path), create=True) as store:
         for n in range(300):

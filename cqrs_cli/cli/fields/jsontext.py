@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Never
 
 from cqrs_cli.errors import Misuse
+from cqrs_cli.stores.checks import depth
 
 UNREADABLE_FILE = "unreadable-file"
 
@@ -25,6 +26,8 @@ def parse_json(text: str | bytes) -> Any:
     try:
         if not isinstance(text, str):
             text = text.removeprefix(_MARK).decode()
+        if text.count("[") + text.count("{") > _MAX_DEPTH and depth(text.encode()) > _MAX_DEPTH:
+            raise JsonTextError("nested too deeply")
         if text.startswith("{"):  # nearly always: without looking for white space on both sides
             value, end = _DECODER.raw_decode(text)
             if not text[end:].strip(" \t\n\r"):
@@ -68,6 +71,7 @@ def _number(text: str) -> Decimal:
 
 
 _MAX_EXPONENT = 4_000
+_MAX_DEPTH = 200  # more than a payload may have, and far from the limits of Python
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse)
 
 
