@@ -227,7 +227,9 @@ def row_type(cls: type[RowModel]) -> RowType:
 
 def outdated(stored: str, definition: str) -> str | None:
     """Why rows made with the `stored` definition no longer count, or None if they do."""
-    old, new = json.loads(stored), json.loads(definition)
+    old, new = _read(stored), json.loads(definition)
+    if old is None:
+        return "what its rows were made with can't be read any more"
     reasons = []
     if old["version"] != new["version"]:
         reasons.append(f"version {old['version']} became {new['version']}")
@@ -247,7 +249,17 @@ def outdated(stored: str, definition: str) -> str | None:
 
 def source_changed(stored: str, definition: str) -> bool:
     """Whether the code of the clauses differs from the one that the rows were made with: a hint, no more."""
-    return bool(json.loads(stored)["source"] != json.loads(definition)["source"])
+    old = _read(stored)
+    return old is not None and bool(old["source"] != json.loads(definition)["source"])
+
+
+def _read(stored: str) -> dict[str, Any] | None:
+    """A stored definition; None if it is none (changed by hand, or damaged)."""
+    try:
+        found: dict[str, Any] = json.loads(stored)
+        return found if {"version", "key", "columns", "unique", "indexes", "source"} <= found.keys() else None
+    except (ValueError, AttributeError):
+        return None
 
 
 def _definition(table: Table, version: int, clauses: Iterable[Clause]) -> str:

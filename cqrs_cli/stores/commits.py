@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from cqrs_cli.errors import Damaged
 from cqrs_cli.stores.moments import moment
 
 MAX_EVENT_BYTES = 1024 * 1024
@@ -125,7 +126,14 @@ class Recorded(NamedTuple):
             return {}
         import json
 
-        loaded: dict[str, Any] = json.loads(self.metadata_json)
+        try:
+            loaded: Any = json.loads(self.metadata_json)
+        except ValueError:
+            loaded = None
+        if not isinstance(loaded, dict):
+            raise Damaged(
+                f"the metadata of the commit {self.commit_id!r} is no JSON object", hint="cqrs doctor says more"
+            )
         return loaded
 
 

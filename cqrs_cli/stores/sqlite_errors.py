@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
+
+_OWN_PART = re.compile(r"no such (?:table|view): (?:main\.)?(?:streams|event_types|commits|events|event_log|cqrs_\w+)$")
+"""Of what every store has. A column or table of another name is a mistake of ours, or of a read model."""
 
 
 def missing(path: str) -> NotFound:
@@ -105,6 +109,13 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
             f"{path} can't be opened: {error}",
             hint="check the rights of the file and of its folder, where SQLite keeps the journal",
             code="cannot-open",
+            **store,
+        )
+    lacking = _OWN_PART.match(str(error))
+    if lacking:
+        return Damaged(
+            f"{path} is damaged: {lacking[0]}",
+            hint="it was changed by hand, or by another tool; restore a backup",
             **store,
         )
     if name.startswith("SQLITE_TOOBIG"):

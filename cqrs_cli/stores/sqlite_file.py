@@ -49,7 +49,7 @@ class SQLiteFile:
         self._lock = kind(path, self.real_path + "-lock", timeout)
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.get_ident()
-        self._closed = False
+        self._closed = self._wrote = False
         self.facts: dict[str, str] = {}
         self.tail = Tail()
         if read_only:
@@ -248,6 +248,7 @@ class SQLiteFile:
             raise translate(error, self.path) from error
 
     def _commit(self, connection: sqlite3.Connection) -> None:
+        self._wrote = True
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -282,10 +283,10 @@ class SQLiteFile:
             self._lock.close()
             return
         try:
-            # Without the lock SQLite still checkpoints only if nobody else has the store open.
-            # Who has waited in vain just now does not wait once more.
+            # Without the lock SQLite still checkpoints only if nobody else has the store open, and it keeps others
+            # out meanwhile. So who wrote nothing does not wait, nor who has waited in vain just now.
             with suppress(CqrsError):
-                self._lock.acquire(wait=not self._lock.timed_out)
+                self._lock.acquire(wait=self._wrote and not self._lock.timed_out)
             self._discard()
         finally:
             self._lock.release()

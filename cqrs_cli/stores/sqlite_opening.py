@@ -222,6 +222,8 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
             raise foreign(path, "is a SQLite database, but not a cqrs store")
         facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
         stored = int(facts["format"])
+        if stored < 1:
+            raise ValueError(stored)
         connection.execute("PRAGMA cache_size=-16000")
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from cqrs_cli.errors import Damaged
 from cqrs_cli.stores import chain
 
 _DATA_VERSION = "PRAGMA data_version"
@@ -45,6 +46,8 @@ class Tail:
             self._types_are_read, self._next_stream = False, 0
             last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
             self.head, self.hash, self.recorded_us = last
+            if not isinstance(self.hash, bytes) or not isinstance(self.recorded_us, int):
+                raise Damaged("the last commit of the log is not whole", hint="cqrs doctor says more; restore a backup")
         elif len(self.streams) > _KEPT_STREAMS:
             self.streams = {}
         unknown = list(names.difference(self.streams))

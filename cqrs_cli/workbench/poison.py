@@ -124,7 +124,10 @@ def skips_of(rows: RowReader, projection: str) -> list[Skip]:
 
 def held(checkpoint: Checkpoint) -> frozenset[int]:
     """The skipped events that the rows of this checkpoint hold nonetheless: they were skipped for a rebuild, later."""
-    return frozenset(json.loads(checkpoint.definition).get("held", ()))
+    try:
+        return frozenset(json.loads(checkpoint.definition).get("held", ()))
+    except (ValueError, AttributeError, TypeError):  # no definition of ours: the rows need a rebuild anyhow
+        return frozenset()
 
 
 def holding(checkpoint: Checkpoint, position: int) -> Checkpoint:

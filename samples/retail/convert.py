@@ -171,10 +171,13 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Malformed as error:
-        print(f"error[csv]: {error}", file=sys.stderr)
+        print(
+            f"error[csv]: {error}\nhint: nothing after that line was converted; mend it",
+            file=sys.stderr,
+        )
         return 2
     except OSError as error:
-        print(f"error[csv]: {path}: {error.strerror}", file=sys.stderr)
+        print(f"error[csv]: {path}: {error.strerror}\nhint: FILE.csv or FILE.csv.gz", file=sys.stderr)
         return 2
     return 0
 

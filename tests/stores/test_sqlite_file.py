@@ -284,7 +284,13 @@ def test_a_schema_of_which_sqlite_s_message_is_no_text(path: Path, read_only: bo
 
 @pytest.mark.parametrize(
     "change",
-    ["UPDATE commits SET recorded_at = 9223372036854775807", "UPDATE commits SET event_count = 0, first_position = 7"],
+    [
+        "UPDATE commits SET recorded_at = 9223372036854775807",
+        "UPDATE commits SET event_count = 0, first_position = 7",
+        "UPDATE commits SET metadata = '[1]'",
+        "UPDATE commits SET metadata = '{bad'",
+        "DROP TABLE cqrs_checkpoints",
+    ],
 )
 def test_what_was_changed_by_hand_is_damage_and_no_bug(store: SQLiteStore, path: Path, change: str) -> None:
     store.append(commit("c1"))
@@ -295,8 +301,33 @@ def test_what_was_changed_by_hand_is_damage_and_no_bug(store: SQLiteStore, path:
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute(change)
     connection.close()
-    error = refusal(lambda: [recorded.recorded_at for found in store.commits() for recorded in found.events])
-    assert type(error) is Damaged
+
+    def look() -> None:
+        store.rows.checkpoints()
+        for found in store.commits():
+            for recorded in found.events:
+                assert recorded.recorded_at
+                assert recorded.metadata == {}
+
+    assert type(refusal(look)) is Damaged
+
+
+@pytest.mark.parametrize(
+    "change", ["DROP TABLE cqrs_store", "UPDATE cqrs_store SET value = '0' WHERE name = 'format'", "DROP TABLE commits"]
+)
+def test_a_store_that_lacks_a_part_is_damaged(path: Path, change: str) -> None:
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+    connection = raw(path)
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute(change)
+    connection.close()
+
+    def use() -> None:
+        with SQLiteStore(str(path)) as store:
+            store.append(commit("c2"))
+
+    assert type(refusal(use)) is Damaged
 
 
 def test_damaged_pages_are_a_typed_error(path: Path) -> None:
@@ -646,6 +677,19 @@ def test_a_close_after_a_wait_in_vain_does_not_wait_again(path: Path, monkeypatc
     lock.close()
     with SQLiteStore(str(path)) as again:
         assert [event.commit_id for event in again.read()] == ["c1"]
+
+
+def test_a_close_after_reading_alone_does_not_wait(path: Path) -> None:
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+    lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
+    lock.acquire()
+    began = time.monotonic()
+    with SQLiteStore(str(path), timeout=5) as store:  # for writing, but there was nothing to write
+        assert store.head() == 1
+    assert time.monotonic() - began < 2
+    lock.release()
+    lock.close()
 
 
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
