@@ -190,7 +190,7 @@ _IDS_A_QUERY = 500
 def commit(file: SQLiteFile, id: str) -> RecordedCommit | None:
     """The commit with this id, or None."""
     for row in file.query(_COMMIT + "WHERE id = ?", (id,)):
-        return _commit_of(row, _events_of(file, row[0], row[0] + row[1] - 1))
+        return _commit_of(file, row)
     return None
 
 
@@ -215,7 +215,7 @@ def correlated(file: SQLiteFile, correlation_id: str) -> Iterator[RecordedCommit
         sql + "ORDER BY first_position LIMIT ?", (correlation_id, after, correlation_id, after, _COMMITS_A_PAGE)
     ):
         for row in rows:
-            yield _commit_of(row, _events_of(file, row[0], row[0] + row[1] - 1))
+            yield _commit_of(file, row)
         after = rows[-1][0]
 
 
@@ -228,21 +228,17 @@ def commits(file: SQLiteFile, after: int, limit: int | None) -> Iterator[Recorde
             _COMMIT + "WHERE first_position > ? ORDER BY first_position LIMIT ?", (after, min(left, _COMMITS_A_PAGE))
         )
         for row in rows:
-            yield _commit_of(row, _events_of(file, row[0], row[0] + row[1] - 1))
+            yield _commit_of(file, row)
         if len(rows) < min(left, _COMMITS_A_PAGE):
             return
         left -= len(rows)
         after = rows[-1][0]
 
 
-def _events_of(file: SQLiteFile, first: int, last: int) -> tuple[Recorded, ...]:
-    return tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, last))))
-
-
-def _commit_of(row: tuple[Any, ...], events: tuple[Recorded, ...]) -> RecordedCommit:
+def _commit_of(file: SQLiteFile, row: tuple[Any, ...]) -> RecordedCommit:
     (
-        _,
-        _,
+        first,
+        count,
         id,
         type,
         schema_version,
@@ -256,6 +252,9 @@ def _commit_of(row: tuple[Any, ...], events: tuple[Recorded, ...]) -> RecordedCo
         at,
         hash,
     ) = row
+    events: tuple[Recorded, ...] = ()
+    if type(first) is int and type(count) is int:
+        events = tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, first + count - 1))))
     if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
         raise Damaged(f"the commit {id!r} is not whole", hint="cqrs doctor says more of the store")
     command = None if type is None else SentCommand(type, schema_version, digest, data, issued_at)
