@@ -253,7 +253,7 @@ def _commit_of(file: SQLiteFile, row: tuple[Any, ...]) -> RecordedCommit:
         hash,
     ) = row
     events: tuple[Recorded, ...] = ()
-    if type(first) is int and type(count) is int:
+    if isinstance(first, int) and isinstance(count, int):
         events = tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, first + count - 1))))
     if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
         raise Damaged(f"the commit {id!r} is not whole", hint="cqrs doctor says more of the store")
