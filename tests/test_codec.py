@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
+from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from cqrs_cli import Command, Event
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
-from cqrs_cli.stores.commits import StoredEvent
+from cqrs_cli.errors import DomainFailed, InvalidInput, LimitExceeded, Undecodable
+from cqrs_cli.stores.commits import MAX_DEPTH, StoredEvent
 
 
 class Tone(StrEnum):
@@ -249,6 +250,28 @@ def test_what_would_come_back_changed_is_refused(fields: dict[str, Any]) -> None
         cut.sent(Order(**fields))
 
 
+@pytest.mark.parametrize("kind", [list, dict])
+def test_what_its_type_makes_too_deep_is_refused(kind: type) -> None:
+    annotation: Any = int
+    value: Any = 1
+    for _ in range(MAX_DEPTH):
+        annotation, value = (list[annotation], [value]) if kind is list else (dict[str, annotation], {"a": value})
+    deep: type[Event] = type("Deep", (Event,), {"__annotations__": {"value": annotation}, "__module__": __name__})
+    with pytest.raises(LimitExceeded, match="Deep is nested more than 64 deep"):
+        codec(deep).encode(deep(value=value))  # type: ignore[call-arg]
+
+
+def test_a_number_that_json_has_not_is_refused_however_the_class_writes_it() -> None:
+    class Open(Event):
+        model_config = ConfigDict(allow_inf_nan=True, ser_json_inf_nan="constants")
+
+        real: float
+
+    for real in (float("nan"), float("inf")):
+        with pytest.raises(InvalidInput, match="JSON has not"):
+            codec(Open).encode(Open(real=real))
+
+
 def test_a_made_up_instance_is_refused() -> None:
     with pytest.raises(InvalidInput):
         codec(Paid).encode(Paid.model_construct(cents="many", currency="EUR"))
@@ -329,6 +352,32 @@ def test_a_field_may_have_any_name() -> None:
     assert digest(Named(default={"a": 1, "b": 2}, metadata={"x", "y"})) == digest(
         Named(metadata={"y", "x"}, default={"b": 2, "a": 1})
     )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "canonical"),
+    [
+        (float, 5e-5, '{"value":5e-05}'),
+        (dict[str, int], {"b": 1, "a": 2}, '{"value":{"a":2,"b":1}}'),
+        (list[dict[str, int]], [{"b": 1, "a": 2}], '{"value":[{"a":2,"b":1}]}'),
+    ],
+)
+def test_the_digest_is_that_of_the_canonical_form(annotation: Any, value: Any, canonical: str) -> None:
+    """For ever: a retry with newer code must have the digest of the command that it repeats."""
+
+    class Some(Command):
+        value: annotation
+
+    assert digest(Some(value=value)) == sha256(canonical.encode()).digest()
+
+
+def test_the_digest_calls_fields_by_their_aliases() -> None:
+    class Aliased(Command):
+        size: int = Field(alias="Width")
+        height: int = 0
+
+    sent = Aliased.model_validate({"Width": 1, "height": 2})
+    assert digest(sent) == sha256(b'{"Width":1,"height":2}').digest()
 
 
 def test_a_command_comes_back_from_its_payload() -> None:

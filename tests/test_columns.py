@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, PositiveInt
+from typing_extensions import TypeAliasType
 
 from cqrs_cli.domain.columns import ColumnCodec, column_codec
 from cqrs_cli.errors import InvalidInput
@@ -37,6 +38,8 @@ class Line(BaseModel):
 
 
 Sku = NewType("Sku", str)
+MaybeSku = NewType("MaybeSku", str | None)  # type: ignore[valid-newtype]
+Maybe = TypeAliasType("Maybe", int | None)
 TWO = timezone(timedelta(hours=2))
 
 
@@ -82,6 +85,11 @@ def test_nested_values_are_stored_as_they_would_be_after_a_load(annotation: Any,
         (str | None, "text", True, None, None),
         (Sku, "text", False, "x", "x"),
         (Sku | None, "text", True, "x", "x"),
+        (MaybeSku, "text", True, None, None),
+        (Annotated[MaybeSku, "x"], "text", True, "x", "x"),
+        (TypeAliasType("Number", int), "integer", False, 1, 1),
+        (Maybe, "integer", True, None, None),
+        (NewType("MaybeNumber", Maybe), "integer", True, 1, 1),
         (Literal["a", "b"], "text", False, "a", "a"),
         (Literal["a"] | None, "text", True, "a", "a"),
         (int, "integer", False, -(2**63), -(2**63)),

@@ -70,6 +70,24 @@ def test_urls_of_stores(tmp_path, written, expected):
     assert Settings({}, {}, deep).store == expected.format(tmp_path)
 
 
+def test_a_file_for_data_is_beside_the_settings_that_name_it(tmp_path):
+    (tmp_path / "cqrs.toml").write_text('output = "out/rows.csv"\n')
+    deep = tmp_path / "src"
+    deep.mkdir()
+    assert Settings({}, {}, deep).output == str(tmp_path / "out" / "rows.csv")
+    assert Settings({}, {}, tmp_path).output == "out/rows.csv"
+    assert Settings({"output": "here.csv"}, {}, deep).output == "here.csv"
+    assert Settings({}, {"CQRS_OUTPUT": "here.csv"}, deep).output == "here.csv"
+
+
+def test_in_one_folder_cqrs_toml_counts(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.cqrs]\napp = "shared:domain"\nstore = "shared.db"\n')
+    (tmp_path / "cqrs.toml").write_text('app = "own:domain"\n')
+    settings = Settings({}, {}, tmp_path)
+    assert settings.file == tmp_path / "cqrs.toml"
+    assert (settings.app, settings.store) == ("own:domain", "cqrs.db"), "the tables are not merged"
+
+
 @pytest.mark.parametrize(("word", "value"), [("1", True), ("TRUE", True), ("no", False), ("0", False)])
 def test_flags_in_the_environment(tmp_path, word, value):
     assert Settings({}, {"CQRS_QUIET": word}, tmp_path).quiet is value
@@ -93,6 +111,27 @@ def test_what_can_not_be_used_is_named_with_its_file(tmp_path, text, said):
     assert caught.value.exit_code == 2
     assert "cqrs.toml" in caught.value.message
     assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("format", "xyz", "no format is called 'xyz'"),
+        ("color", "red", "no color is called 'red'"),
+        ("durability", "FULL", "no durability is called 'FULL'"),
+        ("quiet", "perhaps", "quiet is 'perhaps'"),
+        ("store", "a\0b", "store can't be"),
+    ],
+)
+def test_what_can_not_be_used_is_named_with_its_variable_or_flag(tmp_path, name, value, said):
+    for flags, environ, source in (
+        ({}, {f"CQRS_{name.upper()}": value}, f"CQRS_{name.upper()}"),
+        ({name: value}, {}, f"--{name}"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings(flags, environ, tmp_path)
+        assert caught.value.message.startswith(f"{source}: {said}")
+        assert caught.value.hint
 
 
 def test_a_table_that_is_none(tmp_path):

@@ -11,7 +11,9 @@ import pytest
 
 import cqrs_cli.workbench
 from cqrs_cli.stores import open_store
+from cqrs_cli.stores.commits import MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, MAX_DEPTH, MAX_EVENT_BYTES
 from cqrs_cli.stores.rows import Table
+from cqrs_cli.stores.streams import MAX_NAME_BYTES
 from tests.conftest import ROOT
 
 FORMAT = ROOT / "docs" / "format.md"
@@ -51,3 +53,8 @@ def test_every_column_of_an_operational_table_is_in_its_section(columns: dict[st
     for name in ("cqrs_checkpoints", *sorted({table.name for table in operational_tables()})):
         told = re.findall(r"`(\w+)`", sections[name]) + (shared if name == "cqrs_dead_letters" else [])
         assert [column for column in columns[name] if column not in told] == [], name
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    for number in (MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, MAX_COMMIT_BYTES, MAX_DEPTH, MAX_NAME_BYTES, 2 * MAX_NAME_BYTES):
+        assert re.search(rf"\| {number:,}(?: bytes| levels)? \|", FORMAT.read_text()), number

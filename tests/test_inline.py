@@ -16,8 +16,9 @@ from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Wo
 from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.workbench import inline
 from cqrs_cli.workbench.outcome import Request
-from tests.members import ChangeEmail, Directory, Join, Leave, Score, domain
+from tests.members import ChangeEmail, Directory, Join, Joined, Leave, Member, Score, domain
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = domain.projections["directory"].table
@@ -122,6 +123,79 @@ def test_the_first_commit_catches_a_new_inline_projection_up(bench: Workbench) -
     with pytest.raises(NotUnique):
         bench.send(Join(member_id="late", email="7"))
     assert len(emails(bench)) == 30
+
+
+def make_ready(bench: Workbench) -> None:
+    """Members a and b: with the second command the workbench has caught its inline projections up, once and for all."""
+    for name in "ab":
+        bench.send(Join(member_id=name, email=f"{name}@x.org"))
+
+
+def imported(bench: Workbench, *events: tuple[str, str, str]) -> None:
+    """Commits of `(member, type, e-mail)`, appended without a domain: no rows change."""
+    for name, type, email in events:
+        data = json.dumps({"email": email, "city": "X"}).encode()
+        bench.store.append(Commit(f"i{bench.store.head()}", (NewEvent(f"member-{name}", type, 1, data),)))
+
+
+@pytest.mark.parametrize("also", [[], [("q", "Joined", "q@x.org"), ("q", "EmailChanged", "r@x.org")]])
+def test_what_was_imported_since_the_last_command_is_in_the_rows_before_the_next(
+    bench: Workbench, also: list[tuple[str, str, str]]
+) -> None:
+    make_ready(bench)
+    imported(bench, *also, ("a", "EmailChanged", "z@x.org"))
+    with pytest.raises(NotUnique):
+        bench.send(Join(member_id="c", email="z@x.org"))
+    bench.send(Join(member_id="c", email="a@x.org"))
+    assert emails(bench) == {"a": "z@x.org", "b": "b@x.org", "c": "a@x.org"} | ({"q": "r@x.org"} if also else {})
+    assert bench.check("directory").ok
+
+
+def test_a_command_does_not_wait_for_many_events_that_were_imported(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline, "CATCH_UP", 4)
+    make_ready(bench)
+    imported(bench, *((f"i{n}", "Joined", f"{n}") for n in range(3)))
+    bench.send(Join(member_id="c", email="c@x.org"))
+    imported(bench, *((f"j{n}", "Joined", f"-{n}") for n in range(4)))
+    head = bench.store.head()
+    with pytest.raises(Misuse, match="the inline projection directory is 4 events behind") as caught:
+        bench.send(Join(member_id="d", email="d@x.org"))
+    assert (caught.value.code, caught.value.hint) == ("behind", "cqrs project directory")
+    assert (bench.store.head(), len(emails(bench))) == (head, 6)
+    bench.project("directory")
+    bench.send(Join(member_id="d", email="d@x.org"))
+    assert len(emails(bench)) == 11
+
+
+def test_a_value_passes_in_one_commit_from_a_row_that_goes_to_a_new_one(bench: Workbench) -> None:
+    make_ready(bench)
+    joined = b'{"email":"a@x.org","city":"X"}'
+    events = (NewEvent("member-a", "Left", 1, b'{"city":"X"}'), NewEvent("member-c", "Joined", 1, joined))
+    bench.store.append(Commit("both", events), (), bench._sender.inline_hook())
+    assert emails(bench) == {"b": "b@x.org", "c": "a@x.org"}
+
+
+def test_rows_that_another_process_rebuilt_with_another_definition_refuse_commands(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    make_ready(bench)
+
+    class Shouted(Projection, key="member_id", inline=True, unique="email", name="directory", version=2):
+        member_id: str
+        email: str | None = None
+
+        @evolve
+        def joined(self, event: Joined) -> None:
+            self.email = event.email.upper()
+
+    with Workbench.open(str(tmp_path / "m.db"), Domain("members", Member, Shouted)) as other:
+        other.rebuild("directory")
+    with pytest.raises(Misuse, match="the inline projection directory needs a rebuild") as caught:
+        bench.send(Join(member_id="c", email="c@x.org"))
+    assert (caught.value.code, caught.value.hint) == ("needs-rebuild", "cqrs project directory --rebuild")
+    assert emails(bench) == {"a": "A@X.ORG", "b": "B@X.ORG"}
 
 
 def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:

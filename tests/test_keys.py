@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import TypeAliasType
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide
 from cqrs_cli.domain.aggregate import AggregateType, made_key
@@ -75,6 +76,20 @@ def test_a_text_in_nfc_keeps_its_letters_and_another_form_is_another_key(text: s
 )
 def test_the_text_of_some_keys(value: Any, text: str) -> None:
     assert key_text(value) == text
+
+
+class TaggedId(UUID):
+    """As some drivers of databases have one."""
+
+
+class Named(str):
+    pass
+
+
+@pytest.mark.parametrize(("value", "kind"), [(TaggedId(int=10), UUID), (Named("a b"), str)])
+def test_a_subclass_has_the_text_of_its_base(value: Any, kind: type) -> None:
+    assert key_text(value) == key_text(kind(str(value)))
+    assert parse_key(kind, key_text(value)) == value
 
 
 @pytest.mark.parametrize("value", ["", "\ud800", None, 1.5, True, datetime(2026, 1, 1), ("a",), b"a"])
@@ -149,6 +164,7 @@ def test_a_made_key_depends_on_category_and_command_id_alone() -> None:
 
 
 Sku = NewType("Sku", str)
+Aliased = TypeAliasType("Aliased", UUID)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +172,11 @@ Sku = NewType("Sku", str)
     [
         (int, int),
         (int | None, int),
+        (None | UUID, UUID),
+        (Aliased, UUID),
+        (Annotated[Aliased, "x"], UUID),
+        (NewType("Named", Aliased), UUID),
+        (Aliased | None, UUID),
         (Annotated[int, "x"], int),
         (Annotated[int, "x"] | None, int),
         (Sku, str),

@@ -38,6 +38,11 @@ def test_by_attribute_by_name_and_the_only_one(module, tmp_path):
     assert load_domain(only, tmp_path).name == "c"
 
 
+def test_without_a_name_domain_goes_before_those_that_come_first(module, tmp_path):
+    name = module('alpha = Domain("first")\ndomain = Domain("meant")\n')
+    assert load_domain(name, tmp_path).name == "meant"
+
+
 def test_the_folder_comes_first(module, tmp_path):
     module('domain = Domain("mine")\n', "json_like_under_test")
     load_domain("json_like_under_test", tmp_path)

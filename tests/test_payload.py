@@ -171,6 +171,19 @@ def test_the_canonical_form_has_what_was_set_in_sorted_order() -> None:
     assert canonical_json(Many(tags={"y", "x"}), has_sets=True) == b'{"tags":["x","y"]}'
 
 
+def test_the_canonical_form_calls_fields_by_their_aliases() -> None:
+    class Part(BaseModel):
+        depth: int = Field(serialization_alias="z")
+
+    class Aliased(Command):
+        name: str = Field(alias="called")
+        part: Part
+
+    aliased = Aliased(called="x", part=Part(depth=1))
+    assert canonical_json(aliased, has_sets=False) == b'{"called":"x","part":{"z":1}}'
+    assert canonical_json(aliased, has_sets=True) == b'{"called":"x","part":{"z":1}}'
+
+
 class Plain(Command):
     zeta: str = ""
     alpha: int = 0

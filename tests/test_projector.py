@@ -218,6 +218,16 @@ def test_an_object_in_two_places_of_a_row_is_refused_since_a_load_makes_two_of_i
             assert rows(bench, "twice") == [("a", '[["t"],["t"]]', "{}")]
 
 
+def test_events_under_an_older_name_concern_the_projection(bench: Workbench) -> None:
+    append(bench.store, ("a", "PaidIn", 2, '{"amount":5}'))
+    bench.project("balance")
+    append(bench.store, ("a", "PaidIn", 2, '{"amount":20}'), paid("a", 300))
+    bench.project("balance")
+    assert [row.balance for row in bench.rows(Balance)] == [325]
+    bench.rebuild("balance")
+    assert [row.balance for row in bench.rows(Balance)] == [325]
+
+
 def test_keys_that_are_one_in_the_store_are_one_row(tmp_path: Path) -> None:
     with Workbench.open(tmp_path / "pads.db", Domain("pads", Pad, ByMoment)) as bench:
         bench.store.append(Commit("1", (NewEvent("pad-a", "Noted", 1, b"{}"),)))
@@ -802,6 +812,21 @@ def test_the_cache_of_rows_is_bounded(bench: Workbench, monkeypatch: pytest.Monk
         fold.changes()
         sizes.append(len(fold._young) + len(fold._old))
     assert max(sizes) <= 12
+
+
+def test_a_fold_that_forgets_has_the_rows_of_the_store_again(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that only the older half of the cache still holds."""
+    monkeypatch.setattr(row_fold, "CACHED_ROWS", 4)
+    fold = bench._projector.fold_of(domain.projections["balance"])
+    for name in "abc":
+        append(bench.store, paid(name))
+    for event in bench.store.read():
+        fold.over([event])
+        fold.changes()
+    assert (list(fold._old), list(fold._young)) == ([("a",), ("b",)], [("c",)])
+    fold.forget()
+    assert [fold.row((name,)) for name in "abc"] == [None] * 3
+    assert fold.changes() == ([], [])
 
 
 def test_a_deleted_row_begins_anew(bench: Workbench) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cqrs_cli import Page, Projection, Query, Read, Where, Workbench, evolve
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput, Misuse, NotFound
-from tests.bank import Balance, Between, Close, Deposit, Kind, Leg, Open, Opened, Richest, Split, Tag, domain
+from tests.bank import Balance, Between, Close, Deposit, Flow, Kind, Leg, Open, Opened, Richest, Split, Tag, domain
 
 EUROS = {"a": 900, "b": 10_000, "c": 1_000, "d": 900, "e": 20}
 
@@ -242,6 +242,17 @@ def test_what_is_read_is_fresh_and_one_that_only_reads_moves_nothing(bench: Work
     bench.send(Deposit(account_id="a", amount=1))
     with Workbench.open(str(tmp_path / "bank.db"), domain, read_only=True) as reader:
         assert ask(reader, lambda read: read.get(Balance, "a")).balance == 901
+
+
+def test_each_read_model_of_a_query_is_fresh(bench: Workbench) -> None:
+    def both(read: Read) -> Any:
+        paid = [row.balance for row in read.rows(Balance, account_id="b")]
+        return paid + [row.amount for row in read.rows(Flow, sender="a", receiver="b")]
+
+    assert ask(bench, both) == [10_000, 1]
+    bench.send(Deposit(account_id="b", amount=5))
+    bench.send(Split(account_id="a", legs=[Leg(to="b", amount=20)]))
+    assert ask(bench, both) == [10_005, 21]
 
 
 @given(

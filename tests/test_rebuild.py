@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.errors import DomainFailed
+from cqrs_cli.errors import Conflict, DomainFailed, NotUnique
 from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append
@@ -287,6 +288,65 @@ def test_the_projection_that_can_not_be_rebuilt_is_named(path: Path) -> None:
         pytest.raises(DomainFailed, match="the rebuild of city_total stopped at @10201"),
     ):
         bench.rebuild("standing", "city_total")
+
+
+def before_the_swap(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Let something happen when the rows of a rebuild are all there, and before they are swapped in; once."""
+    swap, todo = Rebuild._swap, [meanwhile]
+
+    def later(rebuild: Rebuild) -> None:
+        if todo:
+            todo.pop()()
+        swap(rebuild)
+
+    monkeypatch.setattr(Rebuild, "_swap", later)
+
+
+def live_scores(path: Path) -> set[int]:
+    with closing(sqlite3.connect(path)) as reader:
+        return {scores for (scores,) in reader.execute("SELECT scores FROM standing")}
+
+
+def test_an_event_that_arrives_before_the_swap_and_can_not_be_taken_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = Commit("bad", (NewEvent("member-m1", "Scored", 1, b'{"points":"13","city":"Oslo"}'),))
+    with Workbench.open(str(path), domain) as bench:
+        before_the_swap(monkeypatch, lambda: bench.store.append(bad))
+        with pytest.raises(DomainFailed, match="the rebuild of city_total stopped at @10201") as caught:
+            bench.rebuild("standing", "city_total")
+        assert caught.value.hint == (
+            "mend the code and run cqrs project city_total --rebuild again, or: "
+            "cqrs project city_total --skip @10201 --reason …"
+        )
+
+
+def test_projections_are_swapped_in_all_or_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process finishes its rebuild of the second one, when both are built here."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as hand:
+        hand.execute("UPDATE standing SET scores = -1")
+    with Workbench.open(str(path), domain) as bench, Workbench.open(str(path), domain) as other:
+        before_the_swap(monkeypatch, lambda: other.rebuild("city_total"))
+        with pytest.raises(Conflict, match="city_total was rebuilt by another process meanwhile") as caught:
+            bench.rebuild("standing", "city_total")
+        assert caught.value.code == "checkpoint-moved"
+        assert live_scores(path) == {-1}
+        assert bench.check("city_total").ok
+        bench.rebuild("standing", "city_total")
+        assert live_scores(path) == {50}
+        assert bench.check("standing").ok
+
+
+def test_a_log_that_breaks_what_is_unique_is_told_with_its_event(tmp_path: Path) -> None:
+    joined = b'{"email":"same@x.org","city":"Oslo"}'
+    with Workbench.open(str(tmp_path / "m.db"), domain) as bench:
+        bench.send(Join(member_id="a", email="a@x.org"))
+        for name in "bc":
+            bench.store.append(Commit(name, (NewEvent(f"member-{name}", "Joined", 1, joined),)))
+        with pytest.raises(NotUnique, match=r"the rebuild of directory stopped at @3: .* email 'same@x.org'") as caught:
+            bench.rebuild("directory")
+        assert caught.value.details["position"] == 3
+        assert list(bench.store.rows.select(domain.projections["directory"].table)) == [("a", "a@x.org")]
 
 
 def test_rows_never_hold_half_a_commit(path: Path) -> None:

@@ -147,6 +147,47 @@ def test_a_definition_that_is_none_asks_for_a_rebuild(stored: str) -> None:
     assert not source_changed(stored, definition)
 
 
+class Listed(Projection, key="id", name="t", inline=True):
+    id: str
+    owner: str = ""
+
+
+class ListedByBoth(Projection, key=("id", "owner"), name="t", inline=True):
+    id: str
+    owner: str = ""
+
+
+class ListedOnce(Projection, key="id", name="t", inline=True, unique="owner"):
+    id: str
+    owner: str = ""
+
+
+class ListedQuickly(Projection, key="id", name="t", inline=True, indexes="owner"):
+    id: str
+    owner: str = ""
+
+
+class ListedOrNot(Projection, key="id", name="t", inline=True):
+    id: str
+    owner: str | None = ""
+
+
+@pytest.mark.parametrize(
+    ("cls", "before", "after"),
+    [
+        (ListedByBoth, "the key (id) became (id, owner)", "the key (id, owner) became (id)"),
+        (ListedOnce, "the unique columns changed", "the unique columns changed"),
+        (ListedQuickly, "the indexes changed", "the indexes changed"),
+        (ListedOrNot, "column owner changed its type", "column owner changed its type"),
+    ],
+)
+def test_what_outdates_a_table_with_the_same_columns(cls: type[Projection], before: str, after: str) -> None:
+    plain, other = row_type(Listed).definition, row_type(cls).definition
+    assert outdated(plain, other) == before
+    assert outdated(other, plain) == after
+    assert outdated(other, other) is None
+
+
 def test_new_rows_share_nothing_that_changes() -> None:
     opened = row_opener(row_type(Plain))
     row, other = opened(MANY), opened(MANY)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NewType
 from uuid import UUID
 
+import pydantic
 import pytest
 import typer
 from hypothesis import given, settings
@@ -23,6 +24,8 @@ from cqrs_cli.cli.fields.jsontext import Sources
 from cqrs_cli.cli.fields.keyvalue import format_pairs
 from cqrs_cli.cli.fields.options import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.fields.payload import build
+from cqrs_cli.cli.fields.shapes import shape_of
+from cqrs_cli.cli.fields.tidying import needs_tidying, tidy
 from cqrs_cli.errors import InvalidInput, Misuse
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -316,6 +319,15 @@ def test_all_complaints_come_at_once_mapped_to_flags() -> None:
     assert "geheim" not in text
 
 
+def test_a_secret_among_other_kinds_is_not_shown() -> None:
+    class Login(Strict):
+        pin: Annotated[SecretStr, Field(min_length=9)] | UUID
+
+    found = complaints(lambda: parsed(Login, "--pin", "geheim"))
+    assert len(found) == 2
+    assert "geheim" not in "\n".join(found)
+
+
 def test_texts_that_can_not_be_read_are_complaints_beside_the_others() -> None:
     words = [
         "--item",
@@ -501,6 +513,30 @@ def test_aliases_name_the_option_and_the_field_name_works_too() -> None:
     assert complaints(lambda: parsed(Aliased, "--street", "a")) == ("--postal-code: Field required",)
 
 
+def test_a_field_under_both_of_its_names_is_refused() -> None:
+    class Aliased(Strict):
+        street_name: str = Field(alias="street")
+
+    for data in ('{"street_name": "a", "street": "b"}', '{"street": "b", "street_name": "a"}'):
+        assert complaints(lambda data=data: parsed(Aliased, "-d", data))  # type: ignore[misc]
+
+
+def test_where_no_name_is_unknown_the_alias_counts_in_any_order() -> None:
+    class Aliased(BaseModel):
+        street_name: str = Field(alias="street")
+
+    for data in ('{"street_name": "a", "street": "b"}', '{"street": "b", "street_name": "a"}'):
+        assert given_fields(parsed(Aliased, "-d", data)) == {"street_name": "b"}
+
+
+def test_a_field_that_is_not_for_the_caller_has_no_option() -> None:
+    class Made(Strict):
+        name: str
+        number: int = Field(0, init=False)
+
+    assert flags(Made) == [("--name",)]
+
+
 def test_help_says_what_pydantic_knows(capsys: pytest.CaptureFixture[str]) -> None:
     class Described(Strict):
         customer_id: UUID = Field(description="Who it is for")
@@ -618,6 +654,60 @@ def test_a_payload_as_flags_is_that_payload(payload: dict[str, Any], dotted: boo
 def test_a_payload_as_data_is_that_payload(payload: dict[str, Any]) -> None:
     data = Kinds(**payload).model_dump_json(exclude_unset=True)
     assert given_fields(parsed(Kinds, "-d", data)) == payload
+
+
+def test_a_field_of_json_texts_gets_them_as_they_are() -> None:
+    class Texts(Strict):
+        one: pydantic.Json[list[int]] | None = None
+        rows: list[pydantic.Json[list[int]]] = []
+
+    assert {option.flag: metavar(option.shape) for option in Options(Texts).all} == {
+        "--one": "<text>",
+        "--rows": "<text>",
+    }
+    made = parsed(Texts, "--one", "[4]", "--row", "[1, 2]", "--row", "[3]")
+    assert given_fields(made) == {"one": [4], "rows": [[1, 2], [3]]}
+
+
+class Renamed(BaseModel):
+    street_name: str = Field(alias="street")
+
+
+class Holder(BaseModel):
+    inner: Renamed
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "tidied"),
+    [
+        (Renamed, {"street": "a"}, {"street_name": "a"}),
+        (Holder, {"inner": {"street": "a"}}, {"inner": {"street_name": "a"}}),
+        (list[Renamed], [{"street": "a"}], [{"street_name": "a"}]),
+        (dict[str, Renamed], {"x": {"street": "a"}}, {"x": {"street_name": "a"}}),
+        (Any, Decimal("0.5"), 0.5),
+        (list[JsonValue], [Decimal("0.5")], [0.5]),
+        (dict[str, list[Any]], {"x": [Decimal("0.5")]}, {"x": [0.5]}),
+    ],
+)
+def test_what_tidying_changes_is_known_before(annotation: Any, value: Any, tidied: Any) -> None:
+    shape = shape_of(annotation)
+    assert needs_tidying(shape)
+    assert repr(tidy(shape, value)) == repr(tidied)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Geo, {"lat": Decimal("0.5"), "lon": Decimal(1)}),
+        (list[Item], [{"quantity": Decimal(1)}]),
+        (dict[str, Decimal], {"x": Decimal("0.5")}),
+        (int | str, Decimal("0.5")),
+    ],
+)
+def test_what_needs_no_tidying_is_left_as_it_is(annotation: Any, value: Any) -> None:
+    shape = shape_of(annotation)
+    assert not needs_tidying(shape)
+    assert repr(tidy(shape, value)) == repr(value)
 
 
 def test_type_aliases() -> None:
