@@ -158,7 +158,7 @@ class Settings:
         """Paths from a file, and the default store, are relative to the file's folder."""
         if known.kind not in ("store", "path") or not isinstance(value, str) or self.folder == self.cwd:
             return value
-        path = path_of(value) if known.kind == "store" else value
+        path = path_of(value) if known.kind == "store" else None if value == "-" else value
         return value if path is None else f"{value.removesuffix(path)}{self.folder / path}"
 
 

@@ -122,7 +122,7 @@ def test_reading_never_makes_a_store(here, tmp_path):
         ran = here(f"{words} --store shop.db")
         assert ran.code == 3
         assert "no store at shop.db" in ran.err
-        assert "the first cqrs send creates it" in ran.err
+        assert "send creates it; another one: --store PATH" in ran.err
     assert os.listdir(tmp_path) == []
 
 

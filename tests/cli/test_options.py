@@ -7,6 +7,7 @@ import enum
 import json
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NewType
@@ -73,6 +74,9 @@ class Cash(BaseModel):
 class Tree(BaseModel):
     name: str
     children: list[Tree] = []
+
+
+LongSecret = Annotated[SecretStr, Field(min_length=9)]
 
 
 class Strict(BaseModel):
@@ -549,6 +553,42 @@ def test_help_says_what_pydantic_knows(capsys: pytest.CaptureFixture[str]) -> No
     assert options["--status"] == "[default: pending]"
     assert options["--address.street"] == "[required with --address]"
     assert options["--gift"] == ""
+
+
+class SecretCard(BaseModel):
+    kind: Literal["card"]
+    number: LongSecret
+
+
+@dataclass
+class Login:
+    password: LongSecret
+
+
+@pytest.mark.parametrize(
+    ("hint", "given"),
+    [
+        (LongSecret, "geheim"),
+        (tuple[LongSecret, int], '["geheim", 1]'),
+        (LongSecret | int | Annotated[str, Field(min_length=9)], "geheim"),
+        (LongSecret | list[str], '"geheim"'),
+        (Annotated[SecretCard | Cash, Field(discriminator="kind")], '{"kind": "card", "number": "geheim"}'),
+        (SecretCard | Cash, '{"kind": "card", "number": "geheim"}'),
+        (list[SecretCard], '{"kind": "card", "number": "geheim"}'),
+        (dict[str, LongSecret], "a=geheim"),
+        (Login, '{"password": "geheim"}'),
+        (LongSecret | UUID, "geheim"),
+    ],
+    ids=str,
+)
+def test_a_secret_is_nowhere_shown(hint: Any, given: str) -> None:
+    class Holder(BaseModel):
+        __annotations__ = {"value": hint, "plain": int}
+
+    told = complaints(lambda: parsed(Holder, "--value", given, "--plain", "visible"))
+    assert len(told) >= 2
+    assert not [line for line in told if "geheim" in line or "`g`" in line]
+    assert "(got 'visible')" in told[-1]
 
 
 def test_help_shows_a_spelling_that_is_taken() -> None:

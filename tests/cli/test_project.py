@@ -30,7 +30,7 @@ def test_every_outdated_projection_is_named_with_the_reason_and_the_others_go_on
     error = ran.error
     assert error["code"] == "needs-rebuild"
     assert "city_total needs a rebuild: column more is new" in error["message"]
-    assert error["hint"] == "cqrs project city_total --rebuild"
+    assert error["hint"] == "cqrs --app members:domain project city_total --rebuild"
     assert any("standing needs a rebuild: version 1 became 2" in line for line in error["complaints"])
     assert by_name(ran.json)["directory"]["position"] == 7
     told = filled("project -q", NEW_VERSION, NEW_COLUMN)
@@ -305,7 +305,10 @@ def test_a_projection_that_can_not_be_folded_is_a_finding_among_the_others(fille
     error = ran.error
     assert (error["code"], error["projection"], error["position"]) == ("domain-failed", "city_total", 7)
     assert "city_total can't be folded afresh: it stops at @7" in error["message"]
-    assert "cqrs project city_total --rebuild stops at it, then cqrs project city_total --skip @7" in error["hint"]
+    assert (
+        "cqrs --app members:domain project city_total --rebuild stops at it, then cqrs --app members:domain project city_total --skip @7"
+        in error["hint"]
+    )
     for format, wanted in (("github", "::error "), ("junit", "<failure "), ("sarif", '"ruleId"')):
         found = filled(f"project --check --format {format}")
         assert found.code == 1
@@ -322,7 +325,7 @@ def test_an_event_ahead_that_stops_a_fold_can_be_skipped(filled: Any) -> None:
     filled("project")
     ran = filled("project --at @7 --json")
     assert (ran.code, ran.error["position"]) == (1, 7)
-    assert ran.error["hint"] == "mend the code, or: cqrs project city_total --skip @7 --reason …"
+    assert ran.error["hint"] == "mend the code, or: cqrs --app members:domain project city_total --skip @7 --reason …"
     assert set(by_name(ran.json)) == {"directory", "standing"}
     alone = filled("project city_total --at @7")
     assert (alone.code, alone.out) == (1, "")
@@ -363,7 +366,7 @@ def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path
             ran = filled(f"{words} --json")
             assert (ran.code, ran.error["code"]) == (code, "needs-rebuild")
             assert ran.error["message"] == "standing needs a rebuild: its table is gone"
-            assert ran.error["hint"] == "cqrs project standing --rebuild"
+            assert ran.error["hint"] == "cqrs --app members:domain project standing --rebuild"
         status = by_name(filled("project --status --json").json)["standing"]
         expected = ("needs-rebuild", "its table is gone", lag, 0)
         assert (status["status"], status["reason"], status["lag"], status["rows"]) == expected

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from cqrs_cli.cli.fields.shapes import Many, Mapping, Record, Shape
+from cqrs_cli.cli.fields.shapes import Choice, Flag, Many, Mapping, Record, Scalar, Shape, holds_secret
 from cqrs_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -141,13 +141,26 @@ def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Opt
     if options is not None and place.names:
         where = options.by_path[place.names].flag
     where += _steps(place.inside)
-    text = _NOISE.sub("", detail["msg"])
+    text, secret = _NOISE.sub("", detail["msg"]), _is_secret(place, record)
+    if secret:
+        text = text.partition(", invalid")[0]  # pydantic names the letter that it did not like
     if detail["type"] == "extra_forbidden":
         text = "there is no such field" + (_near(record, str(detail["loc"][-1])) if len(detail["loc"]) == 1 else "")
-    elif detail["type"] != "missing" and _is_plain(detail["input"]) and not getattr(place.shape, "secret", False):
+    elif detail["type"] != "missing" and _is_plain(detail["input"]) and not secret:
         text += f" (got {short(detail['input'])})"
     labels = [label for label in place.labels if "[" not in label]
     return Complaint(place.names, where.removeprefix("."), f"as {' '.join(labels)}: {text}" if labels else text)
+
+
+def _is_secret(place: _Place, record: Record) -> bool:
+    """Whether what was given there must not be shown; or, of unknown shape, may be secret."""
+    if isinstance(place.shape, Scalar | Choice | Flag):
+        return getattr(place.shape, "secret", False)
+    member = None
+    for name in place.names:
+        member = record.member(name)
+        record = member.shape if member is not None and isinstance(member.shape, Record) else record
+    return member is not None and holds_secret(member.info.annotation)
 
 
 def _steps(inside: Iterable[str | int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import enum
 import json
@@ -232,13 +233,31 @@ def _union(members: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
     return Scalar(name, any(getattr(shape, "secret", False) for shape in shapes))
 
 
+def holds_secret(annotation: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Whether a `SecretStr` or `SecretBytes` is anywhere in a type hint."""
+    annotation = _bare(annotation)
+    if annotation in seen:
+        return False
+    plain, inner = typing.get_origin(annotation) or annotation, list(typing.get_args(annotation))
+    if isinstance(plain, type):
+        if issubclass(plain, SecretStr | SecretBytes):
+            return True
+        if issubclass(plain, BaseModel):
+            inner += [info.annotation for info in plain.model_fields.values()]
+        elif dataclasses.is_dataclass(plain) or hasattr(plain, "__annotations__"):  # or a NamedTuple, a TypedDict
+            with contextlib.suppress(NameError, TypeError):
+                inner += typing.get_type_hints(plain, include_extras=True).values()
+    return any(holds_secret(part, (*seen, annotation)) for part in inner)
+
+
 def _many(plain: Any, args: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
     if not args:
         return Many(Loose("any", floats=True))
     if plain is tuple and not (len(args) == 2 and args[1] is Ellipsis):
         shapes = [shape_of(arg, inside) for arg in args]
         if all(isinstance(shape, Scalar) for shape in shapes):
-            return Many(Scalar(" ".join(shape.name for shape in shapes)))
+            secret = any(typing.cast(Scalar, shape).secret for shape in shapes)
+            return Many(Scalar(" ".join(shape.name for shape in shapes), secret))
         return Json("json")
     return Many(shape_of(args[0], inside))
 
