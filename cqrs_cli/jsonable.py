@@ -45,7 +45,7 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     dump = getattr(value, "model_dump", None)
-    return jsonable(dump()) if dump is not None else str(value)
+    return str(value) if dump is None or isinstance(value, type) else jsonable(dump())
 
 
 def _key(key: Any) -> str:

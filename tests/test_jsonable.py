@@ -9,6 +9,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from cqrs_cli.jsonable import jsonable
 
@@ -81,3 +82,10 @@ def test_an_enum_is_the_value_and_no_member(member: Enum, plain: Any) -> None:
 def test_keys_that_are_no_text_are_json(key: Any, text: str) -> None:
     assert jsonable({key: 0}) == {text: 0}
     assert json.dumps(jsonable({key: 0})) == json.dumps({text: 0})
+
+
+def test_a_class_is_no_model() -> None:
+    class Row(BaseModel):
+        a: int = 1
+
+    assert jsonable([Row(), Row]) == [{"a": 1}, str(Row)]

@@ -186,6 +186,6 @@ def _members(cls: type[Query[Any]]) -> list[str]:
 
 
 def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:
-    if hasattr(row, "model_dump"):
+    if hasattr(row, "model_dump") and not isinstance(row, type):
         return bench.jsonable(row)
     return row if isinstance(row, Mapping) else {"value": row}

@@ -13,7 +13,7 @@ from cqrs_cli.cli.fields.options import Option, Options
 from cqrs_cli.cli.fields.reading import Reading, Unreadable
 from cqrs_cli.cli.fields.shapes import Record
 from cqrs_cli.cli.fields.tidying import tidy
-from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 
 _DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: -d @-"""
@@ -77,7 +77,7 @@ def validate(model: type[Model], payload: Any) -> Model:
         validated: Model = model.__pydantic_validator__.validate_python(
             payload, strict=False, by_alias=True, by_name=True
         )
-    except (ValidationError, CqrsError):
+    except (ValidationError, DomainFailed):
         raise
     except BaseException as error:
         raise domain_failed(error, f"a validator of {model.__name__}") from error
