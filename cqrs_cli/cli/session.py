@@ -138,7 +138,8 @@ class Session:
         if write:
             self.printer.ready()
         if not self._stdout_is_ours:
-            self._stdout_is_ours, self._printer = True, self.printer  # which goes on writing to it
+            self._stdout_is_ours = True
+            self.printer.stand_apart()
             self.keep(contextlib.redirect_stdout(sys.stderr))
         bench = Workbench.open(
             self.settings.store,

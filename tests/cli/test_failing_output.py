@@ -122,3 +122,43 @@ def test_a_closed_standard_input_can_not_be_read(shop: Any, words: str) -> None:
     assert ran.returncode == 2
     assert ran.stderr.startswith("error[unreadable-file]")
     assert "it is closed" in ran.stderr
+
+
+@pytest.mark.parametrize("words", ["send receive-stock --sku pen --quantity 1 --json", "send --batch lines --jsonl"])
+def test_what_the_domain_and_its_programs_print_is_no_data(shop: Any, words: str) -> None:
+    module = shop.folder / "shop.py"
+    text = module.read_text()
+    at = text.index("        return StockReceived(")
+    noise = "        import os, subprocess\n        print('one')\n        os.write(1, b'two\\n')\n        subprocess.run(['echo', 'three'])\n"
+    module.write_text(text[:at] + noise + text[at:])
+    (shop.folder / "lines").write_text(json.dumps(RECEIVE))
+    ran = shop(*words.split())
+    assert json.loads(ran.stdout)["status"] == "committed"
+    assert {"one", "two", "three"} <= set(ran.stderr.splitlines())
+    with open(shop.folder / "out", "w") as out:
+        subprocess.run(
+            [sys.executable, "-m", "cqrs_cli", *words.split(), "-o", "data"],
+            cwd=shop.folder, env=shop.environ, stdout=out, stderr=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+    assert (shop.folder / "out").read_text() == ""
+    assert json.loads((shop.folder / "data").read_text())["status"] == "committed"
+
+
+def test_standard_output_is_given_back(shop: Any) -> None:
+    code = """if True:
+        import os, sys
+        from cqrs_cli.cli import boundary
+        print("before")
+        boundary.run(["send", "receive-stock", "--sku", "pen", "--quantity", "1", "--csv", "-q"])
+        print("between")
+        sys.stdout.flush()
+        os.write(1, b"raw\\n")
+        boundary.run(["query", "product-sales", "--csv"])
+        print("after")
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=shop.folder, env=shop.environ, capture_output=True, encoding="utf-8"
+    )
+    lines = ran.stdout.splitlines()
+    assert [line for line in lines if line.isalpha()] == ["before", "between", "raw", "after"], ran.stderr
+    assert lines[-2].startswith("pen,")

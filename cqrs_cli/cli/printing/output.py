@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 from cqrs_cli.errors import CqrsError, Misuse, Unavailable
 
@@ -73,6 +73,7 @@ class Output:
         self._errors = errors
         self._spared = None if spared is None else os.path.realpath(spared)
         self._stdout = sys.stdout
+        self._apart: IO[str] | None = None
         self._stream: IO[str] | None = None
         self._beside: str | None = None
 
@@ -82,6 +83,40 @@ class Output:
         if self._stream is None:
             self._stream = self._standard() if self.path is None else self._open(self.path)
         return self._stream
+
+    def stand_apart(self) -> None:
+        """Write to standard output through a descriptor of its own from now on; 1 leads to standard error.
+
+        So what a program that the domain starts prints is no data, nor what a library in C does. Nothing is done
+        where standard output is not that of the process: what is printed is caught then.
+        """
+        try:
+            out: Any = self._stdout
+            if self._apart is not None or out.fileno() != 1:
+                return
+            out.flush()
+            own = os.dup(1)
+        except (AttributeError, OSError, ValueError):
+            return
+        try:
+            os.dup2(2, 1)
+        except OSError:  # there is no standard error
+            os.close(own)
+            return
+        buffering = 1 if out.line_buffering else -1
+        self._apart = self._stdout = open(own, "w", buffering, encoding=out.encoding, errors=out.errors)  # noqa: SIM115
+        if self.path is None:
+            self._stream = None
+
+    def _give_back(self) -> None:
+        own, self._apart = self._apart, None
+        if own is not None:
+            if self._stream is own:
+                self._stream = None
+            with contextlib.suppress(OSError):
+                os.dup2(own.fileno(), 1)
+            with contextlib.suppress(OSError):
+                own.close()
 
     def write(self, text: str) -> None:
         """Append text; buffered."""
@@ -102,6 +137,12 @@ class Output:
 
     def close(self, keep: bool = True) -> None:
         """Finish. Closing twice is harmless."""
+        try:
+            self._finish(keep)
+        finally:
+            self._give_back()
+
+    def _finish(self, keep: bool) -> None:
         stream, self._stream = self._stream, None
         beside, self._beside = self._beside, None
         if self.path is None:

@@ -200,6 +200,10 @@ class Printer:
         self.only(*FORMATS)
         _ = self._output.stream
 
+    def stand_apart(self) -> None:
+        """From now on nothing but what is printed here is on standard output: see `Output.stand_apart`."""
+        self._output.stand_apart()
+
     def can_hold(self, tables: int) -> None:
         """Refuse several tables in a format that holds one, before any work for them: `Misuse`."""
         if tables > 1 and self.format in ("csv", "tsv"):
