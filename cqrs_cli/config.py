@@ -158,8 +158,10 @@ class Settings:
         """Paths from a file, and the default store, are relative to the file's folder."""
         if known.kind not in ("store", "path") or not isinstance(value, str) or self.folder == self.cwd:
             return value
-        path = path_of(value) if known.kind == "store" else None if value == "-" else value
-        return value if path is None else f"{value.removesuffix(path)}{self.folder / path}"
+        path = path_of(value) if known.kind == "store" else value
+        if path is None or value == "-":  # a store that is no file; standard output
+            return value
+        return f"{value.removesuffix(path)}{self.folder / path}"
 
 
 def _working_directory() -> Path:

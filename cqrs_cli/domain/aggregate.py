@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
-from cqrs_cli.domain.messages import (
-    Command,
-    Event,
+from cqrs_cli.domain.messages import Command, Event, snake
+from cqrs_cli.domain.mistakes import (
     check_version,
     complete,
     refuse_alias,
@@ -25,7 +24,6 @@ from cqrs_cli.domain.messages import (
     refuse_private,
     refuse_taken,
     refuse_what_is_lost,
-    snake,
 )
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.failure import domain_failed

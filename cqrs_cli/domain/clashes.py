@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from cqrs_cli.domain.messages import Message, complete, kebab
+from cqrs_cli.domain.messages import Message, kebab
+from cqrs_cli.domain.mistakes import complete
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import DefinitionError
 

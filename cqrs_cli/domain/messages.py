@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
 from time import time_ns
 from typing import Any, ClassVar, Never, Self
 
 from pydantic import BaseModel, ConfigDict
-from pydantic.errors import PydanticUserError
 
+from cqrs_cli.domain.mistakes import check_version, refuse_keywords, refuse_private, refuse_taken
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.stores.moments import FIRST, LAST, micros, moment
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
@@ -66,76 +64,6 @@ class Stored:
         if not all(callable(step) for step in upcasters.values()):
             raise DefinitionError(f"{owner}: an upcaster is a function", hint="upcasters={1: function(dict) -> dict}")
         self.name, self.version, self.aliases, self.upcasters = name, version, aliases, dict(upcasters)
-
-
-def check_version(owner: str, version: object) -> None:
-    """Raise `DefinitionError` for a `version=` that is no whole number from 1 on."""
-    if type(version) is not int or version < 1:
-        raise DefinitionError(
-            f"{owner}: version={version!r}, but versions are 1, 2, 3 …", hint="the first version is 1"
-        )
-
-
-def refuse_keywords(cls: type, unknown: Mapping[str, object], known: str) -> None:
-    """Raise `DefinitionError` for class keywords that mean nothing (`verion=2` would vanish)."""
-    for keyword in unknown:
-        others = ", and pydantic's own" if issubclass(cls, BaseModel) else ""
-        raise DefinitionError(f"{cls.__name__}: unknown class keyword {keyword!r}", hint=f"known: {known}{others}")
-
-
-def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
-    """Raise `DefinitionError` for fields with a name that the engine keeps on the class."""
-    for name in taken:
-        if name in cls.model_fields:
-            raise DefinitionError(
-                f"{cls.__name__}.{name}: {name!r} is taken",
-                hint=f"rename the field; Field(alias={name!r}) keeps it in JSON",
-            )
-
-
-def refuse_alias(cls: type[BaseModel], name: str) -> None:
-    """Raise `DefinitionError` if a key field is called otherwise when the class is made: the engine fills it in."""
-    field = cls.model_fields[name]
-    if field.alias is not None or field.validation_alias is not None:
-        raise DefinitionError(
-            f"{cls.__name__}.{name}: a key can't have an alias", hint="rename the field; commands may have aliases"
-        )
-
-
-def complete(cls: type[BaseModel]) -> None:
-    """Resolve what the class's annotations left open. Raises `DefinitionError` with the remedy."""
-    try:
-        cls.model_rebuild()
-    except (PydanticUserError, NameError) as error:
-        raise DefinitionError(
-            f"{cls.__name__} has an annotation that can't be resolved: {str(error).splitlines()[0]}",
-            hint="import it where the class is defined; an import under `if TYPE_CHECKING:` is not there at run time",
-        ) from None
-
-
-def refuse_private(cls: type[BaseModel]) -> None:
-    """Raise `DefinitionError` for private attributes: they are not part of what is stored."""
-    for name in cls.__private_attributes__:
-        raise DefinitionError(
-            f"{cls.__name__}.{name}: a private attribute is lost when it is stored", hint="make it a field"
-        )
-
-
-def refuse_what_is_lost(cls: type[BaseModel]) -> None:
-    """Raise `DefinitionError` for what a state has beside its fields, or a default has beside its values."""
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            if isinstance(value, cached_property):
-                raise DefinitionError(
-                    f"{cls.__name__}.{name}: a cached property keeps what the state was before later events",
-                    hint="@property",
-                )
-    for name, field in cls.model_fields.items():
-        if isinstance(field.default, deque) and field.default.maxlen is not None:
-            raise DefinitionError(
-                f"{cls.__name__}.{name}: the maxlen of a deque is lost when it is stored",
-                hint="a deque without maxlen, which the evolve keeps short",
-            )
 
 
 class Message(BaseModel):

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple, Never
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, stream_key, stream_name
-from cqrs_cli.domain.messages import Command, Event, refuse_keywords, snake
+from cqrs_cli.domain.messages import Command, Event, snake
+from cqrs_cli.domain.mistakes import refuse_keywords
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, row_type
 from cqrs_cli.errors import DefinitionError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Never
 
 from cqrs_cli.domain.clauses import refuse_other_clauses
-from cqrs_cli.domain.messages import refuse_keywords, snake
+from cqrs_cli.domain.messages import snake
+from cqrs_cli.domain.mistakes import refuse_keywords
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, as_groups, row_type
 from cqrs_cli.errors import DefinitionError
 

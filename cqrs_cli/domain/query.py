@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cqrs_cli.domain.messages import complete, refuse_keywords
+from cqrs_cli.domain.mistakes import complete, refuse_keywords
 from cqrs_cli.domain.row_model import RowModel
 from cqrs_cli.errors import DefinitionError
 

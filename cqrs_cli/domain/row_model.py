@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
 from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
-from cqrs_cli.domain.messages import (
-    Event,
+from cqrs_cli.domain.messages import Event
+from cqrs_cli.domain.mistakes import (
     check_version,
     complete,
     refuse_alias,

@@ -150,7 +150,7 @@ def check_text(what: str, value: str, limit: int) -> None:
 
 def depth(data: bytes) -> int:
     """The deepest nesting, read from the bytes so that no parser's own limit is met."""
-    deepest = depth = 0
+    deepest = level = 0
     in_string = escaped = False
     for byte in data:
         if in_string:
@@ -163,10 +163,10 @@ def depth(data: bytes) -> int:
         elif byte == 0x22:
             in_string = True
         elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
+            level += 1
+            deepest = max(deepest, level)
         elif byte in b"]}":
-            depth -= 1
+            level -= 1
     return deepest
 
 

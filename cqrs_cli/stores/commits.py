@@ -132,7 +132,8 @@ class Recorded(NamedTuple):
             loaded = None
         if not isinstance(loaded, dict):
             raise Damaged(
-                f"the metadata of the commit {self.commit_id!r} is no JSON object", hint="cqrs doctor says more"
+                f"the metadata of the commit {self.commit_id!r} is no JSON object",
+                hint="another tool changed the store: restore a backup",
             )
         return loaded
 

@@ -26,7 +26,7 @@ def moment(microseconds: int) -> datetime:
     except (OverflowError, TypeError):
         raise Damaged(
             f"{microseconds!r} microseconds are no time of the years 1 to 9999",
-            hint="cqrs doctor says more of the store",
+            hint="another tool changed the store: restore a backup",
         ) from None
 
 

@@ -115,7 +115,7 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
     if lacking:
         return Damaged(
             f"{path} is damaged: {lacking[0]}",
-            hint="it was changed by hand, or by another tool; restore a backup",
+            hint="another tool changed the store: restore a backup",
             **store,
         )
     if name.startswith("SQLITE_TOOBIG"):

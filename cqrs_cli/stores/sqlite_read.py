@@ -256,7 +256,7 @@ def _commit_of(file: SQLiteFile, row: tuple[Any, ...]) -> RecordedCommit:
     if isinstance(first, int) and isinstance(count, int):
         events = tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, first + count - 1))))
     if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
-        raise Damaged(f"the commit {id!r} is not whole", hint="cqrs doctor says more of the store")
+        raise Damaged(f"the commit {id!r} is not whole", hint="another tool changed the store: restore a backup")
     command = None if type is None else SentCommand(type, schema_version, digest, data, issued_at)
     return RecordedCommit(id, command, correlation_id, causation_id, user_id, metadata, at, hash, events)
 

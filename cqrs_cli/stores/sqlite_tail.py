@@ -47,7 +47,9 @@ class Tail:
             last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
             self.head, self.hash, self.recorded_us = last
             if not isinstance(self.hash, bytes) or not isinstance(self.recorded_us, int):
-                raise Damaged("the last commit of the log is not whole", hint="cqrs doctor says more; restore a backup")
+                raise Damaged(
+                    "the last commit of the log is not whole", hint="another tool changed the store: restore a backup"
+                )
         elif len(self.streams) > _KEPT_STREAMS:
             self.streams = {}
         unknown = list(names.difference(self.streams))

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import is_dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
-from uuid import UUID
-
-from pydantic import BaseModel
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
@@ -23,6 +15,7 @@ from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.rows import Rows, Scalar, Table
+from cqrs_cli.workbench.held_twice import holds_twice, separate
 
 Key = tuple[Any, ...]
 Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]
@@ -179,7 +172,7 @@ class RowFold:
                     for name, settle in settles:
                         values[name] = settle(values[name])
                 if several and row is not None:
-                    _separate(row.__dict__, several)
+                    separate(row.__dict__, several)
             except BaseException as error:
                 if event is None:
                     self._codec.decode(stored)  # says it with the place
@@ -225,7 +218,7 @@ class RowFold:
             if nested:
                 seen: set[int] = set()
                 for name in nested:
-                    if _holds_twice(values[name], seen):
+                    if holds_twice(values[name], seen):
                         raise DomainFailed(
                             f"{self.projection.cls.__name__}.{name} holds an object that the row holds in another "
                             "place too: once loaded they are two",
@@ -342,35 +335,6 @@ class RowFold:
         return DomainFailed(
             f"{self.projection.cls.__name__}: {error.message}", hint="the evolve made a row that can't be stored"
         )
-
-
-def _separate(values: dict[str, Any], names: Sequence[str]) -> None:
-    """Let no two columns hold one object: once the row is loaded they don't, and one changes without the other."""
-    held: set[int] = set()
-    for name in names:
-        if id(values[name]) in held and values[name] is not None:
-            values[name] = copy.deepcopy(values[name])
-        held.add(id(values[name]))
-
-
-def _holds_twice(value: Any, seen: set[int]) -> bool:
-    """Whether something that can change is among `seen` or stands twice in the value; what it holds is seen now."""
-    if isinstance(value, dict):
-        parts: Iterable[Any] = value.values()
-    elif isinstance(value, list | tuple | set | frozenset | deque):
-        parts = value
-    elif isinstance(value, BaseModel) or is_dataclass(value):
-        parts = vars(value).values()
-    else:
-        return False
-    if not isinstance(value, tuple | frozenset):
-        if id(value) in seen:
-            return True
-        seen.add(id(value))
-    return any(_holds_twice(part, seen) for part in parts if type(part) not in _SINGLE)
-
-
-_SINGLE = frozenset({str, int, float, bool, type(None), Decimal, UUID, datetime, date})
 
 
 def _at(error: CqrsError, stored: Any) -> CqrsError:

@@ -6,19 +6,17 @@ pydantic complains about a place, that place takes its next candidate.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
-import re
 import typing
 import uuid
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from cqrs_cli.cli.fields.bounds import around
 from cqrs_cli.cli.fields.patterns import text_for
 from cqrs_cli.cli.fields.payload import validate
 
@@ -121,25 +119,8 @@ def _look_near(
         place = _known(detail["loc"], choices)
         bound = next(iter(detail.get("ctx", {}).values()), None)
         if place is not None and place not in near and "than" in detail["type"] and isinstance(bound, str):
-            near[place], turns[place], found = [*_around(bound, later="greater" in detail["type"])], 0, True
+            near[place], turns[place], found = [*around(bound, later="greater" in detail["type"])], 0, True
     return found
-
-
-def _around(bound: str, later: bool) -> Iterator[str]:
-    """The bound, and what comes soon after or before it; as pydantic writes dates, times and durations."""
-    yield bound
-    days = re.fullmatch(r"(-?\d+) days?(?: and (\d+):(\d+):(\d+))?", bound)
-    if days:
-        yield f"{'-' if int(days[1]) < 0 else ''}P{abs(int(days[1]) + (1 if later else -1))}D"
-        return
-    for step in (timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)):
-        for kind in (date, datetime):
-            with contextlib.suppress(ValueError, OverflowError):
-                yield (kind.fromisoformat(bound) + (step if later else -step)).isoformat()
-        with contextlib.suppress(ValueError, OverflowError):
-            moment = datetime.combine(date(2000, 1, 1), time.fromisoformat(bound)) + (step if later else -step)
-            if moment.date() == date(2000, 1, 1):
-                yield moment.timetz().isoformat()
 
 
 def _known(loc: Path, choices: dict[Path, int]) -> Path | None:
