@@ -88,6 +88,14 @@ def test_in_one_folder_cqrs_toml_counts(tmp_path):
     assert (settings.app, settings.store) == ("own:domain", "cqrs.db"), "the tables are not merged"
 
 
+def test_standard_output_is_no_file_beside_the_settings(tmp_path):
+    (tmp_path / "cqrs.toml").write_text('output = "-"')
+    deep = tmp_path / "src"
+    deep.mkdir()
+    assert Settings({}, {}, deep).output is None
+    assert Settings({}, {}, tmp_path).output is None
+
+
 @pytest.mark.parametrize(("word", "value"), [("1", True), ("TRUE", True), ("no", False), ("0", False)])
 def test_flags_in_the_environment(tmp_path, word, value):
     assert Settings({}, {"CQRS_QUIET": word}, tmp_path).quiet is value

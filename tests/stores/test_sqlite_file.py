@@ -312,6 +312,23 @@ def test_what_was_changed_by_hand_is_damage_and_no_bug(store: SQLiteStore, path:
     assert type(refusal(look)) is Damaged
 
 
+def test_nothing_is_appended_to_a_log_whose_end_is_not_whole(path: Path) -> None:
+    with SQLiteStore(str(path), create=True) as store:
+        store.append(commit("c1"))
+    connection = raw(path)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'commits'")
+    connection.close()
+    connection = raw(path)
+    connection.execute("UPDATE commits SET hash = NULL")
+    connection.close()
+    with SQLiteStore(str(path)) as store:
+        assert type(refusal(lambda: store.append(commit("c2")))) is Damaged
+        assert store.head() == 1
+
+
 @pytest.mark.parametrize(
     "change", ["DROP TABLE cqrs_store", "UPDATE cqrs_store SET value = '0' WHERE name = 'format'", "DROP TABLE commits"]
 )

@@ -68,7 +68,7 @@ def _checked(data: bytes, position: int) -> RawJson:
     except (ValueError, RecursionError) as error:
         raise Damaged(
             f"the event at @{position} holds no JSON: {error}",
-            hint="cqrs doctor says more about the store",
+            hint="another tool changed the store: restore a backup",
             position=position,
         ) from error
     return RawJson(text)
