@@ -15,11 +15,11 @@ from benchmarks.bank import AccountOpened, Deposit, Deposited, OpenAccount, doma
 from benchmarks.contest import Figures, Result, rates, seconds
 from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
-from cqrs_cli.cli.commands.batch import Reader
+from cqrs_cli.cli.commands.send.lines import Reader
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from benchmarks.bank import AccountOpened, Deposited
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append, Store
+from cqrs_cli.stores.registry import open_store
 
 COMMIT_EVENTS = 100
 WRITE_COMMITS = 50

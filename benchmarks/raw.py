@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from cqrs_cli.stores import open_store
+from cqrs_cli.stores.registry import open_store
 
 PRAGMAS = (
     "synchronous=FULL",

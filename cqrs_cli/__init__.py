@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cqrs_cli.domain.query import Page, Query, Read, Where
     from cqrs_cli.domain.row_model import DELETE, Delete
     from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
+    from cqrs_cli.scenario.scenario import Scenario
     from cqrs_cli.stores.commits import Recorded
     from cqrs_cli.workbench.outcome import Request
-    from cqrs_cli.workbench.scenario import Scenario
     from cqrs_cli.workbench.workbench import Workbench
 
 __all__ = [
@@ -63,7 +63,7 @@ _HOMES = {
     "domain.query": ("Page", "Query", "Read", "Where"),
     "domain.row_model": ("DELETE", "Delete"),
     "workbench.outcome": ("Request",),
-    "workbench.scenario": ("Scenario",),
+    "scenario.scenario": ("Scenario",),
     "stores.commits": ("Recorded",),
     "workbench.workbench": ("Workbench",),
 }

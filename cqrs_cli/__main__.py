@@ -14,7 +14,7 @@ def main() -> int:
     """Run the command line of this process; returns the exit code. Ctrl-C is silent, even during imports."""
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        from cqrs_cli.cli.boundary import run
+        from cqrs_cli.cli.shell.boundary import run
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
-from cqrs_cli.stores import path_of
+from cqrs_cli.stores.registry import path_of
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "md")
 GRAPH_FORMATS = ("mermaid", "dot")

@@ -26,7 +26,7 @@ def drawn_by() -> str:
 
 def page() -> str:
     """The whole page."""
-    from cqrs_cli.cli.app import COMMANDS
+    from cqrs_cli.cli.shell.app import COMMANDS
 
     parts = [HEAD.format(typer=drawn_by())]
     for entry in COMMANDS:
@@ -44,7 +44,7 @@ def _subcommands(name: str) -> list[str]:
 
 
 def _help(*words: str) -> str:
-    from cqrs_cli.cli.boundary import run
+    from cqrs_cli.cli.shell.boundary import run
 
     said = io.StringIO()
     with (

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cqrs_cli import Workbench
+from cqrs_cli.log import outbox
 from cqrs_cli.stores.contract import Store
-from cqrs_cli.workbench import outbox
 from tests import office
 
 

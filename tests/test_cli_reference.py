@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cqrs_cli.cli.app import COMMANDS
+from cqrs_cli.cli.shell.app import COMMANDS
 from tests.cli_reference import PAGE, drawn_by, page
 
 

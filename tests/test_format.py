@@ -9,9 +9,10 @@ from pkgutil import iter_modules
 
 import pytest
 
+import cqrs_cli.log
 import cqrs_cli.workbench
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, MAX_DEPTH, MAX_EVENT_BYTES
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Table
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
 from tests.conftest import ROOT
@@ -21,7 +22,8 @@ FORMAT = ROOT / "docs" / "format.md"
 
 def operational_tables() -> Iterator[Table]:
     """Those that the workbench makes when it first needs them."""
-    for module in iter_modules(cqrs_cli.workbench.__path__, "cqrs_cli.workbench."):
+    packages = (cqrs_cli.log, cqrs_cli.workbench)
+    for module in (one for package in packages for one in iter_modules(package.__path__, f"{package.__name__}.")):
         for value in vars(import_module(module.name)).values():
             if isinstance(value, Table) and value.name.startswith("cqrs_"):
                 yield value

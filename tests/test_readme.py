@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from cqrs_cli import errors
-from cqrs_cli.cli import boundary
-from cqrs_cli.cli.app import COMMANDS
+from cqrs_cli.cli.shell import boundary
+from cqrs_cli.cli.shell.app import COMMANDS
 from tests.conftest import ROOT, Shell
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -122,7 +122,7 @@ def project(tmp_path: Path) -> Path:
     """Code of a user: the samples, the scaffold, and a file with mistakes, outside the checkout."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("shop.py", "test_shop.py"):
-        shutil.copy(ROOT / "cqrs_cli" / "cli" / "commands" / "scaffold" / name, tmp_path)
+        shutil.copy(ROOT / "cqrs_cli" / "cli" / "commands" / "init" / "scaffold" / name, tmp_path)
     (tmp_path / "mistakes.py").write_text(MISTAKES)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     (sample,) = [block for block in blocks if "import" in block]

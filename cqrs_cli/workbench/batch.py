@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, Misuse, NotFound, Rejected, Unavailable
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.commits import MAX_EVENT_BYTES, Commit, Receipt, SentCommand
 from cqrs_cli.stores.contract import Append, Store
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
-from cqrs_cli.workbench.fold import State
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status
 from cqrs_cli.workbench.sender import Decision, Sender, Target
 

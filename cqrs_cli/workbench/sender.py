@@ -9,6 +9,7 @@ from cqrs_cli.domain.aggregate import AggregateType, made_key
 from cqrs_cli.domain.clauses import Clause, decided
 from cqrs_cli.domain.codec import Codec, Encoded
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.messages import Command, kebab
 from cqrs_cli.errors import (
     CommandReused,
@@ -24,9 +25,8 @@ from cqrs_cli.errors import (
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, AtVersion, Commit, NewEvent, NewStream, Receipt, SentCommand
 from cqrs_cli.stores.contract import Inline, Store
-from cqrs_cli.workbench.fold import AggregateFold, State
-from cqrs_cli.workbench.inline import InlineProjections
 from cqrs_cli.workbench.outcome import Expect, Outcome
+from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.snapshots import Snapshots
 
 MAX_TRIES = 20

@@ -14,12 +14,12 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from cqrs_cli.domain.fingerprint import fingerprint
+from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.missing import no_stream
+from cqrs_cli.stores.names import no_stream
 from cqrs_cli.stores.rows import Column, RowReader, Rows, Table, Where
-from cqrs_cli.workbench.fold import AggregateFold, State
 
 SNAPSHOTS = Table(
     "cqrs_snapshots",

@@ -13,32 +13,32 @@ from pydantic import BaseModel
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
-from cqrs_cli.stores import open_store
+from cqrs_cli.log.outbox import DeadLetter, letters
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.missing import no_stream
 from cqrs_cli.stores.moments import micros
-from cqrs_cli.workbench.advance import Progress
+from cqrs_cli.stores.names import no_stream
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.batch import send_batch
-from cqrs_cli.workbench.courier import Courier, Delivery
 from cqrs_cli.workbench.dry_run import DryRun
-from cqrs_cli.workbench.fold import State
-from cqrs_cli.workbench.fresh import Check, Fresh, check
-from cqrs_cli.workbench.inline import InlineProjections
-from cqrs_cli.workbench.outbox import DeadLetter, letters
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
-from cqrs_cli.workbench.projector import Plan, Projector, Status
-from cqrs_cli.workbench.reactor import ReactionStatus, Reactor
-from cqrs_cli.workbench.reader import Reader
-from cqrs_cli.workbench.rebuild import Rebuild
-from cqrs_cli.workbench.runner import Clock, Round, Runner, now
+from cqrs_cli.workbench.processors.delivery import Courier, Delivery
+from cqrs_cli.workbench.processors.inline import InlineProjections
+from cqrs_cli.workbench.processors.processor import Progress
+from cqrs_cli.workbench.processors.projections import Plan, Projector, Status
+from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
+from cqrs_cli.workbench.processors.rebuild import Rebuild
+from cqrs_cli.workbench.processors.refold import Check, Fresh, check
+from cqrs_cli.workbench.processors.runner import Clock, Round, Runner, now
+from cqrs_cli.workbench.query_reader import Reader
 from cqrs_cli.workbench.sender import Sender
 
 __all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]

@@ -12,9 +12,9 @@ import sys
 from uuid import UUID
 
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append
+from cqrs_cli.stores.registry import open_store
 
 ADA = UUID("a0000000-0000-4000-8000-000000000001")
 BOB = UUID("b0000000-0000-4000-8000-000000000002")

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.cli import boundary
-from cqrs_cli.stores import open_store
+from cqrs_cli.cli.shell import boundary
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.contract import Append
-from cqrs_cli.workbench import runner
+from cqrs_cli.stores.registry import open_store
+from cqrs_cli.workbench.processors import runner
 from tests import office
 from tests.reacting import pay
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.stores import open_store
+from cqrs_cli.stores.registry import open_store
 
 ADD = "send add-product --sku pen --name Pen --price 1.50"
 RECEIVE = {"command": "receive-stock", "data": {"sku": "pen", "quantity": 1}}
@@ -147,7 +147,7 @@ def test_what_the_domain_and_its_programs_print_is_no_data(shop: Any, words: str
 def test_standard_output_is_given_back(shop: Any) -> None:
     code = """if True:
         import os, sys
-        from cqrs_cli.cli import boundary
+        from cqrs_cli.cli.shell import boundary
         print("before")
         boundary.run(["send", "receive-stock", "--sku", "pen", "--quantity", "1", "--csv", "-q"])
         print("between")

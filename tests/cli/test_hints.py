@@ -14,17 +14,17 @@ DEEP = '{"a":' * 70 + "1" + "}" * 70
 
 # The domain's own words, and what is only raised to be told again by another error, with its hint.
 WITHOUT = {"Rejected", "NotUnique"}
-TOLD_AGAIN = {"cqrs_cli/domain/columns.py", "cqrs_cli/stores/sqlite_rows.py"}
+TOLD_AGAIN = {"cqrs_cli/domain/columns.py", "cqrs_cli/stores/sqlite/rows.py"}
 # A mistake in a program that uses the package, not on a command line.
 OF_PROGRAMS = {
     "cqrs_cli/domain/clauses.py",
     "cqrs_cli/domain/row_model.py",
     "cqrs_cli/stores/checks.py",
-    "cqrs_cli/stores/sqlite_file.py",
-    "cqrs_cli/stores/sqlite_read.py",
-    "cqrs_cli/stores/sqlite_select.py",
+    "cqrs_cli/stores/sqlite/file.py",
+    "cqrs_cli/stores/sqlite/read.py",
+    "cqrs_cli/stores/sqlite/select.py",
     "cqrs_cli/workbench/batch.py",
-    "cqrs_cli/workbench/scenario.py",
+    "cqrs_cli/scenario/scenario.py",
 }
 
 

@@ -31,11 +31,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import NotFound
-from cqrs_cli.stores import chain, sqlite_lock
+from cqrs_cli.stores import chain
 from cqrs_cli.stores.commits import Commit
 from cqrs_cli.stores.contract import Append, Inline
-from cqrs_cli.stores.sqlite import SQLiteStore
-from cqrs_cli.stores.sqlite_opening import Opening
+from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite.opening import Opening
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from tests.faults.crashes import ROOT, SIZES
 from tests.stores.making import commit, event
 

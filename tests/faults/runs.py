@@ -18,9 +18,9 @@ from typing import Any
 from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict
 from cqrs_cli.stores.rows import Checkpoint
-from cqrs_cli.stores.sqlite import SQLiteStore
-from cqrs_cli.stores.sqlite_row_reader import SQLiteRowReader
-from cqrs_cli.stores.sqlite_rows import SQLiteRows
+from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
+from cqrs_cli.stores.sqlite.rows import SQLiteRows
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from tests import office
 from tests.reacting import dump, pay
 
@@ -34,8 +34,8 @@ ORDERS_A_KILL = 6
 
 def run(path: str, sabotage: str) -> None:
     """`cqrs run` as a program would start it, once it said that everything is loaded."""
-    from cqrs_cli.cli import boundary
     from cqrs_cli.cli.commands import run  # noqa: F401
+    from cqrs_cli.cli.shell import boundary
 
     slow_loads()
     {"": lambda: None, "checkpoint-apart": checkpoint_apart, "random-ids": random_ids, "no-compare": no_compare}[
@@ -87,7 +87,7 @@ def random_ids() -> None:
     """A new id for a command each time that it is sent."""
     import uuid
 
-    from cqrs_cli.workbench import outbox
+    from cqrs_cli.log import outbox
 
     outbox.command_id = lambda *_: str(uuid.uuid4())  # type: ignore[assignment]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli.stores.sqlite import SQLiteStore
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from tests.faults import crashes
 
 pytestmark = pytest.mark.faults

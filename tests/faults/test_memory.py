@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append
+from cqrs_cli.stores.registry import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cqrs_cli.stores.sqlite import SQLiteStore
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from tests.faults import power
 from tests.faults.power import Disk, Image, Op
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from cqrs_cli import Rejected, Scenario, Workbench
-from cqrs_cli.stores import open_store
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Request
 from samples.users import domain, history
 from samples.users.history import ADA, BOB, EVE

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, InvalidInput, LimitExceeded, Misuse, NotFound
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
@@ -28,6 +27,7 @@ from cqrs_cli.stores.commits import (
     Recorded,
 )
 from cqrs_cli.stores.contract import Append, Selection, Store
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.streams import category_of
 from tests.stores import races
 from tests.stores.making import commit, event, sent

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import Conflict, Unavailable
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.commits import AtVersion, Recorded
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.registry import open_store
 from tests.stores.making import commit, event
 
 STREAM = "race-1"

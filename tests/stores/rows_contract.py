@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
-from cqrs_cli.stores import open_store
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint, Column, Order, Table, Where
 
 KINDS = ("text", "integer", "real", "boolean", "decimal", "uuid", "date", "datetime", "json")

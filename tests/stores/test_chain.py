@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cqrs_cli.stores import chain
 from cqrs_cli.stores.commits import SentCommand
 from cqrs_cli.stores.contract import Append
-from cqrs_cli.stores.sqlite import SQLiteStore
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from tests.stores.making import commit, event
 
 FORMAT = Path(__file__).parents[2] / "docs" / "format.md"

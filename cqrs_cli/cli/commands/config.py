@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 
 
 def command() -> Command:

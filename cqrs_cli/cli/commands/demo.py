@@ -19,10 +19,10 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-from cqrs_cli.cli import boundary
-from cqrs_cli.cli.command import Command, make
 from cqrs_cli.cli.printing.output import is_terminal
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.shell import boundary
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import CqrsError
 
 ADA = "11111111-1111-4111-8111-111111111111"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cqrs_cli import __version__
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import CqrsError, Unavailable
-from cqrs_cli.stores.sqlite_release import has_wal_reset_bug, release
+from cqrs_cli.stores.sqlite.release import has_wal_reset_bug, release
 
 if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store

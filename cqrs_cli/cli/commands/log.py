@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.commands import selecting
+from cqrs_cli.cli.options import selection as selecting
 from cqrs_cli.cli.printing.events import COLUMNS, MEMBERS, event_record, event_row
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
 if TYPE_CHECKING:

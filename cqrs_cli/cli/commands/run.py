@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.commands.addresses import parse_position
-from cqrs_cli.cli.commands.signature import signed_by
+from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.values import json_line
-from cqrs_cli.cli.session import Session, current
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
+from cqrs_cli.log import outbox
+from cqrs_cli.log.points import parse_position
 from cqrs_cli.stores.moments import micros, rfc3339
-from cqrs_cli.workbench import outbox
 
 if TYPE_CHECKING:
-    from cqrs_cli.workbench.outbox import DeadLetter
-    from cqrs_cli.workbench.reactor import ReactionStatus
+    from cqrs_cli.log.outbox import DeadLetter
+    from cqrs_cli.workbench.processors.reactions import ReactionStatus
     from cqrs_cli.workbench.workbench import Round
 
 _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "skipped"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from cqrs_cli.cli.command import Command, did_you_mean, make
-from cqrs_cli.cli.commands.dynamic import line_of
-from cqrs_cli.cli.session import Session, current
+from cqrs_cli.cli.shell.command import Command, did_you_mean, make
+from cqrs_cli.cli.shell.model_command import line_of
+from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NotFound
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def _schema(found: Named) -> dict[str, Any]:
 
 
 def _example(session: Session, found: Named) -> dict[str, Any]:
-    from cqrs_cli.cli.fields import complaints
-    from cqrs_cli.cli.fields.examples import example_of
-    from cqrs_cli.cli.fields.shapes import record_of
+    from cqrs_cli.cli.options import complaints
+    from cqrs_cli.cli.options.examples import example_of
+    from cqrs_cli.cli.options.shapes import record_of
 
     _schema(found)
     example = example_of(found.cls)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cqrs_cli.cli import completion
-from cqrs_cli.cli.command import Command, Group
-from cqrs_cli.cli.commands.addresses import parse_stream
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.shell import completion
+from cqrs_cli.cli.shell.command import Command, Group
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
+from cqrs_cli.log.points import parse_stream
 from cqrs_cli.stores.moments import rfc3339
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.fields.jsontext import Sources
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.options.jsontext import Sources
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
 PATIENCE = 30.0

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cqrs_cli.cli import completion
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.commands import selecting
-from cqrs_cli.cli.session import current
+from cqrs_cli.cli.options import selection as selecting
+from cqrs_cli.cli.shell import completion
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import NothingMatched
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.moments import rfc3339

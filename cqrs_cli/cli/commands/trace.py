@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.command import Command, make
-from cqrs_cli.cli.printing.inert import visible
+from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.values import json_text
-from cqrs_cli.cli.session import current
-from cqrs_cli.history.trace import Node, trace, walk
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import current
 from cqrs_cli.jsonable import RawJson
+from cqrs_cli.log.trace import Node, trace, walk
 from cqrs_cli.stores.moments import rfc3339
 
 _ARROWS = {"deadline": "due", "waiting": "waiting", "failed": "failed", "dropped": "dropped"}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from cqrs_cli import __version__
-from cqrs_cli.cli.printing.inert import visible
+from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.render import Printer
 from cqrs_cli.config import FINDING_FORMATS
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cqrs_cli.cli.printing.column import Column
-from cqrs_cli.cli.printing.inert import visible
+from cqrs_cli.cli.printing.control_characters import visible
 
 GAP = 2
 LEAST = 12

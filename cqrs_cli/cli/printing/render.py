@@ -22,14 +22,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cqrs_cli.cli.printing.column import Column
-from cqrs_cli.cli.printing.inert import csv_text, markdown_text, tsv_text, visible, visible_lines
+from cqrs_cli.cli.printing.control_characters import csv_text, markdown_text, tsv_text, visible, visible_lines
 from cqrs_cli.cli.printing.output import Output, is_terminal, terminal_width, wants_color
 from cqrs_cli.cli.printing.progress import Progress
 from cqrs_cli.cli.printing.values import cell_text, json_line, json_text
 from cqrs_cli.config import FORMATS, Settings
 from cqrs_cli.errors import Misuse
 from cqrs_cli.jsonable import RawJson
-from cqrs_cli.stores import path_of
+from cqrs_cli.stores.registry import path_of
 
 __all__ = ["Column", "Printer", "RawJson", "Record"]
 

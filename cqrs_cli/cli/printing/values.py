@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from cqrs_cli.cli.printing.inert import inert_json
+from cqrs_cli.cli.printing.control_characters import inert_json
 from cqrs_cli.errors import Misuse
 from cqrs_cli.jsonable import RawJson, jsonable
 

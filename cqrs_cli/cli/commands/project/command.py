@@ -1,0 +1,256 @@
+"""`cqrs project`: bring read models up to date, rebuild them, print them, say where they stand, check them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from cqrs_cli.cli.commands.project.drift import print_checks
+from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.options.signer import signed_by
+from cqrs_cli.cli.printing.plurals import counted
+from cqrs_cli.cli.printing.processor_status import Unfinished, print_remarks, print_statuses
+from cqrs_cli.cli.printing.progress import steps
+from cqrs_cli.cli.shell import completion
+from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.session import Session, current
+from cqrs_cli.errors import CqrsError, Damaged, DomainFailed, Misuse, Unavailable, Undecodable
+from cqrs_cli.log.points import parse_point, parse_position
+from cqrs_cli.workbench.processors.projections import Status
+from cqrs_cli.workbench.workbench import Workbench
+
+
+def command() -> Command:
+    """The command, as the table of `app.py` wants it."""
+    return make(project)
+
+
+def project(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Projections; all of the domain without.", autocompletion=completion.projections
+        ),
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Fold the rows anew, beside the live ones, and swap them in.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="With --rebuild: do not go on where an interrupted one stopped.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --rebuild: say what it would do.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say where they stand; change and print no rows.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare the rows with a fresh fold: exit 1 if they drifted.")
+    ] = False,
+    sample: Annotated[
+        str | None, typer.Option("--sample", metavar="N", help="With --check: only about N rows.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="@1200|TIME", help="The rows as they were then.")] = None,
+    skip: Annotated[
+        str | None, typer.Option("--skip", metavar="@P", help="Pass over the event at @P, on record, and go on.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="With --skip: why.")] = None,
+    skipped_by: Annotated[
+        str | None, typer.Option("--as", metavar="USER", help="With --skip: who; the user of this machine without.")
+    ] = None,
+    stale: Stale = False,
+    wait: Wait = None,
+    timeout: Timeout = None,
+) -> int | None:
+    """Catch projections up with the log and print them as tables.
+
+    The rows are folds of the log: they can always be thrown away and made again with --rebuild.
+    A projection that meets an event it can't take stops there; the others go on, and the exit code is 1.
+    """
+    session = current()
+    chosen = names or []
+    _refuse_mixtures(
+        {
+            "--rebuild": rebuild,
+            "--status": status,
+            "--check": check,
+            "--at": at is not None,
+            "--skip": skip is not None,
+        },
+        {
+            "--restart": (restart, rebuild),
+            "--dry-run": (dry_run, rebuild),
+            "--sample": (sample is not None, check),
+            "--reason": (reason is not None, skip is not None),
+            "--as": (skipped_by is not None, skip is not None),
+        },
+    )
+    if status:
+        print_statuses(session, session.workbench(), chosen)
+        return None
+    if check:
+        bench = session.workbench()
+        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+        return print_checks(
+            session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
+        )
+    if not (rebuild and dry_run):  # rows are printed, whatever is done before
+        _refuse_several_tables(session, chosen)
+    if at is not None:
+        _print_past(session, session.workbench(), chosen, at)
+        return None
+    if rebuild and dry_run:
+        _print_plans(session, session.workbench(), chosen)
+        return None
+    if rebuild:
+        _rebuild(session, chosen, restart)
+        return None
+    if skip is not None:
+        _skip(session, chosen, skip, reason, skipped_by)
+    bench = fresh_workbench(session, stale, wait, timeout, chosen)
+    return _catch_up(session, bench, chosen)
+
+
+def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool]]) -> None:
+    given = [name for name, is_given in modes.items() if is_given]
+    if len(given) > 1:
+        raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
+    for name, (is_given, has_base) in belongs.items():
+        if is_given and not has_base:
+            base = {
+                "--restart": "--rebuild",
+                "--dry-run": "--rebuild",
+                "--sample": "--check",
+                "--reason": "--skip",
+                "--as": "--skip",
+            }[name]
+            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+
+
+def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
+    session.printer.can_hold(len(names) or len(session.domain().projections))
+
+
+def _positive(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", text):
+        raise Misuse(f"{option} wants a number from 1 on, not {text!r}", hint=f"{option} 100")
+    return int(text)
+
+
+# ── catching up ───────────────────────────────────────────────────────────────────────────────
+
+
+def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int | None:
+    chosen = _names(bench, names)
+    errors: list[CqrsError] = []
+    if not bench.read_only:
+        with session.printer.progress("projecting", bench.store.head()) as done:
+            errors = bench.try_project(chosen, steps(done))
+    statuses = bench.statuses(*chosen) if chosen else []
+    _print_rows(session, bench, statuses, single=len(names) == 1)
+    failed = {error.details.get("projection") for error in errors}
+    print_remarks(session, [one for one in statuses if one.projection not in failed])
+    if errors:
+        raise Unfinished(errors)
+    return None
+
+
+def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
+    bench = session.workbench(write=True, create=False)
+    chosen = _names(bench, names)
+    if chosen:
+        with session.printer.progress("rebuilding", bench.store.head()) as done:
+            try:
+                statuses = bench.rebuild(*chosen, progress=steps(done), restart=restart)
+            except (DomainFailed, Undecodable) as error:
+                raise Unfinished([error]) from error
+        told = ", ".join(f"{one.projection} ({counted(one.rows, 'row')})" for one in statuses)
+        session.printer.message(f"rebuilt {told} up to position {statuses[0].position}")
+        _print_rows(session, bench, statuses, single=len(names) == 1)
+
+
+def _names(bench: Workbench, names: Sequence[str]) -> list[str]:
+    return [bench.domain.rows_of(name).name for name in names] or sorted(bench.domain.projections)
+
+
+def _skip(session: Session, names: Sequence[str], text: str, reason: str | None, by: str | None) -> None:
+    if len(names) != 1:
+        raise Misuse("--skip is for one projection", hint="cqrs project NAME --skip @P --reason …")
+    if not reason:
+        raise Misuse(
+            "--skip wants a --reason: it is shown ever after", hint=f"cqrs project {names[0]} --skip {text} --reason …"
+        )
+    position, user = parse_position(text), signed_by(by)
+    bench = session.workbench(write=True, create=False)
+    bench.skip(names[0], position, by=user, reason=reason)
+    session.printer.message(f"{bench.domain.projection(names[0]).name} skips @{position} from now on: {reason}")
+
+
+# ── printing ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _print_rows(session: Session, bench: Workbench, statuses: Sequence[Status], single: bool) -> None:
+    def section(one: Status) -> dict[str, Any]:
+        return {"projection": one.projection, "position": one.position, "lag": one.lag, "rows": _rows(bench, one)}
+
+    _print_sections(session, bench, [section(one) for one in statuses], single)
+    if not statuses:
+        session.printer.message(f"the domain {bench.domain.name} has no projections")
+
+
+def _print_past(session: Session, bench: Workbench, names: Sequence[str], at: str) -> None:
+    point = parse_point(at)
+    if point.version is not None:
+        raise Misuse(f"--at {at} is a version, and a read model has none", hint="--at @POSITION or --at TIME")
+    head = bench.store.head()
+    position = bench.store.position_at(point.moment) if point.moment is not None else min(point.position or 0, head)
+    sections: list[dict[str, Any]] = []
+    errors: list[CqrsError] = []
+    for name in _names(bench, names):
+        try:
+            rows = map(bench.jsonable, bench.rows_at(name, position))
+        except (Unavailable, Damaged):
+            raise
+        except CqrsError as error:
+            errors.append(error)
+        else:
+            sections.append({"projection": name, "position": position, "lag": head - position, "rows": rows})
+    if sections or not errors:
+        _print_sections(session, bench, sections, single=len(names) == 1)
+    if errors:
+        raise Unfinished(errors)
+
+
+def _print_sections(session: Session, bench: Workbench, sections: list[dict[str, Any]], single: bool) -> None:
+    printer = session.printer
+    if single and printer.format == "json":
+        printer.record({**sections[0], "rows": list(sections[0]["rows"])})
+        return
+
+    def title(part: Any) -> str:
+        behind = f", {part['lag']:,} behind" if part["lag"] else ""
+        return f"{part['projection']}  (position {part['position']}{behind})"
+
+    def columns(part: Any) -> list[str]:
+        return [column.name for column in bench.domain.rows_of(part["projection"]).table.columns]
+
+    printer.sections(sections, title, columns=columns)
+
+
+def _rows(bench: Workbench, one: Status) -> Iterator[dict[str, Any]]:
+    # Rows of another definition can't be read with today's class: none are shown, the status says why.
+    return iter(()) if one.status in ("new", "needs-rebuild") else map(bench.jsonable, bench.rows(one.projection))
+
+
+def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> None:
+    session.printer.records(
+        {
+            "projection": plan.projection,
+            "events": plan.events,
+            "rows_now": plan.rows_now,
+            "estimated_seconds": None if plan.seconds is None else round(plan.seconds, 2),
+        }
+        for plan in bench.plans(*names)
+    )
+    session.printer.message("dry run: nothing was written")

@@ -1,0 +1,89 @@
+"""`cqrs replay --verify`: loads through snapshots against folds from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findings
+from cqrs_cli.cli.printing.values import cell_text
+from cqrs_cli.cli.shell.session import Session
+from cqrs_cli.domain.messages import snake
+from cqrs_cli.errors import Damaged, Misuse
+from cqrs_cli.history.snapshot_comparison import Difference, compare
+from cqrs_cli.log.points import parse_stream
+from cqrs_cli.stores.names import no_stream
+from cqrs_cli.stores.streams import category_of
+from cqrs_cli.workbench.snapshots import select
+from cqrs_cli.workbench.workbench import Workbench
+
+SHOWN = 1_000
+
+
+def verify(session: Session, streams: Sequence[str], category: str | None) -> int:
+    """Compare the streams (all that have a snapshot without) and print what differs; 6 if anything does, else 0.
+
+    JSON: {"compared", "differences": [{"stream", "path", "kept", "folded"}]}; JSON lines and CSV: a difference each.
+    """
+    bench, printer = session.workbench(), session.printer
+    compared: list[str] = []
+    without = 0
+    differences: list[Difference] = []
+    with printer.progress("verifying", unit="streams") as done:
+        for one in compare(bench, _streams(bench, streams, category)):
+            done(1)
+            if one.version is None:
+                without += 1
+            else:
+                compared.append(one.stream)
+                differences += one.differences
+    if wants_findings(printer):
+        print_findings(printer, "replay --verify", compared, [_finding(one) for one in differences])
+    elif printer.format == "json":
+        printer.record({"compared": len(compared), "differences": [one._asdict() for one in differences]})
+    else:
+        shown = differences[:SHOWN] if printer.format in ("table", "md") else differences
+        printer.records((one._asdict() for one in shown), ["stream", "path", "kept", "folded"], row=_row)
+        if len(shown) < len(differences):
+            printer.message(f"the first {SHOWN:,} of {len(differences):,} differences are shown")
+    wrong = len({one.stream for one in differences})
+    printer.message(
+        f"{len(compared):,} {'stream' if len(compared) == 1 else 'streams'} compared, "
+        + (f"{wrong:,} with a wrong snapshot: cqrs snapshot drop STREAM" if wrong else "no difference")
+        + (f"; {without:,} without a snapshot that counts" if without else "")
+    )
+    return Damaged.exit_code if differences else 0
+
+
+def _streams(bench: Workbench, streams: Sequence[str], category: str | None) -> Iterator[str]:
+    for text in dict.fromkeys(streams):
+        address = parse_stream(text)
+        if address.version is not None:
+            raise Misuse(
+                f"{text} is a version: a snapshot is compared at the newest",
+                hint=f"cqrs replay --verify {address.stream}",
+            )
+        bench.domain.aggregate_of(address.stream or "")
+        if not bench.store.version(address.stream or ""):
+            raise no_stream(bench.store, address.stream or "")
+        yield address.stream or ""
+    if not streams:
+        known = None if category is None else bench.domain.aggregate_of(snake(category)).category
+        for snapshot in select(bench.store, known):
+            if category_of(snapshot.stream) in bench.domain.aggregates:
+                yield snapshot.stream
+
+
+def _finding(one: Difference) -> Finding:
+    what = one.path or "the state"
+    return Finding(
+        "snapshot",
+        "error",
+        one.stream,
+        f"{what}: kept {cell_text(one.kept)}, folded {cell_text(one.folded)}",
+        f"cqrs snapshot drop {one.stream}",
+    )
+
+
+def _row(record: Any) -> dict[str, Any]:
+    return {**record, "path": record["path"] or "(the whole state)"}

@@ -1,0 +1,190 @@
+"""From pydantic's errors to complaints in the words of the command line.
+
+`--items[0].quantity: Input should be a valid integer (got 'two')`: the option that the value came from,
+the place inside it, what is wrong, and what was there. No URLs, no dumps.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from cqrs_cli.cli.options.shapes import Choice, Flag, Many, Mapping, Record, Scalar, Shape, holds_secret
+from cqrs_cli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from cqrs_cli.cli.options.parameters import Options
+
+_NOISE = re.compile(r", unable to .*$|^(Value error|Assertion failed), ", re.DOTALL)
+_SHOWN = 60
+
+
+Path = tuple[str | int | None, ...]
+
+
+class Complaint(NamedTuple):
+    """path: of what it is about, fields, indexes and keys; None for a key that there is no name for.
+
+    where: as the user would type it, may be empty.
+    """
+
+    path: Path
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def invalid(name: str, found: Sequence[Complaint], hint: str | None) -> InvalidInput:
+    """The error that holds all of them."""
+    lines = tuple(dict.fromkeys(str(complaint) for complaint in found))
+    return InvalidInput(f"{name} is not valid: {len(lines)} complaint{'s' if len(lines) > 1 else ''}", lines, hint=hint)
+
+
+def unreadable(path: Path, message: str, options: Options) -> Complaint:
+    """The complaint about a part of an option that could not be read."""
+    fields = next(path[:end] for end in range(len(path), 0, -1) if path[:end] in options.by_path)
+    inside = (step for step in path[len(fields) :] if step is not None)
+    return Complaint(path, options.by_path[fields].flag + _steps(inside), message)  # type: ignore[index]
+
+
+def of(
+    error: ValidationError,
+    record: Record,
+    payload: Any,
+    options: Options | None = None,
+    known: Sequence[Complaint] = (),
+    numbers: typing.Mapping[Path, Sequence[int]] = MappingProxyType({}),
+    incomplete: bool = False,
+) -> list[Complaint]:
+    """A complaint for each of pydantic's errors, but those about what is in `known`, which could not even be read.
+
+    options: maps fields to flags; without, `items[0].quantity` is the place itself, as for a line of JSON.
+    numbers: for lists by path, which of the typed elements they hold. incomplete: a part of the payload could
+    not be read, so that nothing is known to be missing.
+    """
+    broken = [complaint.path for complaint in known]
+    found = []
+    for detail in error.errors(include_url=False, include_context=False):
+        place = _walk(detail, record, payload, numbers)
+        # A rule about the whole can't be judged on a part of it.
+        of_the_whole = (incomplete or bool(broken)) and not place.path
+        lacking = incomplete and detail["type"] == "missing"
+        if not (of_the_whole or lacking or any(_overlap(place.path, path) for path in broken)):
+            found.append(_complaint(detail, place, record, options))
+    return found
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    shared = min(len(one), len(other))
+    return shared > 0 and one[:shared] == other[:shared]
+
+
+class _Place(NamedTuple):
+    """Where an error is. names: the fields that lead to it, each inside the one before; inside: the rest of the way.
+
+    path: both, with fields by their names. labels: what pydantic puts between for the members of a union.
+    shape: of what is there, if known.
+    """
+
+    names: tuple[str, ...]
+    inside: tuple[str | int, ...]
+    path: Path
+    labels: tuple[str, ...]
+    shape: Shape | None
+
+
+def _walk(detail: ErrorDetails, record: Record, payload: Any, numbers: typing.Mapping[Path, Sequence[int]]) -> _Place:
+    names: list[str] = []
+    inside: list[str | int] = []
+    path: list[str | int | None] = []
+    labels: list[str] = []
+    shape: Shape | None = record
+    value = payload
+    for number, step in enumerate(detail["loc"]):
+        member = shape.member(step) if isinstance(shape, Record) and isinstance(step, str) else None
+        if member is not None and step in member.names:  # `order-id` in JSON is no field, and is named as it stands
+            path.append(member.name)
+            if inside:
+                inside.append(step)
+            else:
+                names.append(member.name)
+            value = value.get(member.name, value.get(step)) if isinstance(value, dict) else None
+            shape = member.shape
+            continue
+        here = isinstance(value, dict) and step in value
+        there = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        absent = detail["type"] in ("missing", "extra_forbidden") and number == len(detail["loc"]) - 1
+        if not (here or there or absent or isinstance(step, int)):
+            labels.append("a key" if step == "[key]" else step)
+            continue
+        typed = numbers[tuple(path)][step] if there and isinstance(step, int) and tuple(path) in numbers else step
+        inside.append(typed)
+        path.append(typed)
+        value = value[step] if here or there else None
+        shape = shape.item if isinstance(shape, Many) else shape.value if isinstance(shape, Mapping) else None
+    return _Place(tuple(names), tuple(inside), tuple(path), tuple(labels), shape)
+
+
+def _complaint(detail: ErrorDetails, place: _Place, record: Record, options: Options | None) -> Complaint:
+    where = ".".join(place.names)
+    if options is not None and place.names:
+        where = options.by_path[place.names].flag
+    where += _steps(place.inside)
+    text, secret = _NOISE.sub("", detail["msg"]), _is_secret(place, record)
+    if secret:
+        text = text.partition(", invalid")[0]  # pydantic names the letter that it did not like
+    if detail["type"] == "extra_forbidden":
+        text = "there is no such field" + (_near(record, str(detail["loc"][-1])) if len(detail["loc"]) == 1 else "")
+    elif detail["type"] != "missing" and _is_plain(detail["input"]) and not secret:
+        text += f" (got {short(detail['input'])})"
+    labels = [label for label in place.labels if "[" not in label]
+    return Complaint(place.names, where.removeprefix("."), f"as {' '.join(labels)}: {text}" if labels else text)
+
+
+def _is_secret(place: _Place, record: Record) -> bool:
+    """Whether what was given there must not be shown; or, of unknown shape, may be secret."""
+    if isinstance(place.shape, Scalar | Choice | Flag):
+        return getattr(place.shape, "secret", False)
+    member = None
+    for name in place.names:
+        member = record.member(name)
+        record = member.shape if member is not None and isinstance(member.shape, Record) else record
+    return member is not None and holds_secret(member.info.annotation)
+
+
+def _steps(inside: Iterable[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inside)
+
+
+def _near(record: Record, name: str) -> str:
+    near = difflib.get_close_matches(name, [member.public for member in record.members], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | Decimal)
+
+
+def short(value: Any) -> str:
+    """A value in a message: one line, in quotes if it is a text, cut when long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value) if isinstance(value, Decimal) else "null" if value is None else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 2]}…{text[-1]}"
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, for people."""
+    names = {list: "an array", dict: "an object", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

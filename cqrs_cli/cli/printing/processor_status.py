@@ -1,0 +1,103 @@
+"""Where projections stand, for people and programs: `cqrs project --status`, and what is said beside the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cqrs_cli.cli.shell.session import Session
+from cqrs_cli.errors import CqrsError, Damaged, Unavailable
+from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.workbench.processors.projections import Status
+from cqrs_cli.workbench.workbench import Workbench
+
+
+class Unfinished(CqrsError):
+    """Projections that stopped at an event or need a rebuild: an answer, not a failure of the tool."""
+
+    exit_code = 1
+
+    def __init__(self, errors: Sequence[CqrsError]) -> None:
+        first, *others = errors
+        self.complaints = [f"also: {error.message}" + (f" ({error.hint})" if error.hint else "") for error in others]
+        details = {**first.details, "complaints": self.complaints} if others else first.details
+        super().__init__(first.message, hint=first.hint, code=first.code, **details)
+        self.traceback = getattr(first, "traceback", None)
+
+
+@contextmanager
+def caught_up_or_unfinished() -> Iterator[None]:
+    """While something is read that catches a projection up first: one that stands still is `Unfinished`."""
+    try:
+        yield
+    except (Unavailable, Damaged):
+        raise
+    except CqrsError as error:
+        if "projection" not in error.details:  # it is the query's own
+            raise
+        raise Unfinished([error]) from error
+
+
+def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> None:
+    statuses = bench.statuses(*names)
+    session.printer.records(
+        (_status_record(one) for one in statuses),
+        ["projection", "status", "position", "lag", "rows", "reason", "skipped"],
+        row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
+        empty=f"the domain {bench.domain.name} has no projections",
+    )
+    print_remarks(session, statuses)
+
+
+def print_remarks(session: Session, statuses: Sequence[Status]) -> None:
+    """What is to be known of projections beyond their rows: why they stand still, and that their code changed."""
+    for one in statuses:
+        if one.status == "needs-rebuild":
+            session.printer.message(
+                f"{one.projection} needs a rebuild: {one.reason}; cqrs project {one.projection} --rebuild"
+            )
+        elif one.status == "stopped":
+            session.printer.message(f"{one.projection} stopped {one.reason}")
+        elif one.source_changed:
+            session.printer.message(
+                f"{one.projection}: its code is not the one that its rows were made with; "
+                f"if it means something else now: raise version=, or cqrs project {one.projection} --rebuild"
+            )
+        if one.held:
+            session.printer.message(
+                f"{one.projection}: its rows hold {', '.join(f'@{at}' for at in sorted(one.held))}, skipped since; "
+                f"cqrs project {one.projection} --rebuild"
+            )
+        if one.rebuilding is not None:
+            session.printer.message(
+                f"a rebuild of {one.projection} runs or was interrupted at @{one.rebuilding}; "
+                f"cqrs project {one.projection} --rebuild goes on"
+            )
+
+
+def _status_record(one: Status) -> dict[str, Any]:
+    return {
+        "projection": one.projection,
+        "status": one.status,
+        "position": one.position,
+        "lag": one.lag,
+        "rows": one.rows,
+        "reason": one.reason,
+        "rebuilding": one.rebuilding,
+        "skipped": [
+            {
+                "position": skip.position,
+                "by": skip.skipped_by,
+                "at": rfc3339(skip.skipped_us),
+                "reason": skip.reason,
+                "held": skip.position in one.held,
+            }
+            for skip in one.skips
+        ],
+    }
+
+
+def _skip_text(skip: Any) -> str:
+    held = " (in the rows until they are rebuilt)" if skip["held"] else ""
+    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}{held}"

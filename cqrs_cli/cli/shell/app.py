@@ -1,0 +1,166 @@
+"""The root of the command line: one table of commands, whose modules are imported when they run."""
+
+import importlib
+import sys
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from cqrs_cli import __version__
+from cqrs_cli.cli.shell.command import Group, Lazy, global_parameters
+
+
+class Entry(NamedTuple):
+    """A command: its name, the area it is listed in, `module:function` that builds it (of `cli.commands`), its help."""
+
+    name: str
+    area: str
+    target: str
+    line: str
+
+
+COMMANDS = (
+    Entry(
+        "send",
+        "Write",
+        "send.command:command",
+        "Send a command to the domain: cqrs send create-order …",
+    ),
+    Entry("run", "Write", "run:command", "Keep projections and reactions up to date."),
+    Entry("log", "Log", "log:command", "Events in the order of the log, of one stream or of all."),
+    Entry("streams", "Log", "streams:streams_command", "Streams with their versions."),
+    Entry("stats", "Log", "streams:stats_command", "How much is in the store, by category and type."),
+    Entry("trace", "Log", "trace:command", "What led to what: commands, events, reactions."),
+    Entry(
+        "replay",
+        "Aggregates",
+        "replay.command:command",
+        "State of aggregates, now or at a version or time.",
+    ),
+    Entry("snapshot", "Aggregates", "snapshot:command", "Kept folds: take, list and drop them."),
+    Entry(
+        "project",
+        "Read side",
+        "project.command:command",
+        "Bring read models up to date and print them.",
+    ),
+    Entry(
+        "query",
+        "Read side",
+        "query.command:command",
+        "Run a query: cqrs query orders-by-customer …",
+    ),
+    Entry("sql", "Read side", "sql:command", "One SELECT over the store, read only."),
+    Entry("schema", "Evolution", "schema:command", "The JSON Schema of a command, event or query."),
+    Entry(
+        "init",
+        "Store",
+        "init.command:command",
+        "Start a project: a small domain, its config and a test.",
+    ),
+    Entry(
+        "demo",
+        "Store",
+        "demo:command",
+        "A guided run of the orders sample in a temporary folder.",
+    ),
+    Entry("doctor", "Store", "doctor:command", "Versions, modes, sizes and lag, and what is wrong."),
+    Entry("config", "Store", "config:command", "Every setting and where it came from."),
+)
+_BY_NAME = {entry.name: entry for entry in COMMANDS}
+_COMPLETION = ("--install-completion", "--show-completion")
+
+
+def _root(
+    version: Annotated[
+        bool | None, typer.Option("-V", "--version", help="Print the version.", is_eager=True, expose_value=False)
+    ] = None,
+    install_completion: Annotated[
+        str | None, typer.Option(metavar="[bash|zsh|fish]", help="Install completion.", expose_value=False)
+    ] = None,
+    show_completion: Annotated[
+        str | None, typer.Option(metavar="[bash|zsh|fish]", help="Print completion.", expose_value=False)
+    ] = None,
+) -> None: ...
+
+
+def _do_instead(ctx: Any, parameter: Any, value: Any) -> None:
+    """The callback of the root's own options: each is done instead of a command."""
+    if value is None or ctx.resilient_parsing:
+        return
+    if parameter.name == "version":
+        print(f"cqrs {__version__}")
+    else:
+        from cqrs_cli.cli.shell import completion
+
+        (completion.install if parameter.name == "install_completion" else completion.show)(value, ctx.obj)
+    raise typer.Exit
+
+
+class Root(Group):
+    """All commands. Nothing of theirs is imported to list them, to complete them or to find a typo."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(_BY_NAME)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
+        """The command by its exact name."""
+        entry = _BY_NAME.get(cmd_name)
+        return Lazy(entry.name, entry.line, lambda: _load(entry)) if entry else None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let `--show-completion` have its shell or not; without any word, show the help and fail."""
+        if not args and not ctx.resilient_parsing:
+            print(ctx.get_help(), file=sys.stderr)
+            raise typer.Exit(2)
+        words: list[str] = []
+        for word in args:
+            if words and words[-1] in _COMPLETION and not word.startswith("-"):
+                words[-1] += f"={word}"
+            else:
+                words.append(word)
+        return super().parse_args(ctx, [f"{word}=" if word in _COMPLETION else word for word in words])
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The commands by area."""
+        width = max(len(name) for name in _BY_NAME)
+        for area in dict.fromkeys(entry.area for entry in COMMANDS):
+            with formatter.section(area):
+                listed = [(f"{entry.name:<{width}}", entry.line) for entry in COMMANDS if entry.area == area]
+                formatter.write_dl(listed)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The global options one by one: here they are explained."""
+        rows = []
+        for parameter in global_parameters():
+            spelled = ", ".join(parameter.opts) + (f" {parameter.metavar}" if parameter.metavar else "")
+            rows.append((spelled, parameter.help))
+        with formatter.section("Global options, before or after the command"):
+            formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text(
+            "Each also from the environment (CQRS_STORE, …), then [tool.cqrs] in pyproject.toml or cqrs.toml; "
+            "cqrs config shows what holds."
+        )
+
+
+def _load(entry: Entry) -> Any:
+    module, _, function = entry.target.partition(":")
+    return getattr(importlib.import_module(f"cqrs_cli.cli.commands.{module}"), function)()
+
+
+def root() -> Root:
+    """The root group, ready to run."""
+    app = typer.Typer(
+        cls=Root,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="An event-store workbench: send typed commands, read the log, replay aggregates, project and query.",
+    )
+    app.callback()(_root)
+    group: Root = typer.main.get_command(app)  # type: ignore[assignment]
+    for parameter in group.params:
+        parameter.callback = _do_instead
+    return group

@@ -1,0 +1,222 @@
+"""The one place where errors become exit codes: nothing else in the shell catches what it does not understand.
+
+    CqrsError           its own exit code; `error[code]: message` and `hint: …`
+    usage, of Typer     2, the same way
+    anything else       70, one line; the traceback with --debug
+    Ctrl-C              130, silent
+    a broken pipe       141, silent
+
+Under --json and --jsonl (as words, or from CQRS_FORMAT or the config file) an error is one JSON object on
+standard error: `{"error": {"code", "message", "hint", …}}`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from cqrs_cli.cli.printing.control_characters import visible, visible_lines
+from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
+from cqrs_cli.cli.printing.standard_streams import stand_in
+from cqrs_cli.cli.printing.values import json_text
+from cqrs_cli.cli.shell.session import Session, last_value
+from cqrs_cli.errors import CqrsError, Misuse
+
+BUG = 70
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command line (without the program's name) and return the exit code. Raises nothing."""
+    if os.environ.get(COMPLETE):
+        from cqrs_cli.cli.shell.app import root
+        from cqrs_cli.cli.shell.completion import answer
+
+        return answer(root)
+    stand_in()
+    session = Session(words)
+    try:
+        return _run(session)
+    except BrokenPipeError:
+        _let_go()
+        return BROKEN_PIPE
+    except SystemExit as stop:
+        # Typer turns a broken pipe into exit 1; anything else is the user's own code leaving.
+        if isinstance(stop.__context__, BrokenPipeError):
+            _let_go()
+            return BROKEN_PIPE
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else BUG
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except CqrsError as error:
+        return _report(error, session)
+    except typer.TyperException as error:
+        return _report(_usage(error), session)
+    except UnicodeEncodeError as error:
+        if any(error.object[error.start : error.end] in word for word in session.words):
+            return _report(_no_text(error), session)
+        return _bug(error, session)
+    except OSError as error:
+        if error.errno in _UNWRITABLE and error.filename is None:  # help and version are printed without the printer
+            return _report(unwritable("standard output", error), session)
+        return _bug(error, session)
+    except BaseException as error:  # what is no Exception too, such as the CancelledError of a coroutine
+        return _bug(error, session)
+
+
+def _run(session: Session) -> int:
+    from cqrs_cli.cli.shell.app import root
+
+    with session:
+        code = root().main(list(session.words), prog_name="cqrs", standalone_mode=False, obj=session)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt  # Typer swallowed it; what was being written must not be kept
+    sys.stdout.flush()
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def _let_go() -> None:
+    """Standard output can't be written: drop what is buffered, or Python complains when it exits."""
+    if sys.__stdout__ is None:  # nothing is buffered, and its descriptor may be that of a file of ours
+        return
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.__stdout__.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):
+        pass
+
+
+def _usage(error: typer.TyperException) -> Misuse:
+    """An error of Typer's in our words. Its classes are private, so their attributes are looked at."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "cqrs"
+    option = getattr(error, "option_name", None)
+    near = getattr(error, "possibilities", None)
+    message = error.format_message().strip().rstrip(".")
+    if option is not None and near is not None:
+        message = f"no such option: {option}"
+    faults = getattr(error.__cause__, "errors", None)  # pydantic's, which says what was given only here
+    if faults is not None:
+        message = f"{message.partition(', unable to')[0]} (got {faults()[0]['input']!r})"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
+    return Misuse(message[:1].lower() + message[1:], hint=hint)
+
+
+def _no_text(error: UnicodeEncodeError) -> Misuse:
+    """What a store was asked for was typed in bytes that stand for no letter."""
+    return Misuse(f"{error.object!r} is no text in UTF-8", hint="names and values are texts, in UTF-8")
+
+
+def _report(error: CqrsError, session: Session) -> int:
+    if error.code == UNWRITABLE:
+        _let_go()
+    if wants_json(session):
+        facts = error.as_dict()
+        if error.hint is not None:
+            facts["hint"] = _as_typed(error.hint, session)
+        if getattr(error, "traceback", None):
+            facts["traceback"] = error.traceback  # type: ignore[attr-defined]
+        _tell(json_text({"error": facts}))
+    else:
+        if getattr(error, "traceback", None):
+            _tell(visible_lines(error.traceback))  # type: ignore[attr-defined]
+        _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
+        for complaint in getattr(error, "complaints", ()):
+            _tell(f"  {visible(complaint)}")
+        if error.hint is not None:
+            _tell(f"hint: {visible(_as_typed(error.hint, session))}")
+    if _wants_debug(session):
+        _trace(error)
+    return error.exit_code
+
+
+def _as_typed(hint: str, session: Session) -> str:
+    """The hint with the store and domain that were named on the command line, so that its commands can be copied."""
+    given = [
+        f"{name} {shlex.quote(value)}"
+        for name in ("--app", "--store")
+        if (value := last_value(session.words, name)) is not None
+    ]
+    if not given:
+        return hint
+    from cqrs_cli.cli.shell.app import COMMANDS
+
+    names = "|".join(entry.name for entry in COMMANDS)
+    return re.sub(rf"\bcqrs (?=(?:{names})\b)", lambda _: f"cqrs {' '.join(given)} ", hint)
+
+
+def _bug(error: BaseException, session: Session) -> int:
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = "this is a bug in cqrs; --debug prints the traceback"
+    if wants_json(session):
+        _tell(json_text({"error": {"code": "bug", "message": message, "hint": hint}}))
+    else:
+        _tell(f"{_red('error[bug]:', session)} {visible(message)} ({hint})")
+    if _wants_debug(session):
+        _trace(error)
+    return BUG
+
+
+def wants_json(session: Session) -> bool:
+    """Whether errors are to be JSON. The raw words decide, since the command line may be what is wrong."""
+    asked: str | None = None
+    for index, word in enumerate(session.words):
+        if word == "--":
+            break
+        if word in ("--json", "--jsonl", "--csv"):
+            asked = word[2:]
+        elif word == "--format":
+            asked = session.words[index + 1] if index + 1 < len(session.words) else None
+        elif word.startswith("--format="):
+            asked = word.partition("=")[2]
+    if asked is None:
+        try:
+            asked = session.settings.format
+        except CqrsError:
+            asked = os.environ.get("CQRS_FORMAT")
+    return asked in ("json", "jsonl")
+
+
+def _wants_debug(session: Session) -> bool:
+    if "--debug" in session.words:
+        return True
+    try:
+        return session.settings.debug
+    except CqrsError:
+        return False
+
+
+def _red(text: str, session: Session) -> str:
+    choice = last_value(session.words, "--color")  # as a word, too, if the command line was not understood
+    if choice is None:
+        try:
+            choice = session.settings.color
+        except CqrsError:
+            choice = os.environ.get("CQRS_COLOR", "auto")
+    return f"\x1b[1;31m{text}\x1b[0m" if wants_color(choice, sys.stderr, os.environ) else text
+
+
+def _trace(error: BaseException) -> None:
+    import traceback
+
+    _tell(visible_lines("".join(traceback.format_exception(error)).rstrip("\n")))
+
+
+def _tell(text: Any) -> None:
+    """To standard error; if that is closed too, the exit code has to do."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be closed, and then be None
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)

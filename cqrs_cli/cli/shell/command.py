@@ -1,0 +1,179 @@
+"""Commands as this shell builds them: plain help, the global options everywhere, modules loaded when needed.
+
+A module of the shell has one function that the table in `app.py` names:
+
+    def command() -> Command:
+        return make(log)
+
+    def log(stream: Annotated[str | None, typer.Argument(help="…")] = None, …) -> int | None:
+        \"\"\"What it does, in a sentence.\"\"\"
+
+`make` turns the typed function into a command; what it returns is the exit code (None: 0). A group whose
+commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cqrs_cli.cli.shell.session import Session
+from cqrs_cli.cli.shell.typer_fast import spare
+from cqrs_cli.errors import CqrsError, Misuse
+
+GLOBALS_LINE = (
+    "Global options, before or after the command: --store --app --format (--json --jsonl --csv) -o/--output "
+    "--color -q/--quiet --debug --no-progress; cqrs --help explains them."
+)
+_shared: list[Any] = []
+_Text = str | None
+_Flag = bool | None
+
+
+def _hidden(*spellings: str, help: str, metavar: str | None = None) -> Any:
+    return typer.Option(*spellings, help=help, metavar=metavar, hidden=True, expose_value=False)
+
+
+# The names can't clash with a field of a command, which never begins so. Not strings: Typer would evaluate each.
+def _globals(
+    cqrs_store: Annotated[_Text, _hidden("--store", metavar="URL|PATH", help="The store: a path or URL.")] = None,
+    cqrs_app: Annotated[_Text, _hidden("--app", metavar="MODULE:ATTR", help="The domain to load.")] = None,
+    cqrs_format: Annotated[
+        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
+    ] = None,
+    cqrs_json: Annotated[_Flag, _hidden("--json", help="As --format json.")] = None,
+    cqrs_jsonl: Annotated[_Flag, _hidden("--jsonl", help="As --format jsonl.")] = None,
+    cqrs_csv: Annotated[_Flag, _hidden("--csv", help="As --format csv.")] = None,
+    cqrs_output: Annotated[
+        _Text, _hidden("-o", "--output", metavar="FILE", help="Write data to a file, when all went well.")
+    ] = None,
+    cqrs_color: Annotated[_Text, _hidden("--color", metavar="WHEN", help="auto, always or never.")] = None,
+    cqrs_quiet: Annotated[_Flag, _hidden("-q", "--quiet", help="No notes.")] = None,
+    cqrs_debug: Annotated[_Flag, _hidden("--debug", help="Tracebacks of unexpected errors.")] = None,
+    cqrs_no_progress: Annotated[_Flag, _hidden("--no-progress", help="No progress on standard error.")] = None,
+) -> None: ...
+
+
+def _choose(ctx: Any, parameter: Any, value: Any) -> None:
+    """The callback of every global option: tell the session which setting was given."""
+    if value is not None and isinstance(ctx.obj, Session):
+        setting = parameter.name.removeprefix("cqrs_").replace("_", "-")
+        if setting in ("json", "jsonl", "csv"):
+            setting, value = "format", setting
+        ctx.obj.choose(setting, value)
+
+
+def global_parameters() -> list[Any]:
+    """The global options as parameters, hidden in help; the same objects for every command."""
+    if not _shared:
+        _shared.extend(_typed(_globals, TyperCommand).params)
+        for parameter in _shared:
+            # Set here, since Typer inspects a callback that is declared, which takes longer than all the rest.
+            parameter.callback = _choose
+            parameter.is_eager = True  # what is done instead of a command finds its settings made
+    return _shared
+
+
+def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | None = None) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name or function.__name__.strip("_").replace("_", "-"), cls=kind)(function)
+    return typer.main.get_command(app)
+
+
+@contextmanager
+def _read_for(ctx: Any) -> Iterator[None]:
+    """Let an error say whose options were read: Typer's parser does not, and the hint names the command."""
+    try:
+        yield
+    except typer.TyperException as error:
+        if getattr(error, "ctx", ctx) is None:
+            vars(error)["ctx"] = ctx
+        raise
+
+
+class Command(TyperCommand):
+    """A command that takes the global options and prints its help as plain text."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's own parsing."""
+        with _read_for(ctx):
+            return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: Any) -> Any:
+        """Its own parameters and the global ones, which keep their meaning where names clash."""
+        parameters = [*super().get_params(ctx), *global_parameters()]
+        spare(parameters)
+        return parameters
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The global options in a line."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(GLOBALS_LINE)
+
+
+class Group(TyperGroup):
+    """A group of commands that takes the global options too; unknown names are answered with near ones."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{"rich_markup_mode": None, **attributes})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's own parsing."""
+        with _read_for(ctx):
+            return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: Any) -> Any:
+        """Its own parameters and the global ones."""
+        parameters = [*super().get_params(ctx), *global_parameters()]
+        spare(parameters)
+        return parameters
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The global options in a line."""
+        super().format_epilog(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(GLOBALS_LINE)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names. Raises what `unknown` makes if there is none."""
+        name = args[0]
+        found = self.get_command(ctx, name)
+        if found is None and not ctx.resilient_parsing:
+            raise self.unknown(ctx, name)
+        return (name if found else None), found, args[1:]
+
+    def unknown(self, ctx: Any, name: str) -> CqrsError:
+        """The error for a name that is no command of this group."""
+        hint = did_you_mean(name, self.list_commands(ctx)) or f"{ctx.command_path} --help lists them"
+        return Misuse(f"no such command: {name}", hint=hint)
+
+
+class Lazy(TyperCommand):
+    """A command that is known by name and line; its module is imported when it runs."""
+
+    def __init__(self, name: str, line: str, load: Callable[[], Any]) -> None:
+        super().__init__(name, help=line, short_help=line, rich_markup_mode=None)
+        self._load = load
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command."""
+        return self._load().make_context(info_name, args, parent=parent, **extra)
+
+
+def make(function: Callable[..., Any], name: str | None = None) -> Command:
+    """A command from a typed function: its signature gives arguments and options, its docstring the help.
+
+    The function returns None or the exit code. name: kebab-case of the function's unless given.
+    """
+    command: Command = _typed(function, Command, name)
+    return command
+
+
+def did_you_mean(name: str, known: list[str] | tuple[str, ...], count: int = 3) -> str | None:
+    """`did you mean 'log'?` or None if nothing is near."""
+    near = difflib.get_close_matches(name, known, count, 0.6)
+    return f"did you mean {' or '.join(repr(match) for match in near)}?" if near else None

@@ -1,0 +1,192 @@
+"""Commands that are made of the user's classes: `cqrs send create-order`, `cqrs query orders-by-customer`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import typer
+
+from cqrs_cli.cli.printing.control_characters import visible_lines
+from cqrs_cli.cli.shell.command import Command, Group, Lazy, did_you_mean
+from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from cqrs_cli.cli.options.parameters import Options
+
+    Class = type[BaseModel]
+
+C = TypeVar("C", bound=type)
+G = TypeVar("G", bound="DomainGroup")
+
+
+def doc_of(cls: type) -> str:
+    """The class's own docstring, without its indentation; empty if it has none."""
+    return inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+
+
+def line_of(cls: type) -> str:
+    """The first paragraph of the docstring as one line."""
+    return " ".join(doc_of(cls).partition("\n\n")[0].split())
+
+
+def by_word(classes: Iterable[C]) -> dict[str, C]:
+    """The classes by their names on the command line, sorted."""
+    from cqrs_cli.domain.messages import kebab
+
+    return dict(sorted({kebab(cls.__name__): cls for cls in classes}.items()))
+
+
+def look_up(classes: Mapping[str, C], name: str) -> C | None:
+    """The class that a word names: kebab-case, snake_case or the class's own name."""
+    from cqrs_cli.domain.messages import kebab
+
+    return classes.get(name) or classes.get(kebab(name))
+
+
+class ModelCommand(Command):
+    """A command whose options are the fields of a model, listed before those of the tool.
+
+    Refuses a value that is an option (`--reason --dry-run`: the value was forgotten) unless it is
+    written `--reason=--dry-run`; understands `--customer_id`.
+    """
+
+    fields_title = "Fields"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's own parsing, after a look at the words."""
+        takes_value = {
+            flag: not getattr(parameter, "is_flag", False)
+            for parameter in self.get_params(ctx)
+            for flag in (*parameter.opts, *parameter.secondary_opts)
+        }
+        words = list(args) if ctx.resilient_parsing else list(_looked_at(args, takes_value))
+        return super().parse_args(ctx, words)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The fields, then the options of the tool."""
+        shown = [(parameter, parameter.get_help_record(ctx)) for parameter in self.get_params(ctx)]
+        fields = [record for parameter, record in shown if record and (parameter.name or "").startswith("field_")]
+        others = [record for parameter, record in shown if record and not (parameter.name or "").startswith("field_")]
+        for title, records in ((self.fields_title, fields), ("Options", others)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _looked_at(words: Sequence[str], takes_value: Mapping[str, bool]) -> Iterator[str]:
+    """The words, options in kebab-case. Raises `Misuse` for an option in the place of a value."""
+
+    def known(word: str) -> str | None:
+        name = word.partition("=")[0] if word.startswith("--") else word
+        kebab = "--" + name[2:].replace("_", "-")
+        return name if name in takes_value else kebab if name.startswith("--") and kebab in takes_value else None
+
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word == "--":
+            yield from words[index:]
+            return
+        name = known(word)
+        if name is None:
+            yield word
+        else:
+            _, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+            yield f"{name}{equals}{value}"
+            if takes_value[name] and not equals and index + 1 < len(words):
+                index += 1
+                if known(words[index]) is not None:
+                    raise Misuse(
+                        f"{word} has no value: {words[index]} is an option",
+                        hint=f"{name}={words[index]} says that it is meant as the value"
+                        if word.startswith("--")
+                        else f"{word} VALUE, or leave {word} out",
+                    )
+                yield words[index]
+        index += 1
+
+
+def model_command(
+    name: str, cls: Class, options: Options, own: Mapping[str, Any], run: Callable[[dict[str, Any]], Any]
+) -> ModelCommand:
+    """The command for a class. own: annotations of the tool's options; run: gets all values by parameter name."""
+    from cqrs_cli.cli.options.parameters import parameters, with_signature
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    function = with_signature(run, parameters(options) | dict(own))
+    app.command(name, cls=ModelCommand, help=doc_of(cls) or f"{cls.__name__}.")(function)
+    command: ModelCommand = typer.main.get_command(app)  # type: ignore[assignment]
+    return command
+
+
+class DomainGroup(Group, ABC):
+    """A group whose commands are classes of the user's domain; only the one that is asked for is built."""
+
+    what = "command"
+    title = "Commands of the domain"
+
+    @abstractmethod
+    def classes(self) -> Mapping[str, Class]:
+        """The classes by their names on the command line."""
+
+    @abstractmethod
+    def build(self, name: str, cls: Class) -> ModelCommand:
+        """The command for one of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, sorted."""
+        return list(self.classes())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Lazy | None:
+        """The command that a name in kebab-case or snake_case, or a class's name, stands for."""
+        classes = self.classes()
+        cls = look_up(classes, cmd_name)
+        if cls is None:
+            return None
+        name = next(name for name, other in classes.items() if other is cls)
+        return Lazy(name, line_of(cls), lambda: self.build(name, cls))
+
+    def unknown(self, ctx: Any, name: str) -> CqrsError:
+        """`NotFound`, with what is near, else with what there is."""
+        from cqrs_cli.cli.shell.session import current
+        from cqrs_cli.domain.messages import kebab
+
+        names = self.list_commands(ctx)
+        hint = did_you_mean(kebab(name), names) or (
+            f"there are: {', '.join(names[:12])}" if names else "there are none"
+        )
+        message = f"no {self.what} {name!r} in the domain {current().domain().name!r}"
+        return NotFound(message, code=f"{self.what}-not-found", hint=hint)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The classes with their docstrings' first lines; that a domain can't be loaded is said, not raised.
+
+        The user's part of the traceback goes to standard error, as when a command fails for that reason.
+        """
+        try:
+            rows = [(name, line_of(cls)) for name, cls in self.classes().items()]
+        except CqrsError as error:
+            rows = []
+            if isinstance(error, DomainNotLoaded) and error.traceback:
+                print(visible_lines(error.traceback), file=sys.stderr)
+            formatter.write_paragraph()
+            formatter.write_text(f"No domain: {error.message}")
+            formatter.write_text(f"hint: {error.hint}")
+        if rows:
+            with formatter.section(self.title):
+                formatter.write_dl(rows)
+
+
+def group_of(kind: type[G], function: Callable[..., Any], name: str) -> G:
+    """The group, whose own options are those of the function; it is called whether a command follows or not."""
+    app = typer.Typer(cls=kind, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+    app.callback()(function)
+    group = cast("G", typer.main.get_command(app))
+    group.name = name
+    return group

@@ -1,0 +1,99 @@
+"""Folding a stream into its aggregate: decode, look up the evolve, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from cqrs_cli.domain.aggregate import Aggregate, AggregateType
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.purity import Untouched
+from cqrs_cli.errors import Undecodable
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.stores.commits import Recorded, StoredEvent
+
+_Step = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any] | None, str]
+
+
+class State(NamedTuple):
+    """An aggregate at a version. position: of the last event that was folded (0: none)."""
+
+    stream: str
+    version: int
+    state: Aggregate
+    position: int = 0
+
+
+class AggregateFold:
+    """Folds the streams of one aggregate. What depends on the event's type is looked up once."""
+
+    def __init__(self, aggregate: AggregateType, codec: Codec) -> None:
+        self.aggregate = aggregate
+        self.untouched = Untouched(aggregate)
+        self._codec = codec
+        self._steps: dict[tuple[str, int], _Step] = {}
+
+    def empty(self, stream: str) -> State:
+        """The stream's aggregate before its first event."""
+        return State(stream, 0, self.aggregate.empty(self.aggregate.key_of(stream)))
+
+    def over(self, start: State, events: Iterable[StoredEvent | Recorded]) -> State:
+        """The state after these events of one stream. It is `start`'s state object, changed: the caller gives it away.
+
+        Raises `Undecodable` and `DomainFailed`, naming the event.
+        """
+        stream, version, state, position = start
+        steps = self._steps
+        for event in events:
+            step = steps.get((event[3], event[4]))
+            if step is None:
+                step = self._step(event)
+            decode, evolve, where = step
+            try:
+                decoded = decode(event[5])
+                if evolve is not None:
+                    result = evolve(state, decoded)
+                    if result is not None:
+                        state = self._returned(result)
+            except BaseException as error:
+                self._codec.decode(event)  # says it with the place, unless it was the evolve that raised
+                raise domain_failed(
+                    error,
+                    f"{where} (event {event.position}, {event.stream} version {event.version})",
+                    position=event.position,
+                    stream=event.stream,
+                    version=event.version,
+                ) from error
+            position, version = event[0], event[2]
+        return State(stream, version, state, position)
+
+    def apply(self, state: Aggregate, event: Any, command: str) -> Aggregate:
+        """The state after one decoded event that `command` came to, not yet in the log. Raises `DomainFailed`."""
+        clause = self.aggregate.evolvers.get(type(event))
+        if clause is None:
+            return state
+        try:
+            result = clause.function(state, event)
+            return state if result is None else self._returned(result)
+        except BaseException as error:
+            raise domain_failed(error, f"{clause.where} (on the event that {command} decided)") from error
+
+    def _returned(self, result: Any) -> Aggregate:
+        if not isinstance(result, self.aggregate.cls):
+            raise TypeError(f"it gave {type(result).__name__}, not None or a {self.aggregate.cls.__name__}")
+        return result
+
+    def _step(self, event: StoredEvent | Recorded) -> _Step:
+        try:
+            decode = self._codec.decoder(event.type, event.schema_version)
+        except Undecodable:
+            self._codec.decode(event)
+            raise
+        cls = self._codec.event_class(event.type)
+        clause = self.aggregate.evolvers.get(cls)
+        step = self._steps[(event.type, event.schema_version)] = (
+            decode,
+            clause.function if clause is not None else None,
+            clause.where if clause is not None else cls.__name__,
+        )
+        return step

@@ -1,0 +1,126 @@
+"""What led to what: the commands, events and reactions that share a correlation id, as trees.
+
+Nothing but the store is looked at, so that a trace can be had when the domain's code is broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cqrs_cli.errors import NotFound
+from cqrs_cli.log import outbox
+from cqrs_cli.stores.commits import RecordedCommit
+from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.rows import Where
+
+
+class Node(NamedTuple):
+    """One thing in a trace and what it led to, in the order of the log.
+
+    kind: `command`, `import` (a commit without a command), `event`, `reaction`; and of a reaction's
+    commands that are not in the log: `waiting`, `deadline` (due_us says when), `failed` and `dropped`
+    (letter says by whom and why).
+    id: the command's or event's; a reaction's is that of the event it answered and its name.
+    """
+
+    id: str
+    kind: str
+    name: str
+    position: int | None
+    stream: str | None
+    due_us: int | None
+    children: list[Node]
+    letter: outbox.DeadLetter | None = None
+
+
+def trace(store: Store, what: str) -> list[Node]:
+    """The story that an id (of a command, an event, a correlation) or an `@position` belongs to.
+
+    Raises `NotFound`.
+    """
+    return _Story(store, _correlation(store, what)).roots
+
+
+def walk(roots: list[Node]) -> Iterator[tuple[Node, int, Node | None]]:
+    """Every node with its depth and its parent, parents first."""
+    stack: list[tuple[Node, int, Node | None]] = [(root, 0, None) for root in reversed(roots)]
+    while stack:
+        node, depth, parent = stack.pop()
+        yield node, depth, parent
+        stack += [(child, depth + 1, node) for child in reversed(node.children)]
+
+
+def _correlation(store: Store, what: str) -> str:
+    if re.fullmatch("@[0-9]{1,20}", what):
+        position = int(what[1:])
+        event = next(store.read(Selection(after=position - 1, limit=1)), None) if position else None
+        if event is None or event.position != position:
+            raise NotFound(f"there is no event {what}", code="event-not-found", hint=f"the head is @{store.head()}")
+        return event.correlation_id
+    for commit_id in (what, what.rpartition(":")[0]):
+        commit = store.commit(commit_id) if commit_id else None
+        if commit is not None:
+            return commit.correlation_id
+    if next(store.correlated(what), None) is not None:
+        return what
+    for dropped in (False, True):
+        for letter in outbox.letters(store.rows, Where("command_id", "=", what), dropped=dropped):
+            return letter.outgoing.correlation_id
+    raise NotFound(
+        f"nothing in the store has the id {what}",
+        code="id-not-found",
+        hint="the id of a command, an event or a correlation, or @position; cqrs log --json shows them",
+    )
+
+
+class _Story:
+    """Builds the trees: a commit hangs under the reaction that answered its cause, else it is a root."""
+
+    def __init__(self, store: Store, correlation_id: str) -> None:
+        self.roots: list[Node] = []
+        self._events: dict[str, Node] = {}
+        self._reactions: dict[tuple[str, str], Node] = {}
+        for commit in store.correlated(correlation_id):
+            self._add(commit)
+        pending = outbox.correlated(store.rows, correlation_id)
+        known = store.known([outgoing.command_id for outgoing in pending])
+        absent: list[tuple[outbox.Outgoing, outbox.DeadLetter | None]] = [
+            (outgoing, None) for outgoing in pending if outgoing.command_id not in known
+        ]
+        absent += [(letter.outgoing, letter) for letter in outbox.letters_of(store.rows, correlation_id)]
+        for outgoing, letter in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
+            self._hang_outgoing(outgoing, letter)
+
+    def _add(self, commit: RecordedCommit) -> None:
+        first = commit.events[0]
+        kind, name = ("import", "import") if commit.command is None else ("command", commit.command.type)
+        node = Node(commit.id, kind, name, first.position, first.stream, None, [])
+        self._hang(node, commit.causation_id, first.metadata.get("reaction"))
+        for event in commit.events:
+            below = Node(event.event_id, "event", event.type, event.position, event.stream, None, [])
+            node.children.append(below)
+            self._events[event.event_id] = below
+
+    def _hang_outgoing(self, outgoing: outbox.Outgoing, letter: outbox.DeadLetter | None) -> None:
+        if letter is not None:
+            kind, due_us = "failed" if letter.dropped_us is None else "dropped", None
+        else:
+            kind, due_us = "deadline" if outgoing.due_us else "waiting", outgoing.due_us or None
+        node = Node(outgoing.command_id, kind, outgoing.command, None, None, due_us, [], letter)
+        self._hang(node, outgoing.event_id, f"{outgoing.reaction}.{outgoing.clause}")
+
+    def _hang(self, node: Node, cause: str | None, reaction: object) -> None:
+        event = self._events.get(cause) if cause is not None else None
+        if event is None:
+            self.roots.append(node)
+        elif not isinstance(reaction, str):
+            event.children.append(node)
+        else:
+            above = self._reactions.get((event.id, reaction))
+            if above is None:
+                above = Node(f"{event.id} {reaction}", "reaction", reaction, event.position, event.stream, None, [])
+                self._reactions[event.id, reaction] = above
+                event.children.append(above)
+            above.children.append(node)

@@ -1,0 +1,347 @@
+"""A SQLite file as a store: how it is made, used and closed, and the one place that opens transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
+
+from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
+from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite.errors import damaged, missing, read_only, translate
+from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, recognise
+from cqrs_cli.stores.sqlite.tail import Tail
+
+TIMEOUT = 10.0
+"""Seconds to wait for another writer before `Unavailable` (code `locked`)."""
+
+_open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
+
+
+class SQLiteFile:
+    """One connection to one store file, for one thread of one process.
+
+    path: as the user gave it. facts: what the store says about itself. After a fork the child gets a
+    connection of its own; a second thread gets `Misuse`.
+
+    A file to be made "lazily" is made by the first transaction that writes, and goes again when that
+    one fails; until then an empty log in memory is read in its place.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool | Literal["lazily"],
+        read_only: bool,
+        durability: str | None,
+        timeout: float | None = None,
+    ) -> None:
+        timeout = TIMEOUT if timeout is None else timeout
+        self._opening = Opening(path, read_only=read_only, durability=durability, timeout=timeout)
+        self.path, self.real_path, self.read_only = path, self._opening.real_path, read_only
+        self.unlocked_because = self._opening.unlocked_because
+        kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
+        self._lock = kind(path, self.real_path + "-lock", timeout)
+        self._connection: sqlite3.Connection | None = None
+        self._thread = threading.get_ident()
+        self._closed = self._wrote = False
+        self.facts: dict[str, str] = {}
+        self.tail = Tail()
+        if read_only:
+            create = False
+        self._opening.check_folder(bool(create))
+        self._absent = not self._found()
+        self._new = False  # the file was made by the transaction that is open
+        if self._absent and not create:
+            raise missing(path)
+        if self._absent and create != "lazily":
+            with self.transaction():
+                pass
+        _open_files.add(self)
+
+    def _found(self) -> bool:
+        """Connect to the store, if there is one."""
+        opened = self._opening.open()
+        if opened is None:
+            return False
+        (connection, self.facts), self._absent = opened, False
+        self._connection = connection
+        self.tail.forget()
+        if not self.read_only:
+            try:
+                self._opening.check_durability(self.facts["durability"])
+            except ConfigurationError:
+                self.close()
+                raise
+            self._opening.set_modes(connection, self.facts["durability"])
+        return True
+
+    # ── making ────────────────────────────────────────────────────────────────────────────────
+
+    def _imagine(self) -> None:
+        """An empty log in memory, to be read as long as there is no file."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+        guard(connection)
+        self._fill(connection)
+        connection.execute("PRAGMA query_only=ON")
+        self._connection = connection
+
+    def _make(self) -> bool:
+        """An empty file for the transaction that fills it, under the lock; False if somebody else made the store."""
+        self._discard()
+        if self._found():
+            return False
+        self._new = not os.path.exists(self.real_path)
+        try:
+            descriptor = os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise read_only(self.path, error.strerror or str(error)) from error
+        with suppress(OSError):  # not ours, or on a file system without modes: doctor says who may read it
+            os.chmod(self.real_path, 0o600)  # an empty file may have been there
+        os.close(descriptor)
+        try:
+            connection = self._connection = self._opening.connect("rw")
+            # Of no effect in a transaction, so that it is done before.
+            connection.execute(f"PRAGMA journal_mode={self._opening.journal}")
+            self._opening.set_modes(connection, self._opening.durability)
+        except BaseException as error:
+            self._unmake(self._connection)
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self.path) from error
+            raise
+        self._absent = False
+        return True
+
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        """The schema and the facts, in the transaction that is open."""
+        if not establish(connection, self._opening.durability):  # somebody was faster, where there is no lock
+            self._new = False
+        self.facts = recognise(connection, self.path)
+        self._opening.check_durability(self.facts["durability"])
+
+    def _unmake(self, connection: sqlite3.Connection | None) -> None:
+        """Take away the file that a failed transaction was to fill. Nobody can use it yet, if all wait for the lock."""
+        if connection is not self._connection:  # a child's view of its parent's, or a commit whose end is not known
+            return
+        self._discard()
+        self._absent = True
+        if self._new and self.unlocked_because is None:
+            with suppress(OSError):
+                os.unlink(self.real_path)
+            self._lock.remove()
+
+    # ── using ─────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of this thread and process. Raises `Misuse` in another thread or after `close`."""
+        self._check_use()
+        if self._connection is None or (self._absent and self._opening.is_there):
+            self._connect()
+        assert self._connection is not None
+        return self._connection
+
+    def _check_use(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise Misuse(
+                f"{self.path} was opened in another thread",
+                hint="open the store once in each thread",
+                code="wrong-thread",
+            )
+        if self._closed:
+            raise Misuse(f"the store {self.path} is closed", code="closed")
+
+    def _connect(self) -> None:
+        imagined = self._connection if self._absent else None
+        if self._found():
+            if imagined is not None:
+                imagined.close()
+        elif not self._absent:
+            raise missing(self.path)
+        elif imagined is None:
+            self._imagine()
+
+    def query(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement. Raises typed errors."""
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        except UnicodeDecodeError as error:
+            raise damaged(self.path, error) from error
+
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction is open."""
+        return self._connection is not None and self._connection.in_transaction
+
+    @property
+    def is_locked(self) -> bool | None:
+        """Whether somebody keeps the lock between processes; None where there is none, or we may not look."""
+        return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
+
+    @property
+    def immutable(self) -> bool:
+        """Whether the file is on a medium that nobody can write to."""
+        return self._opening.immutable
+
+    @property
+    def journal_mode(self) -> str:
+        """`wal`, `delete` …: that of the file."""
+        return self._opening.journal_of_medium() or str(self.query("PRAGMA journal_mode")[0][0])
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether a reader may stay open while others write."""
+        return self.immutable or self.journal_mode == "wal"
+
+    @contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A second, read-only connection, for a result that is too long to be held in memory."""
+        if self._absent:
+            raise missing(self.path)
+        connection = self._opening.connect_reader()
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            connection.close()
+
+    def transaction(self) -> _Transaction:
+        """The one place that writes: lock, BEGIN IMMEDIATE, COMMIT or ROLLBACK, unlock.
+
+        Raises `Unavailable` and `Damaged` for what SQLite reports, and whatever the block raises;
+        nothing is written then, and no file is made.
+        """
+        self._check_use()
+        if self.read_only:
+            raise read_only(self.path, "it was opened for reading only")
+        if self.writing:
+            raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
+        return _Transaction(self)
+
+    def _begin(self) -> tuple[sqlite3.Connection, bool]:
+        """The connection with an open transaction, and whether the file is made by it."""
+        made = self._absent and self._make()
+        connection = self._connection or self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if made:
+                self._fill(connection)
+        except BaseException as error:
+            self._give_up(connection, made, error)
+            raise
+        return connection, made
+
+    def _give_up(self, connection: sqlite3.Connection, made: bool, error: BaseException) -> None:
+        """Undo the transaction that `error` ended. Raises the typed error in its place if SQLite raised it."""
+        self._roll_back(connection)
+        if made:
+            self._unmake(connection)
+        if isinstance(error, sqlite3.Error):
+            raise translate(error, self.path) from error
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        self._wrote = True
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            known = translate(error, self.path, committing=True)
+            if isinstance(known, CqrsError):
+                # What SQLite believes about pages whose sync failed can't be trusted: begin afresh.
+                self._roll_back(connection)
+                self._discard()
+            raise known from error
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self.tail.forget()
+        if connection is self._connection and connection.in_transaction:  # not a child's view of its parent's
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _discard(self) -> None:
+        self.tail.forget()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def close(self) -> None:
+        """Close the connection, under the lock if it can checkpoint. Closing twice is harmless."""
+        self._closed = True
+        if self._connection is None:
+            self._lock.close()
+            return
+        if self.read_only or self._absent:
+            self._discard()
+            self._lock.close()
+            return
+        try:
+            # Without the lock SQLite still checkpoints only if nobody else has the store open, and it keeps others
+            # out meanwhile. So who wrote nothing does not wait, nor who has waited in vain just now.
+            with suppress(CqrsError):
+                self._lock.acquire(wait=self._wrote and not self._lock.timed_out)
+            self._discard()
+        finally:
+            self._lock.release()
+            self._lock.close()
+
+    def abandon(self) -> None:
+        """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
+        connection, self._connection = self._connection, None
+        self.tail = Tail()
+        self._thread = threading.get_ident()
+        self._lock.close()
+        if connection is not None:
+            import ctypes
+
+            # Never finalised here: closing it could roll back what the parent is writing.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+class _Transaction:
+    """`SQLiteFile.transaction`. A class, for a generator takes twice as long round each commit."""
+
+    __slots__ = ("_connection", "_file", "_made")
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def __enter__(self) -> sqlite3.Connection:
+        file = self._file
+        file._lock.acquire()
+        try:
+            self._connection, self._made = file._begin()
+        except BaseException:
+            file._lock.release()
+            raise
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        file = self._file
+        try:
+            if error is not None:
+                file._give_up(self._connection, self._made, error)
+                return
+            try:
+                file._commit(self._connection)
+            except BaseException as failure:
+                file._give_up(self._connection, self._made, failure)
+                raise
+        finally:
+            file._lock.release()
+
+
+def _abandon_all() -> None:
+    for file in list(_open_files):
+        file.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,256 @@
+"""How a SQLite file is opened as a store: told from other files, guarded, and as durable as it says."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from typing import Literal
+
+from cqrs_cli.errors import ConfigurationError, NotFound, Unavailable
+from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite.errors import damaged, foreign, missing, read_only, translate
+
+APPLICATION_ID = 0x63717273  # "cqrs"
+FORMAT = 1
+MINIMUM_SQLITE = (3, 37, 0)
+Mode = Literal["rw", "ro", "immutable"]
+
+_SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
+# With a rollback journal a power loss does more. After FULL the journal may not be gone: it comes back, and takes the
+# last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
+# arrive, and the store is damaged: that is no durability to offer.
+_SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
+_HEADER = b"SQLite format 3\0"
+_JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
+
+
+class Opening:
+    """The ways to open one path; nothing is created by any of them.
+
+    path: as the user gave it. durability: what the user asks for, None for whatever the store was made
+    with. immutable: the file is on a medium that nobody can write to, as `open` found out.
+    """
+
+    def __init__(self, path: str, *, read_only: bool, durability: str | None, timeout: float) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            raise Unavailable(
+                f"SQLite {sqlite3.sqlite_version} is too old: cqrs needs {'.'.join(map(str, MINIMUM_SQLITE))}",
+                hint="use a Python that is linked to a newer SQLite",
+                code="sqlite-too-old",
+            )
+        if durability is not None and durability not in _SYNCHRONOUS:
+            raise ConfigurationError(f"no such durability: {durability!r}", hint="full or relaxed")
+        if not path or path == ":memory:" or "\0" in path:
+            raise ConfigurationError(f"{path!r} is no path of a store", hint="a store is a file, as in --store shop.db")
+        self.path = path
+        self.real_path = os.path.realpath(path)
+        self.read_only = read_only
+        self.immutable = False
+        self.unlocked_because = sqlite_lock.why_not(self.real_path)
+        self._durability, self._timeout = durability, timeout
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a file with something in it, whatever that is."""
+        with suppress(OSError):
+            return os.path.getsize(self.real_path) > 0
+        return False
+
+    @property
+    def durability(self) -> str:
+        """What a store made here is to have."""
+        return self._durability or "full"
+
+    @property
+    def journal(self) -> str:
+        """The journal of a store made here: a write-ahead log wants the lock between processes."""
+        return "wal" if self.unlocked_because is None else "delete"
+
+    def check_folder(self, create: bool) -> None:
+        """Raise a typed error if no file can be there, or none can be made. create: one may be."""
+        if os.path.isdir(self.real_path):
+            raise ConfigurationError(f"{self.path} is a folder", hint="a store is a file, as in --store shop.db")
+        if create and not os.path.isdir(os.path.dirname(self.real_path)):
+            raise NotFound(
+                f"no folder for the store {self.path}",
+                hint="make the folder first",
+                code="store-not-found",
+                store=self.path,
+            )
+
+    # ── a store that is there ─────────────────────────────────────────────────────────────────
+
+    def open(self) -> tuple[sqlite3.Connection, dict[str, str]] | None:
+        """A connection and the facts of the store; None if there is none.
+
+        That is: no file, an empty one, or what an interrupted creation left.
+        """
+        if not self.is_there:
+            return None
+        if not self._has_header() and self.read_only:
+            return None
+        if not self.read_only and not os.access(self.real_path, os.W_OK):
+            raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
+        connection = self.connect("rw") if not self.read_only else self._connect_to_read()
+        try:
+            return connection, recognise(connection, self.path)
+        except NotFound:
+            connection.close()
+            return None
+        except BaseException:
+            connection.close()
+            raise
+
+    def _has_header(self) -> bool:
+        """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
+
+        SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it.
+        """
+        with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
+            if file.read(16) != _HEADER:
+                if not self._was_empty():
+                    raise foreign(self.path, "is not a SQLite database, or its header is damaged")
+                return False
+        return True
+
+    def _was_empty(self) -> bool:
+        """Whether a rollback journal is there that empties the file again: it says how many pages were there before."""
+        with suppress(OSError), open(self.real_path + "-journal", "rb") as file:
+            header = file.read(20)
+            return header[:8] == _JOURNAL_HEADER and header[16:] == bytes(4)
+        return False
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        connection = self.connect_reader()
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            name = error.sqlite_errorname
+            # WAL needs files beside the store. Where none can be made, nobody writes either.
+            medium = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(
+                os.path.dirname(self.real_path), os.W_OK
+            )
+            if not medium or self._has_journal():
+                return connection  # the first query says it again, as a typed error
+            connection.close()
+            self.immutable = True
+            connection = self.connect_reader()
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            pass
+        return connection
+
+    def _has_journal(self) -> bool:
+        for suffix in ("-wal", "-journal"):
+            with suppress(OSError):
+                if os.path.getsize(self.real_path + suffix):
+                    return True
+        return False
+
+    def journal_of_medium(self) -> str | None:
+        """The journal of an immutable file, as its header says; a connection to one says `delete` of any."""
+        if self.immutable:
+            with suppress(OSError), open(self.real_path, "rb") as file:
+                return "wal" if file.read(19)[18:] == b"\2" else "delete"
+        return None
+
+    # ── connections ───────────────────────────────────────────────────────────────────────────
+
+    def connect(self, mode: Mode) -> sqlite3.Connection:
+        """A guarded connection to the file, of which nothing was read yet."""
+        quoted = self.real_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        uri = f"file:{quoted}?{'mode=ro&immutable=1' if mode == 'immutable' else 'mode=' + mode}"
+        try:
+            connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, timeout=self._timeout, cached_statements=256
+            )
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        guard(connection)
+        if mode != "rw":
+            connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def connect_reader(self) -> sqlite3.Connection:
+        """A connection that reads and can't do anything else."""
+        return self.connect("immutable" if self.immutable else "ro")
+
+    def check_durability(self, recorded: str) -> None:
+        """Raise `ConfigurationError` if the user asks for another durability than the store was made with."""
+        if self._durability not in (None, recorded):
+            raise ConfigurationError(
+                f"{self.path} was made with durability {recorded}, not {self._durability}",
+                hint=f"leave the setting out, or set it to {recorded}",
+            )
+
+    def set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
+        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
+        try:
+            wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
+            for pragma in (
+                f"synchronous={levels[durability]}",
+                "fullfsync=ON",
+                "checkpoint_fullfsync=ON",
+                "journal_size_limit=67108864",
+                "wal_autocheckpoint=16000",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            if wal and self.unlocked_because is not None:
+                connection.execute("PRAGMA journal_mode=delete")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+
+def guard(connection: sqlite3.Connection) -> None:
+    """What every connection has, to a file or not."""
+    for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "recursive_triggers=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
+    """What the store says about itself: its format, durability and age, by name.
+
+    Raises `NotFound` if the database is empty, and typed errors for one that is no store, newer or damaged.
+    """
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        if application_id != APPLICATION_ID:
+            if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                raise missing(path)
+            raise foreign(path, "is a SQLite database, but not a cqrs store")
+        facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
+        stored = int(facts["format"])
+        if stored < 1:
+            raise ValueError(stored)
+        connection.execute("PRAGMA cache_size=-16000")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            raise foreign(path, "is not a SQLite database, or its header is damaged") from error
+        raise translate(error, path) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from error
+    except (KeyError, ValueError) as error:
+        raise foreign(path, "does not say which format of a cqrs store it has") from error
+    if stored > FORMAT:
+        raise Unavailable(
+            f"{path} has format {stored}, this cqrs knows up to {FORMAT}",
+            hint="use a newer cqrs",
+            code="newer-format",
+            store=path,
+        )
+    return facts
+
+
+def establish(connection: sqlite3.Connection, durability: str) -> bool:
+    """Make an empty database a store, in the transaction that is open; False if the database is not empty."""
+    from cqrs_cli.stores.sqlite.schema import bring_up_to_date  # sqlite-utils is for who makes a store
+
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+        return False
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    bring_up_to_date(connection)
+    facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
+    connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
+    return True

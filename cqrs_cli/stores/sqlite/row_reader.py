@@ -1,0 +1,136 @@
+"""Rows and checkpoints in SQLite, to read: by key, filtered, in order."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from cqrs_cli.errors import Misuse
+from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where
+from cqrs_cli.stores.sqlite.decimal import decimal_key
+from cqrs_cli.stores.sqlite.errors import translate
+from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.select import FEW, Row, Select, listed, quote
+
+_CHUNK = 500
+_IN_MEMORY = 5_000
+
+
+class SQLiteRowReader:
+    """Rows and checkpoints, read only."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def checkpoint(self, name: str) -> Checkpoint | None:
+        """The checkpoint, or None."""
+        found = self._file.query("SELECT name, position, definition FROM cqrs_checkpoints WHERE name = ?", (name,))
+        return Checkpoint(*found[0]) if found else None
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, by name."""
+        found = self._file.query("SELECT name, position, definition FROM cqrs_checkpoints ORDER BY name")
+        return [Checkpoint(*row) for row in found]
+
+    def load(self, table: Table, keys: Sequence[Row]) -> dict[Row, Row]:
+        """The rows that exist among `keys`, by key."""
+        if not self._exists(table.name):
+            return {}
+        names = [column.name for column in table.columns]
+        at = [names.index(name) for name in table.key]
+        key_in = itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
+        found: dict[Row, Row] = {}
+        chunk = _CHUNK // len(at)
+        for start in range(0, len(keys), chunk):
+            part = keys[start : start + chunk]
+            if len(at) == 1:
+                condition = f"{quote(table.key[0])} IN ({', '.join('?' * len(part))})"
+            else:
+                one = f"({', '.join('?' * len(at))})"
+                condition = f"({listed(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
+            sql = f"SELECT {listed(names)} FROM {quote(table.name)} WHERE {condition}"
+            rows = self._query(table, sql, [value for key in part for value in key])
+            found.update(zip(map(key_in, rows), rows, strict=True))
+        return found
+
+    def select(
+        self,
+        table: Table,
+        where: Sequence[Where] = (),
+        order: Sequence[Order] = (),
+        after: Row | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Row]:
+        """Rows in order, then by key.
+
+        A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
+        where a snapshot would keep writers out, it is taken into memory.
+        """
+        selected = Select(table)
+        sql, values = selected.statement(where, order, after)
+        if not self._exists(table.name):
+            return iter(())
+        few = selected.few(where, order)
+        if few is not None and self._query(table, *few) != [(FEW,)]:
+            sql, values = selected.statement(where, order, after, by_index=True)
+        short = limit is not None and limit <= _IN_MEMORY
+        if short or self._file.writing or not self._file.has_snapshots:
+            return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))
+        return self._stream(table, sql + " LIMIT ?", [*values, -1 if limit is None else limit])
+
+    def _stream(self, table: Table, sql: str, values: list[Any]) -> Iterator[Row]:
+        with self._file.reader() as connection:
+            _register(connection)
+            try:
+                cursor = connection.execute(sql, values)
+            except sqlite3.OperationalError as error:
+                raise changed(table.name, error) or translate(error, self._file.path) from error
+            rows = cursor.fetchmany(_IN_MEMORY)
+            if len(rows) == _IN_MEMORY:
+                yield from rows
+                yield from cursor
+                return
+        yield from rows
+
+    def count(self, table: Table) -> int:
+        """How many rows; 0 if there is no such table."""
+        if not self._exists(table.name):
+            return 0
+        return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
+
+    def exists(self, table: Table) -> bool:
+        """Whether there is such a table."""
+        return self._exists(table.name)
+
+    def _exists(self, name: str, kind: str = "table") -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = ? AND name = ? COLLATE NOCASE"
+        return bool(self._file.query(sql, (kind, name)))
+
+    def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
+        connection = self._file.connection
+        if any(column.kind == "decimal" for column in table.columns):
+            _register(connection)
+        try:
+            return connection.execute(sql, values).fetchall()
+        except OverflowError as error:
+            raise Misuse(f"{table.name}: {error}", code="row-value", hint="numbers have at most 64 bits") from error
+        except sqlite3.Error as error:
+            raise changed(table.name, error) or translate(error, self._file.path) from error
+
+
+def _register(connection: sqlite3.Connection) -> None:
+    connection.create_function("cqrs_decimal", 1, decimal_key, deterministic=True)
+
+
+def changed(name: str, error: sqlite3.Error) -> Misuse | None:
+    """The error for a table that is not the projection's any more; None if the trouble is another."""
+    if not str(error).startswith(("no such table", "no such column")) and "has no column named" not in str(error):
+        return None
+    return Misuse(
+        f"the table {name} is not as the projection made it: {error}",
+        hint=f"make it anew: cqrs project {name} --rebuild",
+        code="table-changed",
+        table=name,
+    )

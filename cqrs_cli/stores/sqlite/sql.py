@@ -1,0 +1,139 @@
+"""Somebody's own SQL over the store, which can only read.
+
+Four locks, each enough by itself: the file is opened `mode=ro`, `query_only` is set, an authorizer
+allows nothing but reading, and one statement is taken. A time limit counts what SQLite works, not
+how long the rows wait to be printed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from cqrs_cli.errors import Misuse, Unavailable
+from cqrs_cli.stores.sqlite.errors import translate
+from cqrs_cli.stores.sqlite.file import SQLiteFile
+
+_PAGE = 500
+_STEPS = 20_000
+_LONGEST = 64 * 1024 * 1024
+"""Bytes that a value may have: `zeroblob(1e9)` is one step, which no time limit stops."""
+_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_PRAGMAS = frozenset(
+    {
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "function_list",
+        "database_list",
+    }
+)
+_FUNCTIONS = frozenset({"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer"})
+
+
+class ReadOnlySQL:
+    """One statement and its rows. columns: their names, made different where they are equal.
+
+    Raises `Misuse` for SQL that is wrong or that writes, `Unavailable` (code `timed-out`) over the limit.
+    """
+
+    def __init__(self, file: SQLiteFile, statement: str, parameters: Mapping[str, Any], seconds: float) -> None:
+        self._file, self._left = file, seconds
+        self._limit = seconds
+        self._stack = ExitStack()
+        self._started = time.monotonic()
+        self._refused: str | None = None
+        self._connection = self._stack.enter_context(file.reader())
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        self._connection.set_authorizer(self._authorize)
+        self._connection.set_progress_handler(self._out_of_time, _STEPS)
+        try:
+            self._cursor = self._run(lambda: self._connection.execute(statement, dict(parameters)))
+        except BaseException:
+            self._stack.close()
+            raise
+        self.columns = _different([description[0] for description in self._cursor.description or ()])
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        with self._stack:
+            while rows := self._run(lambda: self._cursor.fetchmany(_PAGE)):
+                yield from rows
+
+    def _run(self, work: Any) -> Any:
+        self._started = time.monotonic()
+        try:
+            return work()
+        except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
+            raise Misuse(
+                f"{error}", code="sql", hint="one statement; parameters as --param name=value for :name"
+            ) from error
+        except UnicodeEncodeError as error:  # bytes of a command line that were none
+            raise Misuse(
+                f"{error.object[error.start : error.end]!r} is no text in UTF-8", code="sql", hint="UTF-8 is taken here"
+            ) from None
+        except sqlite3.Error as error:
+            if self._refused is not None:
+                raise Misuse(
+                    f"SQL may only read here: {self._refused}",
+                    code="sql",
+                    hint="rows change by cqrs send and cqrs project",
+                ) from error
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                raise Unavailable(
+                    f"the statement worked longer than {self._limit:g} s",
+                    code="timed-out",
+                    hint="a longer --timeout, or a cheaper statement",
+                ) from error
+            if str(error).startswith("Could not decode to UTF-8"):
+                raise Misuse(
+                    f"a text that the statement gives is no UTF-8: {error}", code="sql", hint="hex(…) shows its bytes"
+                ) from error
+            if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
+                raise Misuse(
+                    f"{error}", code="sql", hint='the tables: cqrs sql "SELECT name FROM sqlite_schema"'
+                ) from error
+            raise translate(error, self._file.path) from error
+        finally:
+            self._left -= time.monotonic() - self._started
+
+    def _out_of_time(self) -> int:
+        return int(time.monotonic() - self._started > self._left)
+
+    def _authorize(self, action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
+        if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS:
+            self._refused = f"the function {second}"
+        elif action in _READS or (action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS):
+            return sqlite3.SQLITE_OK
+        else:
+            self._refused = f"{_NAMES.get(action, 'this statement')} {first or ''}".strip()
+        return sqlite3.SQLITE_DENY
+
+
+_NAMES = {
+    getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ").lower()
+    for name in (
+        "INSERT", "UPDATE", "DELETE", "PRAGMA", "ATTACH", "DETACH", "TRANSACTION", "CREATE_TABLE",
+        "CREATE_TEMP_TABLE", "CREATE_VIEW", "CREATE_INDEX", "CREATE_TRIGGER", "DROP_TABLE", "DROP_VIEW",
+        "DROP_INDEX", "DROP_TRIGGER", "ALTER_TABLE", "REINDEX", "ANALYZE", "SAVEPOINT", "CREATE_VTABLE",
+    )
+}  # fmt: skip
+
+
+def _different(names: list[str]) -> list[str]:
+    """Two columns called `name` become `name` and `name_2`: the second would vanish in JSON."""
+    taken = set(names)
+    different: list[str] = []
+    for name in names:
+        number, chosen = 1, name
+        while chosen in different or (number > 1 and chosen in taken):
+            number += 1
+            chosen = f"{name}_{number}"
+        different.append(chosen)
+    return different

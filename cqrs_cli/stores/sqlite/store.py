@@ -1,0 +1,231 @@
+"""The SQLite store: one file, the default. What it promises is in docs/format.md and in the contract."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
+
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.stores.commits import Commit, Condition, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
+from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.sqlite import read as sqlite_read
+from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
+from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
+from cqrs_cli.stores.sqlite.rows import SQLiteRows
+from cqrs_cli.stores.streams import StreamInfo
+
+_POLL_SECONDS = 0.002
+_EVERYTHING = Selection()
+
+
+class SQLiteStore:
+    """A `Store` in a SQLite file. One object a thread; a forked child reopens it by itself."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool | Literal["lazily"] = False,
+        read_only: bool = False,
+        durability: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Open the file, or make it with `create`; with "lazily" the first write does, if it succeeds.
+
+        durability: `full` (default; survives power loss) or `relaxed` (the last commits may be lost then);
+        recorded when the store is made. timeout: seconds to wait for other writers.
+        Raises `NotFound`, `Damaged` (not a store), `Unavailable` (newer format, rights), `ConfigurationError`.
+        """
+        self._file = SQLiteFile(path, create=create, read_only=read_only, durability=durability, timeout=timeout)
+        self._rows = SQLiteRowReader(self._file)
+        self.url = "sqlite:" + path
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────
+
+    def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
+        """Append one commit; durable when it returns. See the contract for its errors."""
+        item = Draft(Append(commit, tuple(conditions), inline))
+        try:
+            return self._append(item, careful=False)
+        except SeenBefore:
+            return self._append(item, careful=True)
+
+    def _append(self, item: Draft, careful: bool) -> Receipt:
+        with self._file.transaction() as connection:
+            batch = Batch(self._file, connection, [item], careful)
+            receipt = batch.add(item)
+            batch.flush()
+        return receipt
+
+    def append_many(self, appends: Sequence[Append]) -> list[Receipt | CqrsError]:
+        """Independent commits in one durable write, each with an outcome of its own."""
+        drafts = [draft(append) for append in appends]
+        if not any(isinstance(item, Draft) for item in drafts):
+            return [item for item in drafts if isinstance(item, CqrsError)]
+
+        try:
+            return self._append_many(drafts, careful=False)
+        except SeenBefore:
+            return self._append_many(drafts, careful=True)
+
+    def _append_many(self, drafts: Sequence[Draft | CqrsError], careful: bool) -> list[Receipt | CqrsError]:
+        outcomes: list[Receipt | CqrsError] = []
+        with suppress(_NothingWritten), self._file.transaction() as connection:
+            batch = Batch(self._file, connection, [item for item in drafts if isinstance(item, Draft)], careful)
+            for item in drafts:
+                if isinstance(item, CqrsError):
+                    outcomes.append(item)
+                    continue
+                try:
+                    outcomes.append(batch.add(item))
+                except CqrsError as error:
+                    if not connection.in_transaction or error.exit_code in _CONCERNS_ALL:
+                        raise
+                    outcomes.append(error)
+            if not any(isinstance(outcome, Receipt) for outcome in outcomes):
+                raise _NothingWritten  # rolled back, so that no store is made for it
+            batch.flush()
+        return outcomes
+
+    @contextmanager
+    def transaction(self) -> Iterator[SQLiteRows]:
+        """A write transaction for rows and checkpoints: all or nothing."""
+        with self._file.transaction(), SQLiteRows(self._file) as rows:
+            yield rows
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────
+
+    def commit(self, id: str) -> RecordedCommit | None:
+        """The commit with this id, or None."""
+        return sqlite_read.commit(self._file, id)
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the commit ids that the log has."""
+        return sqlite_read.known(self._file, ids)
+
+    def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
+        """The commits with this correlation id, in position order."""
+        return sqlite_read.correlated(self._file, correlation_id)
+
+    def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
+        """Commits whose events come after a position, in order."""
+        return sqlite_read.commits(self._file, after, limit)
+
+    def read(self, selection: Selection = _EVERYTHING) -> Iterator[Recorded]:
+        """The selected events with their envelopes."""
+        return sqlite_read.read(self._file, selection)
+
+    def scan(self, selection: Selection = _EVERYTHING) -> Iterator[StoredEvent]:
+        """The selected events without envelopes."""
+        return sqlite_read.scan(self._file, selection)
+
+    def version(self, stream: str) -> int:
+        """The stream's current version; 0 if there is no such stream."""
+        return sqlite_read.version(self._file, stream)
+
+    def streams(
+        self, category: str | None = None, after: str | None = None, limit: int | None = None
+    ) -> Iterator[StreamInfo]:
+        """Streams by name."""
+        return sqlite_read.streams(self._file, category, after, limit)
+
+    def head(self) -> int:
+        """The position of the newest event; 0 for an empty log."""
+        return sqlite_read.head(self._file)
+
+    def position_at(self, recorded_us: int) -> int:
+        """The last position recorded at or before this moment."""
+        return sqlite_read.position_at(self._file, recorded_us)
+
+    def types(self) -> dict[str, int]:
+        """Stored event types with the number of their events."""
+        return sqlite_read.types(self._file)
+
+    def wait(self, after: int, timeout: float) -> bool:
+        """Until the head is past `after`, or `timeout` seconds are over."""
+        end = time.monotonic() + timeout
+        seen = None
+        while True:
+            # Cheaper than the head, and it changes with every commit of another connection.
+            connection = self._file.connection  # another one, once a store is there
+            version = self._file.query("PRAGMA data_version")[0][0]
+            if (connection, version) != seen:
+                seen = connection, version
+                if self.head() > after:
+                    return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(_POLL_SECONDS, left))
+
+    def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
+        """One statement of SQL that reads; the read models, and the log through its tables and views."""
+        from cqrs_cli.stores.sqlite.sql import ReadOnlySQL
+
+        return ReadOnlySQL(self._file, statement, parameters, seconds)
+
+    @property
+    def rows(self) -> SQLiteRowReader:
+        """Read models and checkpoints, read only."""
+        return self._rows
+
+    # ── facts ─────────────────────────────────────────────────────────────────────────────────
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for people and `doctor`; sizes in bytes."""
+        file = self._file
+        counts = file.query(
+            "SELECT (SELECT count(*) FROM commits), (SELECT coalesce(max(id), 0) FROM streams), "
+            "(SELECT coalesce(max(id), 0) FROM event_types)"
+        )[0]
+        return {
+            "kind": "sqlite",
+            "path": file.path,
+            "format": int(file.facts["format"]),
+            "created_at": rfc3339(int(file.facts["created_at"])),
+            "sqlite_version": sqlite3.sqlite_version,
+            "journal_mode": file.journal_mode,
+            "durability": file.facts["durability"],
+            "lock": "flock" if file.unlocked_because is None else None,
+            "lock_missing_because": file.unlocked_because,
+            "locked": file.is_locked,
+            "read_only": file.read_only,
+            "immutable": file.immutable,
+            "page_size": file.query("PRAGMA page_size")[0][0],
+            "file_bytes": _size(file.real_path),
+            "wal_bytes": _size(file.real_path + "-wal"),
+            "head": self.head(),
+            "commits": counts[0],
+            "streams": counts[1],
+            "event_types": counts[2],
+        }
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._file.close()
+
+    def __enter__(self) -> SQLiteStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class _NothingWritten(Exception):
+    """All of a batch was refused."""
+
+
+_CONCERNS_ALL = frozenset({6, 7})
+"""Exit codes of `Damaged` and `Unavailable`."""
+
+
+def _size(path: str) -> int:
+    with suppress(OSError):
+        return os.path.getsize(path)
+    return 0

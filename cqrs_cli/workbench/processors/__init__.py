@@ -1,0 +1,1 @@
+"""Whatever takes events along the log: one loop, and what it drives."""

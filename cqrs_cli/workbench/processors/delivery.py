@@ -1,0 +1,182 @@
+"""Sending what waits in the outbox, and what becomes of commands that come to nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, NotFound, Rejected, Unavailable
+from cqrs_cli.log import outbox
+from cqrs_cli.log.outbox import Outgoing
+from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.moments import moment
+from cqrs_cli.workbench.batch import send_batch
+from cqrs_cli.workbench.outcome import Request
+from cqrs_cli.workbench.sender import Sender
+
+PAGE = 200
+
+
+class Delivery(NamedTuple):
+    """What became of one command.
+
+    status: `sent`, `rejected` (the process hears of it), `dead` (a dead letter) or `held` (to be tried again).
+    """
+
+    outgoing: Outgoing
+    status: str
+    error: CqrsError | None = None
+
+
+class Courier:
+    """Sends outgoing commands with their derived ids: however often one is tried, it is honoured once.
+
+    clock: microseconds UTC, for the times of dead letters.
+    """
+
+    def __init__(self, store: Store, domain: Domain, codec: Codec, sender: Sender, clock: Callable[[], int]) -> None:
+        self._store, self._domain, self._codec, self._sender, self._clock = store, domain, codec, sender, clock
+
+    def deliver(self, page: Sequence[Outgoing]) -> list[Delivery]:
+        """Send these, in order, and take them out of the outbox. Raises `Unavailable` and `Damaged`; then try again."""
+        known = self._store.known([outgoing.command_id for outgoing in page])
+        commands: dict[Outgoing, Command] = {}
+        deliveries: list[Delivery] = []
+        for outgoing in page:
+            if outgoing.command_id in known and self._is_ours(outgoing):
+                deliveries.append(Delivery(outgoing, "sent"))
+                continue
+            try:
+                commands[outgoing] = self._command(outgoing)
+            except CqrsError as error:
+                deliveries.append(Delivery(outgoing, "dead", error))
+        requests = [Request(number, command) for number, command in enumerate(commands.values(), 1)]
+        outcomes = send_batch(self._sender, self._store, requests)
+        for outcome, (outgoing, command) in zip(outcomes, commands.items(), strict=True):
+            failed = None if outcome.error is None else self._failed(outgoing, command, outcome.error)
+            deliveries.append(failed or Delivery(outgoing, "sent"))
+        self._settle(deliveries)
+        return deliveries
+
+    def _is_ours(self, outgoing: Outgoing) -> bool:
+        """Whether the commit with the derived id is this command's, accepted or rejected: then it is done.
+
+        Without a look at its fields: its class may have changed since.
+        """
+        commit = self._store.commit(outgoing.command_id)
+        if commit is None or commit.command is None:
+            return False
+        return (commit.causation_id, commit.command.type) == (outgoing.event_id, outgoing.command)
+
+    def _command(self, outgoing: Outgoing) -> Command:
+        data, issued_us = outgoing.data.encode(), outgoing.timestamp_us
+        sent = SentCommand(outgoing.command, outgoing.schema_version, b"", data, issued_us)
+        return self._codec.command(sent).with_meta(
+            command_id=outgoing.command_id,
+            timestamp=moment(issued_us),
+            user_id=outgoing.user_id,
+            correlation_id=outgoing.correlation_id,
+            causation_id=outgoing.event_id,
+            metadata=json.loads(outgoing.metadata),
+        )
+
+    # ── what comes to nothing ─────────────────────────────────────────────────────────────────
+
+    def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
+        if isinstance(error, Conflict) and not isinstance(error, CommandReused):
+            return Delivery(outgoing, "held", error)
+        reaction = self._domain.reactions[outgoing.reaction]
+        if not (_is_rejection(error) and _hears_rejections(reaction)):
+            return Delivery(outgoing, "dead", error)
+        try:
+            return self._rejected(reaction, outgoing, command, error)
+        except (Unavailable, Damaged):
+            raise
+        except CqrsError as failure:
+            return Delivery(outgoing, "dead", failure)
+
+    def _rejected(self, reaction: ReactionType, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
+        """Tell the process, in its own stream, in a commit with the command's id.
+
+        If another runner's attempt was accepted meanwhile, that id is taken: one answer wins, for ever.
+        """
+        event = self._codec.encode(
+            CommandRejected(
+                command=outgoing.command,
+                command_id=outgoing.command_id,
+                code=error.code,
+                reason=error.message,
+                data=json.loads(outgoing.data),
+            )
+        )
+        meta = command.meta
+        commit = Commit(
+            id=outgoing.command_id,
+            events=(NewEvent(f"{reaction.name}-{outgoing.process}", event.type, event.schema_version, event.data),),
+            command=self._codec.sent(command),
+            correlation_id=meta.correlation_id,
+            causation_id=meta.causation_id,
+            user_id=meta.user_id,
+            metadata=outgoing.metadata,
+        )
+        receipt = self._store.append(commit, (), self._sender.inline_hook())
+        if receipt.events[0].type != event.type:
+            return Delivery(outgoing, "sent")
+        return Delivery(outgoing, "rejected", error)
+
+    def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        done = [delivery.outgoing for delivery in deliveries if delivery.status in ("sent", "rejected")]
+        dead = [delivery for delivery in deliveries if delivery.status == "dead"]
+        if not done and not dead:
+            return
+        with self._store.transaction() as rows:
+            # Another runner's attempt may have been accepted just now.
+            honoured = [delivery.outgoing for delivery in dead if self._is_ours(delivery.outgoing)]
+            outbox.remove(rows, [*done, *honoured])
+            for delivery in dead:
+                assert delivery.error is not None
+                outbox.bury(rows, delivery.outgoing, delivery.error, self._clock())
+
+    # ── dead letters ──────────────────────────────────────────────────────────────────────────
+
+    def retry(self, command_id: str) -> Delivery:
+        """Send a dead letter once more. Raises `NotFound`, and what `deliver` raises.
+
+        Under the same id, so that it stays once even if it had come through after all; under a new
+        one only if that id was taken by something else.
+        """
+        letter = outbox.letter(self._store.rows, command_id)
+        taken = command_id in self._store.known([command_id]) and not self._is_ours(letter.outgoing)
+        attempt = letter.outgoing.attempt + taken
+        if letter.outgoing.reaction not in self._domain.reactions:
+            raise NotFound(
+                f"no reaction {letter.outgoing.reaction} in the domain {self._domain.name!r}",
+                code="reaction-not-found",
+                hint="load the domain that has it, or put the command away: cqrs run --drop ID --reason …",
+            )
+        with self._store.transaction() as rows:
+            outgoing = outbox.revive(rows, letter, attempt)
+        return self.deliver([outgoing])[0]
+
+    def drop(self, command_id: str, by: str, because: str) -> None:
+        """Put a dead letter away for good, on record. Raises `NotFound`."""
+        with self._store.transaction() as rows:
+            outbox.drop(rows, outbox.letter(rows, command_id), by, because, self._clock())
+
+
+def _is_rejection(error: CqrsError) -> bool:
+    """Whether the aggregate said no, or is not there."""
+    return isinstance(error, Rejected) or (isinstance(error, NotFound) and error.code == "aggregate-not-found")
+
+
+def _hears_rejections(reaction: ReactionType) -> bool:
+    """Whether a process manager has a clause for its rejected commands."""
+    if reaction.rows is None:
+        return False
+    return CommandRejected in reaction.rows.evolvers or CommandRejected in reaction.reactors

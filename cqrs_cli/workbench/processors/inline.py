@@ -1,0 +1,69 @@
+"""Inline projections: rows that change in the commit's own transaction, so that rules over many rows can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.errors import DomainFailed, Misuse
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Inline, Selection, Store
+from cqrs_cli.stores.rows import Rows
+from cqrs_cli.workbench.processors.projections import Projector, begin
+from cqrs_cli.workbench.processors.rows import write
+
+CATCH_UP = 10_000
+
+
+class InlineProjections:
+    """The inline projections of a domain, as the hook of an append."""
+
+    def __init__(self, store: Store, projector: Projector, projections: Sequence[RowType]) -> None:
+        self._store, self._projector, self._projections = store, projector, projections
+        self._ready = not projections
+
+    def hook(self) -> Inline | None:
+        """What an append runs in its transaction; None without inline projections.
+
+        The first call catches them up, so that the transaction of an append stays short. While the log is
+        empty they begin with its first commit: one that is refused then leaves nothing.
+        """
+        if not self._ready and self._store.head():
+            for projection in self._projections:
+                self._projector.catch_up(projection)
+            self._ready = True
+        return self._take_in if self._projections else None
+
+    def _take_in(self, rows: Rows, recorded: Sequence[Recorded]) -> None:
+        """Fold the commit's events. Raises `NotUnique`, `DomainFailed`, `Undecodable`: then nothing is written."""
+        first, last = recorded[0].position, recorded[-1].position
+        for projection in self._projections:
+            checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
+            if outdated(checkpoint.definition, projection.definition) is not None:
+                raise Misuse(
+                    f"the inline projection {projection.name} needs a rebuild",
+                    code="needs-rebuild",
+                    hint=f"cqrs project {projection.name} --rebuild",
+                )
+            if first - checkpoint.position > CATCH_UP:
+                raise Misuse(
+                    f"the inline projection {projection.name} is {first - checkpoint.position - 1} events behind",
+                    code="behind",
+                    hint=f"cqrs project {projection.name}",
+                )
+            fold = self._projector.fold_of(projection, reader=rows)
+            # Somebody may have appended without the domain (an import): what they left out comes first.
+            missed = (
+                list(self._store.read(Selection(types=fold.types, after=checkpoint.position, before=first)))
+                if checkpoint.position < first - 1
+                else []
+            )
+            concerned = [event for event in recorded if event.type in fold.types]
+            if missed or concerned:
+                fold.over([*missed, *concerned])
+                try:
+                    write(rows, projection.table, fold.changes())
+                except DomainFailed as error:
+                    error.details.setdefault("projection", projection.name)
+                    raise
+            rows.move(projection.name, checkpoint, checkpoint._replace(position=last))

@@ -1,0 +1,354 @@
+"""Folding events into rows: which rows an event concerns, what becomes of them, what must be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.keys import SpeltKey, spelt_key
+from cqrs_cli.domain.messages import Event
+from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
+from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener
+from cqrs_cli.domain.shared_objects import holds_twice, separate
+from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.stores.commits import Recorded, StoredEvent
+from cqrs_cli.stores.rows import Rows, Scalar, Table
+
+Key = tuple[Any, ...]
+Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]
+
+CACHED_ROWS = 100_000
+CACHED_KEYS = 50_000
+LOAD_KEYS = 500
+WAITING_EVENTS = 50_000
+WAITING_BYTES = 16 * 1024 * 1024
+DECODED = 8
+"""How much more memory an event takes than its JSON, about."""
+
+
+class _Step(NamedTuple):
+    decode: Callable[[bytes], Any]
+    evolve: Callable[..., Any]
+    keys: Callable[[Any, Any], Iterable[Key]]
+    spelt: SpeltKey | None  # for a key that is all in the stream's name
+    known: dict[str, Key] | None  # the keys so spelt, by stream; one for all steps with the same categories
+    recorded: bool
+    isolate: bool  # each row needs a copy of the event of its own
+    where: str
+
+
+class RowFold:
+    """The fold of one projection: a bounded cache of rows over what the store has.
+
+    Events are gathered first and applied together, so that the rows they concern are loaded in the
+    order of the table: of many rows, each page is then read once.
+
+    load: the stored rows for some keys. skips: positions of events that are passed over. Rows that
+    were touched wait in `touched` until they are taken with `changes`; the cache keeps them for the
+    next batch.
+    """
+
+    def __init__(
+        self,
+        projection: RowType,
+        routes: Mapping[type[Event], Route],
+        codec: Codec,
+        load: Load,
+        skips: frozenset[int] = frozenset(),
+    ) -> None:
+        self.projection, self._skips = projection, skips
+        self._codec, self._load, self._routes = codec, load, routes
+        self._made, self._opened = row_maker(projection), row_opener(projection)
+        self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
+        self._steps: dict[tuple[str, int], _Step] = {}
+        self._known: dict[tuple[str, ...], dict[str, Key]] = {}
+        self._young: dict[Key, RowModel | None] = {}
+        self._old: dict[Key, RowModel | None] = {}
+        nested = [column.column.name for column in projection.columns if column.column.kind == "json"]
+        self._flat = not nested
+        self._nested = nested
+        self._settles = [
+            (column.column.name, column.settle) for column in projection.columns if column.settle is not None
+        ]
+        self.touched: dict[Key, None] = {}
+        self.wanted: Callable[[Key], bool] | None = None  # asked with the stored key: fold only these rows
+        self._start_gathering()
+
+    def _start_gathering(self) -> None:
+        self._work: list[tuple[_Step, Any, Any, Key]] = []
+        self._missing: dict[Key, None] = {}
+        self._waiting_events = self._waiting_bytes = 0
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The stored names of the events that concern the projection, aliases included."""
+        return frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
+
+    @property
+    def needs_envelope(self) -> bool:
+        """Whether the events must be read as `Recorded`."""
+        return any(route.needs_envelope for route in self._routes.values())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be applied or written that it is time to do it."""
+        return (
+            self._waiting_events >= WAITING_EVENTS
+            or self._waiting_bytes >= WAITING_BYTES
+            or len(self._missing) + len(self.touched) >= CACHED_ROWS // 2
+        )
+
+    def row(self, key: Key) -> RowModel | None:
+        """The row with this stored key (see `stored_key`), as it is in the fold now."""
+        if key not in self._young and key not in self._old:
+            self._bring_in([key])
+        return self._young[key] if key in self._young else self._old.get(key)
+
+    def over(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
+        """Take the events in. Raises `Undecodable` or `DomainFailed` naming the event; the cache is then unusable."""
+        self.gather(events)
+        self.apply()
+
+    def gather(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
+        """Find the rows that the events concern; `apply` folds them in. Raises as `over` does."""
+        work, missing, young, old = self._work, self._missing, self._young, self._old
+        steps, skips, wanted = self._steps, self._skips, self.wanted
+        for stored in events:
+            if stored[0] in skips:
+                continue
+            try:
+                step = steps.get((stored[3], stored[4])) or self._step(stored)
+            except CqrsError as error:
+                raise _at(error, stored) from error
+            known = step.known
+            if known is not None:
+                key = known.get(stored[1]) or self._spelt_key(step, stored[1])
+                if key is not None:
+                    if wanted is None or wanted(key):
+                        if key not in young and key not in old:
+                            missing[key] = None
+                        work.append((step, None, stored, key))
+                    continue
+            event, keys = self._decoded(step, stored)
+            for key in keys:
+                if wanted is not None and not wanted(key):
+                    continue
+                if key not in young and key not in old:
+                    missing[key] = None
+                work.append((step, event, stored, key))
+                if step.isolate:
+                    event = None  # the next row decodes one of its own
+            self._waiting_bytes += DECODED * len(stored[5])
+        self._waiting_events += len(events)
+        self._waiting_bytes += sum([len(stored[5]) for stored in events])
+
+    def apply(self) -> None:
+        """Fold in what was gathered. Raises as `over` does."""
+        work, missing = self._work, self._missing
+        self._start_gathering()
+        young, old, touched = self._young, self._old, self.touched
+        settles, several = self._settles, self._nested if len(self._nested) > 1 else None
+        if missing:
+            ordered = self._sorted(missing)
+            self._bring_in(ordered)
+            touched.update(dict.fromkeys(ordered))  # as they soon will be: now they need not be sorted again
+        for step, event, stored, key in work:
+            row = young.get(key)
+            if row is None and key not in young:
+                row = old.pop(key, None)
+            try:
+                if event is None:
+                    event = step.decode(stored[5])
+                if row is None:
+                    row = self._opened(key)
+                result = step.evolve(row, event, stored) if step.recorded else step.evolve(row, event)
+                if result is not None:
+                    row = self._returned(result)
+                if settles and row is not None:
+                    values = row.__dict__
+                    for name, settle in settles:
+                        values[name] = settle(values[name])
+                if several and row is not None:
+                    separate(row.__dict__, several)
+            except BaseException as error:
+                if event is None:
+                    self._codec.decode(stored)  # says it with the place
+                raise domain_failed(
+                    error,
+                    f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
+                    position=stored.position,
+                    stream=stored.stream,
+                    projection=self.projection.name,
+                ) from error
+            young[key] = row
+            touched[key] = None
+
+    def start_empty(self) -> None:
+        """Fold from nothing: the stored rows do not count."""
+        self._load = lambda _: {}
+
+    def keys_of(self, events: Sequence[Any]) -> list[Key]:
+        """The stored keys of the rows that these events concern, each once."""
+        keys: dict[Key, None] = {}
+        for stored in events:
+            step = self._steps.get((stored[3], stored[4])) or self._step(stored)
+            keys.update(dict.fromkeys(self._decoded(step, stored)[1]))
+        return list(keys)
+
+    def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
+        """The rows to write and the keys to remove since the last call, as the store takes them, by key."""
+        puts, deletes = [], []
+        columns = [(column.column.name, column.encode) for column in self.projection.columns]
+        places = [self.projection.columns.index(column) for column in self.projection.key_columns]
+        key_in = itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
+        young, old, nested = self._young, self._old, self._nested
+        for key in self._sorted(self.touched):
+            row = young[key] if key in young else old.get(key)
+            if row is None:
+                deletes.append(key)
+                continue
+            values = row.__dict__
+            try:
+                put = tuple([encode(values[name]) for name, encode in columns])
+            except InvalidInput as error:
+                raise self._bad_value(row, error) from None
+            if nested:
+                seen: set[int] = set()
+                for name in nested:
+                    if holds_twice(values[name], seen):
+                        raise DomainFailed(
+                            f"{self.projection.cls.__name__}.{name} holds an object that the row holds in another "
+                            "place too: once loaded they are two",
+                            hint="put a copy in one of them: copy.deepcopy(…), list(…)",
+                        )
+            if key_in(put) != key:
+                raise DomainFailed(
+                    f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
+                    hint="a row keeps its key; key= says which rows an event concerns",
+                )
+            puts.append(put)
+        self.touched = {}
+        if len(self._young) >= CACHED_ROWS // 2:
+            self._old, self._young = self._young, {}
+        return puts, deletes
+
+    def forget(self) -> None:
+        """Drop everything that was folded: the store is the truth again."""
+        self._young, self._old, self.touched = {}, {}, {}
+        self._start_gathering()
+
+    def _sorted(self, keys: Iterable[Key]) -> list[Key]:
+        """In the order of the table, so that rows near each other on disk are read and written together."""
+        return sorted(keys, key=itemgetter(0) if len(self.projection.key_columns) == 1 else None)
+
+    def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
+        """The event and the stored keys of its rows."""
+        try:
+            event = step.decode(stored[5])
+        except (Exception, SystemExit):
+            event = self._codec.decode(stored)  # says it with the place
+        try:
+            return event, step.keys(event, stored)
+        except (DomainFailed, InvalidInput) as error:  # of the rules for keys; a Conflict, say, is the domain's own
+            raise _at(error, stored) from error
+        except BaseException as error:
+            raise domain_failed(
+                error, f"the key of {step.where} at event {stored.position}", position=stored.position
+            ) from error
+
+    def _returned(self, result: Any) -> RowModel | None:
+        if result is DELETE:
+            return None
+        if type(result) is not self.projection.cls:
+            raise TypeError(f"it gave {type(result).__name__}, not None, DELETE or a {self.projection.cls.__name__}")
+        row: RowModel = result
+        return row
+
+    def _bring_in(self, keys: list[Key]) -> None:
+        young, made = self._young, self._made
+        for start in range(0, len(keys), LOAD_KEYS):
+            some = keys[start : start + LOAD_KEYS]
+            rows = self._load(some)
+            for key in some:
+                values = rows.get(key)
+                young[key] = made(values) if values is not None else None
+
+    def _spelt_key(self, step: _Step, stream: str) -> Key | None:
+        """The key in the stream's name, if it is spelt there as it is stored: remembered, as the next event has it too.
+
+        Most keys are: they are not made values of and back, as that takes longer than the rest of the fold.
+        """
+        assert step.spelt is not None
+        assert step.known is not None
+        key = step.spelt(stream)
+        if key is not None:
+            if len(step.known) >= CACHED_KEYS:
+                step.known.clear()
+            step.known[stream] = key
+        return key
+
+    def _stored_keys(self, route: Route) -> Callable[[Any, Any], Iterable[Key]]:
+        """The function from an event to the stored keys of its rows."""
+        keys, stored_key = keys_of(self.projection, route), self.stored_key
+        # Each once: two keys may be one in the store, as a time with and without its zone are.
+        return lambda event, recorded: dict.fromkeys([stored_key(key) for key in keys(event, recorded)])
+
+    def stored_key(self, key: Key) -> Key:
+        """A key's values as the store has them. Raises `DomainFailed` for values of another type."""
+        try:
+            return tuple([column.encode(part) for column, part in zip(self.projection.key_columns, key, strict=True)])
+        except InvalidInput as error:
+            raise DomainFailed(
+                f"{self.projection.cls.__name__}: {key!r} is no key: {error.message}",
+                hint="key= gives values of the key's own type",
+            ) from None
+
+    def _step(self, stored: StoredEvent | Recorded) -> _Step:
+        cls = self._codec.event_class(stored.type)
+        route = self._routes[cls]
+        kinds = stream_kinds(self.projection, route)
+        spelt = spelt_key(kinds, route.categories) if kinds is not None else None
+        step = self._steps[(stored.type, stored.schema_version)] = _Step(
+            self._codec.decoder(stored.type, stored.schema_version),
+            route.clause.function,
+            self._keys_of[cls],
+            spelt,
+            self._known.setdefault(route.categories, {}) if spelt is not None else None,
+            route.clause.recorded,
+            not (self._flat or self._codec.shareable(cls)),
+            route.clause.where,
+        )
+        return step
+
+    def _bad_value(self, row: RowModel, error: InvalidInput) -> DomainFailed:
+        for column in self.projection.columns:
+            try:
+                column.encode(row.__dict__[column.column.name])
+            except InvalidInput as complaint:
+                return DomainFailed(
+                    f"{self.projection.cls.__name__}.{column.column.name}: {complaint.message}",
+                    hint="the evolve gave it a value of another type",
+                )
+        return DomainFailed(
+            f"{self.projection.cls.__name__}: {error.message}", hint="the evolve made a row that can't be stored"
+        )
+
+
+def _at(error: CqrsError, stored: Any) -> CqrsError:
+    error.details.setdefault("position", stored.position)
+    return error
+
+
+Changes = tuple[list[tuple[Scalar, ...]], list[Key]]
+
+
+def write(rows: Rows, table: Table, changes: Changes) -> None:
+    """Put what a fold changed into the table, in the transaction of `rows`."""
+    puts, deletes = changes
+    if deletes:
+        rows.delete(table, deletes)
+    if puts:
+        rows.put(table, puts)

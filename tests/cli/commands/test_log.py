@@ -1,0 +1,253 @@
+"""`cqrs log`: the golden JSON shape, the selection that readers share, and following."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.cli.commands.log import _following
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Selection
+from cqrs_cli.stores.registry import open_store
+
+
+def positions(ran):
+    return [record["position"] for record in ran.lines]
+
+
+def test_the_shape_of_a_record_is_the_documented_one(orders, here):
+    [record] = here("log -n 1 --json").json
+    moment = record.pop("recorded_at")
+    assert len(moment) == 27
+    assert moment.endswith("Z")
+    assert record == {
+        "position": 1,
+        "stream": "order-1",
+        "version": 1,
+        "type": "OrderCreated",
+        "schema_version": 2,
+        "data": {"total": "12.50"},
+        "event_id": "command-1:1",
+        "command_id": "command-1",
+        "correlation_id": "story-1",
+        "causation_id": None,
+        "user_id": "ada",
+        "metadata": {"channel": "web"},
+    }
+    order = "position stream version type schema_version data event_id command_id correlation_id causation_id user_id"
+    assert list(here("log -n 1 --json").json[0]) == [*order.split(), "recorded_at", "metadata"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", [1, 2, 3, 4, 5, 6, 7]),
+        ("order-1", [1, 3, 5]),
+        ("order-1@2", [1, 3]),
+        ("@4", [1, 2, 3, 4]),
+        ("--category order", [1, 2, 3, 5, 6, 7]),
+        ("--category credit_note", [4]),
+        ("--category credit-note", [4]),
+        ("--type ItemAdded", [3, 6]),
+        ("--type item-added --type order_shipped", [3, 5, 6, 7]),
+        ("--after @2 --before @6", [3, 4, 5]),
+        ("--after 6", [7]),
+        ("-n 2", [1, 2]),
+        ("-n 0", []),
+        ("--reverse -n 2", [7, 6]),
+        ("order-1 --reverse", [5, 3, 1]),
+        ("order-1@2 --reverse -n 1", [3]),
+        ("--since 1h", [1, 2, 3, 4, 5, 6, 7]),
+        ("--until 2020-01-01", []),
+        ("--since 2020-01-01 --until 2020-01-02T00:00Z", []),
+    ],
+)
+def test_selection(orders, here, words, expected):
+    assert positions(here(f"log {words} --jsonl")) == expected
+
+
+def test_a_time_splits_the_log_between_since_and_until(orders, here):
+    time.sleep(0.002)
+    with open_store(str(orders)) as store:
+        store.append(Commit("later", (NewEvent("order-3", "OrderCreated", 1, b"{}"),)))
+    moment = here("log --jsonl --reverse -n 1").lines[0]["recorded_at"]
+    assert positions(here(f"log --jsonl --since {moment}")) == [8]
+    assert positions(here(f"log --jsonl --until {moment}")) == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "code"),
+    [
+        ("order-9", 3, "stream-not-found"),
+        ("order-1@9", 3, "version-not-found"),
+        ("order/1", 2, "stream-name"),
+        ("order-1@x", 2, "address"),
+        ("order-1@0", 2, "address"),
+        ("@", 2, "address"),
+        ("--since yesterday", 2, "address"),
+        ("--after x", 2, "address"),
+        ("-n -1", 2, "usage"),
+        ("-n x", 2, "usage"),
+        ("order-1 --category credit_note", 2, "usage"),
+        ("--type Nothing --fail-if-empty", 5, "nothing-matched"),
+        ("-f", 2, "usage"),
+        ("order-1 order-2", 2, "usage"),
+    ],
+)
+def test_what_can_not_be_answered_says_so(orders, here, words, exit_code, code):
+    ran = here(f"log {words} --json")
+    assert (ran.code, ran.error["code"]) == (exit_code, code)
+
+
+@pytest.mark.parametrize("words", ["--reverse", "--before @9", "--until 2h", "order-1@2", "@3", "-o out.jsonl"])
+def test_following_needs_an_open_end(orders, here, words):
+    ran = here(f"log -f --jsonl {words}")
+    assert (ran.code, ran.error["code"]) == (2, "usage")
+
+
+def test_near_names_are_offered(orders, here):
+    assert "'order-1'" in here("log order1").err
+    assert "'OrderShipped'" in here("log --type OrderShiped").err
+
+
+def test_reading_never_makes_a_store(here, tmp_path):
+    for words in ("log", "log -f --jsonl", "streams", "stats", "doctor"):
+        ran = here(f"{words} --store shop.db")
+        assert ran.code == 3
+        assert "no store at shop.db" in ran.err
+        assert "send creates it; another one: --store PATH" in ran.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_reading_leaves_the_file_as_it_was(orders, here):
+    before = orders.read_bytes()
+    here("log --json")
+    here("doctor --json")
+    assert orders.read_bytes() == before
+
+
+def test_reading_opens_read_only(orders, here, monkeypatch):
+    from cqrs_cli.stores import registry
+
+    def opening(url, **options):
+        asked.append(options)
+        return open_store(url, **options)
+
+    asked = []
+    monkeypatch.setattr(registry, "open_store", opening)
+    for words in ("log --json", "streams", "stats", "doctor"):
+        assert here(words).code == 0
+    assert asked == [{"create": False, "read_only": True, "durability": None}] * 4
+
+
+def test_numbers_keep_their_digits(fill, here, tmp_path):
+    fill()
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        store.append(Commit("c", (NewEvent("a-1", "T", 1, b'{"x":12345678901234567890.10}'),)))
+    assert '"data":{"x":12345678901234567890.10}' in here("log --jsonl").out
+
+
+def test_a_table_for_people(orders, here):
+    lines = here("log order-1").out.splitlines()
+    assert lines[0].split() == ["pos", "recorded", "at", "stream", "ver", "type", "data"]
+    assert lines[2].split()[-2:] == ["OrderCreated", '{"total":', '"12.50"}'][-2:]
+    assert len(lines) == 5
+
+
+def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[3])
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "cqrs_cli", "log", "--jsonl", "-f", "--after", "@5"],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert follower.stdout is not None
+    watchdog = threading.Timer(30, follower.kill)
+    watchdog.start()
+    try:
+        seen = [json.loads(follower.stdout.readline())["position"] for _ in range(2)]
+        with open_store(str(orders)) as store:
+            for number in range(20):
+                store.append(Commit(f"new-{number}", (NewEvent(f"order-{number}", "OrderCreated", 1, b"{}"),)))
+                seen.append(json.loads(follower.stdout.readline())["position"])
+        assert seen == list(range(6, 28))
+        follower.send_signal(signal.SIGINT)
+        out, err = follower.communicate(timeout=10)
+    finally:
+        watchdog.cancel()
+        follower.kill()
+    assert (follower.returncode, out, err) == (130, b"", b"")
+
+
+def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders):
+    with open_store(str(orders)) as store:
+
+        class Busy:
+            """Somebody appends whenever the head was looked at."""
+
+            def head(self):
+                head = store.head()
+                store.append(Commit(f"after-{head}", (NewEvent("order-9", "OrderCreated", 1, b"{}"),)))
+                return head
+
+            def read(self, selection):
+                return store.read(selection)
+
+        followed = itertools.islice(_following(Busy(), Selection()), 12)
+        assert [event.position for event in followed] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "table", "jsonl"])
+def test_what_is_followed_is_given_at_once(orders, tmp_path, format):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("CQRS_", "PYTHON"))}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[3])
+    words = ["log", "--format", format, "-f", "--after", "@7"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cqrs_cli", *words],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as follower:
+        watchdog = threading.Timer(30, follower.kill)
+        watchdog.start()
+        try:
+            with open_store(str(orders)) as store:
+                store.append(Commit("new", (NewEvent("order-9", "Sudden", 1, b"{}"),)))
+            line = ""
+            while "Sudden" not in line:  # past the head of the table
+                line = follower.stdout.readline()
+                assert line, "it was killed: the line was never pushed out"
+        finally:
+            watchdog.cancel()
+            follower.kill()
+
+
+def test_following_ends_at_the_limit(orders, here):
+    assert positions(here("log -f --jsonl --type ItemAdded -n 2")) == [3, 6]
+    lines = here("log -f -n 3").out.splitlines()
+    assert len(lines) == 5
+
+
+def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
+    from cqrs_cli.cli.printing import events
+
+    broken = events.event_record
+
+    class Broken:
+        def __init__(self, event):
+            self.__dict__.update(event._asdict(), data=b'{"n":NaN}', event_id="", command_id="")
+
+    monkeypatch.setattr("cqrs_cli.cli.commands.log.event_record", lambda event: broken(Broken(event)))
+    ran = here("log --json")
+    assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)

@@ -1,0 +1,201 @@
+"""`cqrs sql`: every format, nothing but reading, and not for ever."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+ATTACKS = [
+    "INSERT INTO streams (name) VALUES ('x')",
+    "REPLACE INTO cqrs_checkpoints VALUES ('x', 1, '')",
+    "UPDATE events SET data = '{}'",
+    "DELETE FROM events",
+    "WITH x AS (SELECT 1) DELETE FROM events",
+    "WITH x AS (SELECT 1) INSERT INTO streams (name) SELECT 'x' FROM x",
+    "CREATE TABLE x (a)",
+    "CREATE TEMP TABLE x (a)",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE VIEW x AS SELECT 1",
+    "CREATE TEMP VIEW x AS SELECT 1",
+    "CREATE INDEX x ON events (data)",
+    "CREATE TRIGGER x AFTER INSERT ON events BEGIN SELECT 1; END",
+    "CREATE TEMP TRIGGER x AFTER INSERT ON events BEGIN SELECT 1; END",
+    "CREATE VIRTUAL TABLE x USING fts5(a)",
+    "DROP TABLE events",
+    "DROP VIEW event_log",
+    "DROP TRIGGER events_update",
+    "ALTER TABLE events RENAME TO x",
+    "ALTER TABLE events ADD COLUMN x",
+    "VACUUM",
+    "VACUUM INTO 'stolen.db'",
+    "ATTACH 'stolen.db' AS other",
+    "DETACH main",
+    "BEGIN",
+    "BEGIN IMMEDIATE",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT x",
+    "REINDEX",
+    "ANALYZE",
+    "PRAGMA query_only=OFF",
+    "PRAGMA writable_schema=ON",
+    "PRAGMA journal_mode=DELETE",
+    "PRAGMA user_version=7",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA application_id=1",
+    "SELECT load_extension('x')",
+    "SELECT writefile('stolen.db', 'x')",
+    "SELECT 1; DELETE FROM events",
+    "EXPLAIN DELETE FROM events",
+]
+
+
+@pytest.mark.parametrize("statement", ATTACKS)
+def test_every_kind_of_write_is_refused(orders: Path, here: Any, statement: str) -> None:
+    before = (orders.read_bytes(), sorted(os.listdir(orders.parent)))
+    ran = here("sql", statement, "--json")
+    assert ran.code == 2, (statement, ran.out, ran.err)
+    assert ran.out == ""
+    assert ran.error["code"] == "sql"
+    assert (orders.read_bytes(), sorted(set(os.listdir(orders.parent)) - {"cqrs.db-wal", "cqrs.db-shm"})) == before
+
+
+@pytest.mark.parametrize("lock", ["mode", "query_only", "authorizer"])
+def test_each_lock_holds_alone(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
+    """With the other two taken away, a delete still fails."""
+    from cqrs_cli.stores.sqlite import opening as sqlite_opening
+    from cqrs_cli.stores.sqlite import sql as sqlite_sql
+
+    real = sqlite_opening.Opening.connect
+
+    def connect(self: Any, mode: Any) -> sqlite3.Connection:
+        connection = real(self, mode if lock == "mode" else "rw")
+        connection.execute(f"PRAGMA query_only={'ON' if lock == 'query_only' else 'OFF'}")
+        return connection
+
+    monkeypatch.setattr(sqlite_opening.Opening, "connect", connect)
+    if lock != "authorizer":
+        monkeypatch.setattr(sqlite_sql.ReadOnlySQL, "_authorize", lambda *_: sqlite3.SQLITE_OK)
+    ran = here("sql", "DELETE FROM cqrs_checkpoints", "--json")
+    assert ran.code != 0
+    ran = here("sql", "INSERT INTO cqrs_checkpoints VALUES ('x', 1, '{}')", "--json")
+    assert ran.code != 0
+    assert here("sql", "SELECT * FROM cqrs_checkpoints", "--json").json == []
+
+
+def test_reading_in_every_format(orders: Path, here: Any) -> None:
+    statement = "SELECT stream, count(*) AS n FROM event_log GROUP BY stream ORDER BY stream"
+    rows = [{"stream": "credit_note-C1", "n": 1}, {"stream": "order-1", "n": 3}, {"stream": "order-2", "n": 3}]
+    assert here("sql", statement, "--json").json == rows
+    assert here("sql", statement, "--jsonl").lines == rows
+    assert here("sql", statement, "--csv").out.splitlines() == [
+        "stream,n",
+        "credit_note-C1,1",
+        "order-1,3",
+        "order-2,3",
+    ]
+    assert here("sql", statement, "--format", "md").out.splitlines()[2].startswith("| credit_note-C1")
+    assert "order-2" in here("sql", statement).out
+    for looked in (
+        "EXPLAIN QUERY PLAN " + statement,
+        "PRAGMA table_info(events)",
+        "VALUES (1), (2)",
+        "WITH x AS (SELECT 1) SELECT * FROM x",
+    ):
+        assert here("sql", looked, "--json").code == 0, looked
+
+
+def test_parameters_are_values(orders: Path, here: Any) -> None:
+    ran = here("sql", "SELECT count(*) AS n FROM event_log WHERE stream = :s", "--param", "s=order-1", "--json")
+    assert ran.json == [{"n": 3}]
+    hostile = here("sql", "SELECT :s AS s", "--param", "s=x'; DROP TABLE events", "--json")
+    assert hostile.json == [{"s": "x'; DROP TABLE events"}]
+    for words, said in (
+        (["SELECT :a"], "sql"),
+        (["SELECT :a", "--param", "a"], "NAME=VALUE"),
+        (["SELECT 1", "--param", "1a=2"], "NAME=VALUE"),
+    ):
+        ran = here("sql", *words)
+        assert (ran.code, said in ran.err) == (2, True)
+
+
+def test_odd_columns_and_values(orders: Path, here: Any) -> None:
+    assert here("sql", "SELECT 1 AS a, 2 AS a, NULL AS b", "--json").json == [{"a": 1, "a_2": 2, "b": None}]
+    assert here("sql", "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a", "--json").json == [
+        {"a": 1, "a_3": 2, "a_2": 3, "a_4": 4}
+    ]
+    assert here("sql", "SELECT x'00ff' AS blob", "--json").code == 0
+    assert "\x1b" not in here("sql", "SELECT char(27) || '[31m' AS x").out
+
+
+def test_a_time_limit(orders: Path, here: Any) -> None:
+    endless = "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELECT count(*) FROM x"
+    start = time.monotonic()
+    ran = here("sql", endless, "--timeout", "0.3", "--json")
+    assert (ran.code, ran.error["code"]) == (7, "timed-out")
+    assert time.monotonic() - start < 10
+    rows = here("sql", endless.replace("count(*)", "n"), "--timeout", "0.5", "--jsonl")
+    assert rows.code == 7
+    for wrong in ("0", "-1", "x", "inf", "nan"):
+        assert here("sql", "SELECT 1", f"--timeout={wrong}").code == 2
+
+
+def test_no_value_eats_the_memory(orders: Path, here: Any) -> None:
+    for bomb in ("SELECT length(zeroblob(1000000000))", "SELECT length(printf('%*d', 900000000, 1))"):
+        ran = here("sql", bomb, "--json")
+        assert ran.code == 2 or list(ran.json[0].values()) == [None], ran.err
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("SELEC 1", "syntax error"), ("SELECT * FROM nope", "no such table"), ("", ""), ("SELECT 'x", "")],
+)
+def test_mistakes(orders: Path, here: Any, statement: str, said: str) -> None:
+    ran = here("sql", statement)
+    assert ran.code in (0, 2) if statement == "" else ran.code == 2
+    assert said in ran.err
+
+
+def test_no_domain_is_loaded_and_no_store_made(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CQRS_APP", "nothing.at.all:domain")
+    assert here("sql", "SELECT 1").code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_empty_is_said(orders: Path, here: Any) -> None:
+    assert here("sql", "SELECT 1 WHERE 0", "--fail-if-empty").code == 5
+    assert here("sql", "SELECT 1 AS a WHERE 0", "--csv").out.splitlines() in (["a"], [])
+
+
+def test_standard_input(orders: Path, cqrs: Any) -> None:
+    ran = cqrs("--store", str(orders), "sql", "-", "--json", stdin="SELECT count(*) AS n\nFROM events")
+    assert json.loads(ran.stdout) == [{"n": 7}]
+
+
+def test_a_statement_that_is_no_text(orders: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "cqrs_cli", "--store", str(orders), "sql", "-"],
+        input=b"SELECT '\xff'",
+        capture_output=True,
+        cwd=ROOT,
+    )
+    assert ran.returncode == 2
+    assert b"error[sql]: standard input is no text in UTF-8" in ran.stderr
+
+
+def test_what_has_no_json_and_what_is_no_text_is_the_statements_fault(orders: Path, here: Any) -> None:
+    ran = here("sql", "SELECT 1e999 AS x", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "no-json")
+    assert "Infinity" in here("sql", "SELECT 1e999 AS x").out
+    ran = here("sql", "SELECT CAST(x'c328' AS TEXT)")
+    assert ran.code == 2
+    assert "is no UTF-8" in ran.err
+    assert "hex(" in ran.err
