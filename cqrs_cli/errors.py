@@ -8,13 +8,17 @@
     │   ├── LimitExceeded           a payload, commit or name over a limit of the log
     │   ├── ConfigurationError      a setting that can't be read or used
     │   ├── DefinitionError         a mistake in the user's domain classes
+    │   ├── NeedsRebuild            rows that were made with other code, or whose table changed
     │   └── DomainNotLoaded         the user's module can't be imported or holds no Domain
-    ├── NotFound                3   store, stream, event, projection, query or command
+    ├── NotFound                3   stream, event, projection, query or command
+    │   ├── AggregateNotFound       a command for an aggregate that is not there
+    │   └── StoreNotFound           there is no store at that path or URL
     ├── Conflict                4   the expected version is not the actual one
     │   └── CommandReused           a command id used again with another body
     ├── NothingMatched          5   no row, under --fail-if-empty
-    ├── Damaged                 6   the store is damaged or was changed
-    ├── Unavailable             7   store not reachable, locked, full, read-only, or of a newer format
+    ├── StoreFailed                 what concerns the store as a whole, and every command on it
+    │   ├── Damaged             6   the store is damaged or was changed
+    │   └── Unavailable         7   store not reachable, locked, full, read-only, or of a newer format
     ├── DomainFailed            8   the domain's own code raised
     └── Undecodable             8   a stored event that today's classes can't read
 
@@ -102,6 +106,12 @@ class DefinitionError(Misuse):
     code = "definition"
 
 
+class NeedsRebuild(Misuse):
+    """Stored rows that today's code can't read or go on with: no event is to blame."""
+
+    code = "needs-rebuild"
+
+
 class DomainNotLoaded(Misuse):
     """The domain can't be imported; `traceback` is the user's own part of it, if code ran."""
 
@@ -117,6 +127,18 @@ class NotFound(CqrsError):
 
     code = "not-found"
     exit_code = 3
+
+
+class AggregateNotFound(NotFound):
+    """The command is for an aggregate that is not there, and it may not open one."""
+
+    code = "aggregate-not-found"
+
+
+class StoreNotFound(NotFound):
+    """There is no store at that path or URL."""
+
+    code = "store-not-found"
 
 
 class Conflict(CqrsError):
@@ -139,14 +161,18 @@ class NothingMatched(CqrsError):
     exit_code = 5
 
 
-class Damaged(CqrsError):
+class StoreFailed(CqrsError):
+    """The store as a whole, not one command or event: nothing that is tried on it goes well."""
+
+
+class Damaged(StoreFailed):
     """The store is not what was written: damaged, changed by hand, or no store of ours."""
 
     code = "damaged"
     exit_code = 6
 
 
-class Unavailable(CqrsError):
+class Unavailable(StoreFailed):
     """The store can't be used now: locked, full, read-only, unreachable, or of a newer format.
 
     With code `outcome-unknown` the write may or may not have happened: send the same command id again.

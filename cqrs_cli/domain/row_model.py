@@ -26,7 +26,7 @@ from cqrs_cli.domain.mistakes import (
     refuse_taken,
     refuse_what_is_lost,
 )
-from cqrs_cli.errors import DefinitionError, Misuse
+from cqrs_cli.errors import DefinitionError, NeedsRebuild
 from cqrs_cli.stores.rows import Scalar, Table
 
 RESERVED_TABLES = frozenset(
@@ -110,9 +110,8 @@ def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
             try:
                 row[name] = decode(row[name])
             except Exception as error:
-                raise Misuse(
+                raise NeedsRebuild(
                     f"{kind.name}.{name}: a stored value no longer fits {cls.__name__}: {str(error).splitlines()[0]}",
-                    code="needs-rebuild",
                     hint=f"cqrs project {kind.name} --rebuild",
                 ) from error
         return _constructed(cls, row, fields)

@@ -14,7 +14,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command, Event
 from cqrs_cli.domain.purity import Untouched
-from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Rejected
+from cqrs_cli.errors import AggregateNotFound, DomainFailed, Misuse, NotFound, Rejected
 
 
 class Scenario:
@@ -53,7 +53,7 @@ class Scenario:
             if self._given:
                 self.rejection = Rejected(f"{name}: it is there already", code="already-exists")
             else:
-                self.rejection = NotFound(f"{name}: nothing was given, so there is none", code="aggregate-not-found")
+                self.rejection = AggregateNotFound(f"{name}: nothing was given, so there is none")
         else:
             try:
                 self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]

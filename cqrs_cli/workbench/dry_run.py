@@ -9,7 +9,7 @@ from typing import Any
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, NeedsRebuild, Unavailable
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.commits import Recorded
@@ -93,9 +93,8 @@ class DryRun:
             return None
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None and projection.inline:
-            raise Misuse(
+            raise NeedsRebuild(
                 f"the inline projection {projection.name} needs a rebuild: {reason}",
-                code="needs-rebuild",
                 hint=f"cqrs project {projection.name} --rebuild",
             )
         return checkpoint.position if reason is None else None

@@ -12,13 +12,13 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.messages import Command, kebab
 from cqrs_cli.errors import (
+    AggregateNotFound,
     CommandReused,
     Conflict,
     CqrsError,
     Damaged,
     DefinitionError,
     DomainFailed,
-    NotFound,
     Rejected,
     Unavailable,
 )
@@ -305,9 +305,8 @@ def _wrong_existence(aggregate: AggregateType, stream: str, version: int, name: 
     """The error for a command that wants the stream to be there, or not to be there, when it is the other way."""
     if version == 0:
         openers = [kebab(command.__name__) for command, clause in aggregate.deciders.items() if clause.creates]
-        return NotFound(
+        return AggregateNotFound(
             f"{name}: there is no {stream}",
-            code="aggregate-not-found",
             hint=f"cqrs send {openers[0]} opens one" if openers else "cqrs streams lists what there is",
             stream=stream,
         )

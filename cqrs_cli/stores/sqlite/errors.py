@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, StoreNotFound, Unavailable
 
 _OWN_PART = re.compile(r"no such (?:table|view): (?:main\.)?(?:streams|event_types|commits|events|event_log|cqrs_\w+)$")
 """Of what every store has. A column or table of another name is a mistake of ours, or of a read model."""
 
 
-def missing(path: str) -> NotFound:
+def missing(path: str) -> StoreNotFound:
     """There is no store at `path`."""
-    return NotFound(
+    return StoreNotFound(
         f"no store at {path}",
         hint="the first cqrs send creates it; another one: --store PATH",
-        code="store-not-found",
         store=path,
     )
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Literal
 
-from cqrs_cli.errors import ConfigurationError, NotFound, Unavailable
+from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.errors import damaged, foreign, missing, read_only, translate
 
@@ -73,10 +73,9 @@ class Opening:
         if os.path.isdir(self.real_path):
             raise ConfigurationError(f"{self.path} is a folder", hint="a store is a file, as in --store shop.db")
         if create and not os.path.isdir(os.path.dirname(self.real_path)):
-            raise NotFound(
+            raise StoreNotFound(
                 f"no folder for the store {self.path}",
                 hint="make the folder first",
-                code="store-not-found",
                 store=self.path,
             )
 

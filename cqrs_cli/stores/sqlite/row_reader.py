@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import Misuse, NeedsRebuild
 from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.errors import translate
@@ -124,11 +124,11 @@ def _register(connection: sqlite3.Connection) -> None:
     connection.create_function("cqrs_decimal", 1, decimal_key, deterministic=True)
 
 
-def changed(name: str, error: sqlite3.Error) -> Misuse | None:
+def changed(name: str, error: sqlite3.Error) -> NeedsRebuild | None:
     """The error for a table that is not the projection's any more; None if the trouble is another."""
     if not str(error).startswith(("no such table", "no such column")) and "has no column named" not in str(error):
         return None
-    return Misuse(
+    return NeedsRebuild(
         f"the table {name} is not as the projection made it: {error}",
         hint=f"make it anew: cqrs project {name} --rebuild",
         code="table-changed",

@@ -8,7 +8,7 @@ from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cqrs_cli.errors import Conflict, Misuse, NotUnique
+from cqrs_cli.errors import Conflict, Misuse, NeedsRebuild, NotUnique
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.rows import Checkpoint, Table, Where
 from cqrs_cli.stores.sqlite.decimal import decimal_key
@@ -74,7 +74,7 @@ class SQLiteRows(SQLiteRowReader):
         if self._exists(table.name):
             found = self._file.query('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table.name,))
             if found != wanted:
-                raise Misuse(
+                raise NeedsRebuild(
                     f"the table {table.name} has other columns than the projection",
                     hint=f"make it anew: cqrs project {table.name} --rebuild",
                     code="table-changed",

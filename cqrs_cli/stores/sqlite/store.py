@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.stores.commits import Commit, Condition, Receipt, Recorded, RecordedCommit, StoredEvent
 from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
 from cqrs_cli.stores.moments import rfc3339
@@ -85,7 +85,7 @@ class SQLiteStore:
                 try:
                     outcomes.append(batch.add(item))
                 except CqrsError as error:
-                    if not connection.in_transaction or error.exit_code in _CONCERNS_ALL:
+                    if not connection.in_transaction or isinstance(error, StoreFailed):
                         raise
                     outcomes.append(error)
             if not any(isinstance(outcome, Receipt) for outcome in outcomes):
@@ -219,10 +219,6 @@ class SQLiteStore:
 
 class _NothingWritten(Exception):
     """All of a batch was refused."""
-
-
-_CONCERNS_ALL = frozenset({6, 7})
-"""Exit codes of `Damaged` and `Unavailable`."""
 
 
 def _size(path: str) -> int:

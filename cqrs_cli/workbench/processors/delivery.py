@@ -10,7 +10,16 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, NotFound, Rejected, Unavailable
+from cqrs_cli.errors import (
+    AggregateNotFound,
+    CommandReused,
+    Conflict,
+    CqrsError,
+    Damaged,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
 from cqrs_cli.log import outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
@@ -172,7 +181,7 @@ class Courier:
 
 def _is_rejection(error: CqrsError) -> bool:
     """Whether the aggregate said no, or is not there."""
-    return isinstance(error, Rejected) or (isinstance(error, NotFound) and error.code == "aggregate-not-found")
+    return isinstance(error, Rejected | AggregateNotFound)
 
 
 def _hears_rejections(reaction: ReactionType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import DomainFailed, Misuse
+from cqrs_cli.errors import DomainFailed, Misuse, NeedsRebuild
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Inline, Selection, Store
 from cqrs_cli.stores.rows import Rows
@@ -40,9 +40,8 @@ class InlineProjections:
         for projection in self._projections:
             checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
             if outdated(checkpoint.definition, projection.definition) is not None:
-                raise Misuse(
+                raise NeedsRebuild(
                     f"the inline projection {projection.name} needs a rebuild",
-                    code="needs-rebuild",
                     hint=f"cqrs project {projection.name} --rebuild",
                 )
             if first - checkpoint.position > CATCH_UP:

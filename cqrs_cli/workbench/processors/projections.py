@@ -10,7 +10,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
 from cqrs_cli.log.stops import (
     Poisoned,
     Skip,
@@ -201,9 +201,8 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
 
 def needs_rebuild(projection: RowType, reason: str) -> Misuse:
     """The error of rows that must be made anew before anybody reads them."""
-    return Misuse(
+    return NeedsRebuild(
         f"{projection.name} needs a rebuild: {reason}",
-        code="needs-rebuild",
         hint=f"cqrs project {projection.name} --rebuild",
         projection=projection.name,
     )

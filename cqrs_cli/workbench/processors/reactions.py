@@ -12,7 +12,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.domain.row_model import outdated, source_changed
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
+from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, NeedsRebuild, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.log.outbox import Change
 from cqrs_cli.log.stops import Poisoned, Skip, Stop, skip, skips_of, stop_ahead, stops_on_record
@@ -124,9 +124,8 @@ class Reactor:
         checkpoint = self._built(reaction, progress)
         reason = self._outdated(reaction, checkpoint)
         if reason is not None:
-            raise Misuse(
+            raise NeedsRebuild(
                 f"{reaction.name} needs a rebuild of its rows: {reason}",
-                code="needs-rebuild",
                 hint=f"cqrs project {reaction.name} --rebuild",
                 projection=reaction.name,
             )
