@@ -168,8 +168,8 @@ class Loop:
         Raises `StoreFailed`, and what `between` raises: what was committed stays.
         """
         faults: dict[str, CqrsError | Poisoned] = {}
+        head = self._log.head()
         while True:
-            head = self._log.head()
             groups: dict[tuple[int, int], list[Processor]] = {}
             for one in processors:
                 goal = head if one.goal is None else one.goal()

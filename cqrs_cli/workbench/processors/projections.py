@@ -10,7 +10,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.log import stops
 from cqrs_cli.log.stops import (
     Skip,
@@ -158,14 +158,16 @@ class Projector:
     def ready(self, projections: Sequence[RowType]) -> tuple[list[Processor], dict[str, CqrsError]]:
         """Projections made ready to be brought along the log, and the errors of those that can't be, by name."""
         known = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
-        new = [projection for projection in projections if projection.name not in known]
-        if new:
-            with self._store.transaction() as rows:
-                for projection in new:
-                    known[projection.name] = rows.checkpoint(projection.name) or begin(rows, projection)
-        processors, errors = [], {}
+        processors: list[Processor] = []
+        errors: dict[str, CqrsError] = {}
         for projection in projections:
-            checkpoint = known[projection.name]
+            try:
+                checkpoint = known.get(projection.name) or self._begun(projection)
+            except StoreFailed:
+                raise
+            except CqrsError as error:  # a table of somebody else's has its name
+                errors[projection.name] = error
+                continue
             reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
             if reason is not None:
                 errors[projection.name] = needs_rebuild(projection.name, reason)
@@ -173,7 +175,11 @@ class Projector:
             one = self.processor(projection, checkpoint)
             one.stopped = stop_of(self._store.rows, projection.name) is not None
             processors.append(one)
-        return processors, dict[str, CqrsError](errors)
+        return processors, errors
+
+    def _begun(self, projection: RowType) -> Checkpoint:
+        with self._store.transaction() as rows:
+            return rows.checkpoint(projection.name) or begin(rows, projection)
 
     def stood_still(
         self, name: str, fault: CqrsError | Poisoned, told: Callable[[str, Poisoned], CqrsError]
@@ -234,13 +240,13 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def stopped(name: str, fault: Poisoned, again: str = "", what: str = "") -> CqrsError:
+def stopped(name: str, fault: Poisoned, again: str = "", what: str = "", skip: str = "") -> CqrsError:
     """The error of the poison event, saying which projection it stopped and what can be done."""
     position = fault.event.position
-    again = again or f"cqrs project {name}"
+    again, skip = again or f"cqrs project {name}", skip or f"cqrs project {name} --skip @{position} --reason …"
     return fault.error.retold(
         f"{what}{name} stopped at @{position}: {fault.error.message}",
-        hint=f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …",
+        hint=f"mend the code and run {again} again, or: {skip}",
         projection=name,
         position=position,
     )

@@ -12,7 +12,7 @@ from cqrs_cli.log.stops import clear_stop
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, overtaken
-from cqrs_cli.workbench.processors.projections import REBUILD, Projector, stopped
+from cqrs_cli.workbench.processors.projections import REBUILD, Projector, skip_words, stopped
 
 ROUNDS = 10
 SHORT = 1_000
@@ -74,7 +74,8 @@ class Rebuild:
             fault = faults.get(projection.name + REBUILD)
             if isinstance(fault, Poisoned):
                 again = f"cqrs project {projection.name} --rebuild"
-                raise stopped(projection.name, fault, again, "the rebuild of ") from fault.error
+                skip = skip_words(projection, fault.event.position)
+                raise stopped(projection.name, fault, again, "the rebuild of ", skip) from fault.error
             if fault is not None:
                 raise fault
 
