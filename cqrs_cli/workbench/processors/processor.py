@@ -168,8 +168,10 @@ class Loop:
         Raises `StoreFailed`, and what `between` raises: what was committed stays.
         """
         faults: dict[str, CqrsError | Poisoned] = {}
-        head = self._log.head()
+        self._outrun = True
         while True:
+            if self._outrun:
+                head, self._outrun = self._log.head(), False
             groups: dict[tuple[int, int], list[Processor]] = {}
             for one in processors:
                 goal = head if one.goal is None else one.goal()
@@ -306,6 +308,7 @@ class Loop:
 
     def _look_again(self, group: Sequence[Processor], faults: dict[str, CqrsError | Poisoned]) -> None:
         """Somebody else moved a checkpoint: what the store has is the truth, if it was made with this code."""
+        self._outrun = True
         now = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
         for one in group:
             found = now.get(one.name)
