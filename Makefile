@@ -30,10 +30,13 @@ lowest: .venv-lowest/.ready
 	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK)
 	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
 
-# The latest releases, on the newest Python that is here; nothing downloads a Python.
+# The newest Python that is here (nothing downloads one), with the floors and then with the latest releases.
 newest:
 	@python=$$(.ci/newest-python) || { echo 'newest: no Python above 3.11 on this machine, so no tests on a newer one'; exit 0; } \
-	&& { .venv-newest/bin/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv-newest; } \
+	&& { [ "$$(.venv-newest/bin/python -V 2>&1)" = "$$($$python -V 2>&1)" ] || $$python -m venv --clear .venv-newest; } \
+	&& .venv-newest/bin/python $(PIP_INSTALL) -e '.[test]' $$($$python .ci/versions.py floors) \
+	&& .venv-newest/bin/python .ci/versions.py newest, lowest libraries \
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
 	&& .venv-newest/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager -e '.[test]' \
 	&& .venv-newest/bin/python .ci/versions.py newest \
 	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
