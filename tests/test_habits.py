@@ -64,6 +64,7 @@ def test_what_is_listed_as_slow_is_there(entry: str) -> None:
     assert not test or any(re.search(rf"(def|class) {test}\b", source.read_text()) for source in sources)
 
 
+@pytest.mark.slow
 def test_the_quick_profile_has_tests_of_every_room() -> None:
     words = ["-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", "-m", "not faults and not slow", "tests"]
     found = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, encoding="utf-8").stdout
