@@ -2,14 +2,45 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP_INSTALL := -m pip install -q --disable-pip-version-check
 
-.PHONY: docs demo test lint bench faults clean
+# Compiled once, not by each of the thousand processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
+QUICK := -m "not faults and not slow"
+# What depends on the libraries by more than their public ways: there, the slow tests are run against each version too.
+VERSIONED := -m "slow and not faults" tests/cli/options tests/cli/shell tests/domain tests/stores
+
+.PHONY: docs demo quick test lowest newest lint bench faults clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
 
+# The tests that say the most a second: every room, in less than 20 seconds on two cores. tests/slow.py has the rest.
+quick: .venv/.ready
+	@$(BIN)/python -m pytest -q -n auto $(QUICK)
+
 test: .venv/.ready
+	@$(BIN)/python .ci/versions.py test
 	@$(BIN)/python -m pytest -q -n auto
+
+# The floors of pyproject.toml, to the digit, on the oldest Python that is here.
+lowest: .venv-lowest/.ready
+	@.venv-lowest/bin/python .ci/versions.py lowest
+	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK)
+	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
+
+# The newest Python that is here (nothing downloads one), with the floors and then with the latest releases.
+newest:
+	@python=$$(.ci/newest-python) || { echo 'newest: no Python above 3.11 on this machine, so no tests on a newer one'; exit 0; } \
+	&& { [ "$$(.venv-newest/bin/python -V 2>&1)" = "$$($$python -V 2>&1)" ] || $$python -m venv --clear .venv-newest; } \
+	&& .venv-newest/bin/python $(PIP_INSTALL) -e '.[test]' $$($$python .ci/versions.py floors) \
+	&& .venv-newest/bin/python .ci/versions.py newest, lowest libraries \
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
+	&& .venv-newest/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager -e '.[test]' \
+	&& .venv-newest/bin/python .ci/versions.py newest \
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
 
 lint: .venv/.ready
 	@$(BIN)/ruff check .
@@ -27,12 +58,16 @@ faults: .venv/.ready
 	@$(BIN)/python -m pytest -q -rs -m faults
 
 clean:
-	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A venv that moved or whose Python went away is made anew; one that `uv run` made has no pip.
 .venv/.ready: pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,lint]' && touch $@
+	@$(BIN)/python $(PIP_INSTALL) -e '.[test,lint]' && touch $@
+
+.venv-lowest/.ready: pyproject.toml .ci/versions.py
+	@.venv-lowest/bin/python -m pip --version >/dev/null 2>&1 || $$(python3.11 -c '' 2>/dev/null && echo python3.11 || echo $(PYTHON)) -m venv --clear .venv-lowest
+	@.venv-lowest/bin/python $(PIP_INSTALL) -e '.[test]' $$(.venv-lowest/bin/python .ci/versions.py floors) && touch $@
 
 .venv/.bench: .venv/.ready
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]' && touch $@
+	@$(BIN)/python $(PIP_INSTALL) -e '.[bench]' && touch $@

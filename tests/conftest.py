@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.slow import SLOW
+
 # Suites that are modules, not test files: marked before any of them is imported, from whichever folder.
 pytest.register_assert_rewrite(
     "tests.stores.contract",
@@ -50,6 +52,20 @@ class Shell:
     def json(self, *words: str, exit_code: int = 0, stdin: str = "") -> Any:
         """What the words print with `--json`."""
         return json.loads(self(*words, "--json", exit_code=exit_code, stdin=stdin).stdout)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't even import a file of which the quick profile wants no test."""
+    quick = "not slow" in config.option.markexpr
+    return True if quick and collection_path.relative_to(ROOT).as_posix() in SLOW else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `slow` what tests/slow.py tells."""
+    for item in items:
+        properties = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if properties or "cqrs" in getattr(item, "fixturenames", ()) or item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -551,9 +551,10 @@ def test_a_state_comes_back_as_it_was(annotation, value):
     text = state_json(thing, state)
     again = restored(thing, text)
     assert again == state
+    told = repr(sorted(again.x) if isinstance(value, set | frozenset) else again.x)
     assert (
         type(again.x),
-        repr(sorted(again.x) if isinstance(value, set | frozenset) else again.x).replace("TzInfo(0)", "UTC"),
+        told.replace("TzInfo(0)", "UTC").replace("TzInfo(UTC)", "UTC"),  # pydantic since 2.12, and before
     ) == (
         type(value),
         repr(sorted(value) if isinstance(value, set | frozenset) else value).replace("datetime.timezone.utc", "UTC"),
