@@ -14,32 +14,8 @@ from typing import NamedTuple
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.rows import Checkpoint, Column, RowReader, Rows, Table, Where
-
-STOPS = Table(
-    "cqrs_stops",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("stream", "text"),
-        Column("type", "text"),
-        Column("code", "text"),
-        Column("error", "text"),
-        Column("stopped_us", "integer"),
-    ),
-    ("projection",),
-)
-SKIPS = Table(
-    "cqrs_skips",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("skipped_by", "text"),
-        Column("skipped_us", "integer"),
-        Column("reason", "text"),
-    ),
-    ("projection", "position"),
-)
+from cqrs_cli.stores.operational import SKIPS, STOPS
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Where
 
 
 class Stop(NamedTuple):
@@ -90,7 +66,6 @@ def record_stop(rows: Rows, projection: str, poisoned: Poisoned) -> None:
     now = rows.checkpoint(projection)
     if now is None or now.position >= event.position:
         return
-    rows.create(STOPS)
     rows.put(
         STOPS,
         [(projection, event.position, event.stream, event.type, error.code, error.message, time.time_ns() // 1000)],
@@ -99,7 +74,6 @@ def record_stop(rows: Rows, projection: str, poisoned: Poisoned) -> None:
 
 def clear_stop(rows: Rows, projection: str) -> None:
     """The projection runs again."""
-    rows.create(STOPS)
     rows.delete(STOPS, [(projection,)])
 
 
@@ -162,6 +136,5 @@ def skip(
             f"{name} has taken @{position} in already, it is at @{reached}", hint="only what lies ahead can be skipped"
         )
     with store.transaction() as rows:
-        rows.create(SKIPS)
         rows.put(SKIPS, [Skip(name, position, by, time.time_ns() // 1000, reason)])
         also(rows)

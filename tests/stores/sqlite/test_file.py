@@ -30,8 +30,8 @@ from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite import opening as sqlite_opening
 from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores import races
-from tests.stores.making import commit, event
+from cqrs_cli.testing import races
+from cqrs_cli.testing.making import commit, event
 
 ROOT = Path(__file__).resolve().parents[3]
 ITEMS = Table("items", (Column("id", "text"), Column("price", "decimal"), Column("n", "integer", True)), ("id",))
@@ -920,7 +920,7 @@ import os, sys
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores.making import commit
+from cqrs_cli.testing.making import commit
 if sys.argv[2] == "rollback journal":
     sqlite_lock.why_not = lambda path: "a test says so"
 items = Table("items", (Column("id", "integer"), Column("text", "text")), ("id",))
