@@ -14,9 +14,6 @@ from tests.slow import SLOW
 
 # Suites that are modules, not test files: marked before any of them is imported, from whichever folder.
 pytest.register_assert_rewrite(
-    "tests.stores.contract",
-    "tests.stores.rows_contract",
-    "tests.stores.races",
     "tests.faults.crashes",
     "tests.faults.power",
     "tests.faults.runs",

@@ -178,7 +178,7 @@ def clauses_of(cls: type, kind: str) -> list[Clause]:
 def refuse_other_clauses(cls: type, *known: str) -> None:
     """Raise `DefinitionError` for a clause of a kind that a class of this sort never calls."""
     for base in cls.__mro__:
-        for name, value in vars(base).items():
+        for name, value in list(vars(base).items()):  # a look at an unfinished model may change it (pydantic 2.11)
             mark = getattr(value, _MARK, None)
             if mark is not None and mark.kind not in known:
                 raise DefinitionError(

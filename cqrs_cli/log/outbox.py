@@ -12,47 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import CqrsError, NotFound
-from cqrs_cli.stores.rows import Column, Order, RowReader, Rows, Table, Where
-
-_COLUMNS = (
-    Column("reaction", "text"),
-    Column("event_id", "text"),
-    Column("number", "integer"),
-    Column("attempt", "integer"),
-    Column("position", "integer"),
-    Column("recorded_us", "integer"),
-    Column("process", "text"),
-    Column("clause", "text"),
-    Column("deadline", "text", nullable=True),
-    Column("due_us", "integer"),
-    Column("command", "text"),
-    Column("schema_version", "integer"),
-    Column("data", "text"),
-    Column("correlation_id", "text"),
-    Column("user_id", "text", nullable=True),
-    Column("metadata", "text"),
-)
-OUTBOX = Table(
-    "cqrs_outbox",
-    (Column("slot", "text"), *_COLUMNS),
-    ("reaction", "process", "slot"),
-    indexes=(("reaction", "due_us", "position", "number"), ("correlation_id",)),
-)
-DEAD_LETTERS = Table(
-    "cqrs_dead_letters",
-    (
-        *_COLUMNS,
-        Column("command_id", "text"),
-        Column("code", "text"),
-        Column("reason", "text"),
-        Column("failed_us", "integer"),
-        Column("dropped_us", "integer", nullable=True),
-        Column("dropped_by", "text", nullable=True),
-        Column("dropped_because", "text", nullable=True),
-    ),
-    ("reaction", "event_id", "number", "attempt"),
-    indexes=(("command_id",), ("correlation_id",)),
-)
+from cqrs_cli.stores.operational import COMMAND_COLUMNS, DEAD_LETTERS, OUTBOX
+from cqrs_cli.stores.rows import Order, RowReader, Rows, Where
 
 
 def command_id(event_id: str, reaction: str, number: int, attempt: int = 0) -> str:
@@ -148,7 +109,6 @@ def apply(rows: Rows, changes: Sequence[Change]) -> None:
     if not changes:
         return
     last = {_key(change): change for change in changes}
-    rows.create(OUTBOX)
     rows.delete(OUTBOX, [key for key, change in last.items() if isinstance(change, Cancelled)])
     rows.put(OUTBOX, [(change.slot, *change) for change in last.values() if isinstance(change, Outgoing)])
 
@@ -157,8 +117,6 @@ def remove(rows: Rows, done: Sequence[Outgoing]) -> None:
     """These were honoured: they wait no longer, and are no dead letters either, should another runner have said so."""
     if not done:
         return
-    rows.create(OUTBOX)
-    rows.create(DEAD_LETTERS)
     # Only a deadline can have been replaced meanwhile, by a newer one of its name.
     named = [outgoing for outgoing in done if outgoing.deadline is not None]
     gone = [outgoing for outgoing in done if outgoing.deadline is None] + (_still_there(rows, named) if named else [])
@@ -171,7 +129,6 @@ def bury(rows: Rows, outgoing: Outgoing, error: CqrsError, now_us: int) -> bool:
     if not _still_there(rows, [outgoing]):
         return False
     rows.delete(OUTBOX, [_key(outgoing)])
-    rows.create(DEAD_LETTERS)
     rows.put(DEAD_LETTERS, [(*outgoing, outgoing.command_id, error.code, error.message, now_us, None, None, None)])
     return True
 
@@ -179,7 +136,6 @@ def bury(rows: Rows, outgoing: Outgoing, error: CqrsError, now_us: int) -> bool:
 def revive(rows: Rows, letter: DeadLetter, attempt: int) -> Outgoing:
     """Let a dead letter wait in the outbox again. What was a deadline is due, and has no name any more."""
     outgoing = letter.outgoing._replace(attempt=attempt, deadline=None)
-    rows.create(OUTBOX)
     rows.delete(DEAD_LETTERS, [letter.outgoing[:4]])
     rows.put(OUTBOX, [(outgoing.slot, *outgoing)])
     return outgoing
@@ -251,7 +207,7 @@ def letter(rows: RowReader, id: str) -> DeadLetter:
 
 
 def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    size = len(_COLUMNS)
+    size = len(COMMAND_COLUMNS)
     return DeadLetter(Outgoing(*row[:size]), *row[size:])
 
 

@@ -13,32 +13,8 @@ from typing import NamedTuple
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.rows import Checkpoint, Column, RowReader, Rows, Table, Where
-
-STOPS = Table(
-    "cqrs_stops",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("stream", "text"),
-        Column("type", "text"),
-        Column("code", "text"),
-        Column("error", "text"),
-        Column("stopped_us", "integer"),
-    ),
-    ("projection",),
-)
-SKIPS = Table(
-    "cqrs_skips",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("skipped_by", "text"),
-        Column("skipped_us", "integer"),
-        Column("reason", "text"),
-    ),
-    ("projection", "position"),
-)
+from cqrs_cli.stores.operational import SKIPS, STOPS
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Where
 
 
 class Stop(NamedTuple):
@@ -85,13 +61,11 @@ def record_stop(rows: Rows, name: str, event: StoredEvent | Recorded, error: Cqr
     now = rows.checkpoint(name)
     if now is None or now.position >= event.position:
         return
-    rows.create(STOPS)
     rows.put(STOPS, [Stop(name, event.position, event.stream, event.type, error.code, error.message, now_us())])
 
 
 def clear_stop(rows: Rows, name: str) -> None:
     """The processor runs again."""
-    rows.create(STOPS)
     rows.delete(STOPS, [(name,)])
 
 
@@ -150,6 +124,5 @@ def skip(
             f"{name} has taken @{position} in already, it is at @{reached}", hint="only what lies ahead can be skipped"
         )
     with store.transaction() as rows:
-        rows.create(SKIPS)
         rows.put(SKIPS, [wanted])
         also(rows)

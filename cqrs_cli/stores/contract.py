@@ -2,7 +2,7 @@
 
 Nothing here or in the values beside it (`commits`, `streams`, `rows`, `moments`) knows a user's class, and
 nothing heavy is imported: the data commands of the shell start on them alone. A store that passes
-`tests/stores/contract.py` is a store.
+`cqrs_cli.testing.store_contract` is a store.
 """
 
 from __future__ import annotations

@@ -19,21 +19,9 @@ from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.names import no_stream
-from cqrs_cli.stores.rows import Column, RowReader, Rows, Table, Where
+from cqrs_cli.stores.operational import SNAPSHOTS
+from cqrs_cli.stores.rows import RowReader, Where
 
-SNAPSHOTS = Table(
-    "cqrs_snapshots",
-    (
-        Column("stream", "text"),
-        Column("version", "integer"),
-        Column("position", "integer"),
-        Column("aggregate_version", "integer"),
-        Column("fingerprint", "text"),
-        Column("state", "json"),
-        Column("taken_us", "integer"),
-    ),
-    ("stream",),
-)
 GROUP = 100
 NONE_SECONDS = 1.0
 """For so long a store without snapshots is not asked again: loads are many, and none needs one."""
@@ -229,7 +217,6 @@ class Snapshots:
         if not made:
             return set()
         with self._store.transaction() as rows:
-            _create(rows)
             present = _load(rows, [snapshot.stream for snapshot in made])
             better = [snapshot for snapshot in made if self._replaces(snapshot, present.get(snapshot.stream))]
             rows.put(SNAPSHOTS, better)
@@ -260,33 +247,18 @@ def drop(store: Store, streams: Iterable[str] | None = None, category: str | Non
 
     Raises `NotFound` if one of the streams has none; then none is dropped.
     """
-    if streams is None and category is None:
-        with store.transaction() as rows:
-            count = rows.count(SNAPSHOTS)
-            rows.drop(SNAPSHOTS.name)
-        return count
-    names = streams if streams is not None else [snapshot.stream for snapshot in select(store, category)]
-    wanted = list(dict.fromkeys(names))
+    wanted = list(dict.fromkeys(streams)) if streams is not None else [one.stream for one in select(store, category)]
     with store.transaction() as rows:
-        found = {key[0] for key in rows.load(SNAPSHOTS, [(stream,) for stream in wanted])}
+        found = rows.load(SNAPSHOTS, [(stream,) for stream in wanted]) if streams is not None else {}
         for stream in wanted if streams is not None else ():
-            if stream not in found:
+            if (stream,) not in found:
                 raise NotFound(
                     f"there is no snapshot of {stream}", code="snapshot-not-found", hint="cqrs snapshot list"
                 )
-        if found:
-            rows.delete(SNAPSHOTS, [(stream,) for stream in found])
-    return len(found)
+        rows.delete(SNAPSHOTS, [(stream,) for stream in wanted])
+    return len(wanted)
 
 
 def _load(rows: RowReader, streams: list[str]) -> dict[str, Snapshot]:
     found = rows.load(SNAPSHOTS, [(stream,) for stream in streams])
     return {row[0]: Snapshot(*row) for row in found.values()}  # type: ignore[arg-type, misc]
-
-
-def _create(rows: Rows) -> None:
-    try:
-        rows.create(SNAPSHOTS)
-    except Misuse:  # of another shape: it holds nothing that can't be made again
-        rows.drop(SNAPSHOTS.name)
-        rows.create(SNAPSHOTS)

@@ -19,7 +19,7 @@ from cqrs_cli.stores import chain
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores.making import commit, event
+from cqrs_cli.testing.making import commit, event
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = Table("sizes", (Column("id", "text"), Column("n", "integer")), ("id",))

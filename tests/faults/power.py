@@ -37,8 +37,8 @@ from cqrs_cli.stores.contract import Append, Inline
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.opening import Opening
 from cqrs_cli.stores.sqlite.store import SQLiteStore
+from cqrs_cli.testing.making import commit, event
 from tests.faults.crashes import ROOT, SIZES
-from tests.stores.making import commit, event
 
 NAME = "shop.db"
 SECTOR = 512

@@ -14,7 +14,7 @@ from cqrs_cli.stores import chain
 from cqrs_cli.stores.commits import SentCommand
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores.making import commit, event
+from cqrs_cli.testing.making import commit, event
 
 FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
 

@@ -7,8 +7,15 @@ import sqlite3
 
 from cqrs_cli.errors import CqrsError, Damaged, Misuse, StoreNotFound, Unavailable
 
-_OWN_PART = re.compile(r"no such (?:table|view): (?:main\.)?(?:streams|event_types|commits|events|event_log|cqrs_\w+)$")
-"""Of what every store has. A column or table of another name is a mistake of ours, or of a read model."""
+_OWN = r"(?:main\.)?(?:streams|event_types|commits|events|event_log|cqrs_\w+)"
+_OWN_PART = re.compile(rf"no such (?:table|view): {_OWN}$|no such column: |table {_OWN} has ")
+"""Of what every store has. A table of another name is a mistake of ours, or of a read model."""
+_PART = re.compile(r"no such (?:table|view|column): |table .* has (?:no column named|\d+ columns but) ")
+
+
+def is_about_a_part(error: sqlite3.Error) -> bool:
+    """Whether a table or column is not there that the statement names."""
+    return _PART.match(str(error)) is not None
 
 
 def missing(path: str) -> StoreNotFound:
@@ -110,10 +117,9 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> C
             code="cannot-open",
             **store,
         )
-    lacking = _OWN_PART.match(str(error))
-    if lacking:
+    if _OWN_PART.match(str(error)):
         return Damaged(
-            f"{path} is damaged: {lacking[0]}",
+            f"{path} is damaged: {error}",
             hint="another tool changed the store: restore a backup",
             **store,
         )

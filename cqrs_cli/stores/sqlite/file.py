@@ -13,7 +13,7 @@ from typing import Any, Literal
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.errors import damaged, missing, read_only, translate
-from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, recognise
+from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
 from cqrs_cli.stores.sqlite.tail import Tail
 
 TIMEOUT = 10.0
@@ -28,8 +28,9 @@ class SQLiteFile:
     path: as the user gave it. facts: what the store says about itself. After a fork the child gets a
     connection of its own; a second thread gets `Misuse`.
 
-    A file to be made "lazily" is made by the first transaction that writes, and goes again when that
-    one fails; until then an empty log in memory is read in its place.
+    A file of an older format is upgraded by the first transaction that writes; until then a table may be absent.
+    A file to be made "lazily" is made by it, and goes again when that one fails; until then an empty log in
+    memory is read in its place.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class SQLiteFile:
         self._lock = kind(path, self.real_path + "-lock", timeout)
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.get_ident()
-        self._closed = self._wrote = False
+        self._closed = self._wrote = self._is_older = False
         self.facts: dict[str, str] = {}
         self.tail = Tail()
         if read_only:
@@ -70,7 +71,7 @@ class SQLiteFile:
         if opened is None:
             return False
         (connection, self.facts), self._absent = opened, False
-        self._connection = connection
+        self._connection, self._is_older = connection, is_older(self.facts)
         self.tail.forget()
         if not self.read_only:
             try:
@@ -123,6 +124,13 @@ class SQLiteFile:
             self._new = False
         self.facts = recognise(connection, self.path)
         self._opening.check_durability(self.facts["durability"])
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Bring a store of an older format up to date, in a transaction of its own; then the caller's begins."""
+        self.facts = upgrade(connection, self.path)
+        connection.execute("COMMIT")
+        self._is_older = False
+        connection.execute("BEGIN IMMEDIATE")
 
     def _unmake(self, connection: sqlite3.Connection | None) -> None:
         """Take away the file that a failed transaction was to fill. Nobody can use it yet, if all wait for the lock."""
@@ -234,6 +242,8 @@ class SQLiteFile:
             connection.execute("BEGIN IMMEDIATE")
             if made:
                 self._fill(connection)
+            elif self._is_older:
+                self._upgrade(connection)
         except BaseException as error:
             self._give_up(connection, made, error)
             raise

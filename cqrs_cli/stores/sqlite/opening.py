@@ -13,7 +13,7 @@ from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.errors import damaged, foreign, missing, read_only, translate
 
 APPLICATION_ID = 0x63717273  # "cqrs"
-FORMAT = 1
+FORMAT = 2
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
@@ -253,3 +253,21 @@ def establish(connection: sqlite3.Connection, durability: str) -> bool:
     facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
     connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
     return True
+
+
+def upgrade(connection: sqlite3.Connection, path: str) -> dict[str, str]:
+    """Give a store of an older format today's, in the transaction that is open; the facts then.
+
+    Nothing is lost. Somebody else may have been faster, with this format or a newer one: errors as `recognise`.
+    """
+    if is_older(recognise(connection, path)):
+        from cqrs_cli.stores.sqlite.schema import bring_up_to_date
+
+        bring_up_to_date(connection)
+        connection.execute("UPDATE cqrs_store SET value = ? WHERE name = 'format'", (str(FORMAT),))
+    return recognise(connection, path)
+
+
+def is_older(facts: dict[str, str]) -> bool:
+    """Whether the store is to be upgraded before it is written to."""
+    return int(facts["format"]) < FORMAT

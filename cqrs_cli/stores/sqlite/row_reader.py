@@ -8,14 +8,16 @@ from operator import itemgetter
 from typing import Any
 
 from cqrs_cli.errors import Misuse, NeedsRebuild
+from cqrs_cli.stores.operational import OPERATIONAL
 from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where
 from cqrs_cli.stores.sqlite.decimal import decimal_key
-from cqrs_cli.stores.sqlite.errors import translate
+from cqrs_cli.stores.sqlite.errors import is_about_a_part, translate
 from cqrs_cli.stores.sqlite.file import SQLiteFile
-from cqrs_cli.stores.sqlite.select import FEW, Row, Select, listed, quote
+from cqrs_cli.stores.sqlite.select import FEW, Row, Select, columns_of, quote
 
 _CHUNK = 500
 _IN_MEMORY = 5_000
+_OPERATIONAL = frozenset(table.name for table in OPERATIONAL)
 
 
 class SQLiteRowReader:
@@ -46,11 +48,11 @@ class SQLiteRowReader:
         for start in range(0, len(keys), chunk):
             part = keys[start : start + chunk]
             if len(at) == 1:
-                condition = f"{quote(table.key[0])} IN ({', '.join('?' * len(part))})"
+                condition = f"{columns_of(table, table.key)} IN ({', '.join('?' * len(part))})"
             else:
                 one = f"({', '.join('?' * len(at))})"
-                condition = f"({listed(table.key)}) IN (VALUES {', '.join([one] * len(part))})"
-            sql = f"SELECT {listed(names)} FROM {quote(table.name)} WHERE {condition}"
+                condition = f"({columns_of(table, table.key)}) IN (VALUES {', '.join([one] * len(part))})"
+            sql = f"SELECT {columns_of(table)} FROM {quote(table.name)} WHERE {condition}"
             rows = self._query(table, sql, [value for key in part for value in key])
             found.update(zip(map(key_in, rows), rows, strict=True))
         return found
@@ -98,7 +100,7 @@ class SQLiteRowReader:
         """How many rows; 0 if there is no such table."""
         if not self._exists(table.name):
             return 0
-        return int(self._file.query(f"SELECT count(*) FROM {quote(table.name)}")[0][0])
+        return int(self._query(table, f"SELECT count(*) FROM {quote(table.name)}", ())[0][0])  # type: ignore[arg-type]
 
     def exists(self, table: Table) -> bool:
         """Whether there is such a table."""
@@ -125,8 +127,8 @@ def _register(connection: sqlite3.Connection) -> None:
 
 
 def changed(name: str, error: sqlite3.Error) -> NeedsRebuild | None:
-    """The error for a table that is not the projection's any more; None if the trouble is another."""
-    if not str(error).startswith(("no such table", "no such column")) and "has no column named" not in str(error):
+    """The error for a table that is not the projection's any more; None if the trouble, or the table, is another."""
+    if name in _OPERATIONAL or not is_about_a_part(error):
         return None
     return NeedsRebuild(
         f"the table {name} is not as the projection made it: {error}",

@@ -15,7 +15,7 @@ from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.errors import translate
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader, changed
-from cqrs_cli.stores.sqlite.select import Row, indexed, listed, quote
+from cqrs_cli.stores.sqlite.select import Row, columns_of, indexed, listed, qualified, quote
 
 _SQL_TYPES = {
     "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
@@ -73,7 +73,9 @@ class SQLiteRows(SQLiteRowReader):
             for column in table.columns
         ]
         if self._exists(table.name):
-            found = self._file.query('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table.name,))
+            found = self._file.query(
+                'SELECT c.name, c.type, c."notnull", c.pk FROM pragma_table_info(?) c', (table.name,)
+            )
             if found != wanted:
                 raise NeedsRebuild(
                     f"the table {table.name} has other columns than the projection",
@@ -109,7 +111,11 @@ class SQLiteRows(SQLiteRowReader):
                 if self._file.query(there, (table.name, len(start), start, len(start) + 8)):
                     continue
                 index = start + hexlify(os.urandom(4)).decode()
-                terms = ", ".join(indexed(table, name) if kind == "INDEX" else quote(name) for name in group)
+                # In backquotes, for an index names its columns alone, and takes what is in double quotes for a text.
+                marked = {name: f"`{name.replace('`', '``')}`" for name in group}
+                terms = ", ".join(
+                    indexed(table, name, marked[name]) if kind == "INDEX" else marked[name] for name in group
+                )
                 self._run(table.name, f"CREATE {kind} {quote(index)} ON {quote(table.name)} ({terms})")
 
     def _show(self, table: Table, name: str) -> None:
@@ -118,7 +124,7 @@ class SQLiteRows(SQLiteRowReader):
         self._hide(name)
         taken = self._exists(view) or self._exists(view, "view")  # somebody's own stays
         if not taken and not name.lower().startswith("cqrs_"):
-            columns = listed([column.name for column in table.columns])
+            columns = columns_of(table._replace(name=name))
             self._run(name, f"CREATE VIEW {quote(view)} AS SELECT {columns} FROM {quote(name)} {_OURS}")
 
     def _hide(self, name: str) -> None:
@@ -204,7 +210,7 @@ class SQLiteRows(SQLiteRowReader):
     def delete(self, table: Table, keys: Iterable[Row]) -> None:
         """Remove the rows with these keys."""
         _check_name(table.name)
-        condition = " AND ".join(f"{quote(name)} = ?" for name in table.key)
+        condition = " AND ".join(f"{qualified(table, name)} = ?" for name in table.key)
         self._run(table.name, f"DELETE FROM {quote(table.name)} WHERE {condition}", many=keys)
 
     def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:

@@ -8,12 +8,18 @@ sqlite-utils takes 0.1 s: only who makes or upgrades a store imports this module
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 
 from sqlite_utils import Database, Migrations
 
+from cqrs_cli.errors import Damaged
+
 _LOG = Migrations("cqrs")
+_TABLE = re.compile(r"^CREATE (?:TABLE|INDEX \w+ ON) (\w+)", re.MULTILINE)
+_MADE_AGAIN = frozenset({"cqrs_snapshots"})
+"""Hold nothing that can't be had from the log."""
 
 
 @_LOG()
@@ -23,9 +29,42 @@ def format_1(database: Database) -> None:
         database.execute(statement)
 
 
+@_LOG()
+def format_2(database: Database) -> None:
+    """The operational tables. Those that format 1 made are kept, if they are as it made them last."""
+    wanted, missing = Database(memory=True), set()
+    for statement in _statements("operational.sql"):
+        wanted.execute(statement)
+        table = _TABLE.findall(statement)[0]
+        if "CREATE TABLE" in statement and not _keeps(database, table, _columns(wanted, table)):
+            missing.add(table)
+        if table in missing:
+            database.execute(statement)
+    wanted.close()
+
+
+def _keeps(database: Database, table: str, wanted: list[tuple[object, ...]]) -> bool:
+    """Whether a table of format 1 is there to be kept."""
+    found = _columns(database, table)
+    if found and found != wanted:
+        if table not in _MADE_AGAIN:
+            raise Damaged(
+                f"the table {table} has other columns than format 1 gave it",
+                hint="nothing was changed: restore a backup",
+                table=table,
+            )
+        database.execute(f"DROP TABLE {table}")
+    return found == wanted
+
+
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Apply the migrations that the file does not have yet, inside the caller's transaction."""
+    """Apply the migrations that the file does not have yet, inside the caller's transaction. Raises `Damaged`."""
     _LOG.apply(Database(connection, execute_plugins=False))
+
+
+def _columns(database: Database, table: str) -> list[tuple[object, ...]]:
+    sql = 'SELECT c.name, c.type, c."notnull", c.pk FROM pragma_table_info(?) c'
+    return list(database.execute(sql, (table,)).fetchall())
 
 
 def _statements(name: str) -> Iterator[str]:

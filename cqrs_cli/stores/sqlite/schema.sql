@@ -1,4 +1,4 @@
--- The tables of a cqrs store, format 1. docs/format.md explains them.
+-- The tables of a cqrs store since format 1; the operational ones are in operational.sql. docs/format.md explains them.
 -- Times are integer microseconds since 1970 UTC; digests and hashes are 32 bytes of SHA-256.
 
 CREATE TABLE cqrs_store (            -- facts about this file: format, created_at, durability

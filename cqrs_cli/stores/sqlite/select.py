@@ -24,8 +24,19 @@ def quote(name: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as SQL identifiers, with commas."""
+    """Names as SQL identifiers, with commas: where SQL takes nothing but names of columns."""
     return ", ".join(map(quote, names))
+
+
+def qualified(table: Table, name: str) -> str:
+    """A column in an expression: alone in double quotes it would be a text, wherever there is no such column."""
+    return f"{quote(table.name)}.{quote(name)}"
+
+
+def columns_of(table: Table, names: Iterable[str] | None = None) -> str:
+    """Columns with commas, in an expression: all, or those of these names."""
+    start = quote(table.name) + "."
+    return ", ".join([start + quote(name) for name in names or [column.name for column in table.columns]])
 
 
 class Select:
@@ -55,12 +66,12 @@ class Select:
             if len(after) != len(terms):
                 raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
             after += tuple(after[len(order) + i] for i in raw)
-        terms += [(quote(self._table.key[i]), "?", False) for i in raw]
+        terms += [(qualified(self._table, self._table.key[i]), "?", False) for i in raw]
         if after is not None:
             condition, bound = _beyond(terms, after)
             conditions.append(condition)
             values += bound
-        sql = f"SELECT {listed([column.name for column in self._table.columns])} FROM {quote(self._table.name)}"
+        sql = f"SELECT {columns_of(self._table)} FROM {quote(self._table.name)}"
         if conditions:
             sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
         return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
@@ -79,7 +90,7 @@ class Select:
         conditions, values = [], []
         for item in ranges:
             near = item.column in self._indexed
-            column = indexed(self._table, item.column)
+            column = self._indexed_value(item.column)
             condition, bound = _near(column, item.operator, str(item.value)) if near else self._condition(item)
             conditions.append(condition)
             values += bound
@@ -93,7 +104,11 @@ class Select:
                 hint=f"it has: {', '.join(self._kinds)}",
                 code="no-such-column",
             )
-        return f"cqrs_decimal({quote(name)})" if self._kinds[name] == "decimal" else quote(name)
+        column = qualified(self._table, name)
+        return f"cqrs_decimal({column})" if self._kinds[name] == "decimal" else column
+
+    def _indexed_value(self, name: str) -> str:
+        return indexed(self._table, name, qualified(self._table, name))
 
     def _mark(self, name: str) -> str:
         return "cqrs_decimal(?)" if self._kinds[name] == "decimal" else "?"
@@ -118,15 +133,18 @@ class Select:
             )
         exact = f"{column} {_COMPARISONS[item.operator]} {mark}"
         if item.column in self._indexed and item.operator != "!=" and item.value is not None:
-            near, bounds = _near(indexed(self._table, item.column), item.operator, str(item.value))
+            near, bounds = _near(self._indexed_value(item.column), item.operator, str(item.value))
             return f"{near} AND {exact}", [*bounds, item.value]
         return exact, [item.value]
 
 
-def indexed(table: Table, name: str) -> str:
-    """What an index holds of a column: of a decimal a number near it, which SQLite can find by without our function."""
-    decimal = any(column.name == name and column.kind == "decimal" for column in table.columns)
-    return f"CAST({quote(name)} AS REAL)" if decimal else quote(name)
+def indexed(table: Table, name: str, column: str) -> str:
+    """What an index holds of a column: of a decimal a number near it, which SQLite can find by without our function.
+
+    column: how the statement writes the column `name`.
+    """
+    decimal = any(one.name == name and one.kind == "decimal" for one in table.columns)
+    return f"CAST({column} AS REAL)" if decimal else column
 
 
 def _near(column: str, operator: str, digits: str) -> tuple[str, list[Any]]:

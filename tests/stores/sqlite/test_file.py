@@ -30,8 +30,8 @@ from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite import opening as sqlite_opening
 from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores import races
-from tests.stores.making import commit, event
+from cqrs_cli.testing import races
+from cqrs_cli.testing.making import commit, event
 
 ROOT = Path(__file__).resolve().parents[3]
 ITEMS = Table("items", (Column("id", "text"), Column("price", "decimal"), Column("n", "integer", True)), ("id",))
@@ -148,10 +148,10 @@ def test_all_tables_are_strict_and_have_no_collation_or_function_of_ours(store: 
 def test_the_file_says_what_it_is(store: SQLiteStore, path: Path) -> None:
     connection = raw(path)
     assert connection.execute("PRAGMA application_id").fetchone()[0] == int.from_bytes(b"cqrs", "big")
-    assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("1",)
+    assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("2",)
     connection.close()
     facts = store.describe()
-    assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 1, "wal", "flock")
+    assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 2, "wal", "flock")
 
 
 @pytest.mark.parametrize("lock", ["flock", "none", "none from now on"])
@@ -370,7 +370,7 @@ def test_damaged_pages_are_a_typed_error(path: Path) -> None:
 def test_a_newer_format_is_refused(path: Path) -> None:
     SQLiteStore(str(path), create=True).close()
     connection = raw(path)
-    connection.execute("UPDATE cqrs_store SET value = '2' WHERE name = 'format'")
+    connection.execute("UPDATE cqrs_store SET value = '3' WHERE name = 'format'")
     connection.close()
     error = refusal(lambda: SQLiteStore(str(path)))
     assert isinstance(error, Unavailable)
@@ -920,7 +920,7 @@ import os, sys
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from tests.stores.making import commit
+from cqrs_cli.testing.making import commit
 if sys.argv[2] == "rollback journal":
     sqlite_lock.why_not = lambda path: "a test says so"
 items = Table("items", (Column("id", "integer"), Column("text", "text")), ("id",))

@@ -6,8 +6,8 @@ import pytest
 
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.sqlite import read as sqlite_read
-from tests.stores.contract import StoreContract, store
-from tests.stores.making import commit, event
+from cqrs_cli.testing.making import commit, event
+from cqrs_cli.testing.store_contract import StoreContract, store
 
 __all__ = ["store"]
 

@@ -347,7 +347,7 @@ def holds(actual: Any, operator: str, wanted: Any, convert: Callable[[Any], Any]
         return (actual == wanted) is (operator == "=")
     if actual is None:
         return False
-    return {"<": actual < wanted, "<=": actual <= wanted, ">": actual > wanted, ">=": actual >= wanted}[operator]
+    return bool({"<": actual < wanted, "<=": actual <= wanted, ">": actual > wanted, ">=": actual >= wanted}[operator])
 
 
 def compare(a: Any, b: Any, terms: list[tuple[int, bool]]) -> int:

@@ -11,7 +11,7 @@ from cqrs_cli.errors import Conflict, Unavailable
 from cqrs_cli.stores.commits import AtVersion, Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
-from tests.stores.making import commit, event
+from cqrs_cli.testing.making import commit, event
 
 STREAM = "race-1"
 _processes = multiprocessing.get_context("spawn")
@@ -144,7 +144,7 @@ def check_follower(store: Store, url: str, processes: int, appends: int) -> None
 
 
 def _after(store: Store, position: int) -> list[Recorded]:
-    """What there is after a position; nothing yet where busy writers keep a reader out, as a rollback journal lets them."""
+    """What there is after a position; nothing yet where writers keep a reader out, as a rollback journal lets them."""
     try:
         store.wait(position, 0.05)
         return list(store.read(Selection(after=position)))

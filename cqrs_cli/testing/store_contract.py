@@ -29,9 +29,9 @@ from cqrs_cli.stores.commits import (
 from cqrs_cli.stores.contract import Append, Selection, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.streams import category_of
-from tests.stores import races
-from tests.stores.making import commit, event, sent
-from tests.stores.rows_contract import RowsContract
+from cqrs_cli.testing import races
+from cqrs_cli.testing.making import commit, event, sent
+from cqrs_cli.testing.rows_contract import RowsContract
 
 STREAMS = [
     "order-1",
