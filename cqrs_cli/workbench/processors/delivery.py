@@ -66,7 +66,7 @@ class Courier:
             except CqrsError as error:
                 deliveries.append(Delivery(outgoing, "dead", error))
         requests = [Request(number, command) for number, command in enumerate(commands.values(), 1)]
-        outcomes = send_batch(self._sender, self._store, requests)
+        outcomes = send_batch(self._sender, requests)
         for outcome, (outgoing, command) in zip(outcomes, commands.items(), strict=True):
             failed = None if outcome.error is None else self._failed(outgoing, command, outcome.error)
             deliveries.append(failed or Delivery(outgoing, "sent"))
