@@ -68,6 +68,10 @@ class Target(NamedTuple):
         """The aggregate before its first event."""
         return State(self.stream, 0, self.aggregate.empty(self.key))
 
+    def assumed(self) -> State[Any] | None:
+        """`empty` for a command that opens its stream: that is not there yet, or the append will tell."""
+        return self.empty() if self.clause.creates is True else None
+
 
 def target_of(domain: Domain, command: Command) -> Target:
     """Who decides the command, on which stream. A new stream's name comes from the command's id.

@@ -73,7 +73,7 @@ class _Batch:
 
     def __init__(self, sender: Sender) -> None:
         self._sender, self._store, self._cached = sender, sender.engine.store, sender.aggregates.cached
-        self._envelope = sender.engine.domain.envelope
+        self._domain, self._envelope = sender.engine.domain, sender.engine.domain.envelope
         self._known: set[str] = set()
         self._slots: list[_Slot] = []
         self._ids: set[str] = set()  # decided in this group, not written yet
@@ -116,7 +116,7 @@ class _Batch:
                 known = self._sender.honoured(command, sent)
                 if known is not None:
                     return _Slot(request, known._replace(line=request.line), None, None)
-            target = target_of(self._sender.engine.domain, command)
+            target = target_of(self._domain, command)
             stream = target.stream
             before = self._waiting.get(stream, _NOTHING)
             if before is None:
@@ -142,11 +142,9 @@ class _Batch:
         if waiting is not None:
             return sender.decide(command, sent, target, expect, waiting)
         cached = self._cached.take(target.stream)
-        state = sender.first_state(target) if cached is None else None
-        cached = cached or sender.assumed_state(target)
-        if state is not None or cached is None:
-            return sender.decide(command, sent, target, expect, state)
-        return sender.decide_on_cached(command, sent, target, expect, cached)
+        if cached is None and target.made:
+            return sender.decide(command, sent, target, expect, target.empty())
+        return sender.decide_on_cached(command, sent, target, expect, cached or target.assumed())
 
     def _first_answer(self, request: Request) -> Outcome | None:
         """The first answer to a command that somebody else sent with this id since the group was looked up."""

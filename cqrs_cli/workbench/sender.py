@@ -38,14 +38,14 @@ class Sender:
         if known is not None:
             return known
         target, aggregates = target_of(self.engine.domain, command), self.aggregates
-        state = self.first_state(target)
-        cached = (aggregates.cached.take(target.stream) or self.assumed_state(target)) if state is None else None
+        state = target.empty() if target.made else None  # nobody can have written to a stream of that name
+        cached = None if target.made else aggregates.cached.take(target.stream) or target.assumed()
         for _ in range(self.engine.limits.tries):
             try:
-                if cached is not None:
-                    decided = self.decide_on_cached(command, sent, target, expect, cached)
-                else:
+                if state is not None:
                     decided = self.decide(command, sent, target, expect, state)
+                else:
+                    decided = self.decide_on_cached(command, sent, target, expect, cached)
             except CqrsError as error:
                 return self.honoured_meanwhile(command, sent, error)
             state = cached = None
@@ -96,14 +96,6 @@ class Sender:
             raise error
         return known
 
-    def first_state(self, target: Target) -> State[Any] | None:
-        """The empty state for a stream whose name was made from a new command id: nobody can have written to it."""
-        return target.empty() if target.made else None
-
-    def assumed_state(self, target: Target) -> State[Any] | None:
-        """The empty state for a command that opens its stream: that is not there yet, or the append will tell."""
-        return target.empty() if target.clause.creates is True else None
-
     def decide(
         self,
         command: Command,
@@ -129,12 +121,14 @@ class Sender:
         return decide(fold, target, state, command, sent, self.service)
 
     def decide_on_cached(
-        self, command: Command, sent: SentCommand, target: Target, expect: Expect, cached: State[Any]
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect, cached: State[Any] | None
     ) -> Decided:
         """The decision on a state of an earlier command. One that comes to nothing counts on the newest state only.
 
         One with events needs no look at the log: its append has the version as a condition.
         """
+        if cached is None:
+            return self.decide(command, sent, target, expect)
         version = cached.version
         try:
             decided = self.decide(command, sent, target, expect, cached)
