@@ -26,7 +26,7 @@
 values a program would want (they end up in the JSON form of the error).
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class CqrsError(Exception):
@@ -42,6 +42,15 @@ class CqrsError(Exception):
         self.details = details
         if code is not None:
             self.code = code
+
+    def retold(self, message: str, *, hint: str | None = None, **details: Any) -> Self:
+        """The same error in other words: a copy, with its traceback and with what is known besides."""
+        again = type(self).__new__(type(self))  # not by its own constructor, which may want other things
+        again.__dict__.update(self.__dict__)
+        again.args, again.message = (message,), message
+        again.hint, again.details = hint or self.hint, self.details | details
+        again.__cause__, again.__traceback__ = self.__cause__, self.__traceback__
+        return again
 
     def as_dict(self) -> dict[str, Any]:
         """The error as `{"code", "message", "hint", …details}`; a missing hint is left out."""

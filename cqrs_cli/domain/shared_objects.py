@@ -16,6 +16,18 @@ from pydantic import BaseModel
 _SINGLE = frozenset({str, int, float, bool, type(None), Decimal, UUID, datetime, date})
 
 
+def own_copy(value: Any) -> Any:
+    """A copy that shares nothing that can change with the value: lists and mappings of plain values at once."""
+    kind = type(value)
+    if kind in _SINGLE:
+        return value
+    if kind is dict and _SINGLE.issuperset(map(type, value.values())):
+        return value.copy()
+    if kind in (list, set) and _SINGLE.issuperset(map(type, value)):
+        return value.copy()
+    return copy.deepcopy(value)
+
+
 def separate(values: dict[str, Any], names: Sequence[str]) -> None:
     """Let no two columns hold one object: once the row is loaded they don't, and one changes without the other."""
     held: set[int] = set()

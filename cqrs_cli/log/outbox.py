@@ -153,14 +153,17 @@ def apply(rows: Rows, changes: Sequence[Change]) -> None:
     rows.put(OUTBOX, [(change.slot, *change) for change in last.values() if isinstance(change, Outgoing)])
 
 
-def remove(rows: Rows, done: Iterable[Outgoing]) -> None:
+def remove(rows: Rows, done: Sequence[Outgoing]) -> None:
     """These were honoured: they wait no longer, and are no dead letters either, should another runner have said so."""
-    done = list(done)
+    if not done:
+        return
     rows.create(OUTBOX)
-    rows.delete(OUTBOX, [_key(outgoing) for outgoing in _still_there(rows, done)])
-    buried = [outgoing[:4] for outgoing in done]
-    if rows.load(DEAD_LETTERS, buried):
-        rows.delete(DEAD_LETTERS, buried)
+    rows.create(DEAD_LETTERS)
+    # Only a deadline can have been replaced meanwhile, by a newer one of its name.
+    named = [outgoing for outgoing in done if outgoing.deadline is not None]
+    gone = [outgoing for outgoing in done if outgoing.deadline is None] + (_still_there(rows, named) if named else [])
+    rows.delete(OUTBOX, [_key(outgoing) for outgoing in gone])
+    rows.delete(DEAD_LETTERS, [outgoing[:4] for outgoing in done])
 
 
 def bury(rows: Rows, outgoing: Outgoing, error: CqrsError, now_us: int) -> bool:

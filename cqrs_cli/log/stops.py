@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
@@ -64,14 +63,6 @@ class Skip(NamedTuple):
     reason: str
 
 
-class Poisoned(Exception):
-    """One event that could not be folded, and what it led to."""
-
-    def __init__(self, event: StoredEvent | Recorded, error: CqrsError) -> None:
-        super().__init__(error.message)
-        self.event, self.error = event, error
-
-
 def stop_of(rows: RowReader, projection: str) -> Stop | None:
     """Where the projection stopped, if it did."""
     found = rows.load(STOPS, [(projection,)]).get((projection,))
@@ -84,37 +75,36 @@ def stop_ahead(rows: RowReader, projection: str, position: int) -> Stop | None:
     return stop if stop is not None and stop.position > position else None
 
 
-def record_stop(rows: Rows, projection: str, poisoned: Poisoned) -> None:
-    """Keep where and why the projection (or reaction) stopped, unless another runner could take the event meanwhile."""
-    event, error = poisoned.event, poisoned.error
-    now = rows.checkpoint(projection)
+def stops(rows: RowReader) -> dict[str, Stop]:
+    """Where processors stopped, by name."""
+    return {found[0]: Stop(*found) for found in rows.select(STOPS)}  # type: ignore[arg-type, misc]
+
+
+def record_stop(rows: Rows, name: str, event: StoredEvent | Recorded, error: CqrsError) -> None:
+    """Keep where and why a processor stopped, unless another runner could take the event meanwhile."""
+    now = rows.checkpoint(name)
     if now is None or now.position >= event.position:
         return
     rows.create(STOPS)
-    rows.put(
-        STOPS,
-        [(projection, event.position, event.stream, event.type, error.code, error.message, time.time_ns() // 1000)],
-    )
+    rows.put(STOPS, [Stop(name, event.position, event.stream, event.type, error.code, error.message, now_us())])
 
 
-def clear_stop(rows: Rows, projection: str) -> None:
-    """The projection runs again."""
+def clear_stop(rows: Rows, name: str) -> None:
+    """The processor runs again."""
     rows.create(STOPS)
-    rows.delete(STOPS, [(projection,)])
+    rows.delete(STOPS, [(name,)])
 
 
-@contextmanager
-def stops_on_record(store: Store, name: str) -> Iterator[None]:
-    """While the projection (or reaction) takes events in: `Poisoned` becomes its stop, success ends the last one."""
-    try:
-        yield
-    except Poisoned as poisoned:
-        with store.transaction() as rows:
-            record_stop(rows, name, poisoned)
-        raise
-    if stop_of(store.rows, name) is not None:
-        with store.transaction() as rows:
-            clear_stop(rows, name)
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def skips(rows: RowReader) -> dict[str, list[Skip]]:
+    """The events that processors pass over, by name and position."""
+    found: dict[str, list[Skip]] = {}
+    for row in rows.select(SKIPS):
+        found.setdefault(row[0], []).append(Skip(*row))  # type: ignore[arg-type]
+    return found
 
 
 def skips_of(rows: RowReader, projection: str) -> list[Skip]:
@@ -122,7 +112,7 @@ def skips_of(rows: RowReader, projection: str) -> list[Skip]:
     return [Skip(*found) for found in rows.select(SKIPS, [Where("projection", "=", projection)])]  # type: ignore[arg-type]
 
 
-def held(checkpoint: Checkpoint) -> frozenset[int]:
+def contained(checkpoint: Checkpoint) -> frozenset[int]:
     """The skipped events that the rows of this checkpoint hold nonetheless: they were skipped for a rebuild, later."""
     try:
         return frozenset(json.loads(checkpoint.definition).get("held", ()))
@@ -130,28 +120,26 @@ def held(checkpoint: Checkpoint) -> frozenset[int]:
         return frozenset()
 
 
-def holding(checkpoint: Checkpoint, position: int) -> Checkpoint:
-    """The checkpoint of rows that hold an event which is skipped now."""
-    definition = json.loads(checkpoint.definition) | {"held": sorted(held(checkpoint) | {position})}
+def containing(checkpoint: Checkpoint, position: int) -> Checkpoint:
+    """The checkpoint of rows that contain an event which is skipped now."""
+    definition = json.loads(checkpoint.definition) | {"held": sorted(contained(checkpoint) | {position})}
     return checkpoint._replace(definition=json.dumps(definition, separators=(",", ":")))
 
 
 def skip(
     store: Store,
-    name: str,
-    position: int,
+    wanted: Skip,
     reached: int | None,
-    by: str,
-    reason: str,
     status: str,
     also: Callable[[Rows], None] = lambda rows: None,
 ) -> None:
-    """Pass the event at `position` over, for ever and on record.
+    """Pass an event over, for ever and on record.
 
-    reached: how far the projection or reaction has come (None: it never ran), or its rebuild. status: the
+    reached: how far the processor has come (None: it never ran), or its rebuild. status: the
     command that shows where it stands. also: what changes in the same transaction. Raises `NotFound` without
     such an event, and `Misuse` for one that was taken or is skipped already: who said so first, and why, stays.
     """
+    name, position = wanted.projection, wanted.position
     event = next(store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
     if event is None or event.position != position:
         raise NotFound(f"there is no event @{position}", code="event-not-found", hint=f"{status} says where it stopped")
@@ -163,5 +151,5 @@ def skip(
         )
     with store.transaction() as rows:
         rows.create(SKIPS)
-        rows.put(SKIPS, [Skip(name, position, by, time.time_ns() // 1000, reason)])
+        rows.put(SKIPS, [wanted])
         also(rows)

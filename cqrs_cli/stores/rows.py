@@ -122,5 +122,8 @@ class Rows(RowReader, Protocol):
     def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
         """Compare-and-set of a checkpoint. Raises `Conflict` if it is not `old` (None: must not exist)."""
 
+    def move_all(self, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
+        """What `move` does for each (old, new), all or none, in one go."""
+
     def forget(self, name: str) -> None:
         """Remove a checkpoint."""

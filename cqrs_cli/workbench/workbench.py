@@ -18,7 +18,7 @@ from cqrs_cli.domain.fold import A, State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
-from cqrs_cli.errors import CqrsError, StoreFailed
+from cqrs_cli.errors import CqrsError
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.log.outbox import DeadLetter, letters
@@ -37,7 +37,7 @@ from cqrs_cli.workbench.processors.processor import Progress
 from cqrs_cli.workbench.processors.projections import Plan, Projector, Status
 from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
 from cqrs_cli.workbench.processors.rebuild import Rebuild
-from cqrs_cli.workbench.processors.refold import Check, Fresh, check
+from cqrs_cli.workbench.processors.refold import Check, Refold, check
 from cqrs_cli.workbench.processors.runner import Clock, Round, Runner, now
 from cqrs_cli.workbench.query_reader import QueryReader
 from cqrs_cli.workbench.sender import Sender
@@ -209,17 +209,10 @@ class Workbench:
 
     def try_project(self, names: Sequence[str] = (), progress: Progress | None = None) -> list[CqrsError]:
         """Catch projections up, each for itself, and give the errors of those that could not be."""
-        errors: list[CqrsError] = []
-        for projection in self._chosen(names):
-            if projection.name in self.domain.reactions:
-                continue  # its rows move with its reactions, when it runs
-            try:
-                self._projector.catch_up(projection, progress)
-            except StoreFailed:
-                raise
-            except CqrsError as error:
-                errors.append(error)
-        return errors
+        # The rows of process managers move with their reactions, when these run.
+        chosen = [projection for projection in self._chosen(names) if projection.name not in self.domain.reactions]
+        errors = self._projector.catch_up(chosen, progress)
+        return [errors[projection.name] for projection in chosen if projection.name in errors]
 
     def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
         """Fold projections anew beside the live rows and swap them in, all or none."""
@@ -262,9 +255,9 @@ class Workbench:
         return chain(first, rows)
 
     def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
-        with Fresh(self.store, self._projector, projection) as fresh:
-            fresh.advance(min(position, self.store.head()), progress)
-            yield from map(row_maker(projection), fresh.rows.select(fresh.table))
+        with Refold(self.store, self._projector, projection) as refold:
+            refold.advance(min(position, self.store.head()), progress)
+            yield from map(row_maker(projection), refold.rows.select(refold.table))
 
     def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
         """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
@@ -299,7 +292,8 @@ class Workbench:
             elif self.read_only:
                 self._projector.refuse_gone(rows)
             else:
-                self._projector.catch_up(rows)
+                for error in self._projector.catch_up([rows]).values():
+                    raise error
 
         return QueryReader(self.store, self.domain, fresh, limit, cursor)
 

@@ -26,6 +26,7 @@ _RESERVED = frozenset(
     | {"cqrs_store", "cqrs_checkpoints", "_sqlite_migrations"}
 )
 _OURS = "/* made by cqrs */"
+_MOVES = 200
 
 
 def view_of(name: str) -> str:
@@ -208,17 +209,29 @@ class SQLiteRows(SQLiteRowReader):
 
     def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
         """Compare-and-set of a checkpoint. Raises `Conflict`."""
-        actual = self.checkpoint(name)
-        if actual != old:
-            raise Conflict(
-                f"the checkpoint of {name} is {_at(actual)}, expected {_at(old)}",
-                hint="another process is projecting; try again when it is done",
-                code="checkpoint-moved",
-                projection=name,
+        self.move_all([(old, new._replace(name=name))])
+
+    def move_all(self, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
+        """Compare-and-set of several checkpoints, in two statements. Raises `Conflict`."""
+        for start in range(0, len(moves), _MOVES):
+            part = moves[start : start + _MOVES]
+            names = [new.name for _, new in part]
+            found = self._file.query(
+                f"SELECT name, position, definition FROM cqrs_checkpoints WHERE name IN ({', '.join('?' * len(part))})",
+                names,
             )
-        self._run(
-            name, "INSERT OR REPLACE INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.definition)
-        )
+            actual = {row[0]: Checkpoint(*row) for row in found}
+            for old, new in part:
+                if actual.get(new.name) != old:
+                    raise Conflict(
+                        f"the checkpoint of {new.name} is {_at(actual.get(new.name))}, expected {_at(old)}",
+                        hint="another process is projecting; try again when it is done",
+                        code="checkpoint-moved",
+                        projection=new.name,
+                    )
+            values = ", ".join(["(?, ?, ?)"] * len(part))
+            sql = f"INSERT OR REPLACE INTO cqrs_checkpoints VALUES {values}"
+            self._run(", ".join(names), sql, [value for _, new in part for value in new])
 
     def forget(self, name: str) -> None:
         """Remove a checkpoint."""

@@ -15,21 +15,21 @@ from cqrs_cli.errors import (
     CommandReused,
     Conflict,
     CqrsError,
-    Damaged,
     NotFound,
     Rejected,
-    Unavailable,
+    StoreFailed,
 )
 from cqrs_cli.log import outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.moments import moment
+from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.outcome import Request
 from cqrs_cli.workbench.sender import Sender
 
-PAGE = 200
+PAGE = 1_000
 
 
 class Delivery(NamedTuple):
@@ -53,25 +53,37 @@ class Courier:
         self._store, self._domain, self._codec, self._sender, self._clock = store, domain, codec, sender, clock
 
     def deliver(self, page: Sequence[Outgoing]) -> list[Delivery]:
-        """Send these, in order, and take them out of the outbox. Raises `Unavailable` and `Damaged`; then try again."""
-        known = self._store.known([outgoing.command_id for outgoing in page])
-        commands: dict[Outgoing, Command] = {}
+        """Send these, in order, and take them out of the outbox. Raises as `send`."""
+        deliveries = self.send(page)
+        with self._store.transaction() as rows:
+            self.settle(rows, deliveries)
+        return deliveries
+
+    def send(self, page: Sequence[Outgoing]) -> list[Delivery]:
+        """Send these, in order; they wait in the outbox until they are settled.
+
+        Raises `StoreFailed`; what was sent is honoured once, however often it is sent again.
+        """
         deliveries: list[Delivery] = []
+        commands: dict[Outgoing, Command] = {}
         for outgoing in page:
-            if outgoing.command_id in known and self._is_ours(outgoing):
-                deliveries.append(Delivery(outgoing, "sent"))
-                continue
             try:
                 commands[outgoing] = self._command(outgoing)
             except CqrsError as error:
-                deliveries.append(Delivery(outgoing, "dead", error))
+                deliveries.append(self._unless_ours(Delivery(outgoing, "dead", error)))
         requests = [Request(number, command) for number, command in enumerate(commands.values(), 1)]
         outcomes = send_batch(self._sender, requests)
         for outcome, (outgoing, command) in zip(outcomes, commands.items(), strict=True):
-            failed = None if outcome.error is None else self._failed(outgoing, command, outcome.error)
-            deliveries.append(failed or Delivery(outgoing, "sent"))
-        self._settle(deliveries)
+            if outcome.error is None:
+                deliveries.append(Delivery(outgoing, "sent"))
+            else:
+                deliveries.append(self._unless_ours(self._failed(outgoing, command, outcome.error)))
         return deliveries
+
+    def _unless_ours(self, failed: Delivery) -> Delivery:
+        """What failed was sent all the same, if the log has it: by another runner, or before its class changed."""
+        ours = failed.status == "dead" and self._is_ours(failed.outgoing)
+        return Delivery(failed.outgoing, "sent") if ours else failed
 
     def _is_ours(self, outgoing: Outgoing) -> bool:
         """Whether the commit with the derived id is this command's, accepted or rejected: then it is done.
@@ -105,7 +117,7 @@ class Courier:
             return Delivery(outgoing, "dead", error)
         try:
             return self._rejected(reaction, outgoing, command, error)
-        except (Unavailable, Damaged):
+        except StoreFailed:
             raise
         except CqrsError as failure:
             return Delivery(outgoing, "dead", failure)
@@ -139,23 +151,22 @@ class Courier:
             return Delivery(outgoing, "sent")
         return Delivery(outgoing, "rejected", error)
 
-    def _settle(self, deliveries: Sequence[Delivery]) -> None:
-        done = [delivery.outgoing for delivery in deliveries if delivery.status in ("sent", "rejected")]
+    def settle(self, rows: Rows, deliveries: Sequence[Delivery]) -> None:
+        """Take out of the outbox what is done with; what came to nothing becomes a dead letter."""
         dead = [delivery for delivery in deliveries if delivery.status == "dead"]
-        if not done and not dead:
-            return
-        with self._store.transaction() as rows:
-            # Another runner's attempt may have been accepted just now.
-            honoured = [delivery.outgoing for delivery in dead if self._is_ours(delivery.outgoing)]
-            outbox.remove(rows, [*done, *honoured])
-            for delivery in dead:
+        # Another runner's attempt may have been accepted just now.
+        honoured = {delivery.outgoing for delivery in dead if self._is_ours(delivery.outgoing)}
+        done = [delivery.outgoing for delivery in deliveries if delivery.status in ("sent", "rejected")]
+        outbox.remove(rows, [*done, *honoured])
+        for delivery in dead:
+            if delivery.outgoing not in honoured:
                 assert delivery.error is not None
                 outbox.bury(rows, delivery.outgoing, delivery.error, self._clock())
 
     # ── dead letters ──────────────────────────────────────────────────────────────────────────
 
     def retry(self, command_id: str) -> Delivery:
-        """Send a dead letter once more. Raises `NotFound`, and what `deliver` raises.
+        """Send a dead letter once more. Raises `NotFound`, and `StoreFailed`.
 
         Under the same id, so that it stays once even if it had come through after all; under a new
         one only if that id was taken by something else.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import DomainFailed, Misuse, NeedsRebuild
+from cqrs_cli.errors import DomainFailed, Misuse
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Inline, Selection, Store
 from cqrs_cli.stores.rows import Rows
+from cqrs_cli.workbench.processors.processor import Poisoned, needs_rebuild
 from cqrs_cli.workbench.processors.projections import Projector, begin
-from cqrs_cli.workbench.processors.rows import write
 
 CATCH_UP = 10_000
 
@@ -29,8 +29,8 @@ class InlineProjections:
         empty they begin with its first commit: one that is refused then leaves nothing.
         """
         if not self._ready and self._store.head():
-            for projection in self._projections:
-                self._projector.catch_up(projection)
+            for error in self._projector.catch_up(self._projections).values():
+                raise error
             self._ready = True
         return self._take_in if self._projections else None
 
@@ -39,30 +39,27 @@ class InlineProjections:
         first, last = recorded[0].position, recorded[-1].position
         for projection in self._projections:
             checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
-            if outdated(checkpoint.definition, projection.definition) is not None:
-                raise NeedsRebuild(
-                    f"the inline projection {projection.name} needs a rebuild",
-                    hint=f"cqrs project {projection.name} --rebuild",
-                )
+            reason = outdated(checkpoint.definition, projection.definition)
+            if reason is not None:
+                raise needs_rebuild(projection.name, reason)
             if first - checkpoint.position > CATCH_UP:
                 raise Misuse(
                     f"the inline projection {projection.name} is {first - checkpoint.position - 1} events behind",
                     code="behind",
                     hint=f"cqrs project {projection.name}",
                 )
-            fold = self._projector.fold_of(projection, reader=rows)
+            one = self._projector.processor(projection, checkpoint, reader=rows)
             # Somebody may have appended without the domain (an import): what they left out comes first.
             missed = (
-                list(self._store.read(Selection(types=fold.types, after=checkpoint.position, before=first)))
+                list(self._store.read(Selection(types=one.handler.types, after=checkpoint.position, before=first)))
                 if checkpoint.position < first - 1
                 else []
             )
-            concerned = [event for event in recorded if event.type in fold.types]
-            if missed or concerned:
-                fold.over([*missed, *concerned])
-                try:
-                    write(rows, projection.table, fold.changes())
-                except DomainFailed as error:
-                    error.details.setdefault("projection", projection.name)
-                    raise
+            try:
+                one.handler.gather(one.own([*missed, *recorded]))
+                one.handler.writes().apply(rows)
+            except Poisoned as fault:
+                raise fault.error from fault
+            except DomainFailed as error:
+                raise error.retold(error.message, projection=projection.name) from error
             rows.move(projection.name, checkpoint, checkpoint._replace(position=last))

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.log import stops
 from cqrs_cli.log.stops import (
-    Poisoned,
     Skip,
     Stop,
-    held,
-    holding,
+    contained,
+    containing,
+    now_us,
     skip,
     skips_of,
     stop_ahead,
-    stops_on_record,
+    stop_of,
 )
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
-from cqrs_cli.workbench.processors.processor import Advance, Progress, batches
+from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, needs_rebuild
 from cqrs_cli.workbench.processors.rows import RowFold
 
 REBUILD = "~rebuild"
@@ -73,10 +74,22 @@ class Projector:
         """A fold over the projection's rows, or over those of another table of the same shape."""
         source = table if table is not None else projection.table
         rows = reader if reader is not None else self._store.rows
-        skips = frozenset(skip.position for skip in skips_of(self._store.rows, projection.name))
-        return RowFold(
-            projection, self._domain.routes[projection.name], self._codec, lambda keys: rows.load(source, keys), skips
-        )
+        routes = self._domain.routes[projection.name]
+        return RowFold(projection, routes, self._codec, lambda keys: rows.load(source, keys), source)
+
+    def processor(
+        self,
+        projection: RowType,
+        checkpoint: Checkpoint,
+        *,
+        table: Table | None = None,
+        reader: RowReader | None = None,
+        goal: Callable[[], int] | None = None,
+    ) -> Processor:
+        """The projection on its way from a checkpoint, over its rows or those of another table."""
+        fold = self.fold_of(projection, table, reader)
+        skips = [skip.position for skip in skips_of(self._store.rows, projection.name)]
+        return Processor(fold, checkpoint, projection.definition, skips, goal)
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
 
@@ -109,15 +122,16 @@ class Projector:
             skips,
             changed,
             building.position if building is not None else None,
-            held(checkpoint),
+            contained(checkpoint),
         )
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
+        trial = self.processor(projection, Checkpoint(projection.name, 0, projection.definition))
         fold = self.fold_of(projection)
         fold.start_empty()
         events = sum(count for name, count in self._store.types().items() if name in fold.types)
-        sample: Sequence[Any] = next(batches(self._store, fold, 0, self._store.head()))[0]
+        sample = trial.own(next(batches(self._store, [trial], self._store.head()))[0])
         seconds = None
         if sample:
             start = time.perf_counter()
@@ -128,22 +142,48 @@ class Projector:
 
     # ── catching up ───────────────────────────────────────────────────────────────────────────
 
-    def catch_up(self, projection: RowType, progress: Progress | None = None) -> None:
-        """Bring the live rows to the head.
+    def catch_up(self, projections: Sequence[RowType], progress: Progress | None = None) -> dict[str, CqrsError]:
+        """Bring live rows to the head, all in one go; the errors of those that could not be, by name.
 
-        Raises `Misuse` (needs-rebuild), or `DomainFailed`/`Undecodable` … for an event that can't be
-        taken: the rows are then as before that event, and the stop is recorded.
+        `NeedsRebuild`, or `DomainFailed`, `Undecodable` … for an event that can't be taken: the rows are then as
+        before that event, and the stop is recorded. Raises `StoreFailed`.
         """
-        if self._store.rows.checkpoint(projection.name) is None:
-            self._begin(projection)
-        else:
-            self.refuse_outdated(projection)
-        advance = Advance(self._store, self.fold_of(projection), projection.table, projection.name)
-        try:
-            with stops_on_record(self._store, projection.name):
-                advance.until(self._store.head, progress)
-        except Poisoned as poisoned:
-            raise stopped(projection, poisoned) from poisoned.error
+        ready, errors = self.ready(projections)
+        loop = Loop(self._store, between=_told(progress))
+        for name, fault in loop.bring(ready).items():
+            errors[name] = self.stood_still(name, fault, stopped)
+        loop.settle([one for one in ready if one.name not in errors])
+        return errors
+
+    def ready(self, projections: Sequence[RowType]) -> tuple[list[Processor], dict[str, CqrsError]]:
+        """Projections made ready to be brought along the log, and the errors of those that can't be, by name."""
+        known = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
+        new = [projection for projection in projections if projection.name not in known]
+        if new:
+            with self._store.transaction() as rows:
+                for projection in new:
+                    known[projection.name] = rows.checkpoint(projection.name) or begin(rows, projection)
+        processors, errors = [], {}
+        for projection in projections:
+            checkpoint = known[projection.name]
+            reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
+            if reason is not None:
+                errors[projection.name] = needs_rebuild(projection.name, reason)
+                continue
+            one = self.processor(projection, checkpoint)
+            one.stopped = stop_of(self._store.rows, projection.name) is not None
+            processors.append(one)
+        return processors, dict[str, CqrsError](errors)
+
+    def stood_still(
+        self, name: str, fault: CqrsError | Poisoned, told: Callable[[str, Poisoned], CqrsError]
+    ) -> CqrsError:
+        """The error of a processor that stands still; the stop at an event is put on record."""
+        if not isinstance(fault, Poisoned):
+            return fault
+        with self._store.transaction() as rows:
+            stops.record_stop(rows, name, fault.event, fault.error)
+        return told(name, fault)
 
     def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
@@ -157,11 +197,11 @@ class Projector:
 
         def also(rows: Rows) -> None:
             if live is not None and position <= live.position:
-                rows.move(live.name, live, holding(live, position))
+                rows.move(live.name, live, containing(live, position))
             if building is not None and position <= building.position:
                 rows.forget(building.name)
 
-        skip(self._store, projection.name, position, reached, by, reason, status, also)
+        skip(self._store, Skip(projection.name, position, by, now_us(), reason), reached, status, also)
 
     def reached(self, name: str, position: int) -> int | None:
         """How far it has come that may have taken the event at `position`: the live rows, or a rebuild of them.
@@ -173,16 +213,11 @@ class Projector:
             checkpoint = building  # it is the rebuild that can't take the event
         return checkpoint.position if checkpoint is not None else None
 
-    def _begin(self, projection: RowType) -> None:
-        with self._store.transaction() as rows:
-            if rows.checkpoint(projection.name) is None:
-                begin(rows, projection)
-
     def refuse_gone(self, projection: RowType) -> None:
         """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
         reason = gone(self._store.rows, projection)
         if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
-            raise needs_rebuild(projection, reason)
+            raise needs_rebuild(projection.name, reason)
 
     def refuse_outdated(self, projection: RowType) -> None:
         """Raise `Misuse` (needs-rebuild) if there were rows, and they are gone or were made with another definition."""
@@ -191,7 +226,7 @@ class Projector:
             return
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
-            raise needs_rebuild(projection, reason)
+            raise needs_rebuild(projection.name, reason)
 
 
 def gone(rows: RowReader, projection: RowType) -> str | None:
@@ -199,25 +234,20 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def needs_rebuild(projection: RowType, reason: str) -> Misuse:
-    """The error of rows that must be made anew before anybody reads them."""
-    return NeedsRebuild(
-        f"{projection.name} needs a rebuild: {reason}",
-        hint=f"cqrs project {projection.name} --rebuild",
-        projection=projection.name,
+def stopped(name: str, fault: Poisoned, again: str = "", what: str = "") -> CqrsError:
+    """The error of the poison event, saying which projection it stopped and what can be done."""
+    position = fault.event.position
+    again = again or f"cqrs project {name}"
+    return fault.error.retold(
+        f"{what}{name} stopped at @{position}: {fault.error.message}",
+        hint=f"mend the code and run {again} again, or: cqrs project {name} --skip @{position} --reason …",
+        projection=name,
+        position=position,
     )
 
 
-def stopped(projection: RowType, poisoned: Poisoned, rebuilding: bool = False) -> CqrsError:
-    """The error of the poison event, saying which projection it stopped and what can be done."""
-    error, position, name = poisoned.error, poisoned.event.position, projection.name
-    what = f"the rebuild of {name}" if rebuilding else name
-    again = f"cqrs project {name}{' --rebuild' if rebuilding else ''}"
-    error.args = (f"{what} stopped at @{position}: {error.message}",)
-    error.message = error.args[0]
-    error.hint = f"mend the code and run {again} again, or: {skip_words(projection, position)}"
-    error.details.update(projection=name, position=position)
-    return error
+def _told(progress: Progress | None) -> Callable[[Sequence[str], int, int], None]:
+    return lambda _, position, goal: None if progress is None else progress(position, goal)
 
 
 def skip_words(rows: RowType, position: int) -> str:
@@ -227,10 +257,10 @@ def skip_words(rows: RowType, position: int) -> str:
     return f"cqrs project {rows.name} --skip @{position} --reason …"
 
 
-def begin(rows: Rows, projection: RowType) -> Checkpoint:
+def begin(rows: Rows, projection: RowType, table: Table | None = None) -> Checkpoint:
     """An empty table with a checkpoint before the first event, which there is none of yet."""
     checkpoint = Checkpoint(projection.name, 0, projection.definition)
     rows.drop(projection.name)  # rows of ours without a checkpoint count for nothing
-    rows.create(projection.table)
+    rows.create(table or projection.table)
     rows.move(projection.name, None, checkpoint)
     return checkpoint

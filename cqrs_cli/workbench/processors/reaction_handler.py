@@ -1,8 +1,8 @@
-"""What a reaction answers an event with: its clauses asked, their answers checked and made ready for the outbox."""
+"""The handler of a reaction: its rows folded, its clauses asked, their answers made ready for the outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cqrs_cli.domain.clauses import Clause
@@ -11,56 +11,101 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command, Meta
 from cqrs_cli.domain.process_manager import After, Cancel, ReactionType
 from cqrs_cli.domain.routes import keys_of
-from cqrs_cli.domain.row_model import RowModel
-from cqrs_cli.errors import DomainFailed, InvalidInput
+from cqrs_cli.domain.shared_objects import own_copy
+from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.log.outbox import Cancelled, Change, Outgoing
 from cqrs_cli.stores.commits import Recorded, SentCommand
 from cqrs_cli.stores.moments import micros, moment
+from cqrs_cli.workbench.processors.processor import Poisoned, Writes
 from cqrs_cli.workbench.processors.rows import RowFold
 
 Service = Callable[[type, str], Any]
 
 
-class Answers:
-    """Asks the clauses of one reaction. What a clause gives depends on the event, the row and the services alone.
+MOST_EVENTS = 500
+"""Events whose commands wait to be written: each may have many."""
 
-    service: an instance of a type, and who asks for it.
+
+class ReactionHandler:
+    """Takes events for one reaction: first the evolve, then what its clauses answer, which see the row as it is then.
+
+    What a clause gives depends on the event, the row and the services alone. fold: of a process manager's rows;
+    None for a policy. service: an instance of a type, and who asks for it.
     """
 
-    def __init__(self, reaction: ReactionType, domain: Domain, codec: Codec, service: Service) -> None:
-        self._reaction, self._domain, self._codec, self._service = reaction, domain, codec, service
+    def __init__(
+        self, reaction: ReactionType, domain: Domain, codec: Codec, fold: RowFold | None, service: Service
+    ) -> None:
+        self._reaction, self._domain, self._codec, self._fold, self._service = reaction, domain, codec, fold, service
         self._routes = domain.react_routes[reaction.name]
         self._keys = {event: keys_of(reaction.rows, route) for event, route in self._routes.items() if reaction.rows}
         self._policy = None if reaction.rows else reaction.cls()
+        self._nested = (
+            [column.column.name for column in reaction.rows.columns if column.column.kind == "json"]
+            if (reaction.rows)
+            else []
+        )
+        answered = {name for event in self._routes for name in (event.stored.name, *event.stored.aliases)}
+        self.types = frozenset(answered) | (fold.types if fold else frozenset())
+        self.needs_envelope = True
+        self._changes: list[Change] = []
+        self.taken = 0
 
     @property
-    def types(self) -> frozenset[str]:
-        """The stored names of the events that are answered, aliases included."""
-        return frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
+    def is_full(self) -> bool:
+        """Whether so much waits to be written that it is time to do it."""
+        return self.taken >= MOST_EVENTS or (self._fold is not None and self._fold.is_full)
 
-    def to(self, recorded: Recorded, fold: RowFold | None) -> list[Change]:
-        """What the event leads to. fold: the rows as they are after the evolve of this very event.
+    def gather(self, events: Sequence[Recorded]) -> None:
+        """Fold the events and ask the clauses, event by event. Raises `Poisoned`."""
+        fold = self._fold
+        if fold is not None:
+            fold.bring_in([event for event in events if event.type in fold.types])
+        for event in events:
+            if fold is not None and event.type in fold.types:
+                fold.gather((event,))
+                fold.apply()
+            try:
+                self._changes += self._answers(event)
+            except CqrsError as error:
+                raise Poisoned(event, error) from error
+        self.taken += len(events)
 
-        Raises `DomainFailed` and `Undecodable`, naming the event.
-        """
+    def writes(self) -> Writes:
+        """The rows that changed, and what is wanted of the outbox. Raises as `RowFold.writes`."""
+        changes, self._changes, self.taken = self._changes, [], 0
+        rows = Writes() if self._fold is None else self._fold.writes()
+        return rows._replace(commands=changes)
+
+    def forget(self) -> None:
+        """Drop what was gathered: the store is the truth again."""
+        self._changes, self.taken = [], 0
+        if self._fold is not None:
+            self._fold.forget()
+
+    def _answers(self, recorded: Recorded) -> list[Change]:
+        """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
         if route is None:
             return []
+        event = self._codec.decode(recorded)
         changes: list[Change] = []
         number = 0
-        for key in self._keys_of(cls, recorded):
-            for answer in self._asked(route.clause, key, recorded, fold):
+        for key in self._keys_of(cls, event, recorded):
+            if event is None:
+                event = self._codec.decode(recorded)
+            for answer in self._asked(route.clause, key, event, recorded):
                 if not isinstance(answer, Cancel):
                     number += 1
                 changes.append(self._change(route.clause, key, recorded, number, answer))
+            event = None  # the next process is asked with one of its own: nobody sees what another did to it
         return changes
 
-    def _keys_of(self, cls: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+    def _keys_of(self, cls: Any, event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
         if self._policy is not None:
             return ((),)
-        event = self._codec.decode(recorded)
         try:
             return list(self._keys[cls](event, recorded))
         except (DomainFailed, InvalidInput):
@@ -70,13 +115,11 @@ class Answers:
             raise domain_failed(error, where, position=recorded.position) from error
 
     def _asked(
-        self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, fold: RowFold | None
+        self, clause: Clause, key: tuple[Any, ...], event: Any, recorded: Recorded
     ) -> list[Command | After | Cancel]:
-        event = self._codec.decode(recorded)  # decoded for this call alone: nobody else sees what it does to it
         extra = [recorded if kind is Recorded else self._service(kind, clause.where) for kind in clause.services]
-        row = None if fold is None else fold.row(fold.stored_key(key))
         try:
-            result = clause.function(self._instance(key, row), event, *extra)
+            result = clause.function(self._instance(key), event, *extra)
             if result is None:
                 return []
             answers = [result] if isinstance(result, Command | After | Cancel) else list(result)
@@ -96,13 +139,18 @@ class Answers:
                 )
         return answers
 
-    def _instance(self, key: tuple[Any, ...], row: RowModel | None) -> Any:
+    def _instance(self, key: tuple[Any, ...]) -> Any:
         """What the clause is a method of: a copy of the row, as the row itself is changed by evolves alone."""
-        if self._reaction.rows is None:
+        fold, kind = self._fold, self._reaction.rows
+        if fold is None or kind is None:
             return self._policy
+        row = fold.row(fold.stored_key(key))
         if row is None:
-            return self._reaction.rows.cls(**dict(zip(self._reaction.rows.table.key, key, strict=True)))
-        return row.model_copy(deep=True)
+            return kind.cls(**dict(zip(kind.table.key, key, strict=True)))
+        copy = row.model_copy()
+        for name in self._nested:
+            copy.__dict__[name] = own_copy(copy.__dict__[name])
+        return copy
 
     def _change(
         self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, number: int, answer: Command | After | Cancel
@@ -171,12 +219,8 @@ class Answers:
                 f"{_where(clause, recorded)} gave {type(command).__name__}, which nobody decides",
                 hint=f"make its aggregate part of the domain {self._domain.name!r}",
             )
-        sent = self._codec.sent(command)
-        if sent.data is None or self._codec.command(sent) != command:
-            raise DomainFailed(
-                f"{_where(clause, recorded)}: {type(command).__name__} does not survive JSON",
-                hint="fields must take back what they write as JSON",
-            )
+        sent = self._codec.sent(command)  # which proves that it survives JSON
+        assert sent.data is not None
         return sent, sent.data
 
 

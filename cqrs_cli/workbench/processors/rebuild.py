@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
-from cqrs_cli.log.stops import Poisoned, clear_stop
+from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
+from cqrs_cli.log.stops import clear_stop
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
-from cqrs_cli.workbench.processors.processor import Advance, Progress, batches, overtaken
+from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, overtaken
 from cqrs_cli.workbench.processors.projections import REBUILD, Projector, stopped
-from cqrs_cli.workbench.processors.rows import write
 
 ROUNDS = 10
 SHORT = 1_000
@@ -36,9 +36,8 @@ class Rebuild:
         for projection in self._projections:
             self._begin(projection, restart)
         for _ in range(ROUNDS):
-            for projection in self._projections:
-                self._build(projection, progress)
-            # While the others were being built, events were appended that the first one has not seen.
+            self._build(progress)
+            # Meanwhile events were appended, and the reactions of a process manager went on.
             if all(self._left(projection) <= SHORT for projection in self._projections):
                 break
         with self._store.transaction() as rows:
@@ -47,11 +46,10 @@ class Rebuild:
                     rows.index(_beside(projection))
         try:
             self._swap()
-        except (Conflict, Unavailable, Damaged):
+        except (Conflict, StoreFailed):
             raise
         except CqrsError:
-            for projection in self._projections:
-                self._build(projection, progress)  # which says by what event
+            self._build(progress)  # which says by what event
             self._swap()
 
     def _begin(self, projection: RowType, restart: bool) -> None:
@@ -66,13 +64,26 @@ class Rebuild:
                     rows.forget(name)
                 rows.move(name, None, Checkpoint(name, 0, projection.definition))
 
-    def _build(self, projection: RowType, progress: Progress | None) -> None:
-        beside, name = _beside(projection), projection.name + REBUILD
-        advance = Advance(self._store, self._projector.fold_of(projection, beside), beside, name)
-        try:
-            advance.until(lambda: self._goal(projection, self._store.rows), progress)
-        except Poisoned as poisoned:
-            raise stopped(projection, poisoned, rebuilding=True) from poisoned.error
+    def _build(self, progress: Progress | None) -> None:
+        """Fold all of them up to their goals, in one reading of the log."""
+        processors = [self._processor(projection, self._store.rows) for projection in self._projections]
+        loop = Loop(self._store, between=lambda _, at, goal: None if progress is None else progress(at, goal))
+        faults = loop.bring(processors)
+        loop.settle([one for one in processors if one.name not in faults])
+        for projection in self._projections:
+            fault = faults.get(projection.name + REBUILD)
+            if isinstance(fault, Poisoned):
+                again = f"cqrs project {projection.name} --rebuild"
+                raise stopped(projection.name, fault, again, "the rebuild of ") from fault.error
+            if fault is not None:
+                raise fault
+
+    def _processor(self, projection: RowType, rows: RowReader) -> Processor:
+        checkpoint = rows.checkpoint(projection.name + REBUILD)
+        if checkpoint is None:
+            raise overtaken(projection.name)
+        goal = partial(self._goal, projection, rows)
+        return self._projector.processor(projection, checkpoint, table=_beside(projection), reader=rows, goal=goal)
 
     def _left(self, projection: RowType) -> int:
         checkpoint = self._store.rows.checkpoint(projection.name + REBUILD)
@@ -98,17 +109,16 @@ class Rebuild:
                 self._swap_one(projection, rows)
 
     def _swap_one(self, projection: RowType, rows: Rows) -> None:
-        beside, name, head = _beside(projection), projection.name + REBUILD, self._goal(projection, rows)
-        fold = self._projector.fold_of(projection, beside, rows)
-        checkpoint = rows.checkpoint(name)
-        if checkpoint is None:
-            raise overtaken(projection)
-        for events, _ in batches(self._store, fold, checkpoint.position, head):
-            fold.over(events)
-            write(rows, beside, fold.changes())
-        rows.rename(beside, projection.name)
-        rows.forget(name)
-        moved = Checkpoint(projection.name, head, projection.definition)
+        one, goal = self._processor(projection, rows), self._goal(projection, rows)
+        try:
+            for events, _ in batches(self._store, [one], goal):
+                one.handler.gather(one.own(events))
+                one.handler.writes().apply(rows)
+        except Poisoned as fault:
+            raise fault.error from fault
+        rows.rename(_beside(projection), projection.name)
+        rows.forget(one.name)
+        moved = Checkpoint(projection.name, goal, projection.definition)
         rows.move(projection.name, rows.checkpoint(projection.name), moved)
         clear_stop(rows, projection.name)
 

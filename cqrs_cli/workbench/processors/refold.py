@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, NotFound, Unavailable
+from cqrs_cli.errors import CqrsError, NotFound, Unavailable
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Scalar
-from cqrs_cli.workbench.processors.processor import NO_EVENTS_FAULT, Progress, batches, blamed
-from cqrs_cli.workbench.processors.projections import Projector, needs_rebuild, skip_words
-from cqrs_cli.workbench.processors.rows import write
+from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Progress, needs_rebuild
+from cqrs_cli.workbench.processors.projections import Projector, begin, skip_words
+from cqrs_cli.workbench.processors.rows import RowFold
 
 RETRIES = 200
 LOOKED_AT = 100
@@ -52,7 +52,7 @@ class Check(NamedTuple):
         return not self.drift
 
 
-class Fresh:
+class Refold:
     """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
 
     live: the store with the events, and the rows beside which it is folded. wanted: only the rows whose
@@ -68,7 +68,8 @@ class Fresh:
     ) -> None:
         self._live, self._projector, self._projection, self._wanted = live, projector, projection, wanted
         self._stack = ExitStack()
-        self._position = 0
+        self._goal = 0
+        self._progress: Progress | None = None
         # What is unique is a rule for commands; a fold of what happened is compared without it.
         self.table = projection.table._replace(unique=(), indexes=())
 
@@ -78,9 +79,13 @@ class Fresh:
             open_store(str(Path(folder) / "fresh.db"), create=True, durability="relaxed")
         )
         with self._store.transaction() as rows:
-            rows.create(self.table)
-        self._fold = self._projector.fold_of(self._projection, self.table, self._store.rows)
-        self._fold.wanted = self._wanted
+            checkpoint = begin(rows, self._projection, self.table)
+        self._processor = self._projector.processor(
+            self._projection, checkpoint, table=self.table, reader=self._store.rows, goal=lambda: self._goal
+        )
+        assert isinstance(self._processor.handler, RowFold)
+        self._processor.handler.wanted = self._wanted
+        self._loop = Loop(self._live, self._store, self._told)
         return self
 
     def __exit__(
@@ -95,35 +100,26 @@ class Fresh:
 
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
-        for events, reached in batches(self._live, self._fold, self._position, position):
-            try:
-                self._fold.over(events)
-                changes = self._fold.changes()
-            except (Unavailable, Damaged):
-                raise
-            except CqrsError as error:
-                if events and error.code not in NO_EVENTS_FAULT:
-                    self._explain(error, blamed(self._fold, events, error).position)
-                raise
-            with self._store.transaction() as rows:
-                write(rows, self.table, changes)
-            if progress is not None:
-                progress(reached, position)
-        self._position = max(self._position, position)
+        self._goal, self._progress = max(position, self._goal), progress
+        for fault in self._loop.bring([self._processor]).values():
+            if isinstance(fault, Poisoned):
+                raise self._explained(fault) from fault.error
+            raise fault
 
-    def _explain(self, error: CqrsError, position: int) -> None:
-        """Say in the error which projection the event stops, and what can be done."""
-        name, skip = self._projection.name, skip_words(self._projection, position)
-        error.args = (f"{name} can't be folded afresh: it stops at @{position}: {error.message}",)
-        error.message = error.args[0]
+    def _told(self, _: Sequence[str], position: int, goal: int) -> None:
+        if self._progress is not None:
+            self._progress(position, goal)
+
+    def _explained(self, fault: Poisoned) -> CqrsError:
+        """Which projection the event stops, and what can be done."""
+        name, position, error = self._projection.name, fault.event.position, fault.error
+        hint, skip = "mend the code, or: {}", skip_words(self._projection, position)
         checkpoint = self._live.rows.checkpoint(name)
-        if checkpoint is None or position > checkpoint.position:
-            error.hint = f"mend the code, or: {skip}"
-        else:  # the live rows took it, so only a rebuild can leave it out
-            error.hint = (
-                f"mend the code, or leave the event out: cqrs project {name} --rebuild stops at it, then {skip}"
-            )
-        error.details.update(projection=name, position=position)
+        if checkpoint is not None and position <= checkpoint.position:
+            # The live rows took it, so only a rebuild can leave it out.
+            hint = f"mend the code, or leave the event out: cqrs project {name} --rebuild stops at it, then {{}}"
+        message = f"{name} can't be folded afresh: it stops at @{position}: {error.message}"
+        return error.retold(message, hint=hint.format(skip), projection=name, position=position)
 
 
 def check(
@@ -142,14 +138,14 @@ def check(
     chosen = None
     if sample is not None and sample < store.rows.count(projection.table):
         chosen = _sampler(store.rows, projection, sample)
-    with Fresh(store, projector, projection, chosen) as fresh:
+    with Refold(store, projector, projection, chosen) as refold:
         checkpoint = _checkpoint(store.rows, projection)
-        fresh.advance(checkpoint.position, progress)
-        compared, differing = _compare(store.rows, fresh, projection, chosen)
+        refold.advance(checkpoint.position, progress)
+        compared, differing = _compare(store.rows, refold, projection, chosen)
         position = checkpoint.position
         if differing and store.rows.checkpoint(projection.name) != checkpoint:
             # Somebody projected meanwhile: only what still differs at one and the same position is drift.
-            position, differing = _again(store, fresh, projection, [key for key, _, _ in differing])
+            position, differing = _again(store, refold, projection, [key for key, _, _ in differing])
         drift = [one for key, ours, theirs in differing for one in _drift(projection, key, ours, theirs)]
         return Check(projection.name, position, compared, drift)
 
@@ -162,7 +158,7 @@ def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
         )
     reason = outdated(checkpoint.definition, projection.definition)
     if reason is not None:
-        raise needs_rebuild(projection, reason)
+        raise needs_rebuild(projection.name, reason)
     return checkpoint
 
 
@@ -183,12 +179,12 @@ _Pair = tuple[_Row, _Row | None, _Row | None]
 
 
 def _compare(
-    live: RowReader, fresh: Fresh, projection: RowType, chosen: Callable[[_Row], bool] | None
+    live: RowReader, refold: Refold, projection: RowType, chosen: Callable[[_Row], bool] | None
 ) -> tuple[int, list[_Pair]]:
     """How many rows were compared, and those that differ: key, live row, fresh row."""
     key_of = _key_reader(projection)
     compared, differing = 0, []
-    for key, ours, theirs in _side_by_side(live.select(projection.table), fresh.rows.select(fresh.table), key_of):
+    for key, ours, theirs in _side_by_side(live.select(projection.table), refold.rows.select(refold.table), key_of):
         if chosen is None or chosen(key):
             compared += 1
             if ours != theirs:
@@ -196,7 +192,7 @@ def _compare(
     return compared, differing
 
 
-def _again(store: Store, fresh: Fresh, projection: RowType, keys: Sequence[_Row]) -> tuple[int, list[_Pair]]:
+def _again(store: Store, refold: Refold, projection: RowType, keys: Sequence[_Row]) -> tuple[int, list[_Pair]]:
     """Those of the rows that differ while nobody moves the projection, and the position of the last look."""
     differing: list[_Pair] = []
     position = 0
@@ -204,8 +200,8 @@ def _again(store: Store, fresh: Fresh, projection: RowType, keys: Sequence[_Row]
         part = keys[start : start + LOOKED_AT]
         for _ in range(RETRIES):
             checkpoint = _checkpoint(store.rows, projection)
-            fresh.advance(checkpoint.position)
-            ours, theirs = store.rows.load(projection.table, part), fresh.rows.load(fresh.table, part)
+            refold.advance(checkpoint.position)
+            ours, theirs = store.rows.load(projection.table, part), refold.rows.load(refold.table, part)
             if store.rows.checkpoint(projection.name) == checkpoint:
                 break
         else:

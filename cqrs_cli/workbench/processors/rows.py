@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from cqrs_cli.domain.shared_objects import holds_twice, separate
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, StoredEvent
-from cqrs_cli.stores.rows import Rows, Scalar, Table
+from cqrs_cli.stores.rows import Scalar, Table
+from cqrs_cli.workbench.processors.processor import Poisoned, Writes
 
 Key = tuple[Any, ...]
 Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]
@@ -46,7 +48,7 @@ class RowFold:
     Events are gathered first and applied together, so that the rows they concern are loaded in the
     order of the table: of many rows, each page is then read once.
 
-    load: the stored rows for some keys. skips: positions of events that are passed over. Rows that
+    load: the stored rows for some keys. table: where they are kept; None: the projection's own. Rows that
     were touched wait in `touched` until they are taken with `changes`; the cache keeps them for the
     next batch.
     """
@@ -57,9 +59,12 @@ class RowFold:
         routes: Mapping[type[Event], Route],
         codec: Codec,
         load: Load,
-        skips: frozenset[int] = frozenset(),
+        table: Table | None = None,
     ) -> None:
-        self.projection, self._skips = projection, skips
+        self.projection, self._table = projection, table or projection.table
+        # The stored names of the events that concern the projection, aliases included.
+        self.types = frozenset(name for event in routes for name in (event.stored.name, *event.stored.aliases))
+        self.needs_envelope = any(route.needs_envelope for route in routes.values())
         self._codec, self._load, self._routes = codec, load, routes
         self._made, self._opened = row_maker(projection), row_opener(projection)
         self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
@@ -83,16 +88,6 @@ class RowFold:
         self._waiting_events = self._waiting_bytes = 0
 
     @property
-    def types(self) -> frozenset[str]:
-        """The stored names of the events that concern the projection, aliases included."""
-        return frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
-
-    @property
-    def needs_envelope(self) -> bool:
-        """Whether the events must be read as `Recorded`."""
-        return any(route.needs_envelope for route in self._routes.values())
-
-    @property
     def is_full(self) -> bool:
         """Whether so much waits to be applied or written that it is time to do it."""
         return (
@@ -109,20 +104,21 @@ class RowFold:
 
     def over(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
         """Take the events in. Raises `Undecodable` or `DomainFailed` naming the event; the cache is then unusable."""
-        self.gather(events)
-        self.apply()
+        try:
+            self.gather(events)
+            self.apply()
+        except Poisoned as fault:
+            raise fault.error from fault.error.__cause__
 
     def gather(self, events: Sequence[StoredEvent] | Sequence[Recorded]) -> None:
-        """Find the rows that the events concern; `apply` folds them in. Raises as `over` does."""
+        """Find the rows that the events concern; `apply` folds them in. Raises `Poisoned`."""
         work, missing, young, old = self._work, self._missing, self._young, self._old
-        steps, skips, wanted = self._steps, self._skips, self.wanted
+        steps, wanted = self._steps, self.wanted
         for stored in events:
-            if stored[0] in skips:
-                continue
             try:
                 step = steps.get((stored[3], stored[4])) or self._step(stored)
             except CqrsError as error:
-                raise _at(error, stored) from error
+                raise Poisoned(stored, error) from error
             known = step.known
             if known is not None:
                 key = known.get(stored[1]) or self._spelt_key(step, stored[1])
@@ -146,7 +142,7 @@ class RowFold:
         self._waiting_bytes += sum([len(stored[5]) for stored in events])
 
     def apply(self) -> None:
-        """Fold in what was gathered. Raises as `over` does."""
+        """Fold in what was gathered. Raises `Poisoned`."""
         work, missing = self._work, self._missing
         self._start_gathering()
         young, old, touched = self._young, self._old, self.touched
@@ -174,17 +170,25 @@ class RowFold:
                 if several and row is not None:
                     separate(row.__dict__, several)
             except BaseException as error:
-                if event is None:
-                    self._codec.decode(stored)  # says it with the place
-                raise domain_failed(
-                    error,
-                    f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})",
-                    position=stored.position,
-                    stream=stored.stream,
-                    projection=self.projection.name,
-                ) from error
+                raise Poisoned(stored, self._failed(step, event, stored, error)) from error
             young[key] = row
             touched[key] = None
+
+    def _failed(self, step: _Step, event: Any, stored: Any, error: BaseException) -> CqrsError:
+        if event is None:
+            try:
+                self._codec.decode(stored)  # says it with the place
+            except CqrsError as undecodable:
+                return undecodable
+        where = f"{step.where} (event {stored.position}, {stored.stream} version {stored.version})"
+        place = {"position": stored.position, "stream": stored.stream, "projection": self.projection.name}
+        return domain_failed(error, where, **place)
+
+    def bring_in(self, events: Sequence[Any]) -> None:
+        """Load the rows that the events concern, all at once. What can't be taken is said when it is."""
+        with suppress(Poisoned):
+            missing = [key for key in self.keys_of(events) if key not in self._young and key not in self._old]
+            self._bring_in(self._sorted(missing))
 
     def start_empty(self) -> None:
         """Fold from nothing: the stored rows do not count."""
@@ -197,6 +201,11 @@ class RowFold:
             step = self._steps.get((stored[3], stored[4])) or self._step(stored)
             keys.update(dict.fromkeys(self._decoded(step, stored)[1]))
         return list(keys)
+
+    def writes(self) -> Writes:
+        """What the events that were gathered make of the rows, to be written. Raises `Poisoned`, `DomainFailed`."""
+        self.apply()
+        return Writes(self._table, *self.changes())
 
     def changes(self) -> tuple[list[tuple[Scalar, ...]], list[Key]]:
         """The rows to write and the keys to remove since the last call, as the store takes them, by key."""
@@ -245,19 +254,19 @@ class RowFold:
         return sorted(keys, key=itemgetter(0) if len(self.projection.key_columns) == 1 else None)
 
     def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
-        """The event and the stored keys of its rows."""
+        """The event and the stored keys of its rows. Raises `Poisoned`."""
         try:
             event = step.decode(stored[5])
-        except (Exception, SystemExit):
-            event = self._codec.decode(stored)  # says it with the place
+        except (Exception, SystemExit) as error:
+            raise Poisoned(stored, self._failed(step, None, stored, error)) from error
         try:
             return event, step.keys(event, stored)
         except (DomainFailed, InvalidInput) as error:  # of the rules for keys; a Conflict, say, is the domain's own
-            raise _at(error, stored) from error
+            error.details.setdefault("position", stored.position)
+            raise Poisoned(stored, error) from error
         except BaseException as error:
-            raise domain_failed(
-                error, f"the key of {step.where} at event {stored.position}", position=stored.position
-            ) from error
+            where = f"the key of {step.where} at event {stored.position}"
+            raise Poisoned(stored, domain_failed(error, where, position=stored.position)) from error
 
     def _returned(self, result: Any) -> RowModel | None:
         if result is DELETE:
@@ -335,20 +344,3 @@ class RowFold:
         return DomainFailed(
             f"{self.projection.cls.__name__}: {error.message}", hint="the evolve made a row that can't be stored"
         )
-
-
-def _at(error: CqrsError, stored: Any) -> CqrsError:
-    error.details.setdefault("position", stored.position)
-    return error
-
-
-Changes = tuple[list[tuple[Scalar, ...]], list[Key]]
-
-
-def write(rows: Rows, table: Table, changes: Changes) -> None:
-    """Put what a fold changed into the table, in the transaction of `rows`."""
-    puts, deletes = changes
-    if deletes:
-        rows.delete(table, deletes)
-    if puts:
-        rows.put(table, puts)

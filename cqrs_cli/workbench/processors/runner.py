@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.domain.process_manager import ReactionType
-from cqrs_cli.errors import Conflict, CqrsError, Damaged, Misuse, Unavailable
+from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
 from cqrs_cli.log import outbox
 from cqrs_cli.log.outbox import Outgoing
-from cqrs_cli.log.stops import skips_of, stop_of
+from cqrs_cli.log.stops import Skip, Stop, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.moments import micros
-from cqrs_cli.workbench.processors.delivery import PAGE, Courier, Delivery
-from cqrs_cli.workbench.processors.projections import Projector
-from cqrs_cli.workbench.processors.reactions import Reactor
+from cqrs_cli.stores.rows import Checkpoint
+from cqrs_cli.workbench.processors.delivery import PAGE, Courier
+from cqrs_cli.workbench.processors.processor import Loop, Processor
+from cqrs_cli.workbench.processors.projections import Projector, stopped
+from cqrs_cli.workbench.processors.reactions import Reactor, reaction_stopped
 
 Clock = Callable[[], datetime]
 
@@ -75,6 +76,9 @@ class Round(NamedTuple):
 Report = Callable[[Round], None]
 
 
+_Circumstances = tuple[Checkpoint | None, Stop | None, list[Skip]]
+
+
 class _Stopping(Exception):
     """Somebody asked to stop, and the batch is finished."""
 
@@ -109,7 +113,10 @@ class Runner:
         )
         self._clock, self._start, self._stop, self._ticks = clock, start, stop, ticks
         self._names = sorted(domain.reactions)
-        self._resting: dict[str, tuple[object, CqrsError]] = {}
+        self._loop = Loop(store, between=self._between)
+        self._processors: dict[str, Processor] = {}  # of this drain and those before, with what they have cached
+        self._active: dict[str, Processor] = {}
+        self._resting: dict[str, tuple[_Circumstances, CqrsError]] = {}
         self._reset(None)
 
     # ── once ──────────────────────────────────────────────────────────────────────────────────
@@ -122,20 +129,22 @@ class Runner:
         Raises `Misuse` (a start past the head), `Unavailable` and `Damaged`; what was done stays done.
         """
         self._reset(report)
-        self._begin()
-        while not self._stop():
-            head = self._store.head()
-            try:
+        head = self._store.head()
+        try:
+            self._ready()
+            while not self._stop():
+                head = self._store.head()
                 self._catch_up()
-            except _Stopping:
-                break
-            moved = self._deliver(self._waiting())
-            self._report_if_due(None)
-            if not moved and self._store.head() == head:
-                moved = self._deliver(self._due())
-                if not moved:
-                    return self._round(head)
-        return self._round(self._store.head())
+                moved = self._deliver(self._waiting())
+                self._report_if_due(None)
+                if not moved and self._store.head() == head:
+                    moved = self._deliver(self._due())
+                    if not moved:
+                        break
+        except _Stopping:
+            head = self._store.head()
+        self._loop.settle(list(self._active.values()))
+        return self._round(head if not self._stop() else self._store.head())
 
     def untold(self, done: Round) -> Round:
         """Of what a drain came to, what its reports have not told."""
@@ -144,15 +153,16 @@ class Runner:
     def _reset(self, report: Report | None) -> None:
         self._report, self._next_report = report, self._ticks() + REPORT_EVERY
         self._told: Round | None = None
-        self._taken = 0
+        for one in self._processors.values():
+            one.taken = 0
         self._counts = {"sent": 0, "rejected": 0, "dead": 0, "held": 0}
         self._held: set[Outgoing] = set()
         self._failures: dict[str, CqrsError] = {}
 
     def _round(self, position: int, at_work: AtWork | None = None) -> Round:
-        counts = self._counts
+        counts, taken = self._counts, sum(one.taken for name, one in self._processors.items() if name in self._names)
         return Round(
-            position, self._taken, counts["sent"], counts["rejected"], counts["dead"], counts["held"],
+            position, taken, counts["sent"], counts["rejected"], counts["dead"], counts["held"],
             dict(self._failures), outbox.next_due(self._store.rows, self._names), at_work,
         )  # fmt: skip
 
@@ -165,65 +175,91 @@ class Runner:
 
     def _reached(self) -> int:
         """The position that everything has come to, but for what stands still."""
-        reached = {checkpoint.name: checkpoint.position for checkpoint in self._store.rows.checkpoints()}
-        names = [name for name in (*self._domain.projections, *self._names) if name not in self._resting]
-        return min((reached.get(name, 0) for name in names), default=self._store.head())
+        return min((one.position for one in self._active.values()), default=self._store.head())
 
     def _standing_still(self) -> dict[str, CqrsError]:
         """The errors so far, those of a drain before too where this one has not come to them yet."""
         return {name: error for name, (_, error) in self._resting.items()}
 
-    def _begin(self) -> None:
-        new = [reaction for reaction in self._reactions() if self._reactor.is_new(reaction)]
-        if not new:
-            return
+    # ── who takes part ────────────────────────────────────────────────────────────────────────
+
+    def _ready(self) -> None:
+        """Find out where everything is, in few looks. What stopped rests until something about it changes."""
+        self._active = {}
+        found = self._look()
+        known = {name: checkpoint for name, (checkpoint, _, _) in found.items() if checkpoint is not None}
+        begun: dict[str, Checkpoint] = {}
+        if any(name not in known for name in self._names):
+            begun = self._reactor.begin(self._start_of_new(), known)
+            found |= {name: (checkpoint, None, []) for name, checkpoint in begun.items()}
+        new: list[str] = []
+        for name, circumstances in found.items():
+            resting, cached = self._resting.get(name), self._processors.get(name)
+            if resting is not None and resting[0] == circumstances:
+                self._failures[name] = resting[1]
+            elif cached is not None and cached.takes_up(*circumstances):
+                self._active[name] = cached
+            else:
+                new.append(name)
+        self._make(new, {**known, **begun})
+
+    def _look(self) -> dict[str, _Circumstances]:
+        rows = self._store.rows
+        known, stopped_at, skipped = {one.name: one for one in rows.checkpoints()}, stops(rows), skips(rows)
+        names = [*sorted(self._domain.projections), *self._names]
+        return {name: (known.get(name), stopped_at.get(name), skipped.get(name, [])) for name in names}
+
+    def _make(self, names: Sequence[str], known: Mapping[str, Checkpoint]) -> None:
+        projections = [self._domain.projections[name] for name in names if name in self._domain.projections]
+        ready, errors = self._projector.ready(projections) if projections else ([], {})
+        for name in names:
+            if name in self._domain.reactions:
+                try:
+                    progress = partial(self._between, [name])
+                    ready.append(self._reactor.processor(self._domain.reactions[name], known[name], progress))
+                except Conflict:  # another process rebuilds it; it is looked at again soon
+                    continue
+                except StoreFailed:
+                    raise
+                except CqrsError as error:
+                    errors[name] = error
+        self._processors |= {one.name: one for one in ready}
+        self._active |= {one.name: one for one in ready}
+        for name, failed in errors.items():
+            self._rest(name, failed)
+
+    def _rest(self, name: str, error: CqrsError) -> None:
+        self._failures[name] = error
+        self._resting[name] = (self._look()[name], error)
+        self._active.pop(name, None)
+
+    def _start_of_new(self) -> int:
         head = self._store.head()
         if self._start is not None and self._start > head:
             raise Misuse(
                 f"there is no position @{self._start} yet, the head is @{head}",
                 hint="--from takes a position of the log",
             )
-        for reaction in new:
-            self._reactor.begin(reaction, head if self._start is None else self._start)
-
-    def _reactions(self) -> Iterator[ReactionType]:
-        return (self._domain.reactions[name] for name in self._names)
+        return head if self._start is None else self._start
 
     # ── catching up ───────────────────────────────────────────────────────────────────────────
 
     def _catch_up(self) -> None:
-        for name, projection in sorted(self._domain.projections.items()):
-            self._tried(name, partial(self._projector.catch_up, projection, partial(self._between, name)))
-        for reaction in self._reactions():
-            self._tried(reaction.name, partial(self._reactor.catch_up, reaction, partial(self._between, reaction.name)))
+        for name, fault in self._loop.bring(list(self._active.values())).items():
+            if isinstance(fault, Conflict):  # another process rebuilds it; it is looked at again soon
+                del self._active[name]
+            else:
+                told = reaction_stopped if name in self._domain.reactions else stopped
+                self._rest(name, self._projector.stood_still(name, fault, told))
+        if self._loop.pending:
+            self._loop.settle([])
 
-    def _tried(self, name: str, work: Callable[[], int | None]) -> None:
-        """Do the work, and keep its error. What stopped rests until something about it changes: its code can't."""
-        resting = self._resting.get(name)
-        if resting is not None and resting[0] == self._circumstances(name):
-            self._failures[name] = resting[1]
-            return
-        try:
-            self._taken += work() or 0
-            self._resting.pop(name, None)
-            self._failures.pop(name, None)
-        except (Unavailable, Damaged):
-            raise
-        except Conflict:  # another process rebuilds it; it is looked at again soon
-            self._failures.pop(name, None)
-        except CqrsError as error:
-            self._failures[name] = error
-            self._resting[name] = (self._circumstances(name), error)
-
-    def _between(self, name: str, position: int, head: int) -> None:
+    def _between(self, names: Sequence[str], position: int, head: int) -> None:
         """Between two batches, when the one before is committed."""
-        self._report_if_due(AtWork(name, position, head))
+        for name in names:
+            self._report_if_due(AtWork(name, position, head))
         if self._stop():
             raise _Stopping
-
-    def _circumstances(self, name: str) -> object:
-        rows = self._store.rows
-        return rows.checkpoint(name), stop_of(rows, name), skips_of(rows, name)
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────
 
@@ -233,19 +269,24 @@ class Runner:
     def _due(self) -> list[Outgoing]:
         """The deadlines that are due, of reactions that have seen everything that could cancel them."""
         head = self._store.head()
-        ready = [reaction.name for reaction in self._reactions() if self._reactor.has_caught_up(reaction, head)]
+        ready = [name for name in self._names if name in self._active and self._active[name].position >= head]
         return self._fresh(outbox.due(self._store.rows, ready, micros(self._clock()), PAGE + len(self._held)))
 
     def _fresh(self, page: Sequence[Outgoing]) -> list[Outgoing]:
         return [outgoing for outgoing in page if outgoing not in self._held]
 
     def _deliver(self, page: Sequence[Outgoing]) -> bool:
-        """Send a page; whether there was anything. What it holds is sent, or left out of the pages from now on."""
-        deliveries: list[Delivery] = self._courier.deliver(page) if page else []
+        """Send a page; whether there was anything. What it holds is sent, or left out of the pages from now on.
+
+        What is done is crossed out by the next transaction: until then it would be sent again, and honoured once.
+        """
+        deliveries = self._courier.send(page) if page else []
         for delivery in deliveries:
             self._counts[delivery.status] += 1
             if delivery.status == "held":
                 self._held.add(delivery.outgoing)
+        if deliveries:
+            self._loop.pending.append(lambda rows: self._courier.settle(rows, deliveries))
         return bool(deliveries)
 
     # ── on and on ─────────────────────────────────────────────────────────────────────────────

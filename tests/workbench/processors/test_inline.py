@@ -192,7 +192,7 @@ def test_rows_that_another_process_rebuilt_with_another_definition_refuse_comman
 
     with Workbench.open(str(tmp_path / "m.db"), Domain("members", Member, Shouted)) as other:
         other.rebuild("directory")
-    with pytest.raises(Misuse, match="the inline projection directory needs a rebuild") as caught:
+    with pytest.raises(Misuse, match="directory needs a rebuild") as caught:
         bench.send(Join(member_id="c", email="c@x.org"))
     assert (caught.value.code, caught.value.hint) == ("needs-rebuild", "cqrs project directory --rebuild")
     assert emails(bench) == {"a": "A@X.ORG", "b": "B@X.ORG"}

@@ -422,7 +422,7 @@ def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch:
         raise OSError("the disk is on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(advance, "write", failing)
+        patch.setattr(advance.Writes, "apply", failing)
         with pytest.raises(OSError, match="fire"):
             bench.project("balance")
     assert bench.store.rows.checkpoint("balance").position == 1  # type: ignore[union-attr]
@@ -507,9 +507,9 @@ def passed_by_another(monkeypatch: pytest.MonkeyPatch, passing: Any) -> None:
     """Let another runner pass the event after this one has failed at it, and before it says so."""
     real = poison.record_stop
 
-    def late(rows: Any, name: str, poisoned: Any) -> None:
-        passing(rows, poisoned.event.position)
-        real(rows, name, poisoned)
+    def late(rows: Any, name: str, event: Any, error: Any) -> None:
+        passing(rows, event.position)
+        real(rows, name, event, error)
 
     monkeypatch.setattr(poison, "record_stop", late)
 

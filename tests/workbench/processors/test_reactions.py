@@ -28,7 +28,8 @@ from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.log import stops as poison
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench.processors import reactions as reactor
+from cqrs_cli.workbench.processors import processor as advance
+from cqrs_cli.workbench.processors import reaction_handler
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
@@ -258,7 +259,8 @@ def test_a_fault_before_the_transaction_ends_leaves_nothing_of_the_batch(bell, m
 
 
 def test_batches_are_small_and_lose_nothing(bell, monkeypatch):
-    monkeypatch.setattr(reactor, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(reaction_handler, "MOST_EVENTS", 2)
     ticks(bell, *"abcde")
     assert bell.runner().drain().failures == {}
     assert logged(bell) == [(number, note) for number, note in enumerate("abcde", 1)]
@@ -301,10 +303,10 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
             checkpoint = rows.checkpoint("counter")
             rows.move("counter", checkpoint, checkpoint._replace(position=position))
 
-    def late(rows, name, poisoned):
+    def late(rows, name, event, error):
         checkpoint = rows.checkpoint(name)
-        rows.move(name, checkpoint, checkpoint._replace(position=poisoned.event.position))
-        real(rows, name, poisoned)
+        rows.move(name, checkpoint, checkpoint._replace(position=event.position))
+        real(rows, name, event, error)
 
     ticks(bell, "a", "poison")
     bell.runner().drain()

@@ -15,8 +15,6 @@ from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.stores.moments import moment
 from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import projections as projector
-from cqrs_cli.workbench.processors import reactions as reactor
 from cqrs_cli.workbench.processors import rows as row_fold
 from cqrs_cli.workbench.processors.runner import Round, Runner
 from tests import office
@@ -102,8 +100,7 @@ def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (advance, reactor):
-        monkeypatch.setattr(module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
 
 
@@ -116,7 +113,7 @@ def test_a_long_drain_says_how_far_it_is(bench):
     done = runner.drain(told.append)
     assert {one.at_work.name for one in told if one.at_work} == {"counts", "orders", "fulfilment", "welcome"}
     assert told[0].at_work == ("counts", 1, 5)
-    assert told[0].position == 0
+    assert told[0].position == 1  # all of them went on together
     assert [one.position for one in told] == sorted(one.position for one in told)
     rest = runner.untold(done)
     assert (rest.position, rest.at_work) == (bench.store.head(), None)
@@ -262,26 +259,25 @@ def test_what_stops_does_not_stop_the_others(tmp_path, monkeypatch):
 
 
 def test_what_another_process_rebuilds_meanwhile_is_no_failure(bench, monkeypatch):
-    real = projector.Projector.catch_up
+    real = advance.Loop.bring
     runner = bench.runner()
     pay(bench, "o1")
 
-    def overtaken(self, projection, progress=None):
-        if projection.name == "counts":
-            raise advance.overtaken(projection)
-        return real(self, projection, progress)
+    def overtaken(self, processors):
+        if all(one.name != "counts" for one in processors):
+            return real(self, processors)
+        return real(self, [one for one in processors if one.name != "counts"]) | {"counts": advance.overtaken("counts")}
 
-    monkeypatch.setattr(projector.Projector, "catch_up", overtaken)
+    monkeypatch.setattr(advance.Loop, "bring", overtaken)
     done = runner.drain()
     assert (done.failures, done.sent) == ({}, 2)
-    monkeypatch.setattr(projector.Projector, "catch_up", real)
+    monkeypatch.setattr(advance.Loop, "bring", real)
     runner.drain()
     assert [one.lag for one in bench.statuses()] == [0, 0]  # it was looked at again
 
 
 def test_stopping_lets_the_batch_end(bench, monkeypatch):
-    for module in (advance, reactor):
-        monkeypatch.setattr(module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
     monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     pay(bench, "o1", "o2", "o3")
     asked: list[int] = []
@@ -291,7 +287,7 @@ def test_stopping_lets_the_batch_end(bench, monkeypatch):
         return len(asked) > 2
 
     bench.runner(stop=stop).drain()
-    assert {one.position for one in bench.statuses()} == {0, 2}  # the second batch of the first projection was the last
+    assert {one.position for one in bench.statuses()} == {2}  # the second batch was the last, for all
     assert sent(bench.store) == ["Pay order-o1", "Pay order-o2", "Pay order-o3"]
     bench.runner().drain()
     assert [row.state for row in bench.rows("fulfilment")] == ["shipped"] * 3
