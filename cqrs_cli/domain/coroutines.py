@@ -1,6 +1,8 @@
-"""A loop of the engine's own, in a thread, for `decide` methods that are coroutine functions.
+"""Loops of the engine's own, in threads, for `decide` methods that are coroutine functions.
 
-In a thread so that it also serves callers who are inside a running loop themselves.
+In threads so that they also serve callers who are inside a running loop themselves: a user's, or one of these, when
+a service of an async decide sends a command. That one is waited for while its loop stands still, so the command's own
+coroutine runs in a loop of its own.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import Any
 
+_LOOPS = "cqrs-decide"
+
 
 @cache  # one a process: threads do not survive a fork
 def _loop(process: int) -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="cqrs-decide", daemon=True).start()
+    threading.Thread(target=loop.run_forever, name=_LOOPS, daemon=True).start()
     return loop
 
 
@@ -30,7 +34,14 @@ async def _ended(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseExceptio
 
 def wait_for(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """The coroutine's result, or what it raised."""
-    result, stop = asyncio.run_coroutine_threadsafe(_ended(coroutine), _loop(os.getpid())).result()
+    if threading.current_thread().name == _LOOPS:
+        ended: list[tuple[Any, BaseException | None]] = []
+        thread = threading.Thread(target=lambda: ended.append(asyncio.run(_ended(coroutine))), name=_LOOPS)
+        thread.start()
+        thread.join()
+        result, stop = ended[0]
+    else:
+        result, stop = asyncio.run_coroutine_threadsafe(_ended(coroutine), _loop(os.getpid())).result()
     if stop is not None:
         raise stop
     return result

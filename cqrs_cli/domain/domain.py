@@ -18,6 +18,7 @@ from cqrs_cli.domain.clashes import (
     refuse_shared,
 )
 from cqrs_cli.domain.clauses import Clause, resolved_annotations
+from cqrs_cli.domain.envelope import envelope_of, with_keys
 from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.process_manager import (
     CommandRejected,
@@ -88,6 +89,10 @@ class Domain:
             events += reaction.reactors
         self.events: dict[str, type[Event]] = by_stored_name(events)
         self.commands: dict[str, type[Command]] = by_stored_name(self.deciders)
+        kinds = {category: aggregate.key_types for category, aggregate in self.aggregates.items()}
+        kinds.update({name: reaction.key_types for name, reaction in self.reactions.items() if reaction.rows})
+        self.envelope = envelope_of(kinds)
+        """A `Recorded` with its typed key: what clauses and callers get. Other streams keep a text."""
         self.routes: dict[str, dict[type[Event], Route]] = {
             rows.name: {
                 event: route_of(rows, event, clause, self.aggregates, self.reactions)
@@ -104,6 +109,9 @@ class Domain:
             }
             for reaction in self.reactions.values()
         }
+        for routes in (*self.routes.values(), *self.react_routes.values()):
+            for event, route in routes.items():
+                routes[event] = route._replace(clause=with_keys(route.clause, self.envelope))
         refuse_same_tables(self.row_types())
         refuse_same_words(self.commands.values(), "commands")
         refuse_same_words(self.queries.values(), "queries")
@@ -149,6 +157,17 @@ class Domain:
                 f"nobody decides {command.__name__} in the domain {self.name!r}",
                 code="command-not-found",
                 hint="make the aggregate with its @decide part of the domain",
+            )
+        return found
+
+    def aggregate(self, cls: type[Aggregate]) -> AggregateType:
+        """The aggregate of this class. Raises `NotFound`."""
+        found = self.aggregates.get(cls.keywords.category)
+        if found is None or found.cls is not cls:
+            raise NotFound(
+                f"{cls.__name__} is no part of the domain {self.name!r}",
+                code="category-not-found",
+                hint=f"Domain({self.name!r}, …, {cls.__name__})",
             )
         return found
 

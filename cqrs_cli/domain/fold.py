@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.purity import Untouched
+from cqrs_cli.domain.purity import Purity
 from cqrs_cli.errors import Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, StoredEvent
@@ -15,12 +15,15 @@ from cqrs_cli.stores.commits import Recorded, StoredEvent
 _Step = tuple[Callable[[bytes], Any], Callable[[Any, Any], Any] | None, str]
 
 
-class State(NamedTuple):
+A = TypeVar("A", bound=Aggregate)
+
+
+class State(NamedTuple, Generic[A]):
     """An aggregate at a version. position: of the last event that was folded (0: none)."""
 
     stream: str
     version: int
-    state: Aggregate
+    state: A
     position: int = 0
 
 
@@ -28,16 +31,15 @@ class AggregateFold:
     """Folds the streams of one aggregate. What depends on the event's type is looked up once."""
 
     def __init__(self, aggregate: AggregateType, codec: Codec) -> None:
-        self.aggregate = aggregate
-        self.untouched = Untouched(aggregate)
-        self._codec = codec
+        self.aggregate, self.codec = aggregate, codec
+        self.purity = Purity(aggregate)
         self._steps: dict[tuple[str, int], _Step] = {}
 
-    def empty(self, stream: str) -> State:
+    def empty(self, stream: str) -> State[Any]:
         """The stream's aggregate before its first event."""
         return State(stream, 0, self.aggregate.empty(self.aggregate.key_of(stream)))
 
-    def over(self, start: State, events: Iterable[StoredEvent | Recorded]) -> State:
+    def over(self, start: State[Any], events: Iterable[StoredEvent | Recorded]) -> State[Any]:
         """The state after these events of one stream. It is `start`'s state object, changed: the caller gives it away.
 
         Raises `Undecodable` and `DomainFailed`, naming the event.
@@ -56,7 +58,7 @@ class AggregateFold:
                     if result is not None:
                         state = self._returned(result)
             except BaseException as error:
-                self._codec.decode(event)  # says it with the place, unless it was the evolve that raised
+                self.codec.decode(event)  # says it with the place, unless it was the evolve that raised
                 raise domain_failed(
                     error,
                     f"{where} (event {event.position}, {event.stream} version {event.version})",
@@ -66,6 +68,10 @@ class AggregateFold:
                 ) from error
             position, version = event[0], event[2]
         return State(stream, version, state, position)
+
+    def copy(self, state: Aggregate) -> Aggregate:
+        """The state as an object of its own, with which nothing is shared that can change."""
+        return state.model_copy(deep=not self.purity.flat)
 
     def apply(self, state: Aggregate, event: Any, command: str) -> Aggregate:
         """The state after one decoded event that `command` came to, not yet in the log. Raises `DomainFailed`."""
@@ -85,11 +91,11 @@ class AggregateFold:
 
     def _step(self, event: StoredEvent | Recorded) -> _Step:
         try:
-            decode = self._codec.decoder(event.type, event.schema_version)
+            decode = self.codec.decoder(event.type, event.schema_version)
         except Undecodable:
-            self._codec.decode(event)
+            self.codec.decode(event)
             raise
-        cls = self._codec.event_class(event.type)
+        cls = self.codec.event_class(event.type)
         clause = self.aggregate.evolvers.get(cls)
         step = self._steps[(event.type, event.schema_version)] = (
             decode,

@@ -115,10 +115,10 @@ class Meta:
     command_id: unique for ever; sending it again answers with the first result.
     timestamp: aware, UTC; the only clock a `decide` may look at.
     timestamp_us: the same in microseconds since 1970.
-    fresh: the id was made here and not sent yet, so no log can have it.
+    id_is_new: it was made here and not sent yet, so no log can have it.
     """
 
-    __slots__ = ("causation_id", "command_id", "correlation_id", "fresh", "metadata", "timestamp_us", "user_id")
+    __slots__ = ("causation_id", "command_id", "correlation_id", "id_is_new", "metadata", "timestamp_us", "user_id")
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Meta:
                 raise InvalidInput(f"the {name} of a command is a text, not {text!r}", hint=f"{name}=str(…)")
         if timestamp is not None and timestamp.utcoffset() is None:
             raise InvalidInput(f"the timestamp {timestamp.isoformat()} has no time zone", hint="add Z for UTC")
-        self.fresh = command_id is None
+        self.id_is_new = command_id is None
         now = time_ns() // 1000
         self.command_id = command_id or _new_id(now)
         self.timestamp_us = _micros(timestamp) if timestamp is not None else now

@@ -1,4 +1,4 @@
-"""A decide only looks at the state. One that changes it would decide otherwise in a batch, where states are kept."""
+"""A decide only looks at the state. One that changes it would decide otherwise where a cached state is given to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cqrs_cli.errors import DomainFailed
 SPARED_BYTES = 4096
 
 
-class Untouched:
+class Purity:
     """Compares the states of one aggregate before and after a decide.
 
     A state whose values can't change is compared by its fields. Another is compared by its JSON; as
@@ -20,15 +20,15 @@ class Untouched:
     """
 
     def __init__(self, aggregate: AggregateType) -> None:
-        self._flat = unchanging(aggregate.cls)
+        self.flat = unchanging(aggregate.cls)
         self._json = aggregate.cls.__pydantic_serializer__.to_json
         self._spared = 0
 
     def seen(self, state: Aggregate) -> Any:
         """What `check` compares with; None when this decide is spared."""
-        if self._flat:
+        if self.flat:
             return state.__dict__.copy()
-        if self._spared:
+        if self._spared > 0:  # several threads may count it down
             self._spared -= 1
             return None
         seen = self._text(state)
@@ -37,7 +37,7 @@ class Untouched:
 
     def check(self, state: Aggregate, seen: Any, clause: Clause) -> None:
         """Raise `DomainFailed` if the state is not as it was seen."""
-        if seen is not None and (state.__dict__ if self._flat else self._text(state)) != seen:
+        if seen is not None and (state.__dict__ if self.flat else self._text(state)) != seen:
             raise DomainFailed(
                 f"{clause.where} changed the state that it was given",
                 hint="a decide looks at the state and gives events; what changes it is the evolve of an event",

@@ -56,7 +56,7 @@ def compare(bench: Workbench, streams: Iterable[str]) -> Iterator[Compared]:
             yield Compared(stream, kept.version, list(_differences(bench, kept, folded)))
 
 
-def _differences(bench: Workbench, kept: State, folded: State) -> Iterator[Difference]:
+def _differences(bench: Workbench, kept: State[Any], folded: State[Any]) -> Iterator[Difference]:
     if kept.version != folded.version:
         yield Difference(kept.stream, "(version)", kept.version, folded.version)
     for change in changes(bench.jsonable(kept.state), bench.jsonable(folded.state)):

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from cqrs_cli.domain.aggregate import Aggregate, AggregateType, made_key
-from cqrs_cli.domain.clauses import decided
+from cqrs_cli.domain.aggregate import Aggregate
 from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.decision import Services, Target, decide, target_of
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.messages import Command, Event
-from cqrs_cli.domain.purity import Untouched
-from cqrs_cli.errors import AggregateNotFound, DomainFailed, Misuse, NotFound, Rejected
+from cqrs_cli.errors import AggregateNotFound, Misuse, NotFound, Rejected
+from cqrs_cli.stores.commits import StoredEvent
 
 
 class Scenario:
@@ -24,7 +25,7 @@ class Scenario:
     """
 
     def __init__(self, domain: Domain, services: Mapping[type, Any] | None = None) -> None:
-        self._domain, self._services = domain, dict(services or {})
+        self._domain, self._services = domain, Services(domain, services)
         self._codec = Codec(domain.events, domain.commands)
         self._given: list[Event] = []
         self.events: list[Event] | None = None
@@ -37,34 +38,23 @@ class Scenario:
         return self
 
     def when(self, command: Command) -> Self:
-        """Decide the command. Raises `AssertionError` if the decide changes the state that it sees."""
-        aggregate, clause = self._domain.decider(type(command))
-        key = aggregate.command_key(command) or made_key(aggregate, clause, command)
-        state = self._fold(aggregate, aggregate.empty(key), self._given)
-        watch = Untouched(aggregate)
-        seen = watch.seen(state)
+        """Decide the command, just as `Workbench.send` does: with the same errors, but that a rejection is kept here.
+
+        Raises `DomainFailed`, `InvalidInput`, `LimitExceeded` … and `Misuse` for given events of another aggregate.
+        """
+        sent = self._codec.sent(command)
+        target = target_of(self._domain, command)
+        fold = AggregateFold(target.aggregate, self._codec)
         self.events, self.rejection = None, None
-        services = [
-            self._services[kind] if kind in self._services else self._domain.service(kind, clause.where)
-            for kind in clause.services
-        ]
-        if clause.creates is bool(self._given):
-            name = type(command).__name__
-            if self._given:
-                self.rejection = Rejected(f"{name}: it is there already", code="already-exists")
-            else:
-                self.rejection = AggregateNotFound(f"{name}: nothing was given, so there is none")
-        else:
-            try:
-                self.events = [self._codec.encode(event).event for event in decided(clause, state, command, services)]
-            except Rejected as error:
-                self.rejection = error
         try:
-            watch.check(state, seen, clause)
-        except DomainFailed as error:
-            raise AssertionError(f"{error.message}; {error.hint}") from None
-        self.state = self._fold(aggregate, state, self.events or [])
-        self._given += self.events or []
+            decided = decide(fold, target, self._folded(fold, target), command, sent, self._services)
+        except (Rejected, AggregateNotFound) as error:
+            self.rejection = error
+            self.state = self._folded(fold, target).state
+        else:
+            self.events = [encoded.event for encoded in decided.encoded]
+            self.state = decided.state.state
+            self._given += self.events
         return self
 
     def then(self, *events: Event) -> Self:
@@ -97,11 +87,12 @@ class Scenario:
             raise Misuse("the scenario has no when()")
         return self.events
 
-    def _fold(self, aggregate: AggregateType, state: Aggregate, events: list[Event]) -> Aggregate:
-        for event in events:
-            if type(event) not in aggregate.events:
-                raise Misuse(f"{type(event).__name__} is no event of {aggregate.cls.__name__}")
-            clause = aggregate.evolvers.get(type(event))
-            result = clause.function(state, self._codec.encode(event).event) if clause is not None else None
-            state = state if result is None else result
-        return state
+    def _folded(self, fold: AggregateFold, target: Target) -> State[Any]:
+        """The aggregate after what was given, as if that were its stream."""
+        stored = []
+        for number, event in enumerate(self._given, 1):
+            if type(event) not in fold.aggregate.events:
+                raise Misuse(f"{type(event).__name__} is no event of {fold.aggregate.cls.__name__}")
+            name, version, data, _ = self._codec.encode(event)
+            stored.append(StoredEvent(number, target.stream, number, name, version, data))
+        return fold.over(target.empty(), stored)

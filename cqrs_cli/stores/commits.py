@@ -105,6 +105,11 @@ class Recorded(NamedTuple):
     metadata_json: str | None
 
     @property
+    def key(self) -> Any:
+        """The key of the stream: the text after its category. A domain's own envelopes have it as a UUID, an int …"""
+        return self.stream.partition("-")[2]
+
+    @property
     def event_id(self) -> str:
         """`<commit id>:<number>`, unique and stable for ever."""
         return f"{self.commit_id}:{self.number}"

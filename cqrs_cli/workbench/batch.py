@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from cqrs_cli.domain.decision import Decided, Target, target_of
 from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Damaged, Misuse, NotFound, Rejected, Unavailable
-from cqrs_cli.stores.checks import check_append
-from cqrs_cli.stores.commits import MAX_EVENT_BYTES, Commit, Receipt, SentCommand
-from cqrs_cli.stores.contract import Append, Store
-from cqrs_cli.stores.streams import MAX_NAME_BYTES
-from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status
-from cqrs_cli.workbench.sender import Decision, Sender, Target
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, StoreFailed
+from cqrs_cli.stores.commits import Receipt, SentCommand
+from cqrs_cli.stores.contract import Append
+from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status, committed, unchanged
+from cqrs_cli.workbench.sender import Sender
 
-GROUP = 2_000
-CACHED_STATES = 10_000
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes a dozen for each command
 
 
-def send_batch(
-    sender: Sender, store: Store, requests: Iterable[Request | None], fail_fast: bool = False
-) -> Iterator[Outcome]:
+def send_batch(sender: Sender, requests: Iterable[Request | None], fail_fast: bool = False) -> Iterator[Outcome]:
     """Outcomes in the order of the requests, each given only once it is durable. Errors are outcomes.
 
     None among the requests means that nothing more is at hand now: what waits is written.
     fail_fast: nothing after the first request without success is decided, save what was already
     decided together with it when only the write showed that somebody else had been faster.
     """
-    batch = _Batch(sender, store)
-    for group in _groups(requests):
+    batch = _Batch(sender)
+    for group in _groups(requests, sender.engine.limits.written_together):
         failed_once = False
         for outcome in batch.outcomes(group, fail_fast):
             yield outcome
@@ -39,12 +34,12 @@ def send_batch(
             return
 
 
-def _groups(requests: Iterable[Request | None]) -> Iterator[list[Request]]:
+def _groups(requests: Iterable[Request | None], size: int) -> Iterator[list[Request]]:
     group: list[Request] = []
     for request in requests:
         if request is not None:
             group.append(request)
-        if group and (request is None or len(group) == GROUP):
+        if group and (request is None or len(group) == size):
             yield group
             group = []
     if group:
@@ -54,36 +49,44 @@ def _groups(requests: Iterable[Request | None]) -> Iterator[list[Request]]:
 class _Slot(NamedTuple):
     request: Request
     outcome: Outcome | None  # what is known without writing
-    decision: Decision | None
+    decided: Decided | None
     stream: str | None
     follows: str | None = None  # the command in the same write on whose events this one was decided
+
+
+class _Nothing(NamedTuple):
+    """In the place of a stream's last decision."""
+
+    command_id: str | None = None
+    state: State[Any] | None = None
+
+
+_NOTHING = _Nothing()
 
 
 class _Batch:
     """Decisions that wait for one durable write.
 
-    States are kept between commands, but only as long as everything they are made of was
-    acknowledged: after a rejection (a decide may have touched the state) or a failed append the
-    stream is read again.
+    The last of each stream has the state for the stream's next command, as it is made of events that are not written
+    yet. After a rejection (a decide may have touched the state) or a failed append the stream is read again.
     """
 
-    def __init__(self, sender: Sender, store: Store) -> None:
-        self._sender, self._store = sender, store
-        self._states: dict[str, State] = {}
+    def __init__(self, sender: Sender) -> None:
+        self._sender, self._store, self._cached = sender, sender.engine.store, sender.aggregates.cached
+        self._domain, self._envelope = sender.engine.domain, sender.engine.domain.envelope
         self._known: set[str] = set()
         self._slots: list[_Slot] = []
         self._ids: set[str] = set()  # decided in this group, not written yet
-        self._pending: dict[str, str] = {}  # streams with decided, unwritten events, and the last command of each
-        self._stale: set[str] = set()  # of those, the ones whose kept state is gone
+        self._waiting: dict[str, Decided | None] = {}  # the last of each stream; None: its state counts no more
 
     def outcomes(self, group: list[Request], fail_fast: bool) -> Iterator[Outcome]:
         """Decide and write a group."""
         metas = [request.command.meta for request in group if request.command is not None]
-        self._known = self._store.known([meta.command_id for meta in metas if not meta.fresh])
+        self._known = self._store.known([meta.command_id for meta in metas if not meta.id_is_new])
         for meta in metas:
-            meta.fresh = False
+            meta.id_is_new = False
         for request in group:
-            slot = self._decided(request)
+            slot = self._slot(request)
             if slot is None:
                 failed_once = False
                 for outcome in self._write():
@@ -91,14 +94,14 @@ class _Batch:
                     failed_once = failed_once or outcome.error is not None
                 if fail_fast and failed_once:
                     return
-                slot = self._decided(request)
+                slot = self._slot(request)
                 assert slot is not None
             self._slots.append(slot)
             if fail_fast and slot.outcome is not None and slot.outcome.error is not None:
                 break
         yield from self._write()
 
-    def _decided(self, request: Request) -> _Slot | None:
+    def _slot(self, request: Request) -> _Slot | None:
         """The request's slot; None if what waits must be written first: the same id, or a state that is gone."""
         command = request.command
         if command is None:
@@ -113,39 +116,35 @@ class _Batch:
                 known = self._sender.honoured(command, sent)
                 if known is not None:
                     return _Slot(request, known._replace(line=request.line), None, None)
-            target = self._sender.target(command)
+            target = target_of(self._domain, command)
             stream = target.stream
-            if stream in self._stale:
+            before = self._waiting.get(stream, _NOTHING)
+            if before is None:
                 return None
-            decision = self._decision(command, sent, target, request.expect)
-            if decision.commit is not None and not _is_ordinary(decision.commit):
-                # Now, before others are decided on its events: those would have to wait for the next write.
-                check_append(decision.commit, ())
-        except (Unavailable, Damaged):
+            decided = self._decided(command, sent, target, request.expect, before.state)
+        except StoreFailed:
             raise
         except CqrsError as error:
             self._lose(stream)
             return _Slot(request, self._first_answer(request) or failed(request, error), None, stream)
-        if decision.commit is None:
+        if decided.commit is None:
             self._lose(stream)
-            return _Slot(
-                request, self._first_answer(request) or decision.unchanged()._replace(line=request.line), None, stream
-            )
+            return _Slot(request, self._first_answer(request) or unchanged(decided, request.line), None, stream)
         self._ids.add(command_id)
-        follows, self._pending[stream] = self._pending.get(stream), command_id
-        self._states[stream] = decision.state
-        return _new(_Slot, (request, None, decision, stream, follows))
+        self._waiting[stream] = decided
+        return _new(_Slot, (request, None, decided, stream, before.command_id))
 
-    def _decision(self, command: Command, sent: SentCommand, target: Target, expect: Expect) -> Decision:
-        """The decision on the kept state, if there is one."""
-        sender, kept = self._sender, self._states.pop(target.stream, None)
-        if target.stream in self._pending:
-            return sender.decide(command, sent, target, expect, kept)
-        state = sender.first_state(target) if kept is None else None
-        kept = kept or sender.assumed_state(target)
-        if state is not None or kept is None:
-            return sender.decide(command, sent, target, expect, state)
-        return sender.decide_on_kept(command, sent, target, expect, kept)
+    def _decided(
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect, waiting: State[Any] | None
+    ) -> Decided:
+        """The decision on the state that waits to be written, or on the cached one, or on the log."""
+        sender = self._sender
+        if waiting is not None:
+            return sender.decide(command, sent, target, expect, waiting)
+        cached = self._cached.take(target.stream)
+        if cached is None and target.made:
+            return sender.decide(command, sent, target, expect, target.empty())
+        return sender.decide_on_cached(command, sent, target, expect, cached or target.assumed())
 
     def _first_answer(self, request: Request) -> Outcome | None:
         """The first answer to a command that somebody else sent with this id since the group was looked up."""
@@ -160,52 +159,47 @@ class _Batch:
         return known._replace(line=request.line) if known is not None else None
 
     def _lose(self, stream: str | None) -> None:
-        if stream in self._pending:
-            self._stale.add(stream)
+        if stream is not None and stream in self._waiting:
+            self._waiting[stream] = None
 
     def _write(self) -> Iterator[Outcome]:
         """Write what waits and give the outcomes, in order."""
         slots, self._slots = self._slots, []
-        try:
-            hook = self._sender.inline_hook() if self._ids else None  # it may write
-            appends = [
-                _new(Append, (slot.decision.commit, (slot.decision.condition,), hook, slot.follows))
-                for slot in slots
-                if slot.decision and slot.decision.commit
-            ]
-            answers = iter(self._store.append_many(appends) if appends else ())
-        except CqrsError:
-            self._states.clear()
-            raise
+        hook = self._sender.inline_hook() if self._ids else None  # it may write
+        appends = [
+            _new(Append, (slot.decided.commit, (slot.decided.condition,), hook, slot.follows))
+            for slot in slots
+            if slot.decided and slot.decided.commit
+        ]
+        answers = iter(self._store.append_many(appends) if appends else ())
         self._known |= self._ids
-        self._ids, self._pending, self._stale = set(), {}, set()
+        last, self._ids, self._waiting = self._waiting, set(), {}
         broken: set[str] = set()
         written = []
         for slot in slots:
-            answer = next(answers) if slot.decision else None
-            if slot.decision and isinstance(answer, Receipt) and not answer.duplicate:
-                written.append(slot.decision)
-                yield slot.decision.answered(answer, slot.request.line)
+            decided = slot.decided
+            answer = next(answers) if decided else None
+            if decided and isinstance(answer, Receipt) and not answer.duplicate:
+                written.append(decided)
+                if last[decided.stream] is decided:
+                    self._cached.put(decided.state)
+                yield committed(decided, answer, self._envelope, slot.request.line)
             else:
                 yield self._outcome(slot, answer, broken)
-        self._sender.keep_folds(written)
-        while len(self._states) > CACHED_STATES:
-            del self._states[next(iter(self._states))]
+        self._sender.aggregates.take_snapshots(written)
 
     def _outcome(self, slot: _Slot, answer: Receipt | CqrsError | None, broken: set[str]) -> Outcome:
-        request, decision = slot.request, slot.decision
-        if decision is not None and isinstance(answer, Receipt):
-            broken.add(decision.stream)  # a duplicate: what was kept is not what the log has
-            self._states.pop(decision.stream, None)
-            return decision.answered(answer, request.line)
+        request, decided = slot.request, slot.decided
+        if decided is not None and isinstance(answer, Receipt):
+            broken.add(decided.stream)  # a duplicate: what was decided on is not what the log has
+            return committed(decided, answer, self._envelope, request.line)
         if slot.stream in broken and request.command is not None:
             return self._again(request)  # it was decided on events that were not written
         if slot.outcome is not None:
             return slot.outcome
-        assert decision is not None
+        assert decided is not None
         assert not isinstance(answer, Receipt)
-        broken.add(decision.stream)
-        self._states.pop(decision.stream, None)
+        broken.add(decided.stream)
         if isinstance(answer, Conflict) and not isinstance(answer, CommandReused) and request.expect is None:
             return self._again(request)
         return failed(request, answer)
@@ -214,25 +208,10 @@ class _Batch:
         assert request.command is not None
         try:
             return self._sender.send(request.command, request.expect)._replace(line=request.line)
-        except (Unavailable, Damaged):
+        except StoreFailed:
             raise
         except CqrsError as error:
             return failed(request, error)
-
-
-def _is_ordinary(commit: Commit) -> bool:
-    """Whether it is far from all limits, so that no store can refuse it whatever it holds."""
-    _, events, command, *named = commit
-    if named != _UNNAMED or len(events) > 9:
-        return False
-    size = 0 if command is None or command[3] is None else len(command[3])
-    for event in events:
-        size += len(event[3])
-    return size < MAX_EVENT_BYTES and len(events[0][0]) < MAX_NAME_BYTES // 4
-
-
-_UNNAMED = [None] * 4
-"""No correlation, causation, user or metadata."""
 
 
 def failed(request: Request, error: CqrsError | None) -> Outcome:

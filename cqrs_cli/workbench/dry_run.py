@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from cqrs_cli.domain.decision import Decided
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, Damaged, NeedsRebuild, Unavailable
+from cqrs_cli.errors import CqrsError, NeedsRebuild, StoreFailed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.commits import Recorded
@@ -18,7 +19,6 @@ from cqrs_cli.stores.rows import Scalar, Where
 from cqrs_cli.workbench.outcome import RowChange
 from cqrs_cli.workbench.processors.projections import Projector, gone
 from cqrs_cli.workbench.processors.rows import Key, RowFold
-from cqrs_cli.workbench.sender import Decision
 
 Shown = dict[str, Any] | None
 
@@ -29,14 +29,14 @@ class DryRun:
     def __init__(self, store: Store, domain: Domain, projector: Projector) -> None:
         self._store, self._domain, self._projector = store, domain, projector
 
-    def events(self, command: Command, decision: Decision) -> tuple[Recorded, ...]:
+    def events(self, command: Command, decided: Decided) -> tuple[Recorded, ...]:
         """The events as they would be recorded if nothing came in between."""
         meta, head = command.meta, self._store.head()
-        return tuple(
+        recorded = (
             Recorded(
                 head + number,
-                decision.stream,
-                decision.before + number,
+                decided.stream,
+                decided.before + number,
                 event.type,
                 event.schema_version,
                 event.data,
@@ -47,10 +47,11 @@ class DryRun:
                 meta.causation_id,
                 meta.user_id,
                 meta.timestamp_us,
-                decision.commit.metadata if decision.commit is not None else None,
+                decided.commit.metadata if decided.commit is not None else None,
             )
-            for number, event in enumerate(decision.encoded, 1)
+            for number, event in enumerate(decided.encoded, 1)
         )
+        return tuple(map(self._domain.envelope, recorded))
 
     def changes(self, events: Sequence[Recorded]) -> list[RowChange]:
         """The rows that would change. Raises what inline projections would: `NotUnique`, `DomainFailed`, `Misuse`."""
@@ -69,7 +70,7 @@ class DryRun:
         try:
             before = self._rows_now(projection, fold, concerned, usable)
             fold.over(concerned)
-        except (Unavailable, Damaged):
+        except StoreFailed:
             raise
         except CqrsError:
             if projection.inline:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from cqrs_cli.domain.decision import Decided
+from cqrs_cli.domain.envelope import Envelope
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.commits import Receipt, Recorded
+
+_new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes one for each command
 
 Expect = int | Literal["new"] | None
 Status = Literal[
@@ -62,3 +66,19 @@ class Outcome(NamedTuple):
     def streams(self) -> dict[str, int]:
         """Each stream that was written, with its version afterwards."""
         return {event.stream: event.version for event in self.events}
+
+
+def committed(decided: Decided, receipt: Receipt, envelope: Envelope, line: int | None = None) -> Outcome:
+    """The outcome once it is written. line: of the request, in a batch."""
+    (events, duplicate), stream, before = receipt, decided.stream, decided.before
+    status: Literal["duplicate", "committed"] = "committed"
+    if duplicate:
+        first = events[0]
+        status, stream, before = "duplicate", first.stream, first.version - 1
+    events = tuple(map(envelope, events))
+    return _new(Outcome, (status, decided.sent.type, decided.command_id, events, stream, before, line, None, ()))
+
+
+def unchanged(decided: Decided, line: int | None = None) -> Outcome:
+    """The outcome without events."""
+    return Outcome("unchanged", decided.sent.type, decided.command_id, (), decided.stream, decided.before, line)

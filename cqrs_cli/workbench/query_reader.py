@@ -23,7 +23,7 @@ PAGE_SIZE = 100
 MOST_ROWS = 1_000_000_000
 
 
-class Reader:
+class QueryReader:
     """The `Read` that `Query.run` is given. `fresh` is called once for each read model before it is first read."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Snapshots: folds of streams that were kept, so that a load reads the tail of the stream only.
+"""Snapshots: states that were stored, so that a load reads the tail of the stream only.
 
 They can always be thrown away: none is ever needed, and losing or failing to write one fails nothing.
 One counts if its aggregate's `version=` and `fingerprint` are today's, its event is where it was in the
@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.fingerprint import fingerprint
 from cqrs_cli.domain.fold import AggregateFold, State
@@ -30,7 +30,7 @@ _LOG = logging.getLogger("cqrs")
 
 
 class Snapshot(NamedTuple):
-    """A fold that was kept. version, position: of the last event in it. state: JSON. taken_us: microseconds UTC."""
+    """A stored state. version, position: of the last event in it. state: JSON. taken_us: microseconds UTC."""
 
     stream: str
     version: int
@@ -45,12 +45,12 @@ class Judged(NamedTuple):
     """A snapshot as today's code sees it: the state it holds, or why it does not count."""
 
     snapshot: Snapshot
-    state: State | None
+    state: State[Any] | None
     reason: str | None
 
 
 class Taken(NamedTuple):
-    """What became of a stream that was to be kept. kept: its snapshot was right already."""
+    """What became of a stream whose snapshot was to be taken. kept: the one that is there was right already."""
 
     stream: str
     version: int
@@ -69,7 +69,7 @@ class Snapshots:
 
     # ── loading ───────────────────────────────────────────────────────────────────────────────
 
-    def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State:
+    def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State[Any]:
         """The aggregate as the log has it, through its snapshot if one counts.
 
         at: up to this version. before: up to this position, exclusive.
@@ -86,7 +86,7 @@ class Snapshots:
             start, self._store.scan(Selection(stream=stream, after=start.position, before=before, limit=limit))
         )
 
-    def start(self, fold: AggregateFold, stream: str) -> State | None:
+    def start(self, fold: AggregateFold, stream: str) -> State[Any] | None:
         """The state that the stream's snapshot holds; None if there is none that counts."""
         if not self._some and time.monotonic() < self._none_until:
             return None
@@ -142,12 +142,12 @@ class Snapshots:
     # ── after a send ──────────────────────────────────────────────────────────────────────────
 
     def due(self, stream: str, before: int, after: int) -> bool:
-        """Whether `snapshot_every` wants the stream kept, now that it went from one version to another."""
+        """Whether `snapshot_every` wants a snapshot of the stream, now that it went from one version to another."""
         every = self.fold_of(stream).aggregate.cls.keywords.snapshot_every
         return every is not None and after > before and (before // every < after // every or stream in self._refused)
 
-    def keep(self, streams: Iterable[str]) -> None:
-        """Keep the folds of these streams, in one transaction. Raises nothing: what can't be kept is logged.
+    def take_due(self, streams: Iterable[str]) -> None:
+        """Take snapshots of these streams, in one transaction. Raises nothing: one that can't be taken is logged.
 
         Folded from the log and not taken from whoever sent: a `decide` may have touched its state.
         """
@@ -168,7 +168,7 @@ class Snapshots:
     # ── by command ────────────────────────────────────────────────────────────────────────────
 
     def take(self, streams: Iterable[str]) -> Iterator[Taken]:
-        """Keep the folds of these streams, folded from their first events.
+        """Take snapshots of these streams, folded from their first events.
 
         Raises `NotFound`, `Undecodable`, `DomainFailed` …
         """
@@ -190,8 +190,8 @@ class Snapshots:
             for stream in group:
                 yield refused.get(stream) or Taken(stream, versions[stream], "taken" if stream in written else "kept")
 
-    def from_the_start(self, fold: AggregateFold, stream: str, before: int | None = None) -> State:
-        """The aggregate folded from its first event, whatever was kept."""
+    def from_the_start(self, fold: AggregateFold, stream: str, before: int | None = None) -> State[Any]:
+        """The aggregate folded from its first event, whatever its snapshot says."""
         return fold.over(fold.empty(stream), self._store.scan(Selection(stream=stream, before=before)))
 
     def all(self, category: str | None = None) -> Iterator[Judged]:
@@ -204,7 +204,7 @@ class Snapshots:
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────
 
-    def _made(self, fold: AggregateFold, state: State) -> Snapshot:
+    def _made(self, fold: AggregateFold, state: State[Any]) -> Snapshot:
         """The snapshot of a state. Raises `InvalidInput` if it would not come back the same."""
         text = state_json(fold.aggregate, state.state)
         version = fold.aggregate.cls.keywords.version

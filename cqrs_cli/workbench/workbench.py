@@ -5,30 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby, islice
-from operator import itemgetter
+from itertools import chain, islice
 from typing import Any, Literal, Protocol, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
+from cqrs_cli.domain.aggregate import Aggregate
 from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.decision import Services, target_of
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.domain.fold import State
+from cqrs_cli.domain.fold import A, State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
-from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.errors import CqrsError
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.log.outbox import DeadLetter, letters
-from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.moments import micros
-from cqrs_cli.stores.names import no_stream
 from cqrs_cli.stores.registry import open_store
+from cqrs_cli.workbench.aggregates import Aggregates
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.dry_run import DryRun
+from cqrs_cli.workbench.engine import Engine, Limits
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.workbench.processors.delivery import Courier, Delivery
 from cqrs_cli.workbench.processors.inline import InlineProjections
@@ -38,7 +39,7 @@ from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from cqrs_cli.workbench.processors.refold import Check, Refold, check
 from cqrs_cli.workbench.processors.runner import Clock, Round, Runner, now
-from cqrs_cli.workbench.query_reader import Reader
+from cqrs_cli.workbench.query_reader import QueryReader
 from cqrs_cli.workbench.sender import Sender
 
 __all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]
@@ -63,17 +64,25 @@ class Workbench:
     """
 
     def __init__(
-        self, store: Store, domain: Domain, *, read_only: bool = False, services: Mapping[type, Any] | None = None
+        self,
+        store: Store,
+        domain: Domain,
+        *,
+        read_only: bool = False,
+        services: Mapping[type, Any] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.store, self.domain, self.read_only = store, domain, read_only
         self.codec = Codec(domain.events, domain.commands)
+        self.engine = Engine(store, domain, self.codec, Services(domain, services), limits=limits or Limits())
         self._projector = Projector(store, domain, self.codec)
         inline = InlineProjections(
             store, self._projector, [rows for rows in domain.projections.values() if rows.inline]
         )
-        self._sender = Sender(store, domain, self.codec, dict(services or {}), inline)
-        self.snapshots = self._sender.snapshots
-        self._reactor = Reactor(store, domain, self.codec, self._projector, self._sender.service)
+        self.aggregates = Aggregates(self.engine)
+        self.snapshots = self.aggregates.snapshots
+        self._sender = Sender(self.engine, self.aggregates, inline)
+        self._reactor = Reactor(store, domain, self.codec, self._projector, self.engine.services)
 
     @classmethod
     def open(
@@ -118,18 +127,16 @@ class Workbench:
         known = self._sender.honoured(command, sent)
         if known is not None:
             return known
-        decision = self._sender.decide(command, sent, self._sender.target(command), expect)
-        if decision.commit is not None:
-            check_append(decision.commit, (decision.condition,))  # what no store would take
+        decided = self._sender.decide(command, sent, target_of(self.domain, command), expect)
         dry = DryRun(self.store, self.domain, self._projector)
-        events = dry.events(command, decision)
+        events = dry.events(command, decided)
         return Outcome(
             "dry-run",
             sent.type,
             command.meta.command_id,
             events,
-            decision.stream,
-            decision.before,
+            decided.stream,
+            decided.before,
             changes=dry.changes(events),
         )
 
@@ -138,75 +145,55 @@ class Workbench:
 
         None among the requests: nothing more is at hand now, so what waits is written.
         """
-        return send_batch(self._sender, self.store, requests, fail_fast)
+        return send_batch(self._sender, requests, fail_fast)
 
     # ── aggregates ────────────────────────────────────────────────────────────────────────────
 
-    def replay(self, stream: str, *, at: int | None = None, at_position: int | None = None) -> State:
-        """The aggregate of a stream, folded from its events. at: up to this version; at_position: of the log.
+    @overload
+    def load(
+        self, aggregate: type[A], *key: Any, at: int | None = None, at_position: int | None = None
+    ) -> State[A]: ...
+    @overload
+    def load(self, aggregate: str, *, at: int | None = None, at_position: int | None = None) -> State[Aggregate]: ...
+    def load(
+        self, aggregate: type[Aggregate] | str, *key: Any, at: int | None = None, at_position: int | None = None
+    ) -> State[Any]:
+        """The aggregate with this key: `load(Account, "ada")`, a value for each part; or of a stream, by its name.
 
-        Raises `NotFound` for a stream (or version) that is not there, `Undecodable`, `DomainFailed`.
+        at: as it was at this version; at_position: of the log.
+        Raises `NotFound` if it (or the version) is not there, `InvalidInput` for another key, `Undecodable`,
+        `DomainFailed`.
         """
-        self._refuse_category(stream)
-        before = None if at_position is None else at_position + 1
-        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
-        state = self.snapshots.load(fold, stream, at=at, before=before)
-        self._check_found(stream, state.version, at)
-        return state
+        return self.aggregates.load(aggregate, *key, at=at, at_position=at_position)
 
+    def replay(self, stream: str, *, at: int | None = None, at_position: int | None = None) -> State[Aggregate]:
+        """The aggregate of a stream: `load` by the stream's name."""
+        return self.load(stream, at=at, at_position=at_position)
+
+    @overload
     def steps(
-        self, stream: str, *, at: int | None = None, at_position: int | None = None
-    ) -> Iterator[tuple[Recorded, State]]:
-        """Each event of a stream with the state after it: one and the same object, changed from step to step.
+        self, aggregate: type[A], *key: Any, at: int | None = None, at_position: int | None = None
+    ) -> Iterator[tuple[Recorded, State[A]]]: ...
+    @overload
+    def steps(
+        self, aggregate: str, *, at: int | None = None, at_position: int | None = None
+    ) -> Iterator[tuple[Recorded, State[Aggregate]]]: ...
+    def steps(
+        self, aggregate: type[Aggregate] | str, *key: Any, at: int | None = None, at_position: int | None = None
+    ) -> Iterator[tuple[Recorded, State[Any]]]:
+        """Each event of an aggregate with the state after it, which is the caller's own to keep.
 
-        Raises, before the first, `NotFound` as `replay` does.
+        Raises, before the first, `NotFound` as `load` does.
         """
-        self._refuse_category(stream)
-        wanted = Selection(stream=stream, before=None if at_position is None else at_position + 1)
-        fold = self._sender.fold_of(self.domain.aggregate_of(stream))
-        last = next(iter(self.store.read(wanted._replace(backwards=True, limit=1))), None)
-        self._check_found(stream, 0 if last is None else last.version, at)
+        return self.aggregates.steps(aggregate, *key, at=at, at_position=at_position)
 
-        def steps() -> Iterator[tuple[Recorded, State]]:
-            state = fold.empty(stream)
-            for event in self.store.read(wanted._replace(limit=at)):
-                state = fold.over(state, (event,))
-                yield event, state
-
-        return steps()
-
-    def _refuse_category(self, stream: str) -> None:
-        """Raise `NotFound` for a name without a key: no aggregate has such a stream."""
-        if "-" not in stream and self.domain.aggregate_of(stream):
-            raise no_stream(self.store, stream)
-
-    def _check_found(self, stream: str, version: int, at: int | None) -> None:
-        """Raise `NotFound` for a version of a stream (0: there is no event) that is not what was asked for."""
-        if at is not None and 0 < version < at:
-            raise NotFound(
-                f"{stream} has no version {at}, it is at {version}",
-                code="version-not-found",
-                hint=f"cqrs log {stream} lists its events",
-                stream=stream,
-            )
-        if version == 0:
-            if not self.store.version(stream):
-                raise no_stream(self.store, stream)
-            raise NotFound(
-                f"no stream {stream} at that point",
-                code="stream-not-found",
-                hint=f"cqrs log {stream} shows when it began",
-                stream=stream,
-            )
-
-    def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State]:
+    def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State[Aggregate]]:
         """Every aggregate of the domain (or of one category), stream by stream; at_position: as the log was then."""
-        before = None if at_position is None else at_position + 1
-        for name in [category] if category is not None else sorted(self.domain.aggregates):
-            fold = self._sender.fold_of(self.domain.aggregate_of(name))
-            events = self.store.scan(Selection(category=name, before=before, by_stream=True))
-            for stream, of_stream in groupby(events, key=itemgetter(1)):
-                yield fold.over(fold.empty(stream), of_stream)
+        return self.aggregates.all(category, at_position=at_position)
+
+    def log(self, selection: Selection = Selection()) -> Iterator[Recorded]:
+        """The selected events with their envelopes, in the order of the log. Holds nothing while the caller works."""
+        return map(self.domain.envelope, self.store.read(selection))
 
     # ── the read side ─────────────────────────────────────────────────────────────────────────
 
@@ -298,7 +285,7 @@ class Workbench:
         """A page of the rows of a projection or process manager, without a query class: see `Read.page`."""
         return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
 
-    def _reader(self, limit: int | None, cursor: str | None) -> Reader:
+    def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
         def fresh(rows: RowType) -> None:
             if rows.name in self.domain.reactions:  # their rows move when they run
                 self._projector.refuse_outdated(rows)
@@ -308,7 +295,7 @@ class Workbench:
                 for error in self._projector.catch_up([rows]).values():
                     raise error
 
-        return Reader(self.store, self.domain, fresh, limit, cursor)
+        return QueryReader(self.store, self.domain, fresh, limit, cursor)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
         """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""

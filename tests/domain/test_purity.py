@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide
-from cqrs_cli.domain import purity as untouched
+from cqrs_cli.domain import purity
 from cqrs_cli.domain.clauses import Clause
-from cqrs_cli.domain.purity import Untouched
+from cqrs_cli.domain.purity import Purity
 from cqrs_cli.errors import DomainFailed
 
 
@@ -59,9 +59,9 @@ domain = Domain("things", Flat, Deep)
 ID = UUID(int=1)
 
 
-def of(command: type[Command]) -> tuple[Clause, Untouched]:
+def of(command: type[Command]) -> tuple[Clause, Purity]:
     aggregate, clause = domain.decider(command)
-    return clause, Untouched(aggregate)
+    return clause, Purity(aggregate)
 
 
 def test_a_change_of_a_flat_state() -> None:
@@ -92,7 +92,7 @@ def test_a_change_within_a_state(change: str) -> None:
 
 
 def test_a_long_state_is_looked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(untouched, "SPARED_BYTES", 100)
+    monkeypatch.setattr(purity, "SPARED_BYTES", 100)
     _, watch = of(Come)
     state = Deep(nested_id=ID, lines=[Line() for _ in range(30)])
     length = len(state.model_dump_json())

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from cqrs_cli import Command, Workbench
 from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench import batch as batch_module
+from cqrs_cli.workbench.batch import failed
+from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.outcome import Outcome, Request
 from tests.bank import Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
 
@@ -33,6 +34,12 @@ def bench(tmp_path: Path, between: Between) -> Iterator[Workbench]:
 def other(bench: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     with Workbench.open(str(tmp_path / "bank.db"), domain, services={Between: Between()}) as opened:
         yield opened
+
+
+def limited(bench: Workbench, **limits: int) -> Workbench:
+    """The same with these limits."""
+    between = bench.engine.services(Between, "a test")
+    return Workbench(bench.store, domain, services={Between: between}, limits=Limits(**limits))
 
 
 def requests(*commands: Command, expect: Any = None) -> list[Request]:
@@ -75,7 +82,7 @@ def one_by_one(bench: Workbench, sent: list[Request]) -> list[tuple[Any, ...]]:
         try:
             answers.append(comparable(bench.send(request.command, expect=request.expect)))
         except CqrsError as error:
-            answers.append((batch_module.failed(request, error).status, error.code, error.message))
+            answers.append((failed(request, error).status, error.code, error.message))
     return answers
 
 
@@ -112,18 +119,17 @@ def test_outcomes_are_those_of_sending_one_by_one(
         Request(line, command.with_meta(command_id=f"c{number}"), expect)
         for line, (command, number, expect) in enumerate(steps)
     ]
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch_module, "GROUP", group)
-        with (
-            Workbench.open(f"{folder}/1.db", domain, durability="relaxed") as single,
-            Workbench.open(f"{folder}/2.db", domain, durability="relaxed") as together,
-        ):
-            wanted = one_by_one(single, sent)
-            stream = (one for request in sent for one in ((None, request) if request.line in pauses else (request,)))
-            outcomes = list(together.send_batch(stream))
-            assert [comparable(outcome) for outcome in outcomes] == wanted
-            assert [outcome.line for outcome in outcomes] == [request.line for request in sent]
-            assert content(together) == content(single)
+    with (
+        TemporaryDirectory() as folder,
+        Workbench.open(f"{folder}/1.db", domain, durability="relaxed") as single,
+        limited(Workbench.open(f"{folder}/2.db", domain, durability="relaxed"), written_together=group) as together,
+    ):
+        wanted = one_by_one(single, sent)
+        stream = (one for request in sent for one in ((None, request) if request.line in pauses else (request,)))
+        outcomes = list(together.send_batch(stream))
+        assert [comparable(outcome) for outcome in outcomes] == wanted
+        assert [outcome.line for outcome in outcomes] == [request.line for request in sent]
+        assert content(together) == content(single)
 
 
 # ── others write at the same time ─────────────────────────────────────────────────────────────
@@ -329,8 +335,8 @@ def test_a_pause_writes_what_waits(bench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("group", [1, 3, 500])
-def test_fail_fast_decides_nothing_more(bench: Workbench, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
-    monkeypatch.setattr(batch_module, "GROUP", group)
+def test_fail_fast_decides_nothing_more(bench: Workbench, group: int) -> None:
+    bench = limited(bench, written_together=group)
     commands = [
         Open(account_id="a"),
         Open(account_id="b"),
@@ -368,13 +374,13 @@ def test_a_decide_that_spoils_the_state_spoils_nothing_else(bench: Workbench, ho
     assert bench.replay("account-a").state.notes == [""]  # type: ignore[attr-defined]
 
 
-def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_module, "CACHED_STATES", 2)
-    monkeypatch.setattr(batch_module, "GROUP", 4)
+def test_cached_states_are_bounded(bench: Workbench) -> None:
+    bench = limited(bench, written_together=4, cached_states=2)
     names = [f"n{number}" for number in range(10)]
     assert set(
         send(bench, *(Open(account_id=name) for name in names), *(Deposit(account_id=name, amount=1) for name in names))
     ) == {"committed"}
+    assert list(bench.aggregates.cached) == ["account-n8", "account-n9"]
 
 
 def test_what_no_store_takes_holds_up_nobody_else(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

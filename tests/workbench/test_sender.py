@@ -22,9 +22,8 @@ from cqrs_cli.errors import (
     LimitExceeded,
 )
 from cqrs_cli.stores.commits import Commit, NewEvent
-from cqrs_cli.workbench import sender
+from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.outcome import Request
-from cqrs_cli.workbench.sender import MAX_TRIES
 from tests.bank import Between, Close, Deposit, Look, Open, Settle, Split, Spoil, Tag, Withdraw, domain
 
 
@@ -412,9 +411,9 @@ def test_a_conflict_with_an_expectation_is_told(bench: Workbench, other: Workben
 def test_tries_are_bounded(bench: Workbench, other: Workbench, between: Between) -> None:
     opened(bench)
     between.todo += [lambda: other.send(Deposit(account_id="a", amount=1))] * 100
-    with pytest.raises(Conflict, match=f"changed {MAX_TRIES} times"):
+    with pytest.raises(Conflict, match=f"changed {Limits().tries} times"):
         bench.send(Withdraw(account_id="a", amount=1))
-    assert len(between.todo) == 100 - MAX_TRIES
+    assert len(between.todo) == 100 - Limits().tries
 
 
 # ── what must not enter the log ───────────────────────────────────────────────────────────────
@@ -710,13 +709,13 @@ def test_what_comes_to_nothing_on_a_kept_state_is_decided_on_the_newest(bench: W
     assert bench.send(Close(account_id="a")).status == "unchanged"
 
 
-def test_kept_states_are_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "KEPT_STATES", 2)
+def test_cached_states_are_bounded(bench: Workbench) -> None:
+    bench = Workbench(bench.store, domain, services={Between: Between()}, limits=Limits(cached_states=2))
     for name in "abc":
         bench.send(Open(account_id=name))
-    assert list(bench._sender._states) == ["account-b", "account-c"]
+    assert list(bench.aggregates.cached) == ["account-b", "account-c"]
     assert bench.send(Deposit(account_id="a", amount=1)).version_before == 1
-    assert list(bench._sender._states) == ["account-c", "account-a"]
+    assert list(bench.aggregates.cached) == ["account-c", "account-a"]
 
 
 TAKES = st.sampled_from(["a", "b"]).flatmap(
@@ -747,6 +746,6 @@ def test_answers_don_t_depend_on_what_is_kept(steps: list[tuple[bool, Command]])
             for name in ("shared", "shared", "alone")
         )
         for first, command in steps:
-            alone._sender._states.clear()
+            alone.aggregates.cached.clear()
             assert answer(one if first else two, command) == answer(alone, command)
         assert log(one) == log(alone)

@@ -29,7 +29,7 @@ from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.stores.operational import SNAPSHOTS
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.workbench import batch
+from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.snapshots import Snapshot, drop, select
 from cqrs_cli.workbench.workbench import Request, State, Workbench
 
@@ -185,7 +185,7 @@ def test_a_command_of_several_events_is_kept_when_it_passes_a_multiple(bench):
 
 
 def test_one_transaction_at_each_nth_version_and_one_a_group_of_a_batch(bench, monkeypatch):
-    monkeypatch.setattr(batch, "GROUP", 500)
+    bench = Workbench(bench.store, bench.domain, limits=Limits(written_together=500))
     opened = []
     transaction = bench.store.transaction
     monkeypatch.setattr(bench.store, "transaction", lambda: opened.append(1) or transaction())
@@ -243,10 +243,11 @@ def test_a_load_reads_the_tail_only(bench, monkeypatch):
     with reading(bench, monkeypatch) as read:
         assert bench.replay("tally-a").version == 10
     assert read == [8, 9, 10]  # the snapshot's own event, to see that it is there, and the tail
-    bench._sender._states.clear()  # as in a process of its own
+    bench.aggregates.cached.clear()  # as in a process of its own
     with reading(bench, monkeypatch) as read:
         bench.send(Add(tally_id="a"))
     assert read == [8, 9, 10]
+    bench.aggregates.cached.clear()
     with reading(bench, monkeypatch) as read:
         list(bench.send_batch([Request(1, Refuse(tally_id="a"))]))
     assert set(read) == {8, 9, 10, 11}

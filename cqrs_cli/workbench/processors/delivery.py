@@ -72,7 +72,7 @@ class Courier:
             except CqrsError as error:
                 deliveries.append(self._unless_ours(Delivery(outgoing, "dead", error)))
         requests = [Request(number, command) for number, command in enumerate(commands.values(), 1)]
-        outcomes = send_batch(self._sender, self._store, requests)
+        outcomes = send_batch(self._sender, requests)
         for outcome, (outgoing, command) in zip(outcomes, commands.items(), strict=True):
             if outcome.error is None:
                 deliveries.append(Delivery(outgoing, "sent"))

@@ -145,7 +145,7 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
         )
 
 
-def _record(bench: Workbench, state: State) -> dict[str, Any]:
+def _record(bench: Workbench, state: State[Any]) -> dict[str, Any]:
     return {"stream": state.stream, "version": state.version, "state": bench.jsonable(state.state)}
 
 
