@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -11,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict
 
@@ -82,7 +82,7 @@ class RowType(NamedTuple):
     """A row class, read and checked.
 
     table: its shape in the store. columns: how each field crosses to the store and back, in order.
-    evolvers: by event. definition: JSON of what its stored rows depend on (see `outdated`).
+    evolvers: by event.
     """
 
     cls: type[RowModel]
@@ -91,12 +91,22 @@ class RowType(NamedTuple):
     key_columns: tuple[ColumnCodec, ...]
     evolvers: Mapping[type[Event], Clause]
     inline: bool
-    definition: str
 
     @property
     def name(self) -> str:
         """The table's name, which is the projection's."""
         return self.table.name
+
+    @property
+    def definition(self) -> str:
+        """JSON of what its stored rows depend on (see `outdated`). Made when first asked for: it reads source files."""
+        found = _definitions.get(self.cls)
+        if found is None:
+            found = _definitions[self.cls] = _definition(self.table, self.cls.keywords.version, self.evolvers.values())
+        return found
+
+
+_definitions: WeakKeyDictionary[type[RowModel], str] = WeakKeyDictionary()
 
 
 def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
@@ -203,7 +213,7 @@ def row_type(cls: type[RowModel]) -> RowType:
             )
     table = Table(name, tuple(column.column for column in columns), key, unique, indexes)
     evolvers: dict[type[Event], Clause] = by_message(clauses_of(cls, "evolve"))
-    return RowType(cls, table, columns, key_columns, evolvers, inline, _definition(table, version, evolvers.values()))
+    return RowType(cls, table, columns, key_columns, evolvers, inline)
 
 
 def outdated(stored: str, definition: str) -> str | None:
@@ -244,6 +254,8 @@ def _read(stored: str) -> dict[str, Any] | None:
 
 
 def _definition(table: Table, version: int, clauses: Iterable[Clause]) -> str:
+    import inspect
+
     digest = hashlib.sha256()
     for clause in clauses:
         try:
