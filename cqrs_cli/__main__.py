@@ -19,6 +19,9 @@ def main() -> int:
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
+    finally:
+        if "cqrs_cli.loading" not in sys.modules:  # no code of the user's ran that leaves something to be tidied up
+            gc.freeze()
 
 
 if __name__ == "__main__":

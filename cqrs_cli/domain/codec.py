@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_json
+from cqrs_cli.domain.pydantic_fast import from_json, nodes
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, SentCommand, StoredEvent
@@ -126,14 +127,14 @@ class Codec:
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
-        nodes = list(_nodes(cls.__pydantic_core_schema__, set()))
-        kinds = {node["type"] for node in nodes}
-        models = [node["cls"] for node in nodes if node["type"] == "model"]
+        schemas = nodes(cls)
+        kinds = {node["type"] for node in schemas}
+        models = [node["cls"] for node in schemas if node["type"] == "model"]
         shape = self._shapes[cls] = _Shape(
             has_sets=not kinds <= _WITHOUT_SETS,
             plain=kinds <= _PLAIN
             and len(models) == 1
-            and not any("serialization" in node or "serialization_alias" in node for node in nodes),
+            and not any("serialization" in node or "serialization_alias" in node for node in schemas),
             shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
         )
         return shape
@@ -141,8 +142,8 @@ class Codec:
 
 def unchanging(model: type[BaseModel]) -> bool:
     """Whether all values of the model's fields are such as nothing can change: no lists, mappings or models."""
-    nodes = list(_nodes(model.__pydantic_core_schema__, set()))
-    return {node["type"] for node in nodes} <= _UNCHANGING and sum(node["type"] == "model" for node in nodes) == 1
+    kinds = [node["type"] for node in nodes(model)]
+    return _UNCHANGING.issuperset(kinds) and kinds.count("model") == 1
 
 
 _CHANGED = "a class that changed wants another version= and an upcaster"
@@ -159,7 +160,7 @@ def _read_back(message: M, data: bytes) -> M:
     """The message made anew from its payload. Raises `InvalidInput` if it is not the same."""
     cls = type(message)
     try:
-        again = cls.__pydantic_validator__.validate_json(data)
+        again = from_json(cls)(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
     except BaseException as error:
@@ -186,13 +187,13 @@ def _decoded(decode: DecodeData, data: bytes, name: str) -> Any:
 
 
 def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
-    current, validator = cls.stored.version, cls.__pydantic_validator__
+    current = cls.stored.version
     if schema_version > current:
         raise Undecodable(
             f"{cls.stored.name!r} was stored in version {schema_version}, this code knows {current}",
             hint="run it with the code that wrote it, or newer",
         )
-    validate: DecodeData = validator.validate_json
+    validate: DecodeData = from_json(cls)
     if schema_version == current:
         return validate
     steps = [
@@ -228,22 +229,3 @@ def first_complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
-
-
-def _nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:
-    """Every schema within a core schema, itself included. Names of fields and tags are no keys of schemas."""
-    if id(schema) in seen:
-        return
-    seen.add(id(schema))
-    if isinstance(schema, dict):
-        if isinstance(schema.get("type"), str):
-            yield schema
-        for key, value in schema.items():
-            if key in ("fields", "choices") and isinstance(value, dict):
-                for member in value.values():
-                    yield from _nodes(member, seen)
-            elif key not in ("metadata", "default", "ref", "config", "members", "expected"):
-                yield from _nodes(value, seen)
-    elif isinstance(schema, list | tuple):
-        for value in schema:
-            yield from _nodes(value, seen)

@@ -16,10 +16,10 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.payload import check_payload, sorted_sets
+from cqrs_cli.domain.pydantic_fast import to_json
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.stores.moments import FIRST, LAST, micros, moment, rfc3339
 from cqrs_cli.stores.rows import Column, Scalar

@@ -12,8 +12,8 @@ import json
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 
+from cqrs_cli.domain.pydantic_fast import to_json, to_plain, writer
 from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
 from cqrs_cli.stores.checks import depth
 from cqrs_cli.stores.commits import MAX_DEPTH
@@ -55,7 +55,7 @@ def payload_json(model: BaseModel, *, has_sets: bool, plain: bool = False) -> by
     """
     try:
         # No warnings: asking pydantic for errors takes three times as long as all the rest.
-        data = type(model).__pydantic_serializer__.to_json(
+        data = writer(type(model))(
             sorted_sets(model) if has_sets else model, by_alias=True, round_trip=True, warnings=False
         )
     except (ValueError, TypeError, RecursionError) as error:  # pydantic's serialization errors are ValueErrors
@@ -83,7 +83,7 @@ def canonical_json(model: BaseModel, *, has_sets: bool) -> bytes:
 
     For a model that `payload_json` took.
     """
-    plain = type(model).__pydantic_serializer__.to_python(
+    plain = to_plain(type(model))(
         sorted_sets(model) if has_sets else model,
         mode="json",
         by_alias=True,

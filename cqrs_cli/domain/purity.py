@@ -7,6 +7,7 @@ from typing import Any
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.clauses import Clause
 from cqrs_cli.domain.codec import unchanging
+from cqrs_cli.domain.pydantic_fast import writer
 from cqrs_cli.errors import DomainFailed
 
 SPARED_BYTES = 4096
@@ -21,7 +22,7 @@ class Purity:
 
     def __init__(self, aggregate: AggregateType) -> None:
         self.flat = unchanging(aggregate.cls)
-        self._json = aggregate.cls.__pydantic_serializer__.to_json
+        self._json = writer(aggregate.cls)
         self._spared = 0
 
     def seen(self, state: Aggregate) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, Never, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from cqrs_cli.domain.mistakes import complete, refuse_keywords
+from cqrs_cli.domain.pydantic_fast import generic_arguments
 from cqrs_cli.domain.row_model import RowModel
 from cqrs_cli.errors import DefinitionError
 
@@ -83,7 +84,7 @@ class Query(BaseModel, Generic[R]):
 def answers_with(cls: type[Query[Any]]) -> type[BaseModel] | None:
     """The model in `Query[…]`, if it is one."""
     for base in cls.__mro__:
-        arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args")
+        arguments = generic_arguments(base)
         if arguments:
             row = arguments[0]
             return row if isinstance(row, type) and issubclass(row, BaseModel) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -11,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,7 @@ from cqrs_cli.domain.mistakes import (
     refuse_taken,
     refuse_what_is_lost,
 )
+from cqrs_cli.domain.pydantic_fast import constructed, count_as_set, has_no_rules
 from cqrs_cli.errors import DefinitionError, NeedsRebuild
 from cqrs_cli.stores.rows import Scalar, Table
 
@@ -81,7 +82,7 @@ class RowType(NamedTuple):
     """A row class, read and checked.
 
     table: its shape in the store. columns: how each field crosses to the store and back, in order.
-    evolvers: by event. definition: JSON of what its stored rows depend on (see `outdated`).
+    evolvers: by event.
     """
 
     cls: type[RowModel]
@@ -90,12 +91,22 @@ class RowType(NamedTuple):
     key_columns: tuple[ColumnCodec, ...]
     evolvers: Mapping[type[Event], Clause]
     inline: bool
-    definition: str
 
     @property
     def name(self) -> str:
         """The table's name, which is the projection's."""
         return self.table.name
+
+    @property
+    def definition(self) -> str:
+        """JSON of what its stored rows depend on (see `outdated`). Made when first asked for: it reads source files."""
+        found = _definitions.get(self.cls)
+        if found is None:
+            found = _definitions[self.cls] = _definition(self.table, self.cls.keywords.version, self.evolvers.values())
+        return found
+
+
+_definitions: WeakKeyDictionary[type[RowModel], str] = WeakKeyDictionary()
 
 
 def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
@@ -114,7 +125,7 @@ def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
                     f"{kind.name}.{name}: a stored value no longer fits {cls.__name__}: {str(error).splitlines()[0]}",
                     hint=f"cqrs project {kind.name} --rebuild",
                 ) from error
-        return _constructed(cls, row, fields)
+        return constructed(cls, row, fields)
 
     return made
 
@@ -130,14 +141,14 @@ def row_opener(kind: RowType) -> Callable[[tuple[Scalar, ...]], RowModel]:
 
     def validated(values: tuple[Scalar, ...]) -> RowModel:
         row = cls(**{name: decode(value) for (name, decode), value in zip(key, values, strict=True)})
-        row.__pydantic_fields_set__ |= fields
+        count_as_set(row, fields)
         return row
 
     def copied(values: tuple[Scalar, ...]) -> RowModel:
         row = defaults.copy()
         for (name, decode), value in zip(key, values, strict=True):
             row[name] = decode(value)
-        return _constructed(cls, row, fields)
+        return constructed(cls, row, fields)
 
     return copied if _is_plain(cls, kind.table.key) else validated
 
@@ -148,13 +159,10 @@ _HARMLESS = frozenset({"allow_inf_nan", "frozen", "title"})
 
 def _is_plain(cls: type[RowModel], key: Sequence[str]) -> bool:
     """Whether a new instance is its key and defaults that can't change, with no code or rule of the class between."""
-    decorators = cls.__pydantic_decorators__
     return (
         cls.__init__ is RowModel.__init__
         and cls.__new__ is RowModel.__new__
-        and cls.__pydantic_post_init__ is None
-        and not (decorators.validators or decorators.field_validators)
-        and not (decorators.model_validators or decorators.root_validators)
+        and has_no_rules(cls)
         and cls.model_config.keys() <= _HARMLESS
         and all(
             info.alias is None
@@ -169,22 +177,6 @@ def _is_plain(cls: type[RowModel], key: Sequence[str]) -> bool:
             for name, info in cls.model_fields.items()
         )
     )
-
-
-def _constructed(cls: type[RowModel], row: dict[str, Any], fields: set[str]) -> RowModel:
-    """What `model_construct` makes, which looks each field up by its aliases first: a third of the time for a row."""
-    made = object.__new__(cls)
-    _put_values(made, row)
-    _put_fields_set(made, fields)
-    _put_extra(made, None)
-    _put_private(made, None)
-    return made
-
-
-_put_values, _put_fields_set, _put_extra, _put_private = (
-    vars(BaseModel)[slot].__set__
-    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-)
 
 
 def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
@@ -221,7 +213,7 @@ def row_type(cls: type[RowModel]) -> RowType:
             )
     table = Table(name, tuple(column.column for column in columns), key, unique, indexes)
     evolvers: dict[type[Event], Clause] = by_message(clauses_of(cls, "evolve"))
-    return RowType(cls, table, columns, key_columns, evolvers, inline, _definition(table, version, evolvers.values()))
+    return RowType(cls, table, columns, key_columns, evolvers, inline)
 
 
 def outdated(stored: str, definition: str) -> str | None:
@@ -262,6 +254,8 @@ def _read(stored: str) -> dict[str, Any] | None:
 
 
 def _definition(table: Table, version: int, clauses: Iterable[Clause]) -> str:
+    import inspect
+
     digest = hashlib.sha256()
     for clause in clauses:
         try:

@@ -11,10 +11,10 @@ from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import TzInfo
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 from cqrs_cli.domain.payload import sorted_sets
+from cqrs_cli.domain.pydantic_fast import TzInfo, hidden, writer
 from cqrs_cli.errors import InvalidInput
 
 _FIXED_ZONES = (timezone, TzInfo)
@@ -57,7 +57,7 @@ def restored(aggregate: AggregateType, text: str) -> Aggregate | None:
 
 def _written(state: Any) -> str:
     # Sets are written as lists, about which the serializer would warn; what is wrong shows when it is read back.
-    data: bytes = type(state).__pydantic_serializer__.to_json(state, by_alias=True, round_trip=True, warnings="none")
+    data: bytes = writer(type(state))(state, by_alias=True, round_trip=True, warnings="none")
     return data.decode()
 
 
@@ -82,7 +82,7 @@ def _difference(path: str, old: Any, new: Any, seen: set[int]) -> str | None:
 def _parts(path: str, old: Any, new: Any) -> Iterable[tuple[str, Any, Any]] | None:
     """What two values of one type consist of, side by side; None for a value without parts."""
     if isinstance(old, BaseModel):
-        return _members(path, {**vars(old), **_hidden(old)}, {**vars(new), **_hidden(new)})
+        return _members(path, {**vars(old), **hidden(old)}, {**vars(new), **hidden(new)})
     if dataclasses.is_dataclass(old):
         names = [field.name for field in dataclasses.fields(old)]
         return [(f"{path}.{name}", getattr(old, name), getattr(new, name)) for name in names]
@@ -105,11 +105,6 @@ def _length(value: list[Any] | tuple[Any, ...] | deque[Any]) -> str:
 def _members(path: str, old: dict[Any, Any], new: dict[Any, Any]) -> Iterable[tuple[str, Any, Any]]:
     for name in dict.fromkeys([*old, *new]):
         yield f"{path}.{name}" if path else str(name), old.get(name, _NOTHING), new.get(name, _NOTHING)
-
-
-def _hidden(model: BaseModel) -> dict[str, Any]:
-    """Extra fields and private attributes, which stand apart."""
-    return {**(model.__pydantic_extra__ or {}), **(model.__pydantic_private__ or {})}
 
 
 def _can_change(value: Any) -> bool:

@@ -7,7 +7,6 @@ log, and its state comes back from JSON as it was. Any other is passed over, and
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -26,7 +25,6 @@ GROUP = 100
 NONE_SECONDS = 1.0
 """For so long a store without snapshots is not asked again: loads are many, and none needs one."""
 _REMEMBERED = 10_000
-_LOG = logging.getLogger("cqrs")
 
 
 class Snapshot(NamedTuple):
@@ -158,12 +156,12 @@ class Snapshots:
                 made.append(self._made(fold, self.load(fold, stream)))
             except (Exception, SystemExit) as error:  # user code may run in a validator or serializer
                 self._refused.pop(stream, None)
-                _LOG.warning("no snapshot of %s: %s", stream, ascii(str(error)))
+                _warn(stream, error)
         if made:
             try:
                 self._write(made)
             except (Exception, SystemExit) as error:
-                _LOG.warning("no snapshot of %s: %s", made[0].stream, ascii(str(error)))
+                _warn(made[0].stream, error)
 
     # ── by command ────────────────────────────────────────────────────────────────────────────
 
@@ -262,3 +260,9 @@ def drop(store: Store, streams: Iterable[str] | None = None, category: str | Non
 def _load(rows: RowReader, streams: list[str]) -> dict[str, Snapshot]:
     found = rows.load(SNAPSHOTS, [(stream,) for stream in streams])
     return {row[0]: Snapshot(*row) for row in found.values()}  # type: ignore[arg-type, misc]
+
+
+def _warn(stream: str, error: BaseException) -> None:
+    import logging
+
+    logging.getLogger("cqrs").warning("no snapshot of %s: %s", stream, ascii(str(error)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain, islice
-from typing import Any, Literal, Protocol, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
@@ -21,28 +22,27 @@ from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
-from cqrs_cli.log.outbox import DeadLetter, letters
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import Aggregates
-from cqrs_cli.workbench.batch import send_batch
-from cqrs_cli.workbench.dry_run import DryRun
 from cqrs_cli.workbench.engine import Engine, Limits
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
-from cqrs_cli.workbench.processors.delivery import Courier, Delivery
 from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.processors.processor import Progress
 from cqrs_cli.workbench.processors.projections import Plan, Projector, Status
-from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
-from cqrs_cli.workbench.processors.rebuild import Rebuild
-from cqrs_cli.workbench.processors.refold import Check, Refold, check
-from cqrs_cli.workbench.processors.runner import Clock, Round, Runner, now
-from cqrs_cli.workbench.query_reader import QueryReader
 from cqrs_cli.workbench.sender import Sender
 
-__all__ = ["Outcome", "ReactionStatus", "Request", "Round", "RowChange", "Runner", "State", "Status", "Workbench"]
+if TYPE_CHECKING:
+    from cqrs_cli.log.outbox import DeadLetter
+    from cqrs_cli.workbench.processors.delivery import Courier, Delivery
+    from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
+    from cqrs_cli.workbench.processors.refold import Check
+    from cqrs_cli.workbench.processors.runner import Clock, Runner
+    from cqrs_cli.workbench.query_reader import QueryReader
+
+__all__ = ["Outcome", "Request", "RowChange", "State", "Status", "Workbench"]
 
 
 Row = TypeVar("Row", bound=RowModel)
@@ -82,7 +82,6 @@ class Workbench:
         self.aggregates = Aggregates(self.engine)
         self.snapshots = self.aggregates.snapshots
         self._sender = Sender(self.engine, self.aggregates, inline)
-        self._reactor = Reactor(store, domain, self.codec, self._projector, self.engine.services)
 
     @classmethod
     def open(
@@ -128,6 +127,8 @@ class Workbench:
         if known is not None:
             return known
         decided = self._sender.decide(command, sent, target_of(self.domain, command), expect)
+        from cqrs_cli.workbench.dry_run import DryRun
+
         dry = DryRun(self.store, self.domain, self._projector)
         events = dry.events(command, decided)
         return Outcome(
@@ -145,6 +146,8 @@ class Workbench:
 
         None among the requests: nothing more is at hand now, so what waits is written.
         """
+        from cqrs_cli.workbench.batch import send_batch
+
         return send_batch(self._sender, requests, fail_fast)
 
     # ── aggregates ────────────────────────────────────────────────────────────────────────────
@@ -217,6 +220,8 @@ class Workbench:
     def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
         """Fold projections anew beside the live rows and swap them in, all or none."""
         chosen = self._chosen(names)
+        from cqrs_cli.workbench.processors.rebuild import Rebuild
+
         Rebuild(self.store, self.domain, self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
@@ -243,6 +248,8 @@ class Workbench:
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
+        from cqrs_cli.workbench.processors.refold import check
+
         return check(self.store, self._projector, self.domain.rows_of(name), sample, progress)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
@@ -255,6 +262,8 @@ class Workbench:
         return chain(first, rows)
 
     def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
+        from cqrs_cli.workbench.processors.refold import Refold
+
         with Refold(self.store, self._projector, projection) as refold:
             refold.advance(min(position, self.store.head()), progress)
             yield from map(row_maker(projection), refold.rows.select(refold.table))
@@ -286,6 +295,8 @@ class Workbench:
         return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
 
     def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
+        from cqrs_cli.workbench.query_reader import QueryReader
+
         def fresh(rows: RowType) -> None:
             if rows.name in self.domain.reactions:  # their rows move when they run
                 self._projector.refuse_outdated(rows)
@@ -310,7 +321,7 @@ class Workbench:
     def runner(
         self,
         *,
-        clock: Clock = now,
+        clock: Clock | None = None,
         start: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         ticks: Callable[[], float] = time.monotonic,
@@ -320,13 +331,15 @@ class Workbench:
         clock: what deadlines are compared with. start: the position after which reactions that never
         ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which reports are due.
         """
+        from cqrs_cli.workbench.processors.runner import Runner, now
+
         return Runner(
             self.store,
             self.domain,
             self._projector,
             self._reactor,
             self._courier(clock),
-            clock=clock,
+            clock=clock or now,
             start=start,
             stop=stop,
             ticks=ticks,
@@ -342,15 +355,27 @@ class Workbench:
 
     def failed(self, *, dropped: bool = False) -> list[DeadLetter]:
         """The commands of reactions that were given up, or those of them that were dropped since."""
+        from cqrs_cli.log.outbox import letters
+
         return letters(self.store.rows, dropped=dropped)
 
     def retry(self, command_id: str) -> Delivery:
         """Send a dead letter once more. Raises `NotFound`; what becomes of the command is in the answer."""
-        return self._courier(now).retry(command_id)
+        return self._courier().retry(command_id)
 
     def drop(self, command_id: str, *, by: str, reason: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
-        self._courier(now).drop(command_id, by, reason)
+        self._courier().drop(command_id, by, reason)
 
-    def _courier(self, clock: Clock) -> Courier:
-        return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(clock()))
+    @cached_property
+    def _reactor(self) -> Reactor:
+        from cqrs_cli.workbench.processors.reactions import Reactor
+
+        return Reactor(self.store, self.domain, self.codec, self._projector, self.engine.services)
+
+    def _courier(self, clock: Clock | None = None) -> Courier:
+        from cqrs_cli.workbench.processors.delivery import Courier
+        from cqrs_cli.workbench.processors.runner import now
+
+        told = clock or now
+        return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(told()))

@@ -16,7 +16,7 @@ import pytest
 
 from cqrs_cli import Command, CommandRejected, Rejected, Scenario, Workbench
 from cqrs_cli.stores.commits import Commit, NewEvent
-from cqrs_cli.workbench.workbench import Round
+from cqrs_cli.workbench.processors.runner import Round
 from samples.inventory.read_models import Availability
 from samples.inventory.stock import ReceiveStock, ReserveStock
 from samples.orders.fulfilment import PAID_WITHIN, RESERVED_WITHIN, Fulfilment, Step, domain

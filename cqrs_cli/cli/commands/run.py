@@ -25,7 +25,7 @@ from cqrs_cli.stores.moments import micros, rfc3339
 if TYPE_CHECKING:
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.workbench.processors.reactions import ReactionStatus
-    from cqrs_cli.workbench.workbench import Round
+    from cqrs_cli.workbench.processors.runner import Round
 
 _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "skipped"]
 _FAILED = ["id", "reaction", "command", "data", "reason", "position", "failed_at"]

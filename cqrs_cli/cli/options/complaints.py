@@ -20,9 +20,8 @@ from cqrs_cli.cli.options.shapes import Choice, Flag, Many, Mapping, Record, Sca
 from cqrs_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
     from cqrs_cli.cli.options.parameters import Options
+    from cqrs_cli.domain.pydantic_fast import ErrorDetails
 
 _NOISE = re.compile(r", unable to .*$|^(Value error|Assertion failed), ", re.DOTALL)
 _SHOWN = 60

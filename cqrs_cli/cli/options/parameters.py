@@ -13,10 +13,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from cqrs_cli.cli.options import shapes
 from cqrs_cli.cli.options.shapes import Choice, Flag, Json, Loose, Many, Member, Record, Shape
+from cqrs_cli.domain.pydantic_fast import UNDEFINED, to_jsonable_python
 
 GLOBALS = frozenset(
     {"store", "app", "format", "json", "jsonl", "csv", "output", "color", "quiet", "debug", "no-progress", "help"}
@@ -149,7 +149,7 @@ def _help(member: Member, condition: str) -> str:
 
 
 def _shown(default: Any) -> str | None:
-    if default is PydanticUndefined or default is None or default in ([], {}, (), set()):
+    if default is UNDEFINED or default is None or default in ([], {}, (), set()):
         return None
     if isinstance(default, str) and not isinstance(default, enum.Enum):
         return default if default.strip() == default != "" else repr(default)

@@ -13,6 +13,7 @@ from cqrs_cli.cli.options.normalisation import tidy
 from cqrs_cli.cli.options.parameters import Option, Options
 from cqrs_cli.cli.options.reading import Reading, Unreadable
 from cqrs_cli.cli.options.shapes import Record
+from cqrs_cli.domain.pydantic_fast import from_python
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 
@@ -74,14 +75,11 @@ def validate(model: type[Model], payload: Any) -> Model:
     Raises `ValidationError`, and `DomainFailed` for anything else that a validator of the user's raises.
     """
     try:
-        validated: Model = model.__pydantic_validator__.validate_python(
-            payload, strict=False, by_alias=True, by_name=True
-        )
+        return from_python(model)(payload)
     except (ValidationError, DomainFailed):
         raise
     except BaseException as error:
         raise domain_failed(error, f"a validator of {model.__name__}") from error
-    return validated
 
 
 def _data(record: Record, data: str, sources: Sources) -> dict[str, Any]:

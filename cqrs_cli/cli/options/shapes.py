@@ -20,7 +20,8 @@ from typing import Any, Literal, NamedTuple, Union
 import pydantic
 from pydantic import BaseModel, JsonValue, RootModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+
+from cqrs_cli.domain.pydantic_fast import UNDEFINED, is_complete
 
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +97,8 @@ class Member(NamedTuple):
 
     @property
     def default(self) -> Any:
-        """The default, `PydanticUndefined` if there is none or a factory makes it."""
-        return self.info.default if self.info.default_factory is None else PydanticUndefined
+        """The default, `UNDEFINED` if there is none or a factory makes it."""
+        return self.info.default if self.info.default_factory is None else UNDEFINED
 
     @property
     def singular(self) -> str | None:
@@ -143,7 +144,7 @@ _LITERAL_IN_JSON = (int, float, bool)
 
 def record_of(model: type[BaseModel], parents: tuple[type, ...] = ()) -> Record:
     """The shape of a model. A model inside itself is `Json`, so that this ends."""
-    if not model.__pydantic_complete__:
+    if not is_complete(model):
         model.model_rebuild()
     inside = (*parents, model)
     members = tuple(_member(name, info, inside) for name, info in model.model_fields.items() if info.init is not False)

@@ -112,7 +112,7 @@ def plain_lines(
         return (" " * GAP).join(out).rstrip()
 
     yield line([visible(column.title or column.name) for column in chosen])
-    yield (" " * GAP).join("─" * width for width in fitted.widths)
+    yield "─" * (sum(fitted.widths) + GAP * (len(fitted.widths) - 1))
     for row in rows:
         yield line([row[index] for index in fitted.shown])
 

@@ -270,7 +270,9 @@ class Printer:
         from cqrs_cli.cli.printing.layout import drawn, fit, plain_lines
 
         terminal = None if self.settings.output else terminal_width(self._output.stream, self._environ)
-        in_lines = live or len(rows) > DRAWN_ROWS
+        in_lines = (
+            live or len(rows) > DRAWN_ROWS or (terminal is None and not self.color)
+        )  # nothing to fold or to color
         fitted = fit(names, rows[:DRAWN_ROWS], None if live else terminal, folds=not in_lines)
         if in_lines:
             cut = terminal is not None and not live

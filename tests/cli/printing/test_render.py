@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -239,13 +240,33 @@ def test_large_tables_are_plain_lines_without_rich(printed, monkeypatch):
     def forbidden(*args):
         raise AssertionError("rich drew a large table")
 
-    assert len(printed(lambda printer: printer.records(rows(1000))).out.splitlines()) == 1002
+    def table(count):
+        return printed(lambda printer: printer.records(rows(count)), color="always").out.splitlines()
+
+    assert len(table(1000)) == 1002
     monkeypatch.setattr("cqrs_cli.cli.printing.layout.drawn", forbidden)
-    lines = printed(lambda printer: printer.records(rows(1001))).out.splitlines()
+    lines = table(1001)
     assert len(lines) == 1003
     assert lines[2].split() == ["order-0", "0", "true"]
     with pytest.raises(AssertionError):
-        printed(lambda printer: printer.records(rows(1000)))
+        table(1000)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        rows(3),
+        [{"name": "Ümläut 漢字", "n": -1.5, "empty": None}, {"name": "e\u0301", "n": "x", "empty": ""}],
+        [{"text": "a\nb\tc \x1b[31m", "more": ["x", {"y": 1}]}, {"text": " two  spaces ", "more": "[b]no markup[/b]"}],
+        [{"only": "x" * 300}],
+    ],
+)
+def test_without_a_terminal_lines_are_what_rich_would_draw(printed, records):
+    """So rich need not be imported for a pipe."""
+    records = list(records)
+    in_lines = printed(lambda printer: printer.records(records)).out
+    colored = printed(lambda printer: printer.records(records), color="always").out
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == in_lines
 
 
 def test_a_large_table_is_not_held_in_memory(printed):

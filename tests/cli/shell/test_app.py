@@ -213,9 +213,59 @@ def test_data_commands_start_light(orders, tmp_path, words):
     assert [name for name in own if name not in light] == []
 
 
-def test_rich_comes_for_a_table_only(orders, tmp_path):
-    assert "rich" in {name.split(".")[0] for name in modules(tmp_path, "log")}
+def test_rich_comes_for_a_terminal_only(orders, tmp_path):
+    assert "rich" in {name.split(".")[0] for name in modules(tmp_path, "log --color always")}
+    assert "rich" not in {name.split(".")[0] for name in modules(tmp_path, "log")}
     assert "pydantic" not in modules(tmp_path, "log")
+
+
+CREATE = (
+    "send create-order --customer-id 11111111-1111-4111-8111-111111111111 "
+    "--item product_id=11111111-1111-4111-8111-111111111111,product_name=Tea,quantity=1,unit_price=2 "
+    "--shipping-address street=Main,city=Paris,postal_code=1,country=FR"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        (CREATE, set()),
+        (CREATE + " --dry-run --format md", {"dry_run"}),
+        ("replay order --csv", set()),
+        ("query orders-by-customer --customer-id 11111111-1111-4111-8111-111111111111", {"query_reader"}),
+        ("project order_summary", set()),
+    ],
+)
+def test_commands_on_a_domain_import_what_they_use(tmp_path, words, own):
+    """Nothing that draws, waits or belongs to another command. On a pipe nothing is drawn."""
+    modules(tmp_path, f"--app samples.orders:domain {CREATE}")
+    loaded = modules(tmp_path, f"--app samples.orders:domain {words}")
+    assert {name.split(".")[0] for name in loaded} & {"rich", "sqlite_utils", "asyncio", "logging"} == set()
+    rare = {"batch", "dry_run", "query_reader", "runner", "rebuild", "refold", "delivery", "reactions"}
+    assert {name.rpartition(".")[2] for name in loaded if name.startswith("cqrs_cli.workbench.")} & rare <= own
+    assert "cqrs_cli.cli.commands.send.lines" not in loaded
+
+
+def test_source_files_are_read_when_definitions_are_asked_for():
+    """It is slow: a send has no use for it, unless rows are written with it."""
+    script = (
+        "import inspect\ndel inspect.getsource\nfrom samples.orders import domain\n"
+        "try:\n    next(iter(domain.projections.values())).definition\nexcept AttributeError:\n    print('asked')"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (ran.stdout, ran.stderr) == ("asked\n", "")
+
+
+def test_what_the_users_module_leaves_open_is_written_at_the_end(tmp_path):
+    """Searches for garbage are saved for what is there before it, not for what it leaves."""
+    (tmp_path / "audited.py").write_text(
+        "from samples.orders import domain\n\naudit = open('audit.txt', 'w')\naudit.write('loaded')\n\n"
+        "def told():\n    return audit\n"
+    )
+    env = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": "/usr/bin:/bin"}
+    words = f"--app audited:domain {CREATE}".split()
+    subprocess.run([sys.executable, "-m", "cqrs_cli", *words], cwd=tmp_path, env=env, capture_output=True, check=True)
+    assert (tmp_path / "audit.txt").read_text() == "loaded"
 
 
 def test_a_number_that_is_none_is_shown(here):

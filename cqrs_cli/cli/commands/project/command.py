@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.commands.project.drift import print_checks
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.plurals import counted
@@ -90,6 +89,8 @@ def project(
     if check:
         bench = session.workbench()
         every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+        from cqrs_cli.cli.commands.project.drift import print_checks
+
         return print_checks(
             session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
         )

@@ -139,13 +139,8 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
 
 def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     """Send it, print the events, and say what happened."""
-    from cqrs_cli.cli.commands.send.lines import parse_expect
-
     session = current()
-    try:
-        expect = parse_expect(values.get("expect"))
-    except InvalidInput as error:
-        raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
+    expect = _expected(values.get("expect"))
     dry_run = bool(values.get("dry_run"))
     outcome = _sent(_workbench(session, dry_run), command, expect, dry_run)
     happened = what_happened(outcome)
@@ -155,6 +150,17 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
         error.hint = f"{happened}; what was printed is not complete"
         raise
     session.printer.message(happened)
+
+
+def _expected(text: str | None) -> Expect:
+    if text is None:  # nearly always: without what reads batches
+        return None
+    from cqrs_cli.cli.commands.send.lines import parse_expect
+
+    try:
+        return parse_expect(text)
+    except InvalidInput as error:
+        raise InvalidInput(f"--expect: {error.message}", hint=error.hint) from None
 
 
 def _workbench(session: Session, dry_run: bool) -> Workbench:
