@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores.rows import Column, Order, RowReader, Rows, Table, Where
 
 _COLUMNS = (
@@ -227,29 +227,17 @@ def correlated(rows: RowReader, correlation_id: str) -> list[Outgoing]:
 
 
 def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
-    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
-    kind = Where("dropped_us", "!=" if dropped else "=", None)
-    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
-    return [_letter(row) for row in found]
+    """As `log.letters.letters`."""
+    from cqrs_cli.log.letters import letters
 
-
-def letters_of(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
-    """The dead letters of one story, the open ones and those that were dropped."""
-    story = Where("correlation_id", "=", correlation_id)
-    return letters(rows, story) + letters(rows, story, dropped=True)
+    return letters(rows, *where, dropped=dropped)
 
 
 def letter(rows: RowReader, id: str) -> DeadLetter:
-    """The open dead letter of this command id. Raises `NotFound`."""
-    found = letters(rows, Where("command_id", "=", id))
-    if not found:
-        raise NotFound(f"no dead letter {id}", code="dead-letter-not-found", hint="cqrs run --failed lists them")
-    return found[0]
+    """As `log.letters.letter`."""
+    from cqrs_cli.log.letters import letter
 
-
-def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    size = len(_COLUMNS)
-    return DeadLetter(Outgoing(*row[:size]), *row[size:])
+    return letter(rows, id)
 
 
 def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], limit: int | None) -> list[Outgoing]:
