@@ -55,6 +55,10 @@ TAKEN = ("stream", "version", "status", "reason")
 SNAPSHOT = ("stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason")
 DIFFERENCE = ("stream", "path", "kept", "folded")
 DRIFT = ("key", "column", "live", "fresh")
+ROW_CHANGE = ("projection", "key", "before", "after")
+CHANGE = ("path", "old", "new")
+SETTING = ("name", "value", "source")
+AT_WORK = ("name", "position", "head")
 FINDING = ("code", "severity", "where", "message", "hint")
 """The members of records, in order."""
 
@@ -107,7 +111,7 @@ def _checked(data: bytes, position: int) -> RawJson:
 def stream(info: StreamInfo) -> Record:
     """A stream and where it stands."""
     times = rfc3339(info.first_recorded_us), rfc3339(info.last_recorded_us)
-    return dict(zip(STREAM, (info.stream, info.category, info.version, *times), strict=True))
+    return _named(STREAM, (info.stream, info.category, info.version, *times))
 
 
 def statistics(found: Statistics) -> Record:
@@ -186,7 +190,7 @@ def letter(dead: DeadLetter) -> Record:
 def _dropped(dead: DeadLetter) -> Record:
     if dead.dropped_us is None:
         return {}
-    return dict(zip(DROPPED, (rfc3339(dead.dropped_us), dead.dropped_by, dead.dropped_because), strict=True))
+    return _named(DROPPED, (rfc3339(dead.dropped_us), dead.dropped_by, dead.dropped_because))
 
 
 def lag(name: str, position: int, behind: int) -> Record:
@@ -206,7 +210,7 @@ def diagnosis(found: Diagnosis) -> Record:
 
 def finding(found: Finding) -> Record:
     """Something that a check found."""
-    return found._asdict()
+    return _named(FINDING, found)
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +220,7 @@ def outcome(became: Outcome, hints: Hints) -> Record:
     """What became of a command; one without success has its line, reason, code and the error's details."""
     error = became.error
     if error is None:
-        record = {
+        record: Record = {
             "status": became.status,
             "command": became.command,
             "command_id": became.command_id,
@@ -224,8 +228,9 @@ def outcome(became: Outcome, hints: Hints) -> Record:
             "streams": [{"stream": stream, "version": version} for stream, version in became.streams.items()],
             "events": [event(recorded) for recorded in became.events],
         }
-        changes = {"changes": [change._asdict() for change in became.changes]} if became.status == "dry-run" else {}
-        return record | changes
+        if became.status == "dry-run":
+            record["changes"] = [_named(ROW_CHANGE, change) for change in became.changes]
+        return record
     record = {
         "status": became.status,
         "line": became.line,
@@ -245,7 +250,7 @@ def flat_outcome(became: Outcome) -> Record:
     reason = None if error is None else "; ".join([error.message, *getattr(error, "complaints", ())])
     code = None if error is None else error.code
     before = (became.line, became.status, became.command, became.command_id, became.position, became.stream)
-    return dict(zip(FLAT_OUTCOME, (*before, len(became.events), code, reason), strict=True))
+    return _named(FLAT_OUTCOME, (*before, len(became.events), code, reason))
 
 
 def batch(by_status: Mapping[str, int], events: int) -> Record:
@@ -276,12 +281,12 @@ def state(found: State) -> Record:
 
 def step(record: Record, recorded: Recorded, changes: Iterable[Change]) -> Record:
     """A state (its record), the event that led to it, and what that changed."""
-    return {**record, "event": event(recorded), "changes": [change._asdict() for change in changes]}
+    return {**record, "event": event(recorded), "changes": [_named(CHANGE, change) for change in changes]}
 
 
 def taken(one: Taken) -> Record:
     """What became of a snapshot that was asked for."""
-    return one._asdict()
+    return _named(TAKEN, one)
 
 
 def snapshot(one: Judged) -> Record:
@@ -301,7 +306,7 @@ def snapshot(one: Judged) -> Record:
 
 def difference(one: Difference) -> Record:
     """A place where a snapshot differs from a fold from the start."""
-    return one._asdict()
+    return _named(DIFFERENCE, one)
 
 
 def comparison(compared: int, differences: Sequence[Difference]) -> Record:
@@ -354,7 +359,7 @@ def check(one: Check) -> Record:
 
 def drift(one: Drift) -> Record:
     """A place where a row differs from a fresh fold; column is None for a whole row."""
-    return one._asdict()
+    return _named(DRIFT, one)
 
 
 def run_round(done: Round, at_us: int, hints: Hints) -> Record:
@@ -367,7 +372,7 @@ def run_round(done: Round, at_us: int, hints: Hints) -> Record:
         "rejected": done.rejected,
         "failed": done.dead,
         "held": done.held,
-        "at_work": None if done.at_work is None else done.at_work._asdict(),
+        "at_work": None if done.at_work is None else _named(AT_WORK, done.at_work),
         "next_deadline": _time(done.next_due),
         "stopped": [{"name": name, **_error(error, hints(error))} for name, error in done.failures.items()],
     }
@@ -388,7 +393,7 @@ def delivery(one: Delivery) -> Record:
 
 def setting(one: Setting) -> Record:
     """A setting and where it came from."""
-    return one._asdict()
+    return _named(SETTING, one)
 
 
 def definition(kind: str, name: str, version: int | None, cls: type, description: str) -> Record:
@@ -412,6 +417,10 @@ def answer(row: Any) -> Mapping[str, Any]:
         plain: Record = jsonable(row)
         return plain
     return row if isinstance(row, Mapping) else {"value": row}
+
+
+def _named(names: Sequence[str], values: Iterable[Any]) -> Record:
+    return dict(zip(names, values, strict=True))
 
 
 def _time(microseconds: int | None) -> str | None:
