@@ -15,7 +15,7 @@ from benchmarks.bank import AccountOpened, Deposit, Deposited, OpenAccount, doma
 from benchmarks.contest import Figures, Result, rates, seconds
 from benchmarks.folders import Folders, own_environment
 from benchmarks.sizes import Sizes
-from cqrs_cli.cli.commands.send.lines import Reader
+from cqrs_cli.cli.commands.send.lines import LineReader
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent
@@ -141,7 +141,7 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
             return lambda: _drain(target.send_batch(requests))
 
         def lines() -> Callable[[], object]:
-            target, reader = bench("lines"), Reader(domain)
+            target, reader = bench("lines"), LineReader(domain)
             file = io.BytesIO(lines_for(accounts(commands)))
             return lambda: _drain(target.send_batch(reader.requests(file)))
 

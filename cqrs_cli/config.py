@@ -11,16 +11,28 @@ Every value remembers where it came from; `cqrs config` prints them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
 from cqrs_cli.stores.registry import path_of
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "md")
-GRAPH_FORMATS = ("mermaid", "dot")
-FINDING_FORMATS = ("github", "junit", "sarif")
+_FORMATS = "cqrs_cli.cli.printing.formats"
+FORMATS = {
+    "table": f"{_FORMATS}.table:TableFormat",
+    "json": f"{_FORMATS}.json:JsonFormat",
+    "jsonl": f"{_FORMATS}.jsonl:JsonLinesFormat",
+    "csv": f"{_FORMATS}.csv:CsvFormat",
+    "tsv": f"{_FORMATS}.tsv:TsvFormat",
+    "md": f"{_FORMATS}.md:MarkdownFormat",
+    "mermaid": f"{_FORMATS}.mermaid:MermaidFormat",
+    "dot": f"{_FORMATS}.dot:DotFormat",
+    "github": f"{_FORMATS}.github:GithubFormat",
+    "junit": f"{_FORMATS}.junit:JunitFormat",
+    "sarif": f"{_FORMATS}.sarif:SarifFormat",
+}
+"""Where each format is, `module:class`: a format is one file, and one line here."""
 COLORS = ("auto", "always", "never")
 DURABILITIES = ("full", "relaxed")
 DEFAULT_STORE = "cqrs.db"
@@ -30,10 +42,10 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 class Known(NamedTuple):
-    """A setting that exists. kind: text, path, store, flag, or the tuple of its choices."""
+    """A setting that exists. kind: text, path, store, flag, or its choices."""
 
     name: str
-    kind: str | tuple[str, ...]
+    kind: str | Collection[str]
     default: str | bool | None
 
     @property
@@ -45,7 +57,7 @@ class Known(NamedTuple):
 KNOWN = (
     Known("store", "store", DEFAULT_STORE),
     Known("app", "text", None),
-    Known("format", (*FORMATS, *GRAPH_FORMATS, *FINDING_FORMATS), "table"),
+    Known("format", FORMATS, "table"),
     Known("output", "path", None),
     Known("color", COLORS, "auto"),
     Known("quiet", "flag", False),
@@ -101,7 +113,7 @@ class Settings:
 
     @property
     def format(self) -> str:
-        """One of `FORMATS`, or for graphs and findings one of theirs."""
+        """One of `FORMATS`."""
         return str(self._values["format"].value)
 
     @property
@@ -185,7 +197,7 @@ def _checked(known: Known, value: Any, source: str) -> Any:
         raise ConfigurationError(
             f"{source}: {known.name} must be a text, not {value!r}", hint=f'in quotes: {known.name} = "…"'
         )
-    if isinstance(known.kind, tuple) and value not in known.kind:
+    if not isinstance(known.kind, str) and value not in known.kind:
         raise ConfigurationError(
             f"{source}: no {known.name} is called {value!r}", hint=f"one of {', '.join(known.kind)}"
         )

@@ -19,6 +19,7 @@
     ├── StoreFailed                 what concerns the store as a whole, and every command on it
     │   ├── Damaged             6   the store is damaged or was changed
     │   └── Unavailable         7   store not reachable, locked, full, read-only, or of a newer format
+    ├── Unfinished              1   of several things some could not be done
     ├── DomainFailed            8   the domain's own code raised
     └── Undecodable             8   a stored event that today's classes can't read
 
@@ -26,6 +27,7 @@
 values a program would want (they end up in the JSON form of the error).
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 
@@ -189,6 +191,22 @@ class Unavailable(StoreFailed):
 
     code = "unavailable"
     exit_code = 7
+
+
+class Unfinished(CqrsError):
+    """Of several things some could not be done: an answer, not a failure of the tool. It looks like the first error.
+
+    errors: all of them. complaints: a sentence for each of the others.
+    """
+
+    exit_code = 1
+
+    def __init__(self, errors: Sequence[CqrsError], complaints: Sequence[str] = ()) -> None:
+        first = errors[0]
+        details = {**first.details, "complaints": list(complaints)} if complaints else first.details
+        super().__init__(first.message, hint=first.hint, code=first.code, **details)
+        self.errors, self.complaints = tuple(errors), list(complaints)
+        self.traceback = getattr(first, "traceback", None)
 
 
 class DomainFailed(CqrsError):

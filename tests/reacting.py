@@ -7,6 +7,7 @@ from typing import Any
 
 from cqrs_cli import Workbench
 from cqrs_cli.log import outbox
+from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.contract import Store
 from tests import office
 
@@ -50,7 +51,7 @@ def dump(bench: Workbench) -> dict[str, Any]:
         "rows": {name: [row.model_dump() for row in bench.rows(name)] for name in ("counts", "fulfilment")},
         "orders": {row.order_id: sorted(row.events) for row in bench.rows("orders")},  # type: ignore[attr-defined]
         "outbox": waiting(store),
-        "dead": sorted((letter.command_id, letter.code) for letter in outbox.letters(store.rows)),
+        "dead": sorted((letter.command_id, letter.code) for letter in letters(store.rows)),
     }
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cqrs_cli.errors import CqrsError, NotFound
-from cqrs_cli.stores.operational import COMMAND_COLUMNS, DEAD_LETTERS, OUTBOX
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.stores.operational import DEAD_LETTERS, OUTBOX
 from cqrs_cli.stores.rows import Order, RowReader, Rows, Where
 
 
@@ -151,11 +151,6 @@ def _still_there(rows: Rows, some: Sequence[Outgoing]) -> list[Outgoing]:
     return [outgoing for outgoing in some if found.get(_key(outgoing), ())[1:] == outgoing]
 
 
-def drop(rows: Rows, letter: DeadLetter, by: str, because: str, now_us: int) -> None:
-    """Put a dead letter away for good; it stays on record."""
-    rows.put(DEAD_LETTERS, [(*letter.outgoing, *letter[1:5], now_us, by, because)])
-
-
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -183,32 +178,6 @@ def of_reaction(rows: RowReader, reaction: str) -> list[Outgoing]:
 def correlated(rows: RowReader, correlation_id: str) -> list[Outgoing]:
     """All that waits, deadlines included, of one story."""
     return _outgoing(rows, [Where("correlation_id", "=", correlation_id)], None)
-
-
-def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
-    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
-    kind = Where("dropped_us", "!=" if dropped else "=", None)
-    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
-    return [_letter(row) for row in found]
-
-
-def letters_of(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
-    """The dead letters of one story, the open ones and those that were dropped."""
-    story = Where("correlation_id", "=", correlation_id)
-    return letters(rows, story) + letters(rows, story, dropped=True)
-
-
-def letter(rows: RowReader, id: str) -> DeadLetter:
-    """The open dead letter of this command id. Raises `NotFound`."""
-    found = letters(rows, Where("command_id", "=", id))
-    if not found:
-        raise NotFound(f"no dead letter {id}", code="dead-letter-not-found", hint="cqrs run --failed lists them")
-    return found[0]
-
-
-def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    size = len(COMMAND_COLUMNS)
-    return DeadLetter(Outgoing(*row[:size]), *row[size:])
 
 
 def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], limit: int | None) -> list[Outgoing]:

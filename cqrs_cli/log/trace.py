@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cqrs_cli.errors import NotFound
-from cqrs_cli.log import outbox
+from cqrs_cli.log import letters, outbox
 from cqrs_cli.stores.commits import RecordedCommit
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.rows import Where
@@ -66,13 +66,9 @@ def _correlation(store: Store, what: str) -> str:
     if next(store.correlated(what), None) is not None:
         return what
     for dropped in (False, True):
-        for letter in outbox.letters(store.rows, Where("command_id", "=", what), dropped=dropped):
+        for letter in letters.letters(store.rows, Where("command_id", "=", what), dropped=dropped):
             return letter.outgoing.correlation_id
-    raise NotFound(
-        f"nothing in the store has the id {what}",
-        code="id-not-found",
-        hint="the id of a command, an event or a correlation, or @position; cqrs log --json shows them",
-    )
+    raise NotFound(f"nothing in the store has the id {what}", code="id-not-found")
 
 
 class _Story:
@@ -89,7 +85,7 @@ class _Story:
         absent: list[tuple[outbox.Outgoing, outbox.DeadLetter | None]] = [
             (outgoing, None) for outgoing in pending if outgoing.command_id not in known
         ]
-        absent += [(letter.outgoing, letter) for letter in outbox.letters_of(store.rows, correlation_id)]
+        absent += [(letter.outgoing, letter) for letter in letters.of_story(store.rows, correlation_id)]
         for outgoing, letter in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
             self._hang_outgoing(outgoing, letter)
 

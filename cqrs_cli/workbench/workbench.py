@@ -355,7 +355,7 @@ class Workbench:
 
     def failed(self, *, dropped: bool = False) -> list[DeadLetter]:
         """The commands of reactions that were given up, or those of them that were dropped since."""
-        from cqrs_cli.log.outbox import letters
+        from cqrs_cli.log.letters import letters
 
         return letters(self.store.rows, dropped=dropped)
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from cqrs_cli import errors
+from cqrs_cli.cli.shell.hints import FALLBACKS, WORDS, say, unfinished
 from tests.conftest import ROOT
 
 LONG = "x" * 300
 DEEP = '{"a":' * 70 + "1" + "}" * 70
 
 # The domain's own words, and what is only raised to be told again by another error, with its hint.
-WITHOUT = {"Rejected", "NotUnique"}
+WITHOUT = {"Rejected", "NotUnique", "Unfinished"}
 TOLD_AGAIN = {"cqrs_cli/domain/columns.py", "cqrs_cli/stores/sqlite/rows.py"}
 # A mistake in a program that uses the package, not on a command line.
 OF_PROGRAMS = {
@@ -76,6 +77,58 @@ def test_no_error_is_raised_without_a_hint() -> None:
             continue
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             raised = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT
-            if raised and not any(keyword.arg in ("hint", None) for keyword in call.keywords):
+            given = {keyword.arg: keyword.value for keyword in call.keywords} if raised else {}
+            said = ast.unparse(given["code"]).strip("'") in FALLBACKS | WORDS if "code" in given else False
+            if raised and not said and not given.keys() & {"hint", None}:
                 without.append(f"{name}:{call.lineno}")
     assert without == []
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (errors.StoreNotFound("x"), "the first cqrs send creates it; another one: --store PATH"),
+        (errors.StoreNotFound("x", hint="make the folder first"), "make the folder first"),
+        (errors.NeedsRebuild("x", hint="own words", projection="p"), "cqrs project p --rebuild"),
+        (errors.NeedsRebuild("x", code="table-changed", table="p"), "make it anew: cqrs project p --rebuild"),
+        (errors.Misuse("x", code="behind", projection="p"), "cqrs project p"),
+        (errors.Misuse("x", code="not-begun"), "cqrs run starts it"),
+        (errors.NotFound("x", code="never-projected", projection="p"), "cqrs project p"),
+        (errors.NotFound("x", code="version-not-found", stream="a-1"), "cqrs log a-1 lists its events"),
+        (errors.NotFound("x", code="version-not-found", stream="a-1", version=3), "cqrs log a-1"),
+        (errors.AggregateNotFound("x", stream="a-1", opener="open-door"), "cqrs send open-door opens one"),
+        (errors.AggregateNotFound("x", stream="a-1"), "cqrs streams lists what there is"),
+        (errors.Conflict("x", hint="read again", stream="a-1", actual=2, expected=1), "read again"),
+        (errors.Conflict("x", stream="a-1", actual=2, expected=1), "look at it: cqrs log a-1"),
+        (errors.Conflict("x", stream="a-1", actual=0, expected=1), "it is not there yet, so `new` is what to expect"),
+        (
+            errors.CommandReused("x", command_id="c1"),
+            "a new command needs a new id; look at the first one: cqrs trace c1",
+        ),
+        (errors.Rejected("x", code="already-exists", stream="a-1"), "look at it: cqrs replay a-1"),
+        (errors.Rejected("x", code="already-exists"), None),
+        (
+            errors.DomainFailed("x", projection="p", position=7),
+            "mend the code and run cqrs project p again, or: cqrs project p --skip @7 --reason …",
+        ),
+        (
+            errors.DomainFailed("x", projection="p", position=7, rebuilding=True),
+            "mend the code and run cqrs project p --rebuild again, or: cqrs project p --skip @7 --reason …",
+        ),
+        (
+            errors.Undecodable("x", reaction="r", position=7),
+            "mend the code and run cqrs run again, or: cqrs run --skip r@7 --reason …",
+        ),
+        (errors.DomainFailed("x", hint="the domain's own", projection="p", position=7), "the domain's own"),
+    ],
+    ids=lambda given: given.code + str(given.details) if isinstance(given, errors.CqrsError) else "",
+)
+def test_commands_in_hints_are_worded_by_the_shell(error: errors.CqrsError, hint: str | None) -> None:
+    assert say(error) == hint
+
+
+def test_of_several_errors_the_first_is_said_and_the_others_with_their_hints() -> None:
+    error = unfinished([errors.Misuse("a", code="not-begun"), errors.NeedsRebuild("b", projection="p")])
+    assert (error.code, error.message, error.exit_code) == ("not-begun", "a", 1)
+    assert say(error) == "cqrs run starts it"
+    assert error.details == {"complaints": ["also: b (cqrs project p --rebuild)"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.command import Command, make
 from cqrs_cli.cli.shell.session import current
 
@@ -15,7 +17,6 @@ def config() -> None:
     """Every setting and where it came from: a flag, the environment, a file, or the default."""
     session = current()
     settings = session.settings
-    rows = [setting._asdict() for setting in settings.all()]
-    session.printer.records(rows, ["name", "value", "source"])
+    session.printer.print(Table(map(records.setting, settings.all()), ["name", "value", "source"]))
     found = f"read {settings.file}" if settings.file else f"no config file from {settings.cwd} upwards"
     session.printer.message(found)

@@ -19,6 +19,7 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
+from cqrs_cli.cli.printing.documents import Table, Text
 from cqrs_cli.cli.printing.output import is_terminal
 from cqrs_cli.cli.shell import boundary
 from cqrs_cli.cli.shell.command import Command, make
@@ -252,17 +253,18 @@ def demo() -> None:
     What it prints can be typed: every command works as it stands, after the line that begins with `export`.
     """
     printer = current().printer
-    if printer.format == "table":
-        printer.text(f"# The sample, and a store that is not there yet.\n$ {settings()}\n")
+    printer.ready()  # what -o names is looked for here, not in the temporary folder
+    if printer.format.for_people:
+        printer.print(Text(f"# The sample, and a store that is not there yet.\n$ {settings()}\n"))
     ran: list[Ran] = []
-    with prepared() as run:
+
+    def steps(run: Run) -> Iterator[dict[str, object]]:
         for each in tour(run):
             ran.append(each)
-            if printer.format == "table":
-                typed = each.line.replace("\n", " \\\n")
-                printer.text(f"# {each.step.note}\n$ {typed}\n{each.output}")
-    if printer.format != "table":
-        printer.records([_record(each) for each in ran])
+            yield _record(each)
+
+    with prepared() as run:
+        printer.print(Table(steps(run), text=lambda _: _told(ran[-1])))
     last = ran[-1]
     if last.differences:
         raise CqrsError(
@@ -273,6 +275,11 @@ def demo() -> None:
             differences=list(last.differences),
         )
     printer.message(f"{len(ran)} commands answered as they should; next: cqrs init shop, a domain of your own")
+
+
+def _told(ran: Ran) -> str:
+    typed = ran.line.replace("\n", " \\\n")
+    return f"# {ran.step.note}\n$ {typed}\n{ran.output}"
 
 
 def _record(ran: Ran) -> dict[str, object]:

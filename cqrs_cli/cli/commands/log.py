@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cqrs_cli.cli.options import selection as selecting
-from cqrs_cli.cli.printing.events import COLUMNS, MEMBERS, event_record, event_row
+from cqrs_cli import records
+from cqrs_cli.cli.options import selection as options
+from cqrs_cli.cli.printing.documents import Table
+from cqrs_cli.cli.printing.events import COLUMNS, event_row
 from cqrs_cli.cli.shell.command import Command, make
-from cqrs_cli.cli.shell.session import current
+from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
+from cqrs_cli.log.selection import Asked, EventFilter
 
 if TYPE_CHECKING:
     from cqrs_cli.stores.commits import Recorded
@@ -27,43 +30,41 @@ def command() -> Command:
 
 
 def log(
-    stream: selecting.Address = None,
-    category: selecting.Category = None,
-    types: selecting.Types = None,
-    since: selecting.Since = None,
-    until: selecting.Until = None,
-    after: selecting.After = None,
-    before: selecting.Before = None,
-    limit: selecting.Limit = None,
-    reverse: selecting.Reverse = False,
+    stream: options.Address = None,
+    category: options.Category = None,
+    types: options.Types = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    after: options.After = None,
+    before: options.Before = None,
+    limit: options.Limit = None,
+    reverse: options.Reverse = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Wait for new events; Ctrl-C ends it.")] = False,
-    fail_if_empty: selecting.FailIfEmpty = False,
+    fail_if_empty: options.FailIfEmpty = False,
 ) -> None:
     """Events in the order of the log, of one stream or of all.
 
     Reads the store only: the domain is not loaded, and a store is never made.
     """
     session = current()
-    wanted = selecting.Wanted(stream, category, types, since, until, after, before, limit, reverse)
+    wanted = EventFilter(Asked(stream, category, types, since, until, after, before, limit, reverse))
     if follow:
-        _check_follow(wanted, session.printer.format, session.settings.output)
+        _check_follow(wanted, session)
     store = session.store()
-    selection = wanted.on(store, session.printer, missing_ok=follow)
-    events = _following(store, selection) if follow else store.read(selection)
-    records = (event_record(event) for event in events)
-    count = session.printer.records(records, COLUMNS, row=event_row, empty="no events", live=follow, members=MEMBERS)
-    if not count and fail_if_empty:
+    selection = wanted.on(store, session.printer.message, missing_ok=follow)
+    events = map(records.event, _following(store, selection) if follow else store.read(selection))
+    found = Table(events, COLUMNS, row=event_row, empty="no events", live=follow, members=records.EVENT)
+    if not session.printer.print(found) and fail_if_empty:
         raise NothingMatched("no event matched", hint="cqrs stats shows what there is, by category and type")
 
 
-def _check_follow(wanted: selecting.Wanted, format: str, output: str | None) -> None:
-    if format == "json":
-        raise Misuse("--json can't follow: an array has an end", hint="use --jsonl")
+def _check_follow(wanted: EventFilter, session: Session) -> None:
+    session.printer.format.follow()
     if wanted.reverse:
         raise Misuse("--follow goes forward, --reverse backward", hint="leave one out")
     if wanted.ends:
         raise Misuse("--follow has no end, but the selection has one", hint="leave --before, --until and @ out")
-    if output is not None:
+    if session.settings.output is not None:
         raise Misuse("--follow has no end, so -o would never be complete", hint="redirect it: cqrs log -f > FILE")
 
 

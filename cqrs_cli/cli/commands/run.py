@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cqrs_cli import records
 from cqrs_cli.cli.options.signer import signed_by
+from cqrs_cli.cli.printing.documents import Moment, Table
+from cqrs_cli.cli.printing.events import to_the_second
 from cqrs_cli.cli.printing.output import terminal_width
-from cqrs_cli.cli.printing.values import json_line
+from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.hints import in_brackets, say
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
-from cqrs_cli.log import outbox
+from cqrs_cli.log import letters
 from cqrs_cli.log.points import parse_position
-from cqrs_cli.stores.moments import micros, rfc3339
+from cqrs_cli.stores.moments import rfc3339
 
 if TYPE_CHECKING:
-    from cqrs_cli.log.outbox import DeadLetter
-    from cqrs_cli.workbench.processors.reactions import ReactionStatus
     from cqrs_cli.workbench.processors.runner import Round
 
 _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "skipped"]
 _FAILED = ["id", "reaction", "command", "data", "reason", "position", "failed_at"]
-_LETTER = (
-    *("id", "reaction", "process", "command", "data", "code", "reason", "position", "event_id"),
-    *("correlation_id", "failed_at"),
-)
-_PUT_AWAY = ("dropped_at", "dropped_by", "dropped_because")
-_DROPPED = [*_FAILED, *_PUT_AWAY]
 
 
 def command() -> Command:
@@ -133,8 +128,8 @@ class _Signals:
 
 def _run(session: Session, once: bool, start: int | None) -> int:
     printer = session.printer
-    printer.only("table", "json", "jsonl")
-    if not once and (printer.format == "json" or session.settings.output is not None):
+    printer.only(Moment)
+    if not once and (printer.format.has_end or session.settings.output is not None):
         raise Misuse("a run has no end, so neither --json nor -o can be complete", hint="--once, or --jsonl")
     signals = _Signals()
     with signals.heard():
@@ -147,15 +142,15 @@ def _run(session: Session, once: bool, start: int | None) -> int:
             with shown.line():
                 runner.run(shown)
             return 0
-        if printer.format == "json":
+        if printer.format.has_end:
             done = runner.drain()
-            printer.record(_round_record(done))
+            printer.print(Moment(_record(done)))
         else:
             with shown.line():
                 done = runner.drain(shown)
             shown(runner.untold(done), last=True)
     if done.dead:
-        printer.message(f"{_many(done.dead, 'command')} came to nothing: cqrs run --failed")
+        printer.message(f"{counted(done.dead, 'command')} came to nothing: cqrs run --failed")
     return int(bool(done.failures or done.dead))
 
 
@@ -165,7 +160,7 @@ class _Shown:
     def __init__(self, session: Session) -> None:
         self._printer = session.printer
         self._quiet = session.settings.quiet
-        terminal = session.printer.on_terminal and session.printer.format == "table"
+        terminal = session.printer.on_terminal and session.printer.format.for_people
         self._width = terminal_width(sys.stderr, {}) if terminal else None
         self._terminal = terminal
         self._failures: dict[str, str] = {}
@@ -187,11 +182,10 @@ class _Shown:
         for name, message in failures.items():
             if self._failures.get(name) != message:
                 self._wipe()
-                hint = done.failures[name].hint
-                self._printer.message(f"{message} ({hint})" if hint else message)
+                self._printer.message(message + in_brackets(say(done.failures[name])))
         self._failures = failures
         if not self._terminal:
-            self._printer.text(json_line(_round_record(done)))
+            self._printer.print(Moment(_record(done)))
         elif last:
             self._printer.message(self._told(done))
         elif self._width is not None and not self._quiet:
@@ -220,19 +214,8 @@ class _Shown:
             sys.stderr.flush()
 
 
-def _round_record(done: Round) -> dict[str, Any]:
-    return {
-        "at": rfc3339(time.time_ns() // 1000),
-        "position": done.position,
-        "answered": done.taken,
-        "sent": done.sent,
-        "rejected": done.rejected,
-        "failed": done.dead,
-        "held": done.held,
-        "at_work": None if done.at_work is None else done.at_work._asdict(),
-        "next_deadline": None if done.next_due is None else rfc3339(done.next_due),
-        "stopped": [{"name": name, **error.as_dict()} for name, error in done.failures.items()],
-    }
+def _record(done: Round) -> records.Record:
+    return records.run_round(done, time.time_ns() // 1000, say)
 
 
 # ── where reactions stand ─────────────────────────────────────────────────────────────────────
@@ -241,31 +224,24 @@ def _round_record(done: Round) -> dict[str, Any]:
 def _print_statuses(session: Session) -> None:
     bench = session.workbench()
     statuses = bench.reactions()
-    session.printer.records(
-        map(_status_record, statuses),
-        _STATUS,
-        row=lambda record: {
-            **record,
-            "skipped": ", ".join(f"@{one['position']}: {one['reason']}" for one in record["skipped"]),
-        },
-        empty=f"the domain {bench.domain.name} has no reactions",
+    session.printer.print(
+        Table(
+            map(records.reaction_status, statuses),
+            _STATUS,
+            row=lambda record: {
+                **record,
+                "skipped": ", ".join(f"@{one['position']}: {one['reason']}" for one in record["skipped"]),
+            },
+            empty=f"the domain {bench.domain.name} has no reactions",
+        )
     )
     for one in statuses:
         if one.status == "needs-rebuild":
             session.printer.message(f"{one.reaction}: {one.reason}; cqrs project {one.reaction} --rebuild")
         if one.failed:
             session.printer.message(
-                f"{one.reaction}: {_many(one.failed, 'command')} came to nothing: cqrs run --failed"
+                f"{one.reaction}: {counted(one.failed, 'command')} came to nothing: cqrs run --failed"
             )
-
-
-def _status_record(one: ReactionStatus) -> dict[str, Any]:
-    names = ("reaction", "kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
-    skips = [
-        {"position": skip.position, "by": skip.skipped_by, "at": rfc3339(skip.skipped_us), "reason": skip.reason}
-        for skip in one.skips
-    ]
-    return {**{name: getattr(one, name) for name in names}, "skipped": skips}
 
 
 def _skip(session: Session, text: str, reason: str, by: str) -> None:
@@ -284,65 +260,26 @@ def _skip(session: Session, text: str, reason: str, by: str) -> None:
 
 
 def _print_failed(session: Session, dropped: bool) -> None:
-    letters = outbox.letters(session.store().rows, dropped=dropped)
-    session.printer.records(
-        (_letter_record(letter, dropped) for letter in letters),
-        _DROPPED if dropped else _FAILED,
-        row=lambda record: {**record, "failed_at": record["failed_at"][:19].replace("T", " ")},
-        empty="no command was dropped" if dropped else "no command came to nothing",
-        members=_LETTER + (_PUT_AWAY if dropped else ()),
+    found = letters.letters(session.store().rows, dropped=dropped)
+    more = records.DROPPED if dropped else ()
+    session.printer.print(
+        Table(
+            map(records.letter, found),
+            [*_FAILED, *more],
+            row=lambda record: to_the_second(record, "failed_at"),
+            empty="no command was dropped" if dropped else "no command came to nothing",
+            members=[*records.LETTER, *more],
+        )
     )
-
-
-def _letter_record(letter: DeadLetter, dropped: bool) -> dict[str, Any]:
-    outgoing = letter.outgoing
-    record = {
-        "id": letter.command_id,
-        "reaction": f"{outgoing.reaction}.{outgoing.clause}",
-        "process": outgoing.process or None,
-        "command": outgoing.command,
-        "data": json.loads(outgoing.data),
-        "code": letter.code,
-        "reason": letter.reason,
-        "position": outgoing.position,
-        "event_id": outgoing.event_id,
-        "correlation_id": outgoing.correlation_id,
-        "failed_at": rfc3339(letter.failed_us),
-    }
-    if dropped and letter.dropped_us is not None:
-        record |= {
-            "dropped_at": rfc3339(letter.dropped_us),
-            "dropped_by": letter.dropped_by,
-            "dropped_because": letter.dropped_because,
-        }
-    return record
 
 
 def _retry(session: Session, ids: list[str]) -> int:
     bench = session.workbench(write=True, create=False)
     deliveries = [bench.retry(id) for id in dict.fromkeys(ids)]
-    session.printer.records(
-        {
-            "id": one.outgoing.command_id,
-            "command": one.outgoing.command,
-            "status": "failed" if one.status == "dead" else one.status,
-            "reason": None if one.error is None else one.error.message,
-        }
-        for one in deliveries
-    )
+    session.printer.print(Table(map(records.delivery, deliveries)))
     return int(any(one.status != "sent" for one in deliveries))
 
 
 def _drop(session: Session, ids: list[str], reason: str, by: str) -> None:
-    from datetime import UTC, datetime
-
-    store = session.store(write=True, create=False)
-    with store.transaction() as rows:
-        letters = [outbox.letter(rows, id) for id in dict.fromkeys(ids)]
-        for letter in letters:
-            outbox.drop(rows, letter, by, reason, micros(datetime.now(UTC)))
-    session.printer.message(f"dropped {_many(len(letters), 'command')}: {reason}")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    count = letters.drop(session.store(write=True, create=False), ids, by, reason, time.time_ns() // 1000)
+    session.printer.message(f"dropped {counted(count, 'command')}: {reason}")

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from cqrs_cli.cli.shell.command import Command, did_you_mean, make
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Table, Value
+from cqrs_cli.cli.shell.command import Command, make
 from cqrs_cli.cli.shell.model_command import line_of
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NotFound
+from cqrs_cli.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -53,7 +56,7 @@ def schema(
         _list(session, known)
         return
     found = find(known, name, session.domain().name)
-    session.printer.value(_example(session, found) if example else _schema(found))
+    session.printer.print(Value(_example(session, found) if example else _schema(found)))
 
 
 def named(domain: Domain) -> Iterator[Named]:
@@ -93,17 +96,8 @@ def find(known: list[Named], name: str, domain: str) -> Named:
 
 
 def _list(session: Session, known: list[Named]) -> None:
-    rows = [
-        {
-            "kind": one.kind,
-            "name": one.name,
-            "version": one.version,
-            "class": one.cls.__name__,
-            "description": line_of(one.cls),
-        }
-        for one in known
-    ]
-    session.printer.records(rows, empty="the domain is empty")
+    rows = [records.definition(one.kind, one.name, one.version, one.cls, line_of(one.cls)) for one in known]
+    session.printer.print(Table(rows, empty="the domain is empty"))
 
 
 def _schema(found: Named) -> dict[str, Any]:

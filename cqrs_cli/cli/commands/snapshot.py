@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Table
+from cqrs_cli.cli.printing.events import to_the_second
+from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Command, Group
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_stream
-from cqrs_cli.stores.moments import rfc3339
 
 if TYPE_CHECKING:
-    from cqrs_cli.workbench.snapshots import Judged, Taken
     from cqrs_cli.workbench.workbench import Workbench
 
 Streams = Annotated[
@@ -27,9 +29,6 @@ Category = Annotated[
     str | None,
     typer.Option("--category", metavar="NAME", help="All of this category.", autocompletion=completion.categories),
 ]
-
-_TAKEN = ("stream", "version", "status", "reason")
-_LISTED = ("stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason")
 
 
 def command() -> Group:
@@ -60,14 +59,14 @@ def take(streams: Streams = None, category: Category = None) -> int | None:
     bench = session.workbench(write=True, create=False)
     counts = dict.fromkeys(("taken", "kept", "refused"), 0)
 
-    def counted() -> Iterator[dict[str, Any]]:
+    def taken() -> Iterator[records.Record]:
         with session.printer.progress("keeping", unit="streams") as done:
             for one in bench.snapshots.take(chosen(bench, streams, category)):
                 counts[one.status] += 1
                 done(1)
-                yield _taken_record(one)
+                yield records.taken(one)
 
-    session.printer.records(counted(), _TAKEN, members=_TAKEN)
+    session.printer.print(Table(taken(), records.TAKEN, members=records.TAKEN))
     told = f"{counts['taken']:,} taken, {counts['kept']:,} were there already"
     session.printer.message(told + (f", {counts['refused']:,} refused" if counts["refused"] else ""))
     return 1 if counts["refused"] else None
@@ -77,12 +76,12 @@ def list_(category: Category = None) -> None:
     """Snapshots by stream: how far each goes, and whether it counts for today's code."""
     session = current()
     bench = session.workbench()
-    session.printer.records(
-        (_judged_record(one) for one in bench.snapshots.all(_known(bench, category))),
-        _LISTED,
-        row=lambda record: {**record, "taken_at": record["taken_at"][:19].replace("T", " ")},
-        empty="no snapshots",
-        members=_LISTED,
+    found = map(records.snapshot, bench.snapshots.all(_known(bench, category)))
+    columns = records.SNAPSHOT
+    session.printer.print(
+        Table(
+            found, columns, row=lambda record: to_the_second(record, "taken_at"), empty="no snapshots", members=columns
+        )
     )
 
 
@@ -96,7 +95,7 @@ def drop(streams: Streams = None, category: Category = None) -> None:
     count = drop_snapshots(
         session.store(write=True, create=False), named, snake(category) if category is not None else None
     )
-    session.printer.message(f"dropped {count:,} {'snapshot' if count == 1 else 'snapshots'}")
+    session.printer.message(f"dropped {counted(count, 'snapshot')}")
 
 
 def chosen(bench: Workbench, streams: list[str] | None, category: str | None) -> Iterator[str]:
@@ -128,21 +127,3 @@ def _stream(text: str) -> str:
 
 def _known(bench: Workbench, category: str | None) -> str | None:
     return None if category is None else bench.domain.aggregate_of(snake(category)).category
-
-
-def _taken_record(one: Taken) -> dict[str, Any]:
-    return one._asdict()
-
-
-def _judged_record(one: Judged) -> dict[str, Any]:
-    snapshot = one.snapshot
-    return {
-        "stream": snapshot.stream,
-        "version": snapshot.version,
-        "position": snapshot.position,
-        "aggregate_version": snapshot.aggregate_version,
-        "bytes": len(snapshot.state.encode()),
-        "taken_at": rfc3339(snapshot.taken_us),
-        "status": "valid" if one.reason is None else "ignored",
-        "reason": one.reason,
-    }

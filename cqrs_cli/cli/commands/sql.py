@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli.cli.options.jsontext import Sources
+from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.command import Command, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
@@ -46,8 +47,8 @@ def sql(
         for row in result:
             yield dict(zip(result.columns, row, strict=True))
 
-    count = session.printer.records(records(), result.columns or None, empty="no rows", members=result.columns)
-    if not count and fail_if_empty:
+    found = Table(records(), result.columns or None, empty="no rows", members=result.columns)
+    if not session.printer.print(found) and fail_if_empty:
         raise NothingMatched("the statement gave no rows", hint="without --fail-if-empty that is no error")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cqrs_cli.cli.printing.render import Printer
+    from cqrs_cli.cli.printing.printer import Printer
 
 
 def tell_next_page(printer: Printer, words: tuple[str, ...], cursor: str | None, limit: int | None) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Outcomes
+from cqrs_cli.cli.printing.printer import Printer
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.workbench.outcome import Outcome
-
-if TYPE_CHECKING:
-    from cqrs_cli.cli.printing.render import Printer
 
 
 class Tally:
@@ -30,10 +30,7 @@ class Tally:
 
     def summary(self) -> dict[str, int]:
         """The JSON of a batch, all members always. `not-found` counts as rejected."""
-        count = self.by_status
-        told = {name: count[name] for name in ("committed", "duplicate", "unchanged")}
-        told["rejected"] = count["rejected"] + count["not-found"]
-        return told | {name: count[name] for name in ("conflict", "invalid", "failed")} | {"events": self.events}
+        return records.batch(self.by_status, self.events)
 
     def line(self) -> str:
         """`3 commands: 2 committed (5 events), 1 rejected`."""
@@ -60,74 +57,23 @@ def print_outcomes(outcomes: Iterable[Outcome], printer: Printer, tally: Tally, 
 
     allow_rejected: rejections are notes, not errors, and -q silences them.
     """
-    counted = _counted(outcomes, tally)
-    if printer.format == "jsonl":
-        printer.records((outcome_record(outcome) for outcome in counted), live=True)
-    elif printer.format in ("csv", "tsv", "md"):
-        printer.records((_flat(outcome) for outcome in counted), members=_FLAT)
-    else:
-        for outcome in counted:
-            if outcome.error is not None:
-                tell = printer.message if allow_rejected and outcome.status == "rejected" else printer.error
-                for line in _failure_lines(outcome, outcome.error, printer.settings.debug):
-                    tell(line)
-        if printer.format == "json":
-            printer.record(tally.summary())
 
+    def counted() -> Iterator[Outcome]:
+        for outcome in outcomes:
+            tally.add(outcome)
+            yield outcome
 
-def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
-    for outcome in outcomes:
-        tally.add(outcome)
-        yield outcome
+    def tell(outcome: Outcome) -> None:
+        if outcome.error is not None:
+            note = printer.message if allow_rejected and outcome.status == "rejected" else printer.error
+            for line in _failure_lines(outcome, outcome.error, printer.settings.debug):
+                note(line)
 
+    def record(outcome: Outcome) -> records.Record:
+        return records.outcome(outcome, say)
 
-def outcome_record(outcome: Outcome) -> dict[str, Any]:
-    """An outcome in the stable shape of `send --json`; one without success has its line, reason, code and details."""
-    from cqrs_cli.cli.printing.events import event_record
-
-    error = outcome.error
-    if error is None:
-        return {
-            "status": outcome.status,
-            "command": outcome.command,
-            "command_id": outcome.command_id,
-            "position": outcome.position,
-            "streams": [{"stream": stream, "version": version} for stream, version in outcome.streams.items()],
-            "events": [event_record(event) for event in outcome.events],
-        }
-    record = {
-        "status": outcome.status,
-        "line": outcome.line,
-        "command": outcome.command,
-        "command_id": outcome.command_id,
-        "reason": error.message,
-        "code": error.code,
-    }
-    told = error.as_dict() | {"traceback": getattr(error, "traceback", None)}
-    del told["message"]
-    return record | {name: value for name, value in told.items() if value is not None and name not in record}
-
-
-_FLAT = ("line", "status", "command", "command_id", "position", "stream", "events", "code", "reason")
-
-
-def _flat(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "line": outcome.line,
-        "status": outcome.status,
-        "command": outcome.command,
-        "command_id": outcome.command_id,
-        "position": outcome.position,
-        "stream": outcome.stream,
-        "events": len(outcome.events),
-        "code": outcome.error.code if outcome.error is not None else None,
-        "reason": _reason(outcome.error) if outcome.error is not None else None,
-    }
-
-
-def _reason(error: CqrsError) -> str:
-    found = getattr(error, "complaints", ())
-    return "; ".join([error.message, *found])
+    flat, members = records.flat_outcome, records.FLAT_OUTCOME
+    printer.print(Outcomes(counted(), record, flat, members, tell, tally.summary))
 
 
 def _failure_lines(outcome: Outcome, error: CqrsError, debug: bool) -> Iterator[str]:
@@ -139,5 +85,6 @@ def _failure_lines(outcome: Outcome, error: CqrsError, debug: bool) -> Iterator[
     trace = "".join(traceback.format_exception(error)) if debug else getattr(error, "traceback", None)
     for line in (trace or "").splitlines():
         yield f"  {line}"
-    if error.hint is not None:
-        yield f"  hint: {error.hint}"
+    hint = say(error)
+    if hint is not None:
+        yield f"  hint: {hint}"

@@ -6,24 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Table
+from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import CqrsError, Damaged, Unavailable
-from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.workbench.processors.projections import Status
 from cqrs_cli.workbench.workbench import Workbench
-
-
-class Unfinished(CqrsError):
-    """Projections that stopped at an event or need a rebuild: an answer, not a failure of the tool."""
-
-    exit_code = 1
-
-    def __init__(self, errors: Sequence[CqrsError]) -> None:
-        first, *others = errors
-        self.complaints = [f"also: {error.message}" + (f" ({error.hint})" if error.hint else "") for error in others]
-        details = {**first.details, "complaints": self.complaints} if others else first.details
-        super().__init__(first.message, hint=first.hint, code=first.code, **details)
-        self.traceback = getattr(first, "traceback", None)
 
 
 @contextmanager
@@ -31,21 +20,23 @@ def caught_up_or_unfinished() -> Iterator[None]:
     """While something is read that catches a projection up first: one that stands still is `Unfinished`."""
     try:
         yield
-    except (Unavailable, Damaged):
+    except StoreFailed:
         raise
     except CqrsError as error:
         if "projection" not in error.details:  # it is the query's own
             raise
-        raise Unfinished([error]) from error
+        raise unfinished([error]) from error
 
 
 def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> None:
     statuses = bench.statuses(*names)
-    session.printer.records(
-        (_status_record(one) for one in statuses),
-        ["projection", "status", "position", "lag", "rows", "reason", "skipped"],
-        row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
-        empty=f"the domain {bench.domain.name} has no projections",
+    session.printer.print(
+        Table(
+            map(records.projection_status, statuses),
+            ["projection", "status", "position", "lag", "rows", "reason", "skipped"],
+            row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
+            empty=f"the domain {bench.domain.name} has no projections",
+        )
     )
     print_remarks(session, statuses)
 
@@ -74,28 +65,6 @@ def print_remarks(session: Session, statuses: Sequence[Status]) -> None:
                 f"a rebuild of {one.projection} runs or was interrupted at @{one.rebuilding}; "
                 f"cqrs project {one.projection} --rebuild goes on"
             )
-
-
-def _status_record(one: Status) -> dict[str, Any]:
-    return {
-        "projection": one.projection,
-        "status": one.status,
-        "position": one.position,
-        "lag": one.lag,
-        "rows": one.rows,
-        "reason": one.reason,
-        "rebuilding": one.rebuilding,
-        "skipped": [
-            {
-                "position": skip.position,
-                "by": skip.skipped_by,
-                "at": rfc3339(skip.skipped_us),
-                "reason": skip.reason,
-                "held": skip.position in one.held,
-            }
-            for skip in one.skips
-        ],
-    }
 
 
 def _skip_text(skip: Any) -> str:

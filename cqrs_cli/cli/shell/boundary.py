@@ -23,10 +23,12 @@ from typing import Any
 
 import typer
 
+from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
 from cqrs_cli.cli.printing.standard_streams import stand_in
 from cqrs_cli.cli.printing.values import json_text
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
 from cqrs_cli.errors import CqrsError, Misuse
 
@@ -122,21 +124,18 @@ def _no_text(error: UnicodeEncodeError) -> Misuse:
 def _report(error: CqrsError, session: Session) -> int:
     if error.code == UNWRITABLE:
         _let_go()
+    hint = say(error)
+    hint = None if hint is None else _as_typed(hint, session)
     if wants_json(session):
-        facts = error.as_dict()
-        if error.hint is not None:
-            facts["hint"] = _as_typed(error.hint, session)
-        if getattr(error, "traceback", None):
-            facts["traceback"] = error.traceback  # type: ignore[attr-defined]
-        _tell(json_text({"error": facts}))
+        _tell(json_text(records.error(error, hint)))
     else:
         if getattr(error, "traceback", None):
             _tell(visible_lines(error.traceback))  # type: ignore[attr-defined]
         _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
         for complaint in getattr(error, "complaints", ()):
             _tell(f"  {visible(complaint)}")
-        if error.hint is not None:
-            _tell(f"hint: {visible(_as_typed(error.hint, session))}")
+        if hint is not None:
+            _tell(f"hint: {visible(hint)}")
     if _wants_debug(session):
         _trace(error)
     return error.exit_code

@@ -12,7 +12,6 @@ A module of the shell has one function that the table in `app.py` names:
 commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.cli.shell.typer_fast import spare
 from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.near_names import did_you_mean
 
 GLOBALS_LINE = (
     "Global options, before or after the command: --store --app --format (--json --jsonl --csv) -o/--output "
@@ -171,9 +171,3 @@ def make(function: Callable[..., Any], name: str | None = None) -> Command:
     """
     command: Command = _typed(function, Command, name)
     return command
-
-
-def did_you_mean(name: str, known: list[str] | tuple[str, ...], count: int = 3) -> str | None:
-    """`did you mean 'log'?` or None if nothing is near."""
-    near = difflib.get_close_matches(name, known, count, 0.6)
-    return f"did you mean {' or '.join(repr(match) for match in near)}?" if near else None

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from cqrs_cli.cli.printing.documents import Text
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
 
@@ -114,7 +115,7 @@ def show(shell: str, session: Session) -> None:
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     name = _shell(shell)
-    session.printer.text(get_completion_script(prog_name="cqrs", complete_var=VARIABLE, shell=name))
+    session.printer.print(Text(get_completion_script(prog_name="cqrs", complete_var=VARIABLE, shell=name)))
 
 
 def install(shell: str, session: Session) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import typer
 
 from cqrs_cli.cli.printing.control_characters import visible_lines
-from cqrs_cli.cli.shell.command import Command, Group, Lazy, did_you_mean
+from cqrs_cli.cli.shell.command import Command, Group, Lazy
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
+from cqrs_cli.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -177,7 +179,7 @@ class DomainGroup(Group, ABC):
                 print(visible_lines(error.traceback), file=sys.stderr)
             formatter.write_paragraph()
             formatter.write_text(f"No domain: {error.message}")
-            formatter.write_text(f"hint: {error.hint}")
+            formatter.write_text(f"hint: {say(error)}")
         if rows:
             with formatter.section(self.title):
                 formatter.write_dl(rows)

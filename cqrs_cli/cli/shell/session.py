@@ -3,7 +3,7 @@
     session = current()
     store = session.store()                    # read only; NotFound if there is none
     bench = session.workbench(write=True)      # its first write makes the store if it is missing
-    session.printer.records(...)
+    session.printer.print(Table(...))
 
 Everything is made when it is first asked for and closed when the command ends. A data command that never
 asks for the domain never imports it, nor pydantic.
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cqrs_cli.cli.printing.render import Printer
+from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import ConfigurationError
 

@@ -19,7 +19,7 @@ from cqrs_cli.errors import (
     Rejected,
     StoreFailed,
 )
-from cqrs_cli.log import outbox
+from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.contract import Store
@@ -171,7 +171,7 @@ class Courier:
         Under the same id, so that it stays once even if it had come through after all; under a new
         one only if that id was taken by something else.
         """
-        letter = outbox.letter(self._store.rows, command_id)
+        letter = letters.letter(self._store.rows, command_id)
         taken = command_id in self._store.known([command_id]) and not self._is_ours(letter.outgoing)
         attempt = letter.outgoing.attempt + taken
         if letter.outgoing.reaction not in self._domain.reactions:
@@ -186,8 +186,7 @@ class Courier:
 
     def drop(self, command_id: str, by: str, because: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
-        with self._store.transaction() as rows:
-            outbox.drop(rows, outbox.letter(rows, command_id), by, because, self._clock())
+        letters.drop(self._store, [command_id], by, because, self._clock())
 
 
 def _is_rejection(error: CqrsError) -> bool:

@@ -13,6 +13,7 @@ from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.domain.row_model import outdated, source_changed
 from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.log import outbox
+from cqrs_cli.log.letters import letters
 from cqrs_cli.log.stops import Skip, Stop, now_us, skip, skips_of, stop_ahead, stop_of
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, Where
@@ -70,7 +71,7 @@ class Reactor:
             rows.count(reaction.rows.table) if reaction.rows else 0,
             sum(not outgoing.due_us for outgoing in queue),
             sum(bool(outgoing.due_us) for outgoing in queue),
-            len(outbox.letters(rows, Where("reaction", "=", name))),
+            len(letters(rows, Where("reaction", "=", name))),
         )
         lag, stop = max(head - checkpoint.position, 0), stop_ahead(rows, name, checkpoint.position)
         reason = self._outdated(reaction, checkpoint)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 from cqrs_cli.cli.commands.send import lines as batch
-from cqrs_cli.cli.commands.send.lines import Reader
+from cqrs_cli.cli.commands.send.lines import LineReader
 from cqrs_cli.cli.printing.outcomes import Tally
 from cqrs_cli.errors import InvalidInput
 from tests.cli.conftest import PARCELS
@@ -233,10 +233,10 @@ def test_stdin(parcels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def reader(parcels: Any) -> Reader:
+def reader(parcels: Any) -> LineReader:
     import parcels_domain  # type: ignore[import-not-found]
 
-    return Reader(parcels_domain.domain)
+    return LineReader(parcels_domain.domain)
 
 
 @pytest.mark.parametrize(
@@ -258,14 +258,14 @@ def reader(parcels: Any) -> Reader:
         (line("touch", "A1", metadata="x"), "metadata: expected an object, found a text"),
     ],
 )
-def test_lines_that_can_not_be_read(reader: Reader, text: str, complaint: str) -> None:
+def test_lines_that_can_not_be_read(reader: LineReader, text: str, complaint: str) -> None:
     [request] = reader.requests(io.BytesIO(text.encode()))
     assert request.command is None
     assert isinstance(request.error, InvalidInput)
     assert complaint in "\n".join([request.error.message, *request.error.complaints])
 
 
-def test_digits_survive(reader: Reader) -> None:
+def test_digits_survive(reader: LineReader) -> None:
     text = b'{"command": "register", "data": {"parcel_id": "A1", "weight": 12345678901234567890.10}}'
     assert str(reader.request(1, text).command.weight) == "12345678901234567890.10"  # type: ignore[union-attr]
 
@@ -288,7 +288,7 @@ def test_aliases_and_open_values_are_read_as_with_options() -> None:
         @evolve
         def noted(self, event: Noted) -> None: ...
 
-    reader = Reader(Domain("notes", Page))
+    reader = LineReader(Domain("notes", Page))
     for key in ("page", "page_id"):
         request = reader.request(1, b'{"command": "note", "data": {"%b": "A1", "text": [0.5]}}' % key.encode())
         assert request.command is not None
@@ -296,7 +296,7 @@ def test_aliases_and_open_values_are_read_as_with_options() -> None:
         assert type(request.command.text[0]) is float  # type: ignore[attr-defined]
 
 
-def test_lines_come_one_by_one(reader: Reader) -> None:
+def test_lines_come_one_by_one(reader: LineReader) -> None:
     """A batch of any length takes the memory of a line: nothing is read that was not asked for."""
 
     class Endless(io.RawIOBase):
@@ -319,7 +319,7 @@ def test_lines_come_one_by_one(reader: Reader) -> None:
     assert endless.asked == 1
 
 
-def test_what_came_is_not_held_back_while_the_other_end_waits(reader: Reader) -> None:
+def test_what_came_is_not_held_back_while_the_other_end_waits(reader: LineReader) -> None:
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb") as file, os.fdopen(theirs, "wb", buffering=0) as other:
         other.write(line("touch", "A1").encode() + b"\n" + line("touch", "A2").encode() + b"\n")
@@ -330,7 +330,7 @@ def test_what_came_is_not_held_back_while_the_other_end_waits(reader: Reader) ->
         assert [request.line for request in requests if request is not None] == [3]
 
 
-def test_a_line_too_long_is_passed_over(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_too_long_is_passed_over(reader: LineReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "MAX_LINE_BYTES", 100)
     lines = [line("touch", "A1"), line("touch", "x" * 350), line("touch", "A2")]
     requests = list(reader.requests(io.BytesIO("\n".join(lines).encode())))

@@ -5,7 +5,7 @@ import platform
 
 import pytest
 
-from cqrs_cli.cli.commands import doctor
+from cqrs_cli.log.diagnosis import judge
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
@@ -22,7 +22,7 @@ HEALTHY = {
 
 
 def codes(**facts):
-    return [(finding["code"], finding["severity"]) for finding in doctor.examine({**HEALTHY, **facts})]
+    return [(finding.code, finding.severity) for finding in judge({**HEALTHY, **facts})]
 
 
 def test_facts_of_a_healthy_store(orders, here):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection
@@ -240,14 +241,12 @@ def test_following_ends_at_the_limit(orders, here):
 
 
 def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
-    from cqrs_cli.cli.printing import events
-
-    broken = events.event_record
+    broken = records.event
 
     class Broken:
         def __init__(self, event):
             self.__dict__.update(event._asdict(), data=b'{"n":NaN}', event_id="", command_id="")
 
-    monkeypatch.setattr("cqrs_cli.cli.commands.log.event_record", lambda event: broken(Broken(event)))
+    monkeypatch.setattr("cqrs_cli.records.event", lambda event: broken(Broken(event)))
     ran = here("log --json")
     assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)

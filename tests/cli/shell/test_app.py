@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import __version__
+from cqrs_cli.cli.printing.documents import Text
 from cqrs_cli.cli.shell import app
-from cqrs_cli.cli.shell.command import Group, did_you_mean, global_parameters, make
+from cqrs_cli.cli.shell.command import Group, global_parameters, make
 from cqrs_cli.cli.shell.session import current, last_value
+from cqrs_cli.near_names import did_you_mean
 
 ROOT = Path(__file__).parents[3]
 
@@ -138,7 +140,7 @@ def test_a_dynamic_group_answers_unknown_names_its_own_way(here, monkeypatch):
         def get_command(self, ctx, cmd_name):
             def create() -> None:
                 """Create."""
-                current().printer.text(cmd_name)
+                current().printer.print(Text(cmd_name))
 
             return make(create, cmd_name) if cmd_name == "create-order" else None
 
@@ -208,7 +210,7 @@ def test_data_commands_start_light(orders, tmp_path, words):
     loaded = modules(tmp_path, words)
     banned = ("pydantic", "sqlite_utils", "rich", "asyncio", "user_module", "typing_extensions")
     assert [name for name in loaded if name.split(".")[0] in banned] == []
-    light = ("__main__", "cli", "config", "errors", "jsonable", "log", "stores")
+    light = ("__main__", "cli", "config", "errors", "finding", "jsonable", "log", "near_names", "records", "stores")
     own = [name.split(".")[1] for name in loaded if name.startswith("cqrs_cli.")]
     assert [name for name in own if name not in light] == []
 

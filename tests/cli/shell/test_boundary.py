@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cqrs_cli.cli.printing.render import Printer
+from cqrs_cli.cli.printing.documents import Table, Text
+from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.cli.shell import app, boundary
 from cqrs_cli.cli.shell.command import make
 from cqrs_cli.cli.shell.session import current
@@ -117,13 +118,13 @@ def test_what_an_interrupted_or_failed_run_wrote_is_not_kept(command, tmp_path):
     for error in (KeyboardInterrupt(), Rejected("no"), KeyError("x")):
 
         def work(raised=error):
-            current().printer.text("half")
+            current().printer.print(Text("half"))
             raise raised
 
         ran = command(_without_parameters(work), "-o", "out.txt")
         assert ran.code in (130, 1, 70)
         assert not os.listdir(tmp_path)
-    assert command(lambda: current().printer.text("whole"), "-o", "out.txt").code == 0
+    assert command(lambda: current().printer.print(Text("whole")) and None, "-o", "out.txt").code == 0
     assert (tmp_path / "out.txt").read_text() == "whole\n"
 
 
@@ -217,7 +218,7 @@ def test_a_rejection_of_other_types_and_with_control_characters(command):
 def test_what_is_no_number_is_not_printed_as_json(command, value, format):
     def log() -> None:
         """Prints."""
-        current().printer.records([{"total": value}])
+        current().printer.print(Table([{"total": value}]))
 
     ran = command(log, format)
     assert (ran.code, ran.error["code"]) == (2, "no-json")
@@ -239,7 +240,7 @@ def test_what_the_user_did_not_type_is_not_blamed_on_the_words(orders, here, mon
     def broken(self, *words, **more):
         "\udcff".encode()
 
-    monkeypatch.setattr(Printer, "records", broken)
+    monkeypatch.setattr(Printer, "print", broken)
     assert here("streams").code == 70
     assert here("streams x").code == 70
 

@@ -10,6 +10,7 @@ import pytest
 
 from cqrs_cli.errors import Damaged, NeedsRebuild
 from cqrs_cli.log import outbox, stops
+from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.commits import AtVersion
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OPERATIONAL
@@ -143,7 +144,7 @@ def test_a_column_of_an_operational_table_that_is_gone_is_damage(store: SQLiteSt
         rows.put(table, [row])
     reads: list[Callable[[], Any]] = [
         lambda: outbox.waiting(store.rows, ["x"]),
-        lambda: outbox.letters(store.rows),
+        lambda: letters(store.rows),
         lambda: stops.skips_of(store.rows, "x"),
         lambda: stops.stop_of(store.rows, "x"),
     ]

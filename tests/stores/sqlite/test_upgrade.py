@@ -18,6 +18,7 @@ import pytest
 
 from cqrs_cli.errors import CqrsError, Damaged, Rejected, Unavailable
 from cqrs_cli.log import outbox, stops
+from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.operational import DEAD_LETTERS, OPERATIONAL, OUTBOX, SNAPSHOTS
 from cqrs_cli.stores.rows import Table
 from cqrs_cli.stores.sqlite import opening
@@ -70,8 +71,8 @@ def check_found(store: SQLiteStore) -> None:
         ("late2", "Ship"),
     ]
     assert sorted(one.process for one in fulfilment if one.deadline) == ["boom1", "boom2", "late1", "late2"]
-    assert [letter.outgoing.process for letter in outbox.letters(rows)] == ["boom1"]
-    (dropped,) = outbox.letters(rows, dropped=True)
+    assert [letter.outgoing.process for letter in letters(rows)] == ["boom1"]
+    (dropped,) = letters(rows, dropped=True)
     assert (dropped.outgoing.process, dropped.dropped_by, dropped.dropped_because) == ("boom2", "ada", "no carrier")
     assert [(skip.position, skip.skipped_by) for skip in stops.skips_of(rows, "welcome")] == [(1, "ada")]
     assert [skip.reason for skip in stops.skips_of(rows, "counts")] == ["spoiled"]
@@ -111,7 +112,7 @@ def test_tables_that_were_never_needed_are_empty_and_then_made(old: Callable[[st
     with SQLiteStore(path, read_only=True) as store:
         assert [store.rows.exists(table) for table in OPERATIONAL] == [table is OUTBOX for table in OPERATIONAL]
         assert [list(store.rows.select(table)) for table in OPERATIONAL] == [[]] * 5
-        assert outbox.letters(store.rows) == stops.skips_of(store.rows, "counts") == list(select(store)) == []
+        assert letters(store.rows) == stops.skips_of(store.rows, "counts") == list(select(store)) == []
     with SQLiteStore(path) as store:
         store.append(commit("c1"))
         assert [store.rows.exists(table) for table in OPERATIONAL] == [True] * 5
@@ -124,14 +125,14 @@ def test_tables_that_were_never_needed_are_empty_and_then_made(old: Callable[[st
 
 def test_the_work_that_waited_goes_on_in_the_tables_of_the_upgrade(old: Callable[[str], str]) -> None:
     with SQLiteStore(old("full")) as store:
-        waiting, (letter,) = outbox.waiting(store.rows, ["fulfilment"]), outbox.letters(store.rows)
+        waiting, (letter,) = outbox.waiting(store.rows, ["fulfilment"]), letters(store.rows)
         with store.transaction() as rows:
             outbox.remove(rows, waiting[:1])
             assert outbox.bury(rows, waiting[1], Rejected("no"), 1)
             again = outbox.revive(rows, letter, 1)
             stops.clear_stop(rows, "counts")
         assert outbox.waiting(store.rows, ["fulfilment"]) == [again]
-        assert [one.outgoing.process for one in outbox.letters(store.rows)] == ["late2"]
+        assert [one.outgoing.process for one in letters(store.rows)] == ["late2"]
         assert stops.stop_of(store.rows, "counts") is None
         assert drop(store) == 2
         assert list(select(store)) == []

@@ -9,6 +9,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Report, Table, Text
 from cqrs_cli.cli.shell.command import Command, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, Unavailable
@@ -82,11 +84,7 @@ def init(
     done = scaffold(target)
     enter = "" if folder == "." else f"cd {shlex.quote(folder)} && "
     following = [f"{enter}{FIRST_COMMAND}", f"{enter}pytest"]
-    if printer.format == "table":
-        for name in done.created:
-            printer.text(f"created {target / name}")
-        for name in done.kept:
-            printer.text(f"kept    {target / name}")
-    else:
-        printer.record({"directory": str(target), "created": done.created, "kept": done.kept, "next": following})
+    record = records.project(str(target), done.created, done.kept, following)
+    told = [f"created {target / name}" for name in done.created] + [f"kept    {target / name}" for name in done.kept]
+    printer.print(Report(record, Table([record]), [Text("\n".join(told))]))
     printer.message(f"next: {following[0]}")

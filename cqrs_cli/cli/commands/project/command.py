@@ -8,15 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from cqrs_cli import records
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.options.signer import signed_by
+from cqrs_cli.cli.printing.documents import Section, Sections, Table
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import Unfinished, print_remarks, print_statuses
+from cqrs_cli.cli.printing.processor_status import print_remarks, print_statuses
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.errors import CqrsError, Damaged, DomainFailed, Misuse, Unavailable, Undecodable
+from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, StoreFailed, Undecodable
 from cqrs_cli.log.points import parse_point, parse_position
 from cqrs_cli.workbench.processors.projections import Status
 from cqrs_cli.workbench.workbench import Workbench
@@ -153,7 +156,7 @@ def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int |
     failed = {error.details.get("projection") for error in errors}
     print_remarks(session, [one for one in statuses if one.projection not in failed])
     if errors:
-        raise Unfinished(errors)
+        raise unfinished(errors)
     return None
 
 
@@ -165,7 +168,7 @@ def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
             try:
                 statuses = bench.rebuild(*chosen, progress=steps(done), restart=restart)
             except (DomainFailed, Undecodable) as error:
-                raise Unfinished([error]) from error
+                raise unfinished([error]) from error
         told = ", ".join(f"{one.projection} ({counted(one.rows, 'row')})" for one in statuses)
         session.printer.message(f"rebuilt {told} up to position {statuses[0].position}")
         _print_rows(session, bench, statuses, single=len(names) == 1)
@@ -192,10 +195,8 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
 
 
 def _print_rows(session: Session, bench: Workbench, statuses: Sequence[Status], single: bool) -> None:
-    def section(one: Status) -> dict[str, Any]:
-        return {"projection": one.projection, "position": one.position, "lag": one.lag, "rows": _rows(bench, one)}
-
-    _print_sections(session, bench, [section(one) for one in statuses], single)
+    sections = [records.section(one.projection, one.position, one.lag, _rows(bench, one)) for one in statuses]
+    _print_sections(session, bench, sections, single)
     if not statuses:
         session.printer.message(f"the domain {bench.domain.name} has no projections")
 
@@ -211,32 +212,25 @@ def _print_past(session: Session, bench: Workbench, names: Sequence[str], at: st
     for name in _names(bench, names):
         try:
             rows = map(bench.jsonable, bench.rows_at(name, position))
-        except (Unavailable, Damaged):
+        except StoreFailed:
             raise
         except CqrsError as error:
             errors.append(error)
         else:
-            sections.append({"projection": name, "position": position, "lag": head - position, "rows": rows})
+            sections.append(records.section(name, position, head - position, rows))
     if sections or not errors:
         _print_sections(session, bench, sections, single=len(names) == 1)
     if errors:
-        raise Unfinished(errors)
+        raise unfinished(errors)
 
 
 def _print_sections(session: Session, bench: Workbench, sections: list[dict[str, Any]], single: bool) -> None:
-    printer = session.printer
-    if single and printer.format == "json":
-        printer.record({**sections[0], "rows": list(sections[0]["rows"])})
-        return
-
-    def title(part: Any) -> str:
+    def section(part: records.Record) -> Section:
         behind = f", {part['lag']:,} behind" if part["lag"] else ""
-        return f"{part['projection']}  (position {part['position']}{behind})"
+        columns = [column.name for column in bench.domain.rows_of(part["projection"]).table.columns]
+        return Section(f"{part['projection']}  (position {part['position']}{behind})", part, columns)
 
-    def columns(part: Any) -> list[str]:
-        return [column.name for column in bench.domain.rows_of(part["projection"]).table.columns]
-
-    printer.sections(sections, title, columns=columns)
+    session.printer.print(Sections(map(section, sections), whole=sections[0] if single else None))
 
 
 def _rows(bench: Workbench, one: Status) -> Iterator[dict[str, Any]]:
@@ -245,13 +239,5 @@ def _rows(bench: Workbench, one: Status) -> Iterator[dict[str, Any]]:
 
 
 def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> None:
-    session.printer.records(
-        {
-            "projection": plan.projection,
-            "events": plan.events,
-            "rows_now": plan.rows_now,
-            "estimated_seconds": None if plan.seconds is None else round(plan.seconds, 2),
-        }
-        for plan in bench.plans(*names)
-    )
+    session.printer.print(Table(map(records.plan, bench.plans(*names))))
     session.printer.message("dry run: nothing was written")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findings
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Findings, Table
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import Unfinished
 from cqrs_cli.cli.printing.progress import steps
-from cqrs_cli.cli.printing.render import Printer
+from cqrs_cli.cli.shell.hints import say, unfinished
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import CqrsError, Damaged, Unavailable
+from cqrs_cli.errors import CqrsError, NotFound, StoreFailed
+from cqrs_cli.finding import Finding
 from cqrs_cli.workbench.processors.refold import Check
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -27,10 +28,10 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
         for name in names:
             try:
                 checks.append(bench.check(name, sample=sample, progress=steps(done)))
-            except (Unavailable, Damaged):
+            except StoreFailed:
                 raise
             except CqrsError as error:
-                if error.code != "never-projected":  # out of date, or an event that today's code can't take: a finding
+                if not isinstance(error, NotFound):  # out of date, or an event that today's code can't take: a finding
                     error.details.setdefault("projection", name)
                     failed.append(error)
                 elif asked:
@@ -38,52 +39,37 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
                 else:
                     printer.message(f"{name} has no rows yet, so there is nothing to compare")
     drifted = not all(one.ok for one in checks)
-    if wants_findings(printer):
-        _print_findings(printer, checks, failed)
+    printer.print(_document(checks, failed, single=asked and len(names) == 1))
+    if printer.format.has_findings:
         return int(drifted or bool(failed))
-    _print_differences(printer, checks, single=asked and len(names) == 1)
     for one in checks:
-        found = (
-            f"{counted(len(one.drift), 'difference')}: cqrs project {one.projection} --rebuild"
-            if one.drift
-            else "no drift"
-        )
-        printer.message(
-            f"{one.projection}: {counted(one.compared, 'row')} compared at position {one.position}, {found}"
-        )
+        again = f"{counted(len(one.drift), 'difference')}: cqrs project {one.projection} --rebuild"
+        compared = f"{one.projection}: {counted(one.compared, 'row')} compared at position {one.position}"
+        printer.message(f"{compared}, {again if one.drift else 'no drift'}")
     if failed:
-        raise Unfinished(failed)
+        raise unfinished(failed)
     return int(drifted)
 
 
-def _print_findings(printer: Printer, checks: Sequence[Check], failed: Sequence[CqrsError]) -> None:
+def _document(checks: Sequence[Check], failed: Sequence[CqrsError], single: bool) -> Findings:
     findings = [
         Finding("drift", "error", one.projection, _told(drift), f"cqrs project {one.projection} --rebuild")
         for one in checks
         for drift in one.drift
     ]
     findings += [
-        Finding(error.code, "error", str(error.details["projection"]), error.message, error.hint or "")
-        for error in failed
+        Finding(error.code, "error", str(error.details["projection"]), error.message, say(error)) for error in failed
     ]
-    print_findings(printer, "project --check", [one.projection for one in checks], findings)
-
-
-def _print_differences(printer: Printer, checks: Sequence[Check], single: bool) -> None:
-    records = [
-        {"projection": one.projection, "compared": one.compared, "drift": [drift._asdict() for drift in one.drift]}
-        for one in checks
-    ]
-    if printer.format == "json" and single and records:
-        printer.record(records[0])
-    elif printer.format in ("json", "jsonl"):
-        printer.records(records)
-    else:
-        rows = [{"projection": one.projection, **drift._asdict()} for one in checks for drift in one.drift]
-        shown = rows[:SHOWN_DRIFT] if printer.format in ("table", "md") else rows
-        printer.records(shown, ["projection", "key", "column", "live", "fresh"], row=_drift_row)
-        if len(shown) < len(rows):
-            printer.message(f"{counted(len(rows) - len(shown), 'difference')} more: --json shows them all")
+    rows = Table(
+        [{"projection": one.projection, **records.drift(drift)} for one in checks for drift in one.drift],
+        ["projection", *records.DRIFT],
+        row=_drift_row,
+        most=SHOWN_DRIFT,
+        more=lambda hidden: f"{counted(hidden, 'difference')} more: --json shows them all",
+    )
+    found = [records.check(one) for one in checks]
+    table = Table(found, whole=found[0] if single and found else None, flat=rows)
+    return Findings("project --check", [one.projection for one in checks], findings, table)
 
 
 def _drift_row(record: Any) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cqrs_cli.cli.commands.query.rows import by_rows, rows_command
+from cqrs_cli import records
+from cqrs_cli.cli.commands.query.rows import by_rows, check_page_size, rows_command
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.printing.cursor import tell_next_page
+from cqrs_cli.cli.printing.documents import Single, Table, Value
 from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
 from cqrs_cli.cli.shell.command import Lazy
 from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, by_word, group_of, line_of, model_command
@@ -56,19 +58,15 @@ def _query(ctx: typer.Context) -> None:
         return
     session = current()
     queries = by_word(session.domain().queries.values())
-    rows = [
-        {"query": name, "parameters": list(cls.model_fields), "description": line_of(cls)}
-        for name, cls in queries.items()
-    ]
+    rows = [records.query(name, [*cls.model_fields], line_of(cls)) for name, cls in queries.items()]
     rows += [
-        {"query": name, "parameters": ["where", "order"], "description": _rows_line(name)}
-        for name in by_rows(session.domain().row_types())
+        records.query(name, ["where", "order"], _rows_line(name)) for name in by_rows(session.domain().row_types())
     ]
 
     def row(record: Mapping[str, Any]) -> dict[str, Any]:
         return {**record, "parameters": ", ".join(record["parameters"])}
 
-    session.printer.records(rows, row=row, empty=f"the domain {session.domain().name!r} has no queries")
+    session.printer.print(Table(rows, row=row, empty=f"the domain {session.domain().name!r} has no queries"))
 
 
 class Queries(DomainGroup):
@@ -118,7 +116,7 @@ class Queries(DomainGroup):
             hint = f"cqrs query {name} --help shows its parameters"
             asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
             session = current()
-            _check_limit(values.get("limit"))
+            check_page_size(values.get("limit"))
             read = _rows_read(session.domain(), cast("type[Query[Any]]", cls))
             bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
             count = answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
@@ -142,13 +140,6 @@ def _rows_line(name: str) -> str:
     return f"Rows of {name.replace('-', '_')}."
 
 
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 1:
-        raise Misuse(
-            f"--limit: expected a number from 1 (got {limit})", hint="without --limit a page has the usual size"
-        )
-
-
 def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | None, cursor: str | None) -> int:
     """Run it and print the rows; returns how many. A cursor to more of them is said on standard error."""
     from cqrs_cli.domain.query import Page
@@ -163,15 +154,14 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
     count = 1
     if found is None:
         count = 0
-        session.printer.value(None) if session.printer.format in ("json", "jsonl") else None
+        if session.printer.format.for_programs:
+            session.printer.print(Value(None))
         session.printer.message("nothing found")
     elif isinstance(found, Page | list):
         rows = iter(found) if paged or limit is None else itertools.islice(found, limit)
-        count = session.printer.records(
-            (_record(bench, row) for row in rows), empty="no rows", members=_members(type(query))
-        )
+        count = session.printer.print(Table(map(records.answer, rows), empty="no rows", members=_members(type(query))))
     else:
-        session.printer.record(_record(bench, found))
+        session.printer.print(Single(records.answer(found)))
     if isinstance(found, Page):
         tell_next_page(session.printer, session.words, found.cursor, limit)
     return count
@@ -183,9 +173,3 @@ def _members(cls: type[Query[Any]]) -> list[str]:
 
     row = answers_with(cls)
     return [] if row is None else [*row.model_fields, *row.model_computed_fields]
-
-
-def _record(bench: Workbench, row: Any) -> Mapping[str, Any]:
-    if hasattr(row, "model_dump") and not isinstance(row, type):
-        return bench.jsonable(row)
-    return row if isinstance(row, Mapping) else {"value": row}

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cqrs_cli import records
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.printing.cursor import tell_next_page
+from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
 from cqrs_cli.cli.shell.command import Command, make
 from cqrs_cli.cli.shell.session import current
@@ -46,17 +48,15 @@ def rows_command(name: str, projection: RowType) -> Command:
         wait: Wait = None,
         timeout: Timeout = None,
     ) -> None:
-        if limit is not None and limit < 1:
-            raise Misuse(
-                f"--limit: expected a number from 1 (got {limit})", hint="without --limit a page has the usual size"
-            )
+        check_page_size(limit)
         session = current()
         conditions = [condition(projection, text) for text in where or ()]
         bench = fresh_workbench(session, stale, wait, timeout, [projection.name])
         with caught_up_or_unfinished():
             page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
         columns = [column.name for column in projection.table.columns]
-        count = session.printer.records(map(bench.jsonable, page.rows), columns, empty="no rows", members=columns)
+        found = Table(map(records.answer, page.rows), columns, empty="no rows", members=columns)
+        count = session.printer.print(found)
         tell_next_page(session.printer, session.words, page.cursor, limit)
         if not count and fail_if_empty:
             raise NothingMatched("no row matched", hint=f"cqrs project {projection.name} prints all its rows")
@@ -64,6 +64,14 @@ def rows_command(name: str, projection: RowType) -> Command:
     columns = ", ".join(f"{column.name} ({column.kind})" for column in projection.table.columns)
     rows.__doc__ = f"Rows of the read model {projection.name}.\n\nColumns: {columns}."
     return make(rows, name)
+
+
+def check_page_size(limit: int | None) -> None:
+    """Raise `Misuse` for a page without rows."""
+    if limit is not None and limit < 1:
+        raise Misuse(
+            f"--limit: expected a number from 1 (got {limit})", hint="without --limit a page has the usual size"
+        )
 
 
 def condition(projection: RowType, text: str) -> Where:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cqrs_cli import records
 from cqrs_cli.cli.commands.replay.verification import verify as verify_kept
-from cqrs_cli.cli.printing.events import event_record
+from cqrs_cli.cli.printing.documents import Single, Table
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Command, make
@@ -19,7 +20,7 @@ from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
 from cqrs_cli.log.points import Address, Point, parse_point, parse_stream
 from cqrs_cli.stores.streams import category_of
-from cqrs_cli.workbench.workbench import State, Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 
 def command() -> Command:
@@ -79,24 +80,11 @@ def replay(
     printer = session.printer
     if steps:
         told = [_steps(bench, one) for one in wanted]  # what is not there is said before anything is printed
-        printer.records(
-            itertools.chain.from_iterable(told),
-            ["version", "type", "changes"],
-            row=_step_row,
-            group=lambda record: record["stream"],
-        )
+        every, columns = itertools.chain.from_iterable(told), ["version", "type", "changes"]
+        printer.print(Table(every, columns, row=_step_row, group=lambda record: record["stream"]))
         return None
-    records = [
-        _record(bench, bench.replay(one.stream or "", at=one.version, at_position=one.position)) for one in wanted
-    ]
-    if len(wanted) > 1:
-        printer.records(records, row=_state_row)
-    elif printer.format == "json":
-        printer.record(records[0])
-    elif printer.format == "table":
-        printer.record(_state_row(records[0]))
-    else:
-        printer.records(records, row=_state_row)
+    states = [records.state(bench.replay(one.stream or "", at=one.version, at_position=one.position)) for one in wanted]
+    printer.print(Table(states, row=_state_row) if len(states) > 1 else Single(states[0], row=_state_row))
     return None
 
 
@@ -135,18 +123,16 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
         def states(name: str) -> Iterator[dict[str, Any]]:
             for state in bench.replay_all(name, at_position=before):
                 done(state.version)
-                yield _record(bench, state)
+                yield records.state(state)
 
-        session.printer.records(
-            (record for name in names for record in states(name)),
-            row=lambda record: _row_of_many(bench, record),
-            group=lambda record: category_of(record["stream"]),
-            empty="no aggregates" + ("" if before is None else " at that point"),
+        session.printer.print(
+            Table(
+                (record for name in names for record in states(name)),
+                row=lambda record: _row_of_many(bench, record),
+                group=lambda record: category_of(record["stream"]),
+                empty="no aggregates" + ("" if before is None else " at that point"),
+            )
         )
-
-
-def _record(bench: Workbench, state: State[Any]) -> dict[str, Any]:
-    return {"stream": state.stream, "version": state.version, "state": bench.jsonable(state.state)}
 
 
 def _state_row(record: Any) -> dict[str, Any]:
@@ -165,20 +151,14 @@ def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
     steps = bench.steps(stream, at=one.version, at_position=one.position)
     aggregate = bench.domain.aggregate_of(stream)
 
-    def records() -> Iterator[dict[str, Any]]:
+    def told() -> Iterator[dict[str, Any]]:
         previous = bench.jsonable(aggregate.empty(aggregate.key_of(stream)))
         for event, state in steps:
-            now = bench.jsonable(state.state)
-            yield {
-                "stream": state.stream,
-                "version": state.version,
-                "state": now,
-                "event": event_record(event),
-                "changes": [change._asdict() for change in changes(previous, now)],
-            }
-            previous = now
+            now = records.state(state)
+            yield records.step(now, event, changes(previous, now["state"]))
+            previous = now["state"]
 
-    return records()
+    return told()
 
 
 def _step_row(record: Any) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cqrs_cli.cli.printing.findings import Finding, print_findings, wants_findings
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Findings, Table
+from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Damaged, Misuse
+from cqrs_cli.finding import Finding
 from cqrs_cli.history.snapshot_comparison import Difference, compare
 from cqrs_cli.log.points import parse_stream
 from cqrs_cli.stores.names import no_stream
@@ -37,18 +40,18 @@ def verify(session: Session, streams: Sequence[str], category: str | None) -> in
             else:
                 compared.append(one.stream)
                 differences += one.differences
-    if wants_findings(printer):
-        print_findings(printer, "replay --verify", compared, [_finding(one) for one in differences])
-    elif printer.format == "json":
-        printer.record({"compared": len(compared), "differences": [one._asdict() for one in differences]})
-    else:
-        shown = differences[:SHOWN] if printer.format in ("table", "md") else differences
-        printer.records((one._asdict() for one in shown), ["stream", "path", "kept", "folded"], row=_row)
-        if len(shown) < len(differences):
-            printer.message(f"the first {SHOWN:,} of {len(differences):,} differences are shown")
+    rows = Table(
+        map(records.difference, differences),
+        records.DIFFERENCE,
+        row=_row,
+        whole=records.comparison(len(compared), differences),
+        most=SHOWN,
+        more=lambda _: f"the first {SHOWN:,} of {len(differences):,} differences are shown",
+    )
+    printer.print(Findings("replay --verify", compared, [_finding(one) for one in differences], rows))
     wrong = len({one.stream for one in differences})
     printer.message(
-        f"{len(compared):,} {'stream' if len(compared) == 1 else 'streams'} compared, "
+        f"{counted(len(compared), 'stream')} compared, "
         + (f"{wrong:,} with a wrong snapshot: cqrs snapshot drop STREAM" if wrong else "no difference")
         + (f"; {without:,} without a snapshot that counts" if without else "")
     )

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cqrs_cli import records
+from cqrs_cli.cli.printing.documents import Report, Section, Sections, Table
 from cqrs_cli.cli.printing.output import UNWRITABLE
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, by_word, group_of, model_command
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.errors import CqrsError, InvalidInput, Misuse, NotFound
+from cqrs_cli.errors import AggregateNotFound, CqrsError, InvalidInput, Misuse, StoreNotFound
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from pydantic import BaseModel
 
-    from cqrs_cli.cli.commands.send.lines import Reader
+    from cqrs_cli.cli.commands.send.lines import LineReader
     from cqrs_cli.cli.printing.outcomes import Tally
-    from cqrs_cli.cli.printing.render import Printer
+    from cqrs_cli.cli.printing.printer import Printer
     from cqrs_cli.domain.messages import Command
     from cqrs_cli.workbench.outcome import Expect, Outcome
     from cqrs_cli.workbench.workbench import Workbench
@@ -168,9 +171,8 @@ def _workbench(session: Session, dry_run: bool) -> Workbench:
     if dry_run:
         try:
             return session.workbench(write=False)
-        except NotFound as error:
-            if error.code != "store-not-found":
-                raise
+        except StoreNotFound:
+            pass
     return session.workbench(write=True)
 
 
@@ -178,12 +180,11 @@ def _sent(bench: Workbench, command: Command, expect: Expect, dry_run: bool) -> 
     """What sending came to. An id that is nobody's is answered with a near one: a look that batches are spared."""
     try:
         return bench.send(command, expect=expect, dry_run=dry_run)
-    except NotFound as error:
-        if error.code == "aggregate-not-found":
-            from cqrs_cli.stores.names import near_stream
+    except AggregateNotFound as error:
+        from cqrs_cli.stores.names import near_stream
 
-            error.hint = near_stream(bench.store, error.details["stream"]) or error.hint
-        raise
+        near = near_stream(bench.store, error.details["stream"]) or error.hint
+        raise AggregateNotFound(error.message, hint=near, code=error.code, **error.details) from error
 
 
 def what_happened(outcome: Outcome) -> str:
@@ -206,22 +207,17 @@ def what_happened(outcome: Outcome) -> str:
 def print_outcome(outcome: Outcome, printer: Printer) -> None:
     """The events as a table; the whole outcome as JSON; for a dry run the changes of rows too."""
     from cqrs_cli.cli.printing.events import COLUMNS, event_row
-    from cqrs_cli.cli.printing.outcomes import outcome_record
 
-    record = outcome_record(outcome)
-    if outcome.status == "dry-run":
-        record["changes"] = [change._asdict() for change in outcome.changes]
-    if printer.format in ("json", "jsonl"):
-        printer.record(record)
+    record = records.outcome(outcome, say)
+    events = Table(record["events"], COLUMNS, row=event_row)
+    if not outcome.changes:
+        printer.print(Report(record, events, [events]))
         return
-    if outcome.status == "dry-run" and outcome.changes and printer.format in ("table", "md"):
-        changed = {"title": "changes of rows", "rows": list(_changed_columns(outcome)), "columns": None}
-        events = {"title": "events", "rows": [event_row(event) for event in record["events"]], "columns": COLUMNS}
-        printer.sections(
-            [events, changed], lambda section: str(section["title"]), columns=lambda section: section["columns"]
-        )
-        return
-    printer.records(record["events"], COLUMNS, row=event_row)
+    sections = [
+        Section("events", {"rows": map(event_row, record["events"])}, COLUMNS),
+        Section("changes of rows", {"rows": _changed_columns(outcome)}),
+    ]
+    printer.print(Sections(sections, whole=record, flat=events))
 
 
 def _changed_columns(outcome: Outcome) -> Iterator[dict[str, Any]]:
@@ -244,11 +240,11 @@ def _changed_columns(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     """Send the lines of a file (`-`: stdin); returns the exit code."""
-    from cqrs_cli.cli.commands.send.lines import Reader
+    from cqrs_cli.cli.commands.send.lines import LineReader
     from cqrs_cli.cli.printing.outcomes import Tally, print_outcomes
 
     session = current()
-    reader = Reader(session.domain())
+    reader = LineReader(session.domain())
     tally = Tally()
     with _lines(name) as file:
         bench = session.workbench(write=True)
@@ -263,12 +259,12 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
             if tally.last_line:
                 error.hint = f"{_how_far(tally, reader)}; {error.hint}"
             raise
-    if session.printer.format != "json":
+    if not session.printer.format.has_end:
         session.printer.message(tally.line())
     return tally.exit_code(allow_rejected)
 
 
-def _how_far(tally: Tally, reader: Reader) -> str:
+def _how_far(tally: Tally, reader: LineReader) -> str:
     """What was done of a batch that stopped, and how to go on: a line with an id may be sent twice, others not."""
     if reader.made_ids:
         again = f"go on after line {tally.last_line:,}: lines without command_id would be sent a second time"

@@ -45,7 +45,7 @@ class _Kind(NamedTuple):
     tidy: bool
 
 
-class Reader:
+class LineReader:
     """Makes requests of lines. A line that no command comes of is a request with its error, never an exception.
 
     made_ids: there was a line without an id.

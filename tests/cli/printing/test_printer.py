@@ -22,12 +22,14 @@ from cqrs_cli.cli.printing.control_characters import (
     visible,
     visible_lines,
 )
+from cqrs_cli.cli.printing.documents import Section, Sections, Single, Table, Text, Value
 from cqrs_cli.cli.printing.layout import fit, text_width
 from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
-from cqrs_cli.cli.printing.render import Printer, RawJson
+from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.jsonable import RawJson
 
 EVIL = "\x1b]52;c;aGk=\x07\x9b31m\u202e[bold red]x[/]\n\t\r\x00\x7f\u2066\ufeff"
 
@@ -144,7 +146,7 @@ def test_values_of_python_become_json_as_documented():
 
 def test_many_records_in_every_format(printed):
     def work(printer):
-        assert printer.records(iter(rows(2)), ["stream", "total"]) == 2
+        assert printer.print(Table(iter(rows(2)), ["stream", "total"])) == 2
 
     assert json.loads(printed(work, format="json").out) == rows(2)
     assert [json.loads(line) for line in printed(work, format="jsonl").out.splitlines()] == rows(2)
@@ -161,7 +163,7 @@ def test_many_records_in_every_format(printed):
 
 def test_one_record_in_every_format(printed):
     def work(printer):
-        printer.record({"stream": "order-1", "items": [1, 2]})
+        printer.print(Single({"stream": "order-1", "items": [1, 2]}))
 
     assert json.loads(printed(work, format="json").out) == {"stream": "order-1", "items": [1, 2]}
     assert printed(work, format="jsonl").out == '{"stream":"order-1","items":[1,2]}\n'
@@ -171,7 +173,7 @@ def test_one_record_in_every_format(printed):
 
 def test_no_records(printed):
     def work(printer):
-        assert printer.records([], empty="nothing there") == 0
+        assert printer.print(Table([], empty="nothing there")) == 0
 
     assert printed(work, format="json") == ("[]\n", "nothing there\n")
     assert printed(work, format="jsonl").out == ""
@@ -186,7 +188,9 @@ def test_groups_and_sections(printed):
             {"stream": "a-2", "state": {"x": 2}},
             {"stream": "b-1", "state": {}},
         ]
-        printer.records(records, group=lambda r: r["stream"][0], row=lambda r: {"stream": r["stream"], **r["state"]})
+        printer.print(
+            Table(records, group=lambda r: r["stream"][0], row=lambda r: {"stream": r["stream"], **r["state"]})
+        )
 
     out = printed(groups).out
     assert [line.split() for line in out.splitlines() if "─" not in line] == [
@@ -197,10 +201,7 @@ def test_groups_and_sections(printed):
     parts = [{"projection": "p", "rows": iter([{"k": 1}])}, {"projection": "q", "rows": iter([])}]
 
     def sections(printer):
-        assert (
-            printer.sections(({**p, "rows": list(p["rows"])} for p in list(parts)), title=lambda p: p["projection"])
-            == 2
-        )
+        assert printer.print(Sections(Section(p["projection"], {**p, "rows": list(p["rows"])}) for p in parts)) == 2
 
     assert "p\n" in printed(sections).out
     assert json.loads(printed(sections, format="json").out)[1] == {"projection": "q", "rows": []}
@@ -211,11 +212,11 @@ def test_groups_and_sections(printed):
 @pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "md"])
 def test_payload_text_is_inert_in_every_format(printed, format):
     def work(printer):
-        printer.records([{"stream": EVIL, EVIL: EVIL}], group=lambda r: EVIL)
-        printer.record({"stream": EVIL, EVIL: EVIL})
+        printer.print(Table([{"stream": EVIL, EVIL: EVIL}], group=lambda r: EVIL))
+        printer.print(Single({"stream": EVIL, EVIL: EVIL}))
         printer.message(EVIL)
-        printer.text(EVIL)
-        printer.value({EVIL: EVIL})
+        printer.print(Text(EVIL))
+        printer.print(Value({EVIL: EVIL}))
 
     said = printed(work, format=format)
     for text in said:
@@ -227,7 +228,7 @@ def test_payload_text_is_inert_in_every_format(printed, format):
 
 def test_csv_reads_back(printed):
     texts = ["=cmd|' /C calc'!A0", 'quote"', "two\nlines", "a,b"]
-    out = printed(lambda printer: printer.records([{"text": text, "n": -1} for text in texts]), format="csv").out
+    out = printed(lambda printer: printer.print(Table([{"text": text, "n": -1} for text in texts])), format="csv").out
     read = list(csv.DictReader(io.StringIO(out)))
     assert [row["text"] for row in read] == ["'" + texts[0], *texts[1:]]
     assert {row["n"] for row in read} == {"-1"}
@@ -241,7 +242,7 @@ def test_large_tables_are_plain_lines_without_rich(printed, monkeypatch):
         raise AssertionError("rich drew a large table")
 
     def table(count):
-        return printed(lambda printer: printer.records(rows(count)), color="always").out.splitlines()
+        return printed(lambda printer: printer.print(Table(rows(count))), color="always").out.splitlines()
 
     assert len(table(1000)) == 1002
     monkeypatch.setattr("cqrs_cli.cli.printing.layout.drawn", forbidden)
@@ -264,8 +265,8 @@ def test_large_tables_are_plain_lines_without_rich(printed, monkeypatch):
 def test_without_a_terminal_lines_are_what_rich_would_draw(printed, records):
     """So rich need not be imported for a pipe."""
     records = list(records)
-    in_lines = printed(lambda printer: printer.records(records)).out
-    colored = printed(lambda printer: printer.records(records), color="always").out
+    in_lines = printed(lambda printer: printer.print(Table(records))).out
+    colored = printed(lambda printer: printer.print(Table(records)), color="always").out
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == in_lines
 
 
@@ -287,7 +288,7 @@ def test_a_large_table_is_not_held_in_memory(printed):
 
     def work(printer):
         printer._output = Watching(None)
-        printer.records(records())
+        printer.print(Table(records()))
 
     printed(work)
     assert written[0] == 1001
@@ -297,7 +298,7 @@ def test_a_large_table_is_not_held_in_memory(printed):
 
 def test_the_width_on_a_pipe_is_that_of_the_content(printed):
     long = "x" * 500
-    out = printed(lambda printer: printer.records([{"stream": "a-1", "data": long}]), {"COLUMNS": "40"}).out
+    out = printed(lambda printer: printer.print(Table([{"stream": "a-1", "data": long}])), {"COLUMNS": "40"}).out
     assert f"a-1     {long}\n" in out
 
 
@@ -335,7 +336,7 @@ def test_a_terminal_is_never_overrun_but_by_ids(printed, monkeypatch, width):
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     record = {"stream": "order-" + "1" * 10, "note": "word " * 20, "data": "漢字" * 60}
-    err = printed(lambda printer: printer.records([record] * 3), {"COLUMNS": str(width)}, color="never").err
+    err = printed(lambda printer: printer.print(Table([record] * 3)), {"COLUMNS": str(width)}, color="never").err
     shown = terminal.getvalue()
     assert "order-1111111111" in shown
     assert max(text_width(line) for line in shown.splitlines()) <= width
@@ -370,7 +371,7 @@ def test_colour_rules(choice, terminal, environ, expected):
 
 def test_colour_is_only_in_tables_and_only_when_asked(printed):
     def work(printer):
-        printer.records(rows(1))
+        printer.print(Table(rows(1)))
 
     assert "\x1b[" in printed(work, color="always").out
     assert "\x1b" not in printed(work).out
@@ -386,7 +387,7 @@ def test_a_file_is_written_beside_and_renamed(printed, tmp_path):
     target.write_text("old")
 
     def work(printer):
-        printer.records(rows(3))
+        printer.print(Table(rows(3)))
         assert target.read_text() == "old"
         assert len(os.listdir(tmp_path)) == 2
 
@@ -400,7 +401,7 @@ def test_a_file_is_on_the_disk_before_it_takes_the_place_of_another(printed, tmp
     monkeypatch.setattr(os, "fsync", lambda file: done.append("fsync"))
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda *names: (done.append("replace"), replace(*names)))
-    printed(lambda printer: printer.text("new"), output=str(tmp_path / "out"))
+    printed(lambda printer: printer.print(Text("new")), output=str(tmp_path / "out"))
     assert done == ["fsync", "replace"]
 
 
@@ -416,7 +417,7 @@ def test_notes_come_after_the_data_that_they_are_about(tmp_path, monkeypatch):
         yield {"n": 2}
         printer.error("an error")
 
-    printer.records(records())
+    printer.print(Table(records()))
     printer.close()
     assert told.getvalue().splitlines() == ['{"n":1}', "a note", '{"n":2}', "an error"]
 
@@ -440,7 +441,7 @@ def test_a_failed_run_leaves_the_file_as_it_was(tmp_path):
     target = tmp_path / "out.jsonl"
     target.write_text("old")
     printer = Printer(Settings({"format": "jsonl", "output": str(target)}, {}, tmp_path), {})
-    printer.records(rows(3))
+    printer.print(Table(rows(3)))
     printer.close(keep=False)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["out.jsonl"]
@@ -450,7 +451,7 @@ def test_a_failed_run_leaves_the_file_as_it_was(tmp_path):
 def test_a_run_without_rows_leaves_a_file_without_rows(printed, tmp_path, before):
     if before is not None:
         (tmp_path / "out.csv").write_text(before)
-    printed(lambda printer: printer.records([]), format="csv", output=str(tmp_path / "out.csv"))
+    printed(lambda printer: printer.print(Table([])), format="csv", output=str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text() == ""
 
 
@@ -458,13 +459,13 @@ def test_a_link_and_a_pipe_are_kept(printed, tmp_path):
     real = tmp_path / "real.txt"
     real.write_text("old")
     (tmp_path / "link").symlink_to(real)
-    printed(lambda printer: printer.text("new"), output=str(tmp_path / "link"))
+    printed(lambda printer: printer.print(Text("new")), output=str(tmp_path / "link"))
     assert (tmp_path / "link").is_symlink()
     assert real.read_text() == "new\n"
     pipe = tmp_path / "pipe"  # not /dev/null: a break here, run by root, would put a file in its place
     os.mkfifo(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    printed(lambda printer: printer.text("new"), output=str(pipe))
+    printed(lambda printer: printer.print(Text("new")), output=str(pipe))
     assert pipe.is_fifo()
     assert os.read(reading, 100) == b"new\n"
     os.close(reading)
@@ -473,7 +474,7 @@ def test_a_link_and_a_pipe_are_kept(printed, tmp_path):
 @pytest.mark.parametrize("path", ["missing/out.json", "."])
 def test_a_file_that_can_not_be_written_is_a_usage_error(printed, tmp_path, path):
     with pytest.raises(CqrsError) as caught:
-        printed(lambda printer: printer.text("x"), output=str(tmp_path / path))
+        printed(lambda printer: printer.print(Text("x")), output=str(tmp_path / path))
     assert (caught.value.code, caught.value.exit_code) == ("output", 2)
 
 

@@ -1,0 +1,61 @@
+"""CSV: RFC 4180, in which no cell is run by a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cqrs_cli.cli.printing.control_characters import csv_text
+from cqrs_cli.cli.printing.documents import TABULAR, Sections, Table, chosen_columns
+from cqrs_cli.cli.printing.formats import Format
+from cqrs_cli.cli.printing.values import cell_text
+
+
+class CsvFormat(Format):
+    """One table: a head, then a line a record. Its columns are the members of the first record."""
+
+    writes = TABULAR
+    holds_one = True
+    inert: Callable[[str], str] = staticmethod(csv_text)
+
+    def table(self, document: Table) -> int:
+        """The records, with all of their members."""
+        document = document.flat or document
+        return self._lines(document, None)
+
+    def sections(self, document: Sections) -> int:
+        """The one table that there is."""
+        if document.flat is not None:
+            return self.table(document.flat)
+        number = 0
+        for number, section in enumerate(document.sections, 1):
+            self.printer.can_hold(number)
+            names = None if section.columns is None else [one.name for one in chosen_columns(section.columns, ())]
+            self._lines(Table(section.record["rows"]), names)
+        return number
+
+    def writer(self) -> Callable[[Iterable[str]], Any]:
+        """What writes a line."""
+        return csv.writer(self.printer, lineterminator="\n").writerow
+
+    def _lines(self, document: Table, names: list[str] | None) -> int:
+        count, write = 0, self.writer()
+        if names is not None:
+            write([self.inert(name) for name in names])
+        for record in document.records:
+            count += 1
+            if names is None:
+                names = list(record)
+                write([self.inert(name) for name in names])
+            write([self._cell(record.get(name)) for name in names])
+            if document.live:
+                self.printer.flush()
+        if names is None and (head := [self.inert(name) for name in document.members]):
+            write(head)
+        return count
+
+    def _cell(self, value: Any) -> str:
+        """Numbers can't be formulas and stay as they are: -12.5 is no attack."""
+        text = cell_text(value)
+        return text if isinstance(value, (int, float)) else self.inert(text)

@@ -1,0 +1,56 @@
+"""JSON: the data itself, an object for one thing, an array for many."""
+
+from __future__ import annotations
+
+from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Outcomes, Record, Report, Sections, Single, Table
+from cqrs_cli.cli.printing.formats import Format
+from cqrs_cli.cli.printing.values import json_line, json_text
+
+
+class JsonFormat(Format):
+    """One JSON text; a record of an array is a line, a record alone is indented."""
+
+    writes = (*TABULAR, Graph, Moment)
+    for_programs = has_end = True
+    escapes = "json"
+
+    def table(self, document: Table) -> int:
+        """An array, or what there is instead."""
+        if document.whole is not None:
+            return self.single(Single(document.whole))
+        if document.live:
+            self.follow()
+        count = 0
+        for count, record in enumerate(document.records, 1):
+            self.printer.write(f"{'[' if count == 1 else ','}\n{json_line(record)}")
+        self.printer.line("\n]" if count else "[]")
+        return count
+
+    def single(self, document: Single) -> int:
+        """An object."""
+        self.printer.line(json_text(document.record, indent=2))
+        return 1
+
+    def sections(self, document: Sections) -> int:
+        """An array of the sections, with their rows, or what there is instead."""
+        if document.whole is not None:
+            return self.single(Single(_with_rows(document.whole)))
+        return self.table(Table(_with_rows(part.record) for part in document.sections))
+
+    def report(self, document: Report) -> int:
+        """All of it as one object."""
+        return self.single(Single(document.whole))
+
+    def outcomes(self, document: Outcomes) -> int:
+        """What failed is told, what there was is counted."""
+        for outcome in document.outcomes:
+            document.tell(outcome)
+        return self.single(Single(document.summary()))
+
+    def moment(self, document: Moment) -> int:
+        """An object."""
+        return self.single(Single(document.record))
+
+
+def _with_rows(section: Record) -> Record:
+    return {**section, "rows": list(section["rows"])} if "rows" in section else section

@@ -1,0 +1,34 @@
+"""JSON lines: a record a line, as it comes."""
+
+from __future__ import annotations
+
+from cqrs_cli.cli.printing.documents import Moment, Outcomes, Single, Table
+from cqrs_cli.cli.printing.formats import Format
+from cqrs_cli.cli.printing.formats.json import JsonFormat
+from cqrs_cli.cli.printing.values import json_line
+
+
+class JsonLinesFormat(JsonFormat):
+    """Every record as one line of JSON."""
+
+    has_end = False
+
+    def table(self, document: Table) -> int:
+        """A line a record."""
+        count = 0
+        for record in document.records:
+            count += 1
+            self.printer.line(json_line(record), document.live)
+        return count
+
+    def single(self, document: Single) -> int:
+        """A line."""
+        return self.table(Table([document.record]))
+
+    def outcomes(self, document: Outcomes) -> int:
+        """A line each, at once."""
+        return self.table(Table(map(document.record, document.outcomes), live=True))
+
+    def moment(self, document: Moment) -> int:
+        """A line, at once."""
+        return Format.moment(self, document)

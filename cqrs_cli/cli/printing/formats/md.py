@@ -1,0 +1,45 @@
+"""Markdown: tables in which neither Markdown nor HTML is read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+from cqrs_cli.cli.printing.column import Column
+from cqrs_cli.cli.printing.control_characters import markdown_text
+from cqrs_cli.cli.printing.documents import TABULAR, Outcomes, Report, Single
+from cqrs_cli.cli.printing.formats import Format
+from cqrs_cli.cli.printing.formats.table import TableFormat
+
+
+class MarkdownFormat(TableFormat):
+    """Tables of Markdown, under headings of the second level."""
+
+    writes = TABULAR
+    for_people = False
+
+    def inert(self, text: str) -> str:
+        """The text of a cell."""
+        return markdown_text(text)
+
+    def title(self, title: str, first: bool) -> None:
+        """A heading."""
+        self.printer.line(f"{'' if first else chr(10)}## {markdown_text(title)}\n")
+
+    def draw(self, columns: Sequence[Column], rows: list[list[str]], rest: Iterable[list[str]], live: bool) -> None:
+        """Line by line."""
+        titles = [markdown_text(column.title or column.name) for column in columns]
+        for cells in itertools.chain([titles], [None], rows, rest):
+            self.printer.line("|" + " --- |" * len(columns) if cells is None else f"| {' | '.join(cells)} |", live)
+
+    def single(self, document: Single) -> int:
+        """A table of one row."""
+        return Format.single(self, document)
+
+    def report(self, document: Report) -> int:
+        """Its one table."""
+        return Format.report(self, document)
+
+    def outcomes(self, document: Outcomes) -> int:
+        """A row each."""
+        return Format.outcomes(self, document)

@@ -1,0 +1,19 @@
+"""TSV: cells between tabs, in which a tab or a line break is an escape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cqrs_cli.cli.printing.control_characters import tsv_text
+from cqrs_cli.cli.printing.formats.csv import CsvFormat
+
+
+class TsvFormat(CsvFormat):
+    """As CSV, without quotes."""
+
+    inert = staticmethod(tsv_text)
+
+    def writer(self) -> Callable[[Iterable[str]], Any]:
+        """What writes a line."""
+        return lambda cells: self.printer.line("\t".join(cells))

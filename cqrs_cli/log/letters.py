@@ -1,0 +1,47 @@
+"""Dead letters: the commands of reactions that came to nothing, open until they are sent again or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cqrs_cli.errors import NotFound
+from cqrs_cli.log.outbox import DeadLetter, Outgoing
+from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.operational import DEAD_LETTERS
+from cqrs_cli.stores.rows import Order, RowReader, Where
+
+_ENVELOPE = len(Outgoing._fields)
+
+
+def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
+    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
+    kind = Where("dropped_us", "!=" if dropped else "=", None)
+    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
+    return [_letter(row) for row in found]
+
+
+def of_story(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
+    """The dead letters of one story, the open ones and those that were dropped."""
+    story = Where("correlation_id", "=", correlation_id)
+    return letters(rows, story) + letters(rows, story, dropped=True)
+
+
+def letter(rows: RowReader, id: str) -> DeadLetter:
+    """The open dead letter of this command id. Raises `NotFound`."""
+    found = letters(rows, Where("command_id", "=", id))
+    if not found:
+        raise NotFound(f"no dead letter {id}", code="dead-letter-not-found")
+    return found[0]
+
+
+def drop(store: Store, ids: Iterable[str], by: str, because: str, now_us: int) -> int:
+    """Put dead letters away for good, all or none; they stay on record. How many. Raises `NotFound`."""
+    with store.transaction() as rows:
+        found = [letter(rows, id) for id in dict.fromkeys(ids)]
+        rows.put(DEAD_LETTERS, [(*one.outgoing, *one[1:5], now_us, by, because) for one in found])
+    return len(found)
+
+
+def _letter(row: tuple[Any, ...]) -> DeadLetter:
+    return DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:])

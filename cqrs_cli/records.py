@@ -1,0 +1,427 @@
+"""The stable JSON records of everything that is shown to programs, whatever shows it.
+
+Each function makes one record: a dict of plain values, `RawJson` for a text that goes into JSON as it was stored.
+Times are RFC 3339 UTC, decimals texts. The members and their order are a promise: see `tests/test_records.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cqrs_cli.errors import Damaged
+from cqrs_cli.jsonable import RawJson, jsonable
+from cqrs_cli.stores.moments import rfc3339
+
+if TYPE_CHECKING:
+    from cqrs_cli.config import Setting
+    from cqrs_cli.domain.fold import State
+    from cqrs_cli.errors import CqrsError
+    from cqrs_cli.finding import Finding
+    from cqrs_cli.history.changes import Change
+    from cqrs_cli.history.snapshot_comparison import Difference
+    from cqrs_cli.log.diagnosis import Diagnosis
+    from cqrs_cli.log.outbox import DeadLetter
+    from cqrs_cli.log.statistics import Statistics
+    from cqrs_cli.log.stops import Skip
+    from cqrs_cli.log.trace import Node
+    from cqrs_cli.stores.commits import Recorded
+    from cqrs_cli.stores.streams import StreamInfo
+    from cqrs_cli.workbench.outcome import Outcome
+    from cqrs_cli.workbench.processors.delivery import Delivery
+    from cqrs_cli.workbench.processors.projections import Plan, Status
+    from cqrs_cli.workbench.processors.reactions import ReactionStatus
+    from cqrs_cli.workbench.processors.refold import Check, Drift
+    from cqrs_cli.workbench.processors.runner import Round
+    from cqrs_cli.workbench.snapshots import Judged, Taken
+
+Record = dict[str, Any]
+Hints = Callable[["CqrsError"], str | None]
+"""What helps after an error, in the words of the face that shows it."""
+
+EVENT = (
+    *("position", "stream", "version", "type", "schema_version", "data", "event_id", "command_id"),
+    *("correlation_id", "causation_id", "user_id", "recorded_at", "metadata"),
+)
+STREAM = ("stream", "category", "version", "first_recorded_at", "last_recorded_at")
+FLAT_OUTCOME = ("line", "status", "command", "command_id", "position", "stream", "events", "code", "reason")
+LETTER = (
+    *("id", "reaction", "process", "command", "data", "code", "reason", "position", "event_id"),
+    *("correlation_id", "failed_at"),
+)
+DROPPED = ("dropped_at", "dropped_by", "dropped_because")
+TAKEN = ("stream", "version", "status", "reason")
+SNAPSHOT = ("stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason")
+DIFFERENCE = ("stream", "path", "kept", "folded")
+DRIFT = ("key", "column", "live", "fresh")
+ROW_CHANGE = ("projection", "key", "before", "after")
+CHANGE = ("path", "old", "new")
+SETTING = ("name", "value", "source")
+AT_WORK = ("name", "position", "head")
+FINDING = ("code", "severity", "where", "message", "hint")
+"""The members of records, in order."""
+
+
+# ── the log ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_parse = json.JSONDecoder(parse_constant=_no_constant).decode
+
+
+def event(recorded: Recorded) -> Record:
+    """A recorded event. Raises `Damaged` if its payload is no JSON.
+
+    The payload is parsed to be sure of it, and given as it was stored: every digit of a number stays.
+    """
+    return {
+        "position": recorded.position,
+        "stream": recorded.stream,
+        "version": recorded.version,
+        "type": recorded.type,
+        "schema_version": recorded.schema_version,
+        "data": _checked(recorded.data, recorded.position),
+        "event_id": recorded.event_id,
+        "command_id": recorded.command_id,
+        "correlation_id": recorded.correlation_id,
+        "causation_id": recorded.causation_id,
+        "user_id": recorded.user_id,
+        "recorded_at": rfc3339(recorded.recorded_us),
+        "metadata": _checked((recorded.metadata_json or "{}").encode("utf-8", "surrogatepass"), recorded.position),
+    }
+
+
+def _checked(data: bytes, position: int) -> RawJson:
+    try:
+        text = data.decode()
+        _parse(text)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(
+            f"the event at @{position} holds no JSON: {error}",
+            hint="another tool changed the store: restore a backup",
+            position=position,
+        ) from error
+    return RawJson(text)
+
+
+def stream(info: StreamInfo) -> Record:
+    """A stream and where it stands."""
+    times = rfc3339(info.first_recorded_us), rfc3339(info.last_recorded_us)
+    return _named(STREAM, (info.stream, info.category, info.version, *times))
+
+
+def statistics(found: Statistics) -> Record:
+    """How much is in a store."""
+    return {
+        "events": sum(found.types.values()),
+        "streams": sum(streams for streams, _ in found.categories.values()),
+        "head": found.head,
+        "first_recorded_at": _time(found.first_recorded_us),
+        "last_recorded_at": _time(found.last_recorded_us),
+        "categories": [
+            {"category": name, "streams": streams, "events": events}
+            for name, (streams, events) in sorted(found.categories.items())
+        ],
+        "types": [{"type": name, "events": count} for name, count in sorted(found.types.items())],
+    }
+
+
+def flat_statistics(record: Record) -> list[Record]:
+    """The same as rows: one a category and a type."""
+    return [
+        {"kind": kind, "name": row[kind], "streams": row.get("streams"), "events": row["events"]}
+        for kind, rows in (("category", record["categories"]), ("type", record["types"]))
+        for row in rows
+    ]
+
+
+def trace(root: Node) -> Record:
+    """A root of a trace, with all that it led to under `children`."""
+    return {**_node(root), "children": RawJson(_children(root))}
+
+
+def _node(node: Node) -> Record:
+    record = {"id": node.id, "kind": node.kind, "name": node.name, "position": node.position, "stream": node.stream}
+    if node.due_us is not None:
+        record["due_at"] = rfc3339(node.due_us)
+    return record if node.letter is None else record | _dropped(node.letter)
+
+
+def _children(root: Node) -> str:
+    """The JSON of a node's children; written by hand, as a story may be longer than an encoder is deep."""
+    from cqrs_cli.log.trace import walk
+
+    out, open_at = ["["], 0
+    first = True
+    for node, depth, _ in walk(root.children):
+        if depth < open_at:
+            out.append("]}" * (open_at - depth))
+        if not first and depth <= open_at:
+            out.append("]},")
+        out.append(json.dumps(_node(node), ensure_ascii=False, separators=(",", ":"))[:-1] + ',"children":[')
+        open_at, first = depth, False
+    out.append("" if first else "]}" * (open_at + 1))
+    out.append("]")
+    return "".join(out)
+
+
+def letter(dead: DeadLetter) -> Record:
+    """A command of a reaction that came to nothing; of one that was dropped, by whom and why too."""
+    outgoing = dead.outgoing
+    return {
+        "id": dead.command_id,
+        "reaction": f"{outgoing.reaction}.{outgoing.clause}",
+        "process": outgoing.process or None,
+        "command": outgoing.command,
+        "data": json.loads(outgoing.data),
+        "code": dead.code,
+        "reason": dead.reason,
+        "position": outgoing.position,
+        "event_id": outgoing.event_id,
+        "correlation_id": outgoing.correlation_id,
+        "failed_at": rfc3339(dead.failed_us),
+    } | _dropped(dead)
+
+
+def _dropped(dead: DeadLetter) -> Record:
+    if dead.dropped_us is None:
+        return {}
+    return _named(DROPPED, (rfc3339(dead.dropped_us), dead.dropped_by, dead.dropped_because))
+
+
+def lag(name: str, position: int, behind: int) -> Record:
+    """How far a projection has come and how many positions it is behind the head."""
+    return {"projection": name, "position": position, "lag": behind}
+
+
+def diagnosis(found: Diagnosis) -> Record:
+    """What was seen of a store and is worth saying."""
+    return {
+        "ok": found.ok,
+        "facts": found.facts,
+        "projections": [lag(*one) for one in found.lags],
+        "findings": [finding(one) for one in found.findings],
+    }
+
+
+def finding(found: Finding) -> Record:
+    """Something that a check found."""
+    return _named(FINDING, found)
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────
+
+
+def outcome(became: Outcome, hints: Hints) -> Record:
+    """What became of a command; one without success has its line, reason, code and the error's details."""
+    error = became.error
+    if error is None:
+        record: Record = {
+            "status": became.status,
+            "command": became.command,
+            "command_id": became.command_id,
+            "position": became.position,
+            "streams": [{"stream": stream, "version": version} for stream, version in became.streams.items()],
+            "events": [event(recorded) for recorded in became.events],
+        }
+        if became.status == "dry-run":
+            record["changes"] = [_named(ROW_CHANGE, change) for change in became.changes]
+        return record
+    record = {
+        "status": became.status,
+        "line": became.line,
+        "command": became.command,
+        "command_id": became.command_id,
+        "reason": error.message,
+        "code": error.code,
+    }
+    told = _error(error, hints(error)) | {"traceback": getattr(error, "traceback", None)}
+    del told["message"]
+    return record | {name: value for name, value in told.items() if value is not None and name not in record}
+
+
+def flat_outcome(became: Outcome) -> Record:
+    """What became of a command, as a row."""
+    error = became.error
+    reason = None if error is None else "; ".join([error.message, *getattr(error, "complaints", ())])
+    code = None if error is None else error.code
+    before = (became.line, became.status, became.command, became.command_id, became.position, became.stream)
+    return _named(FLAT_OUTCOME, (*before, len(became.events), code, reason))
+
+
+def batch(by_status: Mapping[str, int], events: int) -> Record:
+    """How many commands of a batch came to what, all members always; `not-found` counts as rejected."""
+    told = {name: by_status.get(name, 0) for name in ("committed", "duplicate", "unchanged", "rejected")}
+    told["rejected"] += by_status.get("not-found", 0)
+    return told | {name: by_status.get(name, 0) for name in ("conflict", "invalid", "failed")} | {"events": events}
+
+
+def error(raised: CqrsError, hint: str | None) -> Record:
+    """An error as an object of its own. hint: in the words of the face that shows it."""
+    trace = getattr(raised, "traceback", None)
+    return {"error": _error(raised, hint) | ({"traceback": trace} if trace else {})}
+
+
+def _error(raised: CqrsError, hint: str | None) -> Record:
+    head = {"code": raised.code, "message": raised.message} | ({} if hint is None else {"hint": hint})
+    return head | raised.details
+
+
+# ── aggregates ────────────────────────────────────────────────────────────────────────────────
+
+
+def state(found: State[Any]) -> Record:
+    """The state of an aggregate."""
+    return {"stream": found.stream, "version": found.version, "state": jsonable(found.state)}
+
+
+def step(record: Record, recorded: Recorded, changes: Iterable[Change]) -> Record:
+    """A state (its record), the event that led to it, and what that changed."""
+    return {**record, "event": event(recorded), "changes": [_named(CHANGE, change) for change in changes]}
+
+
+def taken(one: Taken) -> Record:
+    """What became of a snapshot that was asked for."""
+    return _named(TAKEN, one)
+
+
+def snapshot(one: Judged) -> Record:
+    """A snapshot, and whether it counts for today's code."""
+    found = one.snapshot
+    return {
+        "stream": found.stream,
+        "version": found.version,
+        "position": found.position,
+        "aggregate_version": found.aggregate_version,
+        "bytes": len(found.state.encode()),
+        "taken_at": rfc3339(found.taken_us),
+        "status": "valid" if one.reason is None else "ignored",
+        "reason": one.reason,
+    }
+
+
+def difference(one: Difference) -> Record:
+    """A place where a snapshot differs from a fold from the start."""
+    return _named(DIFFERENCE, one)
+
+
+def comparison(compared: int, differences: Sequence[Difference]) -> Record:
+    """How many streams with a snapshot were compared, and what differs."""
+    return {"compared": compared, "differences": [difference(one) for one in differences]}
+
+
+# ── the read side ─────────────────────────────────────────────────────────────────────────────
+
+
+def section(name: str, position: int, behind: int, rows: Iterable[Record]) -> Record:
+    """The rows of a projection, at a position."""
+    return lag(name, position, behind) | {"rows": rows}
+
+
+def projection_status(one: Status) -> Record:
+    """Where a projection stands."""
+    names = ("projection", "status", "position", "lag", "rows", "reason", "rebuilding")
+    skips = [{**_skip(skip), "held": skip.position in one.held} for skip in one.skips]
+    return {**{name: getattr(one, name) for name in names}, "skipped": skips}
+
+
+def reaction_status(one: ReactionStatus) -> Record:
+    """Where a reaction stands."""
+    names = ("reaction", "kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
+    return {**{name: getattr(one, name) for name in names}, "skipped": [_skip(skip) for skip in one.skips]}
+
+
+def _skip(skip: Skip) -> Record:
+    at = rfc3339(skip.skipped_us)
+    return {"position": skip.position, "by": skip.skipped_by, "at": at, "reason": skip.reason}
+
+
+def plan(one: Plan) -> Record:
+    """What a rebuild of a projection would have to do."""
+    seconds = None if one.seconds is None else round(one.seconds, 2)
+    return {
+        "projection": one.projection,
+        "events": one.events,
+        "rows_now": one.rows_now,
+        "estimated_seconds": seconds,
+    }
+
+
+def check(one: Check) -> Record:
+    """A projection whose rows were compared with a fresh fold, and what differs."""
+    drifts = [drift(difference) for difference in one.drift]
+    return {"projection": one.projection, "compared": one.compared, "drift": drifts}
+
+
+def drift(one: Drift) -> Record:
+    """A place where a row differs from a fresh fold; column is None for a whole row."""
+    return _named(DRIFT, one)
+
+
+def run_round(done: Round, at_us: int, hints: Hints) -> Record:
+    """What a run came to since it last said so, at a time."""
+    return {
+        "at": rfc3339(at_us),
+        "position": done.position,
+        "answered": done.taken,
+        "sent": done.sent,
+        "rejected": done.rejected,
+        "failed": done.dead,
+        "held": done.held,
+        "at_work": None if done.at_work is None else _named(AT_WORK, done.at_work),
+        "next_deadline": _time(done.next_due),
+        "stopped": [{"name": name, **_error(error, hints(error))} for name, error in done.failures.items()],
+    }
+
+
+def delivery(one: Delivery) -> Record:
+    """What became of a dead letter that was sent again."""
+    return {
+        "id": one.outgoing.command_id,
+        "command": one.outgoing.command,
+        "status": "failed" if one.status == "dead" else one.status,
+        "reason": None if one.error is None else one.error.message,
+    }
+
+
+# ── what there is ─────────────────────────────────────────────────────────────────────────────
+
+
+def setting(one: Setting) -> Record:
+    """A setting and where it came from."""
+    return _named(SETTING, one)
+
+
+def definition(kind: str, name: str, version: int | None, cls: type, description: str) -> Record:
+    """A class of a domain that has a schema."""
+    return {"kind": kind, "name": name, "version": version, "class": cls.__name__, "description": description}
+
+
+def query(name: str, parameters: Sequence[str], description: str) -> Record:
+    """A query, or a read model that can be asked without one."""
+    return {"query": name, "parameters": list(parameters), "description": description}
+
+
+def project(folder: str, created: Sequence[str], kept: Sequence[str], following: Sequence[str]) -> Record:
+    """A project that was made: its files, those that were there already, and what to type next."""
+    return {"directory": folder, "created": created, "kept": kept, "next": following}
+
+
+def answer(row: Any) -> Mapping[str, Any]:
+    """A row that a query answered with: a model, a mapping, or any other value."""
+    if hasattr(row, "model_dump") and not isinstance(row, type):
+        plain: Record = jsonable(row)
+        return plain
+    return row if isinstance(row, Mapping) else {"value": row}
+
+
+def _named(names: Sequence[str], values: Iterable[Any]) -> Record:
+    return dict(zip(names, values, strict=True))
+
+
+def _time(microseconds: int | None) -> str | None:
+    return None if microseconds is None else rfc3339(microseconds)

@@ -1,0 +1,76 @@
+"""What was asked for, made definite on a store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.errors import Misuse, NotFound
+from cqrs_cli.log.selection import Asked, EventFilter, check_limit, known_types, note_category
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.contract import Append, Selection, Store
+from cqrs_cli.stores.registry import open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(str(tmp_path / "shop.db"), create=True) as opened:
+        events = [("order-1", "OrderCreated"), ("order-2", "OrderCreated"), ("order-1", "ItemAdded")]
+        opened.append_many([Append(Commit(f"c{n}", (NewEvent(s, t, 1, b"{}"),))) for n, (s, t) in enumerate(events, 1)])
+        yield opened
+
+
+def on(store: Store, asked: Asked, missing_ok: bool = False) -> tuple[Selection, list[str]]:
+    notes: list[str] = []
+    return EventFilter(asked).on(store, notes.append, missing_ok), notes
+
+
+def test_everything(store: Store) -> None:
+    assert on(store, Asked()) == (Selection(), [])
+
+
+def test_a_stream_and_a_version_of_it(store: Store) -> None:
+    assert on(store, Asked("order-1"))[0] == Selection(stream="order-1")
+    assert on(store, Asked("order-1@1"))[0] == Selection(stream="order-1", before=2)
+    assert on(store, Asked("order-1@2", before="@3"))[0] == Selection(stream="order-1", before=3)
+    assert on(store, Asked("order-9"), missing_ok=True)[0] == Selection(stream="order-9")
+    for text, code in (("order-9", "stream-not-found"), ("order-1@3", "version-not-found")):
+        with pytest.raises(NotFound) as caught:
+            on(store, Asked(text))
+        assert caught.value.code == code
+    assert caught.value.details == {"stream": "order-1", "version": 2}
+
+
+def test_positions_times_and_limits(store: Store) -> None:
+    found = on(store, Asked("@2", after="1", limit=5, reverse=True))[0]
+    assert found == Selection(after=1, before=3, limit=5, backwards=True)
+    assert on(store, Asked(since="2000-01-01", until="9000-01-01"))[0] == Selection(after=0, before=4)
+    assert on(store, Asked(since="9000-01-01"))[0].after == 3
+
+
+def test_names_are_forgiven_and_what_is_not_there_is_noted(store: Store) -> None:
+    assert on(store, Asked(types=["order-created", "ItemAdded"])) == (
+        Selection(types=frozenset({"OrderCreated", "ItemAdded"})),
+        [],
+    )
+    assert on(store, Asked(category="ordr"))[1] == ["no stream has the category 'ordr'; did you mean 'order'?"]
+    notes: list[str] = []
+    assert known_types(["Itm", "OrderCreatd"], store, notes.append) == {"Itm", "OrderCreatd"}
+    assert notes == [
+        "no event has the type 'Itm'; did you mean 'ItemAdded'?",
+        "no event has the type 'OrderCreatd'; did you mean 'OrderCreated'?",
+    ]
+    note_category(store, "order", pytest.fail)
+
+
+def test_what_has_an_end_is_known_without_a_store() -> None:
+    assert not EventFilter(Asked("order-1", after="@1", since="2000-01-01", limit=1)).ends
+    for asked in (Asked("order-1@1"), Asked("@1"), Asked(before="@0"), Asked(until="2000-01-01")):
+        assert EventFilter(asked).ends
+
+
+def test_what_can_not_be_read_is_said_without_a_store() -> None:
+    for asked in (Asked("order-1", category="parcel"), Asked(after="x"), Asked(since="soon"), Asked(limit=-1)):
+        with pytest.raises(Misuse):
+            EventFilter(asked)
+    assert check_limit(0) == 0
