@@ -109,11 +109,9 @@ class SQLiteRowReader:
 
     def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
         """The rows; none if there is no such table. It is not asked for first: SQLite would read the whole schema."""
-        connection = self._file.connection
-        if any(column.kind == "decimal" for column in table.columns):
-            _register(connection)
+        decimals = any(column.kind == "decimal" for column in table.columns)
         try:
-            return connection.execute(sql, values).fetchall()
+            return self._file.execute(sql, values, _register if decimals else None)
         except OverflowError as error:
             raise Misuse(f"{table.name}: {error}", code="row-value", hint="numbers have at most 64 bits") from error
         except sqlite3.Error as error:
