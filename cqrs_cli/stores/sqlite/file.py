@@ -189,10 +189,12 @@ class SQLiteFile:
         Raises what SQLite does, and `Unavailable` if a transaction of another thread goes on for too long.
         """
         turn = self._turn
-        if not turn.acquire(True, self._timeout):
-            raise locked(self.path, self._timeout)
+        if not turn.acquire(False):
+            self._wait_for(turn)
         try:
-            connection = self.connection
+            connection = self._connection
+            if connection is None or self._absent or self._closed:
+                connection = self.connection
             if prepare is not None:
                 prepare(connection)
             return connection.execute(sql, parameters).fetchall()
@@ -365,12 +367,14 @@ class _Transaction:
 
     def __enter__(self) -> sqlite3.Connection:
         file = self._file
-        file._wait_for(self._writers)
+        if not self._writers.acquire(False):
+            file._wait_for(self._writers)
         try:
             file._check_use()
             file._lock.acquire()  # before the turn: others may read while we wait for another process
             try:
-                file._wait_for(self._turn)
+                if not self._turn.acquire(False):
+                    file._wait_for(self._turn)
                 try:
                     self._connection, self._made = file._begin()
                 except BaseException:
