@@ -62,7 +62,11 @@ class SQLRows(Protocol):
 
 
 class Store(Protocol):
-    """An append-only event log with rows beside it. One object a thread; close it, or use `with`."""
+    """An append-only event log with rows beside it. Close it, or use `with`.
+
+    One object serves several threads. What is read in one transaction's thread is what that transaction sees;
+    other threads see it when it is committed. An iterator is for one thread at a time.
+    """
 
     url: str
 

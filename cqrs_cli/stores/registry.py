@@ -1,20 +1,41 @@
-"""Stores: `open_store(url)` gives one that keeps the contract in `contract.py`."""
+"""Stores: `open_store(url)` gives one that keeps the contract in `contract.py`.
+
+A package brings another store by an entry point of the group `cqrs.stores`, named as the scheme of its URLs:
+
+    [project.entry-points."cqrs.stores"]
+    postgres = "cqrs_postgres:open_postgres"
+
+Its object is an `Opener`. The installed packages are asked only for a scheme that is not built in, which takes time.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from cqrs_cli.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store
 
+GROUP = "cqrs.stores"
+_FILES = ("sqlite", "file")
+Create = bool | Literal["lazily"]
+
+
+class Opener(Protocol):
+    """What an entry point names: opens the store behind a URL of its scheme. The parameters are those of `open_store`.
+
+    Raises `StoreNotFound`, `Unavailable`, `Damaged`, or `ConfigurationError` for a URL or durability it can't use.
+    """
+
+    def __call__(self, url: str, *, create: Create, read_only: bool, durability: str | None) -> Store: ...
+
 
 def open_store(
     url: str | os.PathLike[str],
     *,
-    create: bool | Literal["lazily"] = False,
+    create: Create = False,
     read_only: bool = False,
     durability: str | None = None,
 ) -> Store:
@@ -23,16 +44,58 @@ def open_store(
     create: make it when it is missing (else `NotFound`); "lazily": with the first write that succeeds, and
     until then it is an empty log. read_only: never write, not even a lock file.
     durability: `full` (default) or `relaxed`, recorded when the store is made.
+    Raises `ConfigurationError` for a scheme that no installed package knows.
     """
-    path = path_of(url) if isinstance(url, str) else os.fspath(url)
+    if isinstance(url, str):
+        scheme = _scheme_of(url)
+        opener = _opener_of(url, scheme) if scheme not in (None, *_FILES) else open_sqlite
+        return opener(url, create=create, read_only=read_only, durability=durability)
+    return _open_file(os.fspath(url), create, read_only, durability)
+
+
+def open_sqlite(url: str, *, create: Create, read_only: bool, durability: str | None) -> Store:
+    """The `Opener` of the store that is built in: of paths, and of the schemes `sqlite` and `file`."""
+    path = path_of(url)
     if path is None:
         raise ConfigurationError(
             f"no store understands {url!r}",
             hint="a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db",
         )
+    return _open_file(path, create, read_only, durability)
+
+
+def _open_file(path: str, create: Create, read_only: bool, durability: str | None) -> Store:
     from cqrs_cli.stores.sqlite.store import SQLiteStore
 
     return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
+
+
+def _opener_of(url: str, scheme: str | None) -> Opener:
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if scheme not in found:
+        schemes = ", ".join(sorted({*_FILES, *found}))
+        raise ConfigurationError(
+            f"no store understands {url!r}",
+            hint=f"the schemes there are: {schemes}; a path is understood, too: shop.db",
+            schemes=sorted({*_FILES, *found}),
+        )
+    try:
+        opener: Opener = found[scheme].load()
+    except Exception as error:
+        raise ConfigurationError(
+            f"the store for {scheme}: can't be loaded from {found[scheme].value}: {error}",
+            hint="is its package installed as it should be?",
+        ) from error
+    return opener
+
+
+def _scheme_of(url: str) -> str | None:
+    """What stands before the colon; None for a path."""
+    scheme, colon, _ = url.partition(":")
+    # A drive's letter, or a colon further on.
+    return scheme if colon and len(scheme) > 1 and "/" not in scheme else None
 
 
 def path_of(url: str) -> str | None:
@@ -40,10 +103,11 @@ def path_of(url: str) -> str | None:
 
     `sqlite:shop.db` is relative, `sqlite:///var/shop.db` absolute; after two slashes alone would stand a host.
     """
-    scheme, colon, rest = url.partition(":")
-    if not colon or len(scheme) == 1 or "/" in scheme:  # a drive's letter, or a colon further on
+    scheme = _scheme_of(url)
+    if scheme is None:
         return url
-    if scheme in ("sqlite", "file"):
+    if scheme in _FILES:
+        rest = url.partition(":")[2]
         if rest.startswith("///"):
             return "/" + rest.lstrip("/")
         return None if rest.startswith("//") else rest

@@ -6,13 +6,13 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import damaged, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import damaged, locked, missing, read_only, translate
 from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
 from cqrs_cli.stores.sqlite.tail import Tail
 
@@ -23,10 +23,11 @@ _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
 
 
 class SQLiteFile:
-    """One connection to one store file, for one thread of one process.
+    """One connection to one store file, for the threads of one process: they take turns.
 
-    path: as the user gave it. facts: what the store says about itself. After a fork the child gets a
-    connection of its own; a second thread gets `Misuse`.
+    path: as the user gave it. facts: what the store says about itself. commits: how many were made here. A
+    transaction keeps its turn until it ends; who waits longer for it than `timeout` gets `Unavailable`. After a
+    fork the child gets a connection of its own. docs/decisions/0010-threads.md says why it is one connection.
 
     A file of an older format is upgraded by the first transaction that writes; until then a table may be absent.
     A file to be made "lazily" is made by it, and goes again when that one fails; until then an empty log in
@@ -49,8 +50,11 @@ class SQLiteFile:
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
         self._lock = kind(path, self.real_path + "-lock", timeout)
         self._connection: sqlite3.Connection | None = None
-        self._thread = threading.get_ident()
-        self._closed = self._wrote = self._is_older = False
+        self._timeout = timeout
+        self._writers, self._turn = threading.RLock(), threading.RLock()
+        self._writer: int | None = None  # the thread whose transaction is open
+        self._closed = self._is_older = False
+        self.commits = 0
         self.facts: dict[str, str] = {}
         self.tail = Tail()
         if read_only:
@@ -86,7 +90,7 @@ class SQLiteFile:
 
     def _imagine(self) -> None:
         """An empty log in memory, to be read as long as there is no file."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
+        connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256, check_same_thread=False)
         guard(connection)
         self._fill(connection)
         connection.execute("PRAGMA query_only=ON")
@@ -147,7 +151,7 @@ class SQLiteFile:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection of this thread and process. Raises `Misuse` in another thread or after `close`."""
+        """The connection of this process, for who has the turn. Raises `Misuse` after `close`."""
         self._check_use()
         if self._connection is None or (self._absent and self._opening.is_there):
             self._connect()
@@ -155,12 +159,6 @@ class SQLiteFile:
         return self._connection
 
     def _check_use(self) -> None:
-        if threading.get_ident() != self._thread:
-            raise Misuse(
-                f"{self.path} was opened in another thread",
-                hint="open the store once in each thread",
-                code="wrong-thread",
-            )
         if self._closed:
             raise Misuse(f"the store {self.path} is closed", code="closed")
 
@@ -177,16 +175,41 @@ class SQLiteFile:
     def query(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement. Raises typed errors."""
         try:
-            return self.connection.execute(sql, parameters).fetchall()
+            return self.execute(sql, parameters)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         except UnicodeDecodeError as error:
             raise damaged(self.path, error) from error
 
+    def execute(
+        self, sql: str, parameters: Any = (), prepare: Callable[[sqlite3.Connection], None] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """All rows of one statement, in one turn. prepare: gives the connection what the statement wants.
+
+        Raises what SQLite does, and `Unavailable` if a transaction of another thread goes on for too long.
+        """
+        turn = self._turn
+        if not turn.acquire(False):
+            self._wait_for(turn)
+        try:
+            connection = self._connection
+            if connection is None or self._absent or self._closed:
+                connection = self.connection
+            if prepare is not None:
+                prepare(connection)
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            turn.release()
+
+    def mark(self) -> tuple[object, ...]:
+        """What is another one after every commit: of others, of this connection's, or with the file itself."""
+        version = self.query("PRAGMA data_version")[0][0]  # changes with the commits of others only
+        return self._connection, version, self.commits
+
     @property
     def writing(self) -> bool:
-        """Whether a transaction is open."""
-        return self._connection is not None and self._connection.in_transaction
+        """Whether a transaction of this thread is open."""
+        return self._writer == threading.get_ident()
 
     @property
     def is_locked(self) -> bool | None:
@@ -227,8 +250,7 @@ class SQLiteFile:
         Raises `Unavailable` and `Damaged` for what SQLite reports, and whatever the block raises;
         nothing is written then, and no file is made.
         """
-        self._check_use()
-        if self.read_only:
+        if self.read_only and not self._closed:
             raise read_only(self.path, "it was opened for reading only")
         if self.writing:
             raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
@@ -258,7 +280,7 @@ class SQLiteFile:
             raise translate(error, self.path) from error
 
     def _commit(self, connection: sqlite3.Connection) -> None:
-        self._wrote = True
+        self.commits += 1
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -283,7 +305,22 @@ class SQLiteFile:
                 connection.close()
 
     def close(self) -> None:
-        """Close the connection, under the lock if it can checkpoint. Closing twice is harmless."""
+        """Close the connection, under the lock if it can checkpoint. Closing twice is harmless.
+
+        Waits for the transaction of another thread; raises `Unavailable` if that goes on for too long.
+        """
+        writers, turn = self._writers, self._turn
+        self._wait_for(writers)
+        try:
+            self._wait_for(turn)
+            try:
+                self._close()
+            finally:
+                turn.release()
+        finally:
+            writers.release()
+
+    def _close(self) -> None:
         self._closed = True
         if self._connection is None:
             self._lock.close()
@@ -296,17 +333,21 @@ class SQLiteFile:
             # Without the lock SQLite still checkpoints only if nobody else has the store open, and it keeps others
             # out meanwhile. So who wrote nothing does not wait, nor who has waited in vain just now.
             with suppress(CqrsError):
-                self._lock.acquire(wait=self._wrote and not self._lock.timed_out)
+                self._lock.acquire(wait=self.commits > 0 and not self._lock.timed_out)
             self._discard()
         finally:
             self._lock.release()
             self._lock.close()
 
+    def _wait_for(self, turn: threading.RLock) -> None:
+        if not turn.acquire(True, self._timeout):
+            raise locked(self.path, self._timeout)
+
     def abandon(self) -> None:
         """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
         connection, self._connection = self._connection, None
         self.tail = Tail()
-        self._thread = threading.get_ident()
+        self._writers, self._turn, self._writer = threading.RLock(), threading.RLock(), None
         self._lock.close()
         if connection is not None:
             import ctypes
@@ -318,19 +359,34 @@ class SQLiteFile:
 class _Transaction:
     """`SQLiteFile.transaction`. A class, for a generator takes twice as long round each commit."""
 
-    __slots__ = ("_connection", "_file", "_made")
+    __slots__ = ("_connection", "_file", "_made", "_turn", "_writers")
 
     def __init__(self, file: SQLiteFile) -> None:
         self._file = file
+        self._writers, self._turn = file._writers, file._turn  # after a fork the file has others
 
     def __enter__(self) -> sqlite3.Connection:
         file = self._file
-        file._lock.acquire()
+        if not self._writers.acquire(False):
+            file._wait_for(self._writers)
         try:
-            self._connection, self._made = file._begin()
+            file._check_use()
+            file._lock.acquire()  # before the turn: others may read while we wait for another process
+            try:
+                if not self._turn.acquire(False):
+                    file._wait_for(self._turn)
+                try:
+                    self._connection, self._made = file._begin()
+                except BaseException:
+                    self._turn.release()
+                    raise
+            except BaseException:
+                file._lock.release()
+                raise
         except BaseException:
-            file._lock.release()
+            self._writers.release()
             raise
+        file._writer = threading.get_ident()
         return self._connection
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -345,7 +401,10 @@ class _Transaction:
                 file._give_up(self._connection, self._made, failure)
                 raise
         finally:
+            file._writer = None
+            self._turn.release()
             file._lock.release()
+            self._writers.release()
 
 
 def _abandon_all() -> None:

@@ -162,7 +162,12 @@ class Opening:
         uri = f"file:{quoted}?{'mode=ro&immutable=1' if mode == 'immutable' else 'mode=' + mode}"
         try:
             connection = sqlite3.connect(
-                uri, uri=True, isolation_level=None, timeout=self._timeout, cached_statements=256
+                uri,
+                uri=True,
+                isolation_level=None,
+                timeout=self._timeout,
+                cached_statements=256,
+                check_same_thread=False,  # threads take turns
             )
         except sqlite3.Error as error:
             raise translate(error, self.path) from error

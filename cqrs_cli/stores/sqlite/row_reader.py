@@ -38,8 +38,6 @@ class SQLiteRowReader:
 
     def load(self, table: Table, keys: Sequence[Row]) -> dict[Row, Row]:
         """The rows that exist among `keys`, by key."""
-        if not self._exists(table.name):
-            return {}
         names = [column.name for column in table.columns]
         at = [names.index(name) for name in table.key]
         key_in = itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
@@ -72,8 +70,6 @@ class SQLiteRowReader:
         """
         selected = Select(table)
         sql, values = selected.statement(where, order, after)
-        if not self._exists(table.name):
-            return iter(())
         few = selected.few(where, order)
         if few is not None and self._query(table, *few) != [(FEW,)]:
             sql, values = selected.statement(where, order, after, by_index=True)
@@ -88,6 +84,8 @@ class SQLiteRowReader:
             try:
                 cursor = connection.execute(sql, values)
             except sqlite3.OperationalError as error:
+                if _is_absent(table, error):
+                    return
                 raise changed(table.name, error) or translate(error, self._file.path) from error
             rows = cursor.fetchmany(_IN_MEMORY)
             if len(rows) == _IN_MEMORY:
@@ -98,9 +96,8 @@ class SQLiteRowReader:
 
     def count(self, table: Table) -> int:
         """How many rows; 0 if there is no such table."""
-        if not self._exists(table.name):
-            return 0
-        return int(self._query(table, f"SELECT count(*) FROM {quote(table.name)}", ())[0][0])  # type: ignore[arg-type]
+        found: list[Any] = self._query(table, f"SELECT count(*) FROM {quote(table.name)}", ())
+        return found[0][0] if found else 0
 
     def exists(self, table: Table) -> bool:
         """Whether there is such a table."""
@@ -111,15 +108,20 @@ class SQLiteRowReader:
         return bool(self._file.query(sql, (kind, name)))
 
     def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
-        connection = self._file.connection
-        if any(column.kind == "decimal" for column in table.columns):
-            _register(connection)
+        """The rows; none if there is no such table. It is not asked for first: SQLite would read the whole schema."""
+        decimals = any(column.kind == "decimal" for column in table.columns)
         try:
-            return connection.execute(sql, values).fetchall()
+            return self._file.execute(sql, values, _register if decimals else None)
         except OverflowError as error:
             raise Misuse(f"{table.name}: {error}", code="row-value", hint="numbers have at most 64 bits") from error
         except sqlite3.Error as error:
+            if _is_absent(table, error):
+                return []
             raise changed(table.name, error) or translate(error, self._file.path) from error
+
+
+def _is_absent(table: Table, error: sqlite3.Error) -> bool:
+    return str(error) == f"no such table: {table.name}"
 
 
 def _register(connection: sqlite3.Connection) -> None:

@@ -50,8 +50,7 @@ class SQLiteRows(SQLiteRowReader):
     def _run(
         self, what: str, sql: str, values: Sequence[Any] = (), many: Iterable[Sequence[Any]] | None = None
     ) -> None:
-        connection = self._file.connection
-        if not (self._open and connection.in_transaction):
+        if not (self._open and self._file.writing and (connection := self._file.connection).in_transaction):
             raise Misuse("these rows belong to a transaction that is over", code="transaction-over")
         try:
             if many is None:

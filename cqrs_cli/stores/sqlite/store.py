@@ -25,7 +25,7 @@ _EVERYTHING = Selection()
 
 
 class SQLiteStore:
-    """A `Store` in a SQLite file. One object a thread; a forked child reopens it by itself."""
+    """A `Store` in a SQLite file. Its threads take turns; a forked child reopens it by itself."""
 
     def __init__(
         self,
@@ -150,13 +150,11 @@ class SQLiteStore:
     def wait(self, after: int, timeout: float) -> bool:
         """Until the head is past `after`, or `timeout` seconds are over."""
         end = time.monotonic() + timeout
-        seen = None
+        seen: tuple[object, ...] | None = None
         while True:
-            # Cheaper than the head, and it changes with every commit of another connection.
-            connection = self._file.connection  # another one, once a store is there
-            version = self._file.query("PRAGMA data_version")[0][0]
-            if (connection, version) != seen:
-                seen = connection, version
+            mark = self._file.mark()  # cheaper than the head
+            if mark != seen:
+                seen = mark
                 if self.head() > after:
                     return True
             left = end - time.monotonic()

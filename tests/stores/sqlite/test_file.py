@@ -847,23 +847,6 @@ def test_a_store_of_somebody_else_can_not_be_read(readable: Path) -> None:
 # ── threads and forks ─────────────────────────────────────────────────────────────────────────
 
 
-def test_another_thread_is_told_to_open_its_own(store: SQLiteStore) -> None:
-    caught: list[BaseException] = []
-
-    def use() -> None:
-        try:
-            store.append(commit("c1"))
-        except BaseException as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    assert isinstance(caught[0], Misuse)
-    assert caught[0].code == "wrong-thread"
-    store.append(commit("c1"))
-
-
 def in_child(act: Callable[[], None]) -> int:
     """The exit code of a forked child that runs `act` and ends as processes do, finalizers and all."""
     child = os.fork()
