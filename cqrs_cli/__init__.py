@@ -7,67 +7,99 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cqrs_cli.domain.aggregate import Aggregate
     from cqrs_cli.domain.clauses import decide, evolve, react
-    from cqrs_cli.domain.domain import Domain
+    from cqrs_cli.domain.domain import Domain, Finding
+    from cqrs_cli.domain.fold import State
     from cqrs_cli.domain.messages import Command, Event, Meta
     from cqrs_cli.domain.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
     from cqrs_cli.domain.projection import Projection
     from cqrs_cli.domain.query import Page, Query, Read, Where
-    from cqrs_cli.domain.row_model import DELETE, Delete
-    from cqrs_cli.errors import Conflict, CqrsError, DefinitionError, DomainFailed, NotFound, Rejected
+    from cqrs_cli.domain.row_model import DELETE, Delete, RowModel
+
+    # fmt: off
+    from cqrs_cli.errors import (
+        AggregateNotFound,
+        CommandReused,
+        ConfigurationError,
+        Conflict,
+        CqrsError,
+        Damaged,
+        DefinitionError,
+        DomainFailed,
+        DomainNotLoaded,
+        InvalidInput,
+        LimitExceeded,
+        Misuse,
+        NeedsRebuild,
+        NotFound,
+        NothingMatched,
+        NotUnique,
+        Rejected,
+        StoreFailed,
+        StoreNotFound,
+        Unavailable,
+        Undecodable,
+    )
+
+    # fmt: on
+    from cqrs_cli.log.outbox import DeadLetter, Outgoing
+    from cqrs_cli.log.stops import Skip, Stop
     from cqrs_cli.scenario.scenario import Scenario
     from cqrs_cli.stores.commits import Recorded
-    from cqrs_cli.workbench.outcome import Request
+    from cqrs_cli.stores.contract import Selection, Store
+    from cqrs_cli.stores.registry import open_store
+    from cqrs_cli.workbench.engine import Limits
+    from cqrs_cli.workbench.outcome import Outcome, Request, RowChange
+    from cqrs_cli.workbench.processors.delivery import Delivery
+    from cqrs_cli.workbench.processors.projections import Plan, Status
+    from cqrs_cli.workbench.processors.reactions import ReactionStatus
+    from cqrs_cli.workbench.processors.refold import Check, Drift
+    from cqrs_cli.workbench.processors.runner import AtWork, Round, Runner
     from cqrs_cli.workbench.workbench import Workbench
 
+# fmt: off
 __all__ = [
-    "DELETE",
-    "After",
-    "Aggregate",
-    "Cancel",
-    "Command",
-    "CommandRejected",
-    "Conflict",
-    "CqrsError",
-    "DefinitionError",
-    "Delete",
-    "Domain",
-    "DomainFailed",
-    "Event",
-    "Meta",
-    "NotFound",
-    "Page",
-    "Policy",
-    "ProcessManager",
-    "Projection",
-    "Query",
-    "Read",
-    "Recorded",
-    "Rejected",
-    "Request",
-    "Scenario",
-    "Where",
-    "Workbench",
-    "decide",
-    "evolve",
-    "react",
+    "DELETE", "After", "Aggregate", "AggregateNotFound", "AtWork", "Cancel", "Check", "Command", "CommandRejected",
+    "CommandReused", "ConfigurationError", "Conflict", "CqrsError", "Damaged", "DeadLetter", "DefinitionError",
+    "Delete", "Delivery", "Domain", "DomainFailed", "DomainNotLoaded", "Drift", "Event", "Finding", "InvalidInput",
+    "LimitExceeded", "Limits", "Meta", "Misuse", "NeedsRebuild", "NotFound", "NotUnique", "NothingMatched", "Outcome",
+    "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "Projection", "Query", "ReactionStatus", "Read",
+    "Recorded", "Rejected", "Request", "Round", "RowChange", "RowModel", "Runner", "Scenario", "Selection", "Skip",
+    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Where",
+    "Workbench", "decide", "evolve", "open_store", "react",
 ]
+# fmt: on
 
 _HOMES = {
-    "domain.aggregate": ("Aggregate",),
-    "domain.clauses": ("decide", "evolve", "react"),
-    "domain.domain": ("Domain",),
-    "errors": ("Conflict", "CqrsError", "DefinitionError", "DomainFailed", "NotFound", "Rejected"),
-    "domain.messages": ("Command", "Event", "Meta"),
-    "domain.process_manager": ("After", "Cancel", "CommandRejected", "Policy", "ProcessManager"),
-    "domain.projection": ("Projection",),
-    "domain.query": ("Page", "Query", "Read", "Where"),
-    "domain.row_model": ("DELETE", "Delete"),
-    "workbench.outcome": ("Request",),
-    "scenario.scenario": ("Scenario",),
-    "stores.commits": ("Recorded",),
-    "workbench.workbench": ("Workbench",),
+    "domain.aggregate": "Aggregate",
+    "domain.clauses": "decide evolve react",
+    "domain.domain": "Domain Finding",
+    "domain.fold": "State",
+    "domain.messages": "Command Event Meta",
+    "domain.process_manager": "After Cancel CommandRejected Policy ProcessManager",
+    "domain.projection": "Projection",
+    "domain.query": "Page Query Read Where",
+    "domain.row_model": "DELETE Delete RowModel",
+    "errors": (
+        "AggregateNotFound CommandReused ConfigurationError Conflict CqrsError Damaged DefinitionError "
+        "DomainFailed DomainNotLoaded InvalidInput LimitExceeded Misuse NeedsRebuild NotFound NotUnique "
+        "NothingMatched Rejected StoreFailed StoreNotFound Unavailable Undecodable"
+    ),
+    "log.outbox": "DeadLetter Outgoing",
+    "log.stops": "Skip Stop",
+    "scenario.scenario": "Scenario",
+    "stores.commits": "Recorded",
+    "stores.contract": "Selection Store",
+    "stores.registry": "open_store",
+    "workbench.engine": "Limits",
+    "workbench.outcome": "Outcome Request RowChange",
+    "workbench.processors.delivery": "Delivery",
+    "workbench.processors.projections": "Plan Status",
+    "workbench.processors.reactions": "ReactionStatus",
+    "workbench.processors.refold": "Check Drift",
+    "workbench.processors.runner": "AtWork Round Runner",
+    "workbench.workbench": "Workbench",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -276,7 +276,7 @@ class Flow(Projection, key=("sender", "receiver")):
     times: int = 0
     legs: list[Leg] = []
 
-    @evolve(key=lambda event, recorded: [(recorded.stream.partition("-")[2], leg.to) for leg in event.legs])
+    @evolve(key=lambda event, recorded: [(recorded.key, leg.to) for leg in event.legs])
     def divided(self, event: Divided) -> None:
         for leg in event.legs:
             if leg.to == self.receiver:

@@ -147,7 +147,7 @@ class Welcome(Policy):
 
     @react
     def greet(self, event: Shipped, recorded: Recorded) -> Greet:
-        return Greet(order_id=recorded.stream.partition("-")[2])
+        return Greet(order_id=recorded.key)
 
 
 class Counts(Projection, key="type"):

@@ -45,8 +45,8 @@ class Aggregate(BaseModel):
     """The fold of one stream: `class Order(Aggregate)` keeps the streams `order-<id>`.
 
     Class keywords: `category=` (default: the class's name in snake_case), `key=` (default
-    `<category>_id`; a tuple of names for a composite key), `version=` (1; raised when kept folds
-    of this class no longer count), `snapshot_every=` (keep the fold of a stream whenever it passes a
+    `<category>_id`; a tuple of names for a composite key), `version=` (1; raised when snapshots
+    of this class no longer count), `snapshot_every=` (take a snapshot of a stream whenever it passes a
     multiple of so many events; none without). The key is a field without default, filled in by the engine;
     every other field has a default. `ignores` lists events that are meant to change nothing.
     """

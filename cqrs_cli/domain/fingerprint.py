@@ -3,7 +3,7 @@
 It is a digest of the shape of the state, the versions and shapes of the events with their upcasters, and
 the compiled code of the class (without its decides) and of the functions of its package that this calls.
 Not everything that can change a fold is in there, so equal digests prove nothing: only `version=` says
-that kept folds count, and a digest that differs says that they don't.
+that snapshots count, and a digest that differs says that they don't.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic.errors import PydanticUserError
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType
 
-_FORMAT = 1  # of kept states and of this digest
+_FORMAT = 1  # of snapshots and of this digest
 
 
 def fingerprint(aggregate: AggregateType) -> str:

@@ -1,4 +1,4 @@
-"""Whether what was kept of folds is what the log folds to."""
+"""Whether snapshots are what the log folds to."""
 
 from __future__ import annotations
 

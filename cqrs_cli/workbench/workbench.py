@@ -60,7 +60,12 @@ class Asks(Protocol[T_co]):
 class Workbench:
     """A domain on a store. Open one with `Workbench.open("shop.db", domain)`, as a context manager.
 
-    services: replacements for what the domain provides, by type (for tests).
+    services: replacements for what the domain provides, by type (for tests). limits: see `Limits`.
+
+    It may be used from several threads, if its store may. No call holds anything of the workbench while a decide runs,
+    or the caller works: a slow service holds up nobody, and a decide whose service sends commands, even on this very
+    workbench or from other threads, is answered. Two threads are to each other as two processes are: an append in
+    between is seen by its condition, and the command is decided again. Services are shared, and made one at a time.
     """
 
     def __init__(

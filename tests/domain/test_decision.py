@@ -1,6 +1,7 @@
 """Deciding is one function: a mistake of the domain is the same error in a send, a batch, a dry run and a scenario."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def broken() -> Broken:
 
 MISTAKES: dict[str, tuple[Callable[[], Command], type[CqrsError]]] = {
     **{
-        how: (lambda how=how: Err(thing_id="a", how=how), kind)
+        how: (partial(Err, thing_id="a", how=how), kind)
         for how, kind in {
             "too many": LimitExceeded,
             "endless": LimitExceeded,

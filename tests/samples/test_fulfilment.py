@@ -70,9 +70,8 @@ class Shop:
             OrderItem(product_id=PRODUCTS[name], product_name=name, quantity=quantity, unit_price=Decimal("1.50"))
             for name, quantity in pieces.items()
         ]
-        stream = self.bench.send(CreateOrder(customer_id=ADA, items=items, shipping_address=HOME)).stream
-        assert stream is not None
-        order_id = UUID(stream.removeprefix("order-"))
+        created = self.bench.send(CreateOrder(customer_id=ADA, items=items, shipping_address=HOME))
+        order_id: UUID = created.events[0].key
         if submitted:
             self.bench.send(SubmitOrder(order_id=order_id))
         if submitted and paid:
@@ -447,7 +446,8 @@ def placed(shell: Shell, pens: int, inks: int) -> Order:
         "--shipping-address.street", "1 Main", "--shipping-address.city", "Paris",
         "--shipping-address.postal-code", "75001", "--shipping-address.country", "FR",
     )  # fmt: skip
-    order = Order(shell, sent["streams"][0]["stream"].removeprefix("order-"))
+    stream = sent["streams"][0]["stream"]
+    order = Order(shell, str(*domain.aggregate_of(stream).key_of(stream)))
     order.sent("submit-order")
     return order
 

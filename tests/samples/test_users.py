@@ -80,9 +80,8 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 
 def register(bench: Workbench, email: str, name: str = "Somebody") -> UUID:
-    stream = bench.send(RegisterUser(email=email, name=name)).stream
-    assert stream is not None
-    return UUID(stream.removeprefix("user-"))
+    key: UUID = bench.send(RegisterUser(email=email, name=name)).events[0].key
+    return key
 
 
 def accounts(bench: Workbench) -> dict[str, str]:
@@ -245,7 +244,7 @@ def shell(cqrs: Shell) -> Shell:
 def registered(shell: Shell, email: str, name: str) -> str:
     sent: dict[str, Any] = shell.json("send", "register-user", "--email", email, "--name", name)
     stream: str = sent["streams"][0]["stream"]
-    return stream.removeprefix("user-")
+    return str(*domain.aggregate_of(stream).key_of(stream))
 
 
 def test_accounts_in_the_shell(shell: Shell) -> None:

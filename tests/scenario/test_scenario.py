@@ -7,11 +7,13 @@ import pytest
 from cqrs_cli import DomainFailed, Rejected, Scenario
 from cqrs_cli.errors import InvalidInput, Misuse
 from tests.bank import (
+    Account,
     Between,
     Close,
     Closed,
     Deposit,
     Deposited,
+    Divided,
     Leg,
     Look,
     Open,
@@ -34,8 +36,8 @@ def scenario() -> Scenario:
 def test_events_that_were_decided(scenario: Scenario) -> None:
     scenario.when(Open(account_id="a", owner="bob")).then(Opened(owner="bob"))
     scenario.when(Deposit(account_id="a", amount=5)).then(Deposited(amount=5))
-    assert scenario.state is not None
-    assert scenario.state.balance == 5  # type: ignore[attr-defined]
+    assert isinstance(scenario.state, Account)
+    assert scenario.state.balance == 5
     scenario.when(Withdraw(account_id="a", amount=5)).then(Withdrawn(amount=5)).when(Close(account_id="a")).then(
         Closed()
     )
@@ -106,8 +108,9 @@ def test_events_share_nothing_with_what_was_given(scenario: Scenario) -> None:
     command = Split(account_id="a", legs=legs)
     scenario.given(Opened(owner="a")).when(command)
     command.legs.append(Leg(to="c", amount=2))
-    assert scenario.events is not None
-    assert len(scenario.events[0].legs) == 1  # type: ignore[attr-defined]
+    (event,) = scenario.events or []
+    assert isinstance(event, Divided)
+    assert len(event.legs) == 1
 
 
 def test_scenarios_that_are_mistakes(scenario: Scenario) -> None:

@@ -16,7 +16,7 @@ from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench.batch import failed
 from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.outcome import Outcome, Request
-from tests.bank import Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
+from tests.bank import Account, Between, Close, Deposit, Look, Open, Settle, Spoil, Tag, Withdraw, domain
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_conflict_in_the_middle_is_decided_again_and_all_after_it(
         Withdraw(account_id="a", amount=11),
     )
     assert outcomes == ["committed", "rejected overdrawn", "committed", "committed"]
-    assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.balance == 0
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_kept_state_in_which_there_is_nothing_to_do_is_looked_at_again(bench: 
         yield Request(4, Settle(account_id="a"))
 
     assert told(list(bench.send_batch(lines()))) == ["committed"] * 4
-    assert bench.replay("account-a").state.balance == 0  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.balance == 0
 
 
 def test_what_was_rejected_after_a_duplicate_is_decided_on_the_log(
@@ -257,7 +257,7 @@ def test_a_state_that_was_not_written_decides_nothing_though_its_version_is_ther
         Request(2, Withdraw(account_id="a", amount=50)),  # 90 would be left in the state that was not written
     ]
     assert told(list(bench.send_batch(lines))) == ["conflict conflict", "rejected overdrawn"]
-    assert bench.replay("account-a").state.balance == 20  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.balance == 20
 
 
 def test_fail_fast_stops_at_a_conflict_that_a_write_in_between_shows(
@@ -310,7 +310,7 @@ def test_the_kinds_of_failure(bench: Workbench) -> None:
         "invalid invalid-input",
         "committed",
     ]
-    assert bench.replay("account-a").state.balance == 7  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.balance == 7
 
 
 def test_an_outcome_is_given_only_once_it_is_durable(bench: Workbench, other: Workbench) -> None:
@@ -371,7 +371,7 @@ def test_a_decide_that_spoils_the_state_spoils_nothing_else(bench: Workbench, ho
         Spoil(account_id="a", how=how),
         Withdraw(account_id="a", amount=2),
     )[2::3] == ["rejected overdrawn", "rejected overdrawn"]
-    assert bench.replay("account-a").state.notes == [""]  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.notes == [""]
 
 
 def test_cached_states_are_bounded(bench: Workbench) -> None:

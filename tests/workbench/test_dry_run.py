@@ -76,7 +76,7 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 
 def lots(bench: Workbench) -> list[tuple[Any, ...]]:
-    return [(row.lot_id, row.price) for row in bench.rows("lot")]  # type: ignore[attr-defined]
+    return [(row.lot_id, row.price) for row in bench.rows(Lot)]
 
 
 def totals(bench: Workbench, command: Command) -> tuple[Any, Any]:

@@ -9,7 +9,8 @@ import pytest
 from cqrs_cli import NotFound, Workbench
 from cqrs_cli.errors import ConfigurationError, DomainFailed, InvalidInput, Unavailable, Undecodable
 from cqrs_cli.stores.commits import Commit, NewEvent
-from tests.bank import Balance, Between, Close, Deposit, Kind, Open, Tag, domain
+from cqrs_cli.stores.contract import Selection
+from tests.bank import Account, Balance, Between, Close, Deposit, Kind, Open, Tag, domain
 
 
 @pytest.fixture
@@ -126,10 +127,43 @@ def test_a_stream_that_can_not_be_read_is_named(filled: Workbench) -> None:
 
 
 def test_states_share_nothing(filled: Workbench) -> None:
-    first, second = filled.replay("account-a"), filled.replay("account-a")
-    first.state.notes.append("mine")  # type: ignore[attr-defined]
-    assert second.state.notes == ["", ""]  # type: ignore[attr-defined]
-    assert next(filled.replay_all()).state.notes == ["", ""]  # type: ignore[attr-defined]
+    first, second = filled.load(Account, "a"), filled.load(Account, "a")
+    first.state.notes.append("mine")
+    assert second.state.notes == ["", ""]
+    (again,) = [state.state for state in filled.replay_all() if state.stream == "account-a"]
+    assert isinstance(again, Account)
+    assert again.notes == ["", ""]
+
+
+def test_steps_may_be_kept(filled: Workbench) -> None:
+    steps = [state for _, state in filled.steps(Account, "a")]
+    assert [len(step.state.notes) for step in steps] == [0, 1, 2]
+    steps[0].state.notes.append("mine")
+    assert steps[2].state.notes == ["", ""]
+
+
+def test_loading_by_key_and_by_stream(filled: Workbench) -> None:
+    state = filled.load(Account, "a")
+    assert (state.stream, state.state.balance, state) == ("account-a", 11, filled.load("account-a"))
+    assert state == filled.replay("account-a")
+    assert filled.load(Account, "a", at=2).state.balance == filled.load(Account, "a", at_position=2).state.balance == 1
+    with pytest.raises(NotFound, match="account-nobody"):
+        filled.load(Account, "nobody")
+    for key in ((), ("a", "b")):
+        with pytest.raises(InvalidInput, match=rf"the key of Account is \(account_id\), not {len(key)} values"):
+            filled.load(Account, *key)
+
+    class Other(Account):
+        pass
+
+    with pytest.raises(NotFound, match="Other is no part of the domain"):
+        filled.load(Other, "a")
+
+
+def test_the_log(filled: Workbench) -> None:
+    events = list(filled.log(Selection(stream="account-a")))
+    assert [(event.key, event.version) for event in events] == [("a", 1), ("a", 2), ("a", 3)]
+    assert list(filled.log()) == list(filled.store.read())
 
 
 def test_projecting_by_name(filled: Workbench) -> None:
@@ -153,7 +187,7 @@ def test_json_ready(bench: Workbench) -> None:
 def test_a_returned_state_replaces_the_one_before(bench: Workbench) -> None:
     bench.send(Tag(account_id="a", tags={"x"}))
     bench.send(Tag(account_id="a", tags={"y"}))
-    assert bench.replay("account-a").state.tags == {"x", "y"}  # type: ignore[attr-defined]
+    assert bench.load(Account, "a").state.tags == {"x", "y"}
     bench.send(Open(account_id="c"))
     bench.send(Close(account_id="c"))
     assert bench.send(Close(account_id="c")).status == "unchanged"
