@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Command, Group
 from cqrs_cli.cli.shell.session import current
+from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_stream
@@ -38,7 +39,7 @@ def command() -> Group:
     app.callback()(_snapshot)
     for function in (take, list_, drop):
         app.command(function.__name__.strip("_"), cls=Command)(function)
-    group = cast("Group", typer.main.get_command(app))
+    group: Group = built(app)
     group.name = "snapshot"
     return group
 
