@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from benchmarks import peer, raw
+from benchmarks import invoices, peer, raw
 from benchmarks.bank import AccountOpened, Deposit, Deposited, OpenAccount, domain
 from benchmarks.contest import Figures, Result, rates, seconds
 from benchmarks.folders import Folders, own_environment
@@ -35,6 +36,7 @@ def measure(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     """All results of commands."""
     yield from one_by_one(folders, sizes)
     yield from in_batches(folders, sizes)
+    yield from invoices_in_a_batch(folders, sizes)
 
 
 def accounts(commands: int) -> list[UUID]:
@@ -193,6 +195,27 @@ def in_batches(folders: Folders, sizes: Sizes) -> Iterator[Result]:
     of_ours, of_theirs = (Figures((written[name].stat().st_size / commands,)) for name in ("batch", "peer"))
     without = "pyeventsourcing (the event alone)"
     yield Result("an event on disk, with command, digests, hash chain", "bytes", of_ours, of_theirs, without)
+
+
+def invoices_in_a_batch(folders: Folders, sizes: Sizes) -> Iterator[Result]:
+    """Payloads with nested models and lists, beside the bank's of a field or two; both through the whole process."""
+    commands, environment = sizes.batch_commands, own_environment(folders)
+    batches = {
+        "bank": lambda: lines_for(accounts(commands)),
+        "invoices": lambda: invoices.lines_for([uuid4() for _ in range(commands)]),
+    }
+
+    def process(name: str) -> Callable[[], object]:
+        store, file = folders.new(f"{name}.db"), folders.new(f"{name}.jsonl")
+        file.write_bytes(batches[name]())
+        words = [sys.executable, "-m", "cqrs_cli", "--app", f"benchmarks.{name}:domain", "--store", str(store)]
+        words += ["send", "--batch", str(file)]
+        return lambda: subprocess.run(words, env=environment, check=True, capture_output=True)
+
+    taken = seconds({name: partial(process, name) for name in batches}, sizes.turns)
+    of_bank, of_invoices = (Figures(tuple(commands / each for each in taken[name])) for name in ("bank", "invoices"))
+    what = f"cqrs send --batch of {commands:,} invoices of {invoices.LINES} lines, the whole process"
+    yield Result(what, "commands/s", of_invoices, of_bank, "the bank's commands", at_least=15_000, ratio_at_least=0.71)
 
 
 def _drain(outcomes: Iterator[Outcome]) -> None:

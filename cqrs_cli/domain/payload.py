@@ -49,8 +49,8 @@ def _with_sorted(value: Any) -> Any:
 def payload_json(model: BaseModel, *, has_sets: bool, plain: bool = False) -> bytes:
     """The model as payload bytes. Raises `InvalidInput` or `LimitExceeded` for what can't be stored.
 
-    Whether it comes back from them the same is for the caller to see. plain: it is one model of texts,
-    integers, booleans, ids and decimals, so that nothing in it is nested and no number is infinite.
+    Whether it comes back from them the same is for the caller to see. plain: by its types nothing in it is nested
+    too deeply and no number is infinite.
     Without computed fields (`round_trip`): they are no input.
     """
     try:

@@ -7,7 +7,7 @@ called often: what they give is pydantic's own, without a step of ours between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ __all__ = [
     "hidden",
     "is_complete",
     "nodes",
+    "schema_of",
     "to_json",
     "to_jsonable_python",
     "to_plain",
@@ -105,6 +106,11 @@ _put_values, _put_fields_set, _put_extra, _put_private = (
     vars(BaseModel)[slot].__set__
     for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 )
+
+
+def schema_of(cls: type[BaseModel]) -> Mapping[str, Any]:
+    """What pydantic made of the class: nested dicts whose `type` is a kind."""
+    return cls.__pydantic_core_schema__
 
 
 def nodes(cls: type[BaseModel]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Command, Group
 from cqrs_cli.cli.shell.session import current
+from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_stream
@@ -37,7 +38,7 @@ def command() -> Group:
     app.callback()(_snapshot)
     for function in (take, list_, drop):
         app.command(function.__name__.strip("_"), cls=Command)(function)
-    group = cast("Group", typer.main.get_command(app))
+    group: Group = built(app)
     group.name = "snapshot"
     return group
 

@@ -8,6 +8,7 @@ import typer
 
 from cqrs_cli import __version__
 from cqrs_cli.cli.shell.command import Group, Lazy, global_parameters
+from cqrs_cli.cli.shell.typer_fast import built
 
 
 class Entry(NamedTuple):
@@ -160,7 +161,7 @@ def root() -> Root:
         help="An event-store workbench: send typed commands, read the log, replay aggregates, project and query.",
     )
     app.callback()(_root)
-    group: Root = typer.main.get_command(app)  # type: ignore[assignment]
+    group: Root = built(app)
     for parameter in group.params:
         parameter.callback = _do_instead
     return group

@@ -30,6 +30,7 @@ from cqrs_cli.cli.printing.standard_streams import stand_in
 from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
+from cqrs_cli.cli.shell.typer_fast import usage
 from cqrs_cli.errors import CqrsError, Misuse
 
 BUG = 70
@@ -101,17 +102,13 @@ def _let_go() -> None:
 
 
 def _usage(error: typer.TyperException) -> Misuse:
-    """An error of Typer's in our words. Its classes are private, so their attributes are looked at."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "cqrs"
-    option = getattr(error, "option_name", None)
-    near = getattr(error, "possibilities", None)
+    """An error of Typer's in our words."""
+    path, option, near, given = usage(error)
     message = error.format_message().strip().rstrip(".")
     if option is not None and near is not None:
         message = f"no such option: {option}"
-    faults = getattr(error.__cause__, "errors", None)  # pydantic's, which says what was given only here
-    if faults is not None:
-        message = f"{message.partition(', unable to')[0]} (got {faults()[0]['input']!r})"
+    if given:
+        message = f"{message.partition(', unable to')[0]} (got {given[0]!r})"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
 

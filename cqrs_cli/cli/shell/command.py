@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.cli.shell.typer_fast import spare
+from cqrs_cli.cli.shell.typer_fast import TyperCommand, TyperGroup, built, name_command, spare
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.near_names import did_you_mean
 
@@ -80,17 +79,16 @@ def global_parameters() -> list[Any]:
 def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | None = None) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name or function.__name__.strip("_").replace("_", "-"), cls=kind)(function)
-    return typer.main.get_command(app)
+    return built(app)
 
 
 @contextmanager
 def _read_for(ctx: Any) -> Iterator[None]:
-    """Let an error say whose options were read: Typer's parser does not, and the hint names the command."""
+    """Let an error say whose options were read: the hint names the command."""
     try:
         yield
     except typer.TyperException as error:
-        if getattr(error, "ctx", ctx) is None:
-            vars(error)["ctx"] = ctx
+        name_command(error, ctx)
         raise
 
 

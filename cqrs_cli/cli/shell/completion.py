@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cqrs_cli.cli.printing.documents import Text
 from cqrs_cli.cli.shell.session import Session, current
+from cqrs_cli.cli.shell.typer_fast import completion_script, install_completion, start_completion
 from cqrs_cli.errors import Misuse
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ def answer(root: Callable[[], Any]) -> int:
     code = 0
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), Session(_typed()) as session:
-            from typer.completion import completion_init  # type: ignore[attr-defined]
-
-            completion_init()
+            start_completion()
             root().main([], prog_name="cqrs", complete_var=VARIABLE, obj=session)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0
@@ -112,19 +111,14 @@ projections = _projections if _asked else None
 
 def show(shell: str, session: Session) -> None:
     """Print the script for a shell (empty: the one in use). Raises `Misuse` for one that is not known."""
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]
-
-    name = _shell(shell)
-    session.printer.print(Text(get_completion_script(prog_name="cqrs", complete_var=VARIABLE, shell=name)))
+    session.printer.print(Text(completion_script(_shell(shell), VARIABLE)))
 
 
 def install(shell: str, session: Session) -> None:
     """Put the script where a shell (empty: the one in use) finds it. Raises `Misuse`."""
-    from typer.completion import install as put  # type: ignore[attr-defined]
-
     name = _shell(shell)
     try:
-        _, path = put(shell=name, prog_name="cqrs", complete_var=VARIABLE)
+        path = install_completion(name, VARIABLE)
     except OSError as error:
         raise Misuse(
             f"completion can't be installed: {error}",

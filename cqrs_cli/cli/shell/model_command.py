@@ -13,6 +13,7 @@ import typer
 from cqrs_cli.cli.printing.control_characters import visible_lines
 from cqrs_cli.cli.shell.command import Command, Group, Lazy
 from cqrs_cli.cli.shell.hints import say
+from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
 from cqrs_cli.near_names import did_you_mean
 
@@ -123,7 +124,7 @@ def model_command(
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     function = with_signature(run, parameters(options) | dict(own))
     app.command(name, cls=ModelCommand, help=doc_of(cls) or f"{cls.__name__}.")(function)
-    command: ModelCommand = typer.main.get_command(app)  # type: ignore[assignment]
+    command: ModelCommand = built(app)
     return command
 
 
@@ -189,6 +190,6 @@ def group_of(kind: type[G], function: Callable[..., Any], name: str) -> G:
     """The group, whose own options are those of the function; it is called whether a command follows or not."""
     app = typer.Typer(cls=kind, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
     app.callback()(function)
-    group = cast("G", typer.main.get_command(app))
+    group = cast("G", built(app))
     group.name = name
     return group

@@ -1,4 +1,6 @@
-"""Plain parameters without Typer's pydantic adapter.
+"""The one door to what Typer doesn't document, and plain parameters without its pydantic adapter.
+
+Nobody else names these parts; `tests/cli/shell/test_typer_insides.py` has an assertion for each of them.
 
 Typer 0.29 builds a pydantic `TypeAdapter` for every parameter of a command, even for those that are not
 given: importing pydantic alone costs more than the rest of a data command. Strings, integers, flags and
@@ -10,11 +12,82 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from typer import CallbackParam, Context
+from typer import CallbackParam, Context, Typer, TyperException
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+__all__ = [
+    "TyperCommand",
+    "TyperGroup",
+    "Usage",
+    "built",
+    "completion_script",
+    "install_completion",
+    "name_command",
+    "spare",
+    "start_completion",
+    "usage",
+]
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Usage(NamedTuple):
+    """What an error of Typer's says. path: of the command. option: the name of one that there is not. near: names
+    that are. given: the value that can't be read, if there is one."""
+
+    path: str
+    option: str | None
+    near: tuple[str, ...] | None
+    given: tuple[Any, ...]
+
+
+def usage(error: TyperException) -> Usage:
+    """The parts of an error. Its classes are private, so their attributes are looked at."""
+    context = getattr(error, "ctx", None)
+    faults = getattr(error.__cause__, "errors", None)  # pydantic's, which says what was given only here
+    near = getattr(error, "possibilities", None)
+    return Usage(
+        context.command_path if context is not None else "cqrs",
+        getattr(error, "option_name", None),
+        tuple(near) if near is not None else None,
+        (faults()[0]["input"],) if faults is not None else (),
+    )
+
+
+def name_command(error: TyperException, ctx: Context) -> None:
+    """Let an error say whose options were read, which Typer's parser does not."""
+    if getattr(error, "ctx", ctx) is None:
+        vars(error)["ctx"] = ctx
+
+
+def built(app: Typer) -> Any:
+    """The command or group that an app describes."""
+    return get_command(app)
+
+
+def start_completion() -> None:
+    """Let Typer answer shells."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+
+
+def completion_script(shell: str, variable: str) -> str:
+    """The script of a shell for the program `cqrs`."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+
+    script: str = get_completion_script(prog_name="cqrs", complete_var=variable, shell=shell)
+    return script
+
+
+def install_completion(shell: str, variable: str) -> Any:
+    """Put it where the shell finds it; returns the path. Raises `OSError`."""
+    from typer.completion import install  # type: ignore[attr-defined]
+
+    return install(shell=shell, prog_name="cqrs", complete_var=variable)[1]
 
 
 def spare(parameters: Iterable[CallbackParam]) -> None:

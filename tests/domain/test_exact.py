@@ -1,0 +1,138 @@
+"""What a class's types prove needless is left out; the stored bytes and digests are the same as ever."""
+
+import contextlib
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, Field, field_validator
+
+from cqrs_cli.domain import codec
+from cqrs_cli.domain.codec import Codec
+from cqrs_cli.domain.exact import Unproven, given_fields
+from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.payload import canonical_json
+from cqrs_cli.errors import InvalidInput
+from tests.domain import golden_messages as golden
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_messages.json").read_text())
+EQUAL = (Command.__eq__,)
+ADDRESS = golden.Address(street="a", city="b")
+
+
+class Plain(BaseModel):
+    text: str = "x"
+    number: int = 1
+    price: Decimal = Decimal(1)
+
+
+class Pay(Command):
+    invoice_id: UUID = golden.ID
+    paid: bool = True
+    parts: list[Plain] = []
+    best: Plain | None = None
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """The commands whose payload was read back."""
+    seen = []
+    read_back = codec._read_back
+    monkeypatch.setattr(codec, "_read_back", lambda message, data: (seen.append(message), read_back(message, data))[1])
+    return seen
+
+
+@pytest.mark.parametrize(("name", "command"), list(golden.commands()))
+def test_bytes_and_digests_are_those_of_old_stores(name, command):
+    sent = Codec({}, {}).sent(command)
+    assert [sent.data.decode(), sent.digest.hex()] == GOLDEN[name]
+
+
+PROVEN = [
+    Pay(),
+    Pay(parts=[Plain(), Plain(text='\u2028"é', number=-5, price=Decimal("1.10"))], best=Plain(price=Decimal("1E+5"))),
+    Pay.model_validate({"paid": 0, "best": {"price": "0.00", "number": "7"}}),
+    Pay.model_construct(parts=[], best=None),
+]
+
+
+@pytest.mark.parametrize("command", PROVEN)
+def test_what_is_proven_is_not_read_back_and_would_have_come_back_the_same(command, looked_at):
+    sent = Codec({}, {}).sent(command)
+    assert looked_at == []
+    assert Pay.model_validate_json(sent.data) == command
+    shape = given_fields(Pay, EQUAL)
+    assert codec.to_json(shape(command)) == canonical_json(command, has_sets=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paid": 1},
+        {"invoice_id": str(golden.ID)},
+        {"parts": (Plain(),)},
+        {"parts": [Plain.model_construct(text=5)]},
+        {"parts": [Plain.model_construct(number="5")]},
+        {"parts": [Plain.model_construct(number=2**64)]},
+        {"best": Plain.model_construct(price=Decimal("NaN"))},
+        {"best": Plain.model_construct(price=Decimal("Infinity"))},
+        {"best": Plain.model_construct(price=1.5)},
+        {"best": ADDRESS},
+        {"best": type("Derived", (Plain,), {})()},
+        {"unknown": 1},
+    ],
+)
+def test_an_instance_that_its_class_did_not_make_is_read_back(changes, looked_at):
+    command = Pay().model_copy(update=changes)
+    with contextlib.suppress(InvalidInput):
+        Codec({}, {}).sent(command)
+    assert looked_at == [command]
+
+
+def test_one_that_lacks_a_field_is_read_back(looked_at):
+    command = Pay()
+    del command.__dict__["best"]
+    with pytest.raises((InvalidInput, AttributeError, KeyError)):
+        Codec({}, {}).sent(command)
+    with pytest.raises(Unproven):
+        given_fields(Pay, EQUAL)(command)
+
+
+def classes():
+    class Upper(BaseModel):
+        text: str
+
+        @field_validator("text")
+        @classmethod
+        def upper(cls, text):
+            return text.upper()
+
+    class Own(BaseModel):
+        number: int
+
+        def __eq__(self, other):
+            return False
+
+    class Post(BaseModel):
+        def model_post_init(self, context):
+            pass
+
+    annotations = [
+        float, set[int], dict[str, int], tuple[int, ...], Annotated[int, Field(gt=0)], Annotated[str, Field(alias="b")],
+        Annotated[int, Field(exclude=True)], Annotated[list[int], Field(max_length=2)], Upper, list[Own], Post, object,
+        golden.Opened, golden.Named, golden.Unit, int | str,
+    ]  # fmt: skip
+    return [type("Odd", (Command,), {"__annotations__": {"a": each}, "__module__": __name__}) for each in annotations]
+
+
+@pytest.mark.parametrize("cls", [*classes(), golden.Tree, golden.Written])
+def test_types_that_need_the_look_prove_nothing(cls):
+    assert given_fields(cls, EQUAL) is None
+
+
+@pytest.mark.parametrize("cls", [Pay, Plain, golden.Address])
+def test_types_that_prove_it(cls):
+    assert given_fields(cls, EQUAL) is not None
