@@ -189,20 +189,10 @@ def _children(root: Node) -> str:
 
 def letter(dead: DeadLetter) -> Record:
     """A command of a reaction that came to nothing; of one that was dropped, by whom and why too."""
-    outgoing = dead.outgoing
-    return {
-        "id": dead.command_id,
-        "reaction": f"{outgoing.reaction}.{outgoing.clause}",
-        "process": outgoing.process or None,
-        "command": outgoing.command,
-        "data": json.loads(outgoing.data),
-        "code": dead.code,
-        "reason": dead.reason,
-        "position": outgoing.position,
-        "event_id": outgoing.event_id,
-        "correlation_id": outgoing.correlation_id,
-        "failed_at": rfc3339(dead.failed_us),
-    } | _dropped(dead)
+    sent = dead.outgoing
+    of = (dead.command_id, f"{sent.reaction}.{sent.clause}", sent.process or None)
+    why = (dead.code, dead.reason, sent.position, sent.event_id, sent.correlation_id, rfc3339(dead.failed_us))
+    return _named(LETTER, (*of, sent.command, json.loads(sent.data), *why)) | _dropped(dead)
 
 
 def _dropped(dead: DeadLetter) -> Record:
