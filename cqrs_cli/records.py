@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cqrs_cli.errors import Damaged
@@ -61,6 +62,23 @@ SETTING = ("name", "value", "source")
 AT_WORK = ("name", "position", "head")
 FINDING = ("code", "severity", "where", "message", "hint")
 """The members of records, in order."""
+
+
+def _named(names: Sequence[str], values: Iterable[Any]) -> Record:
+    return dict(zip(names, values, strict=True))
+
+
+def _time(microseconds: int | None) -> str | None:
+    return None if microseconds is None else rfc3339(microseconds)
+
+
+# What is a named tuple already: something that a check found, what became of a snapshot that was asked for, a place
+# where a snapshot, or a row, differs from a fold from the start, a setting and where it came from.
+finding: Callable[[Finding], Record] = partial(_named, FINDING)
+taken: Callable[[Taken], Record] = partial(_named, TAKEN)
+difference: Callable[[Difference], Record] = partial(_named, DIFFERENCE)
+drift: Callable[[Drift], Record] = partial(_named, DRIFT)
+setting: Callable[[Setting], Record] = partial(_named, SETTING)
 
 
 # ── the log ───────────────────────────────────────────────────────────────────────────────────
@@ -171,20 +189,10 @@ def _children(root: Node) -> str:
 
 def letter(dead: DeadLetter) -> Record:
     """A command of a reaction that came to nothing; of one that was dropped, by whom and why too."""
-    outgoing = dead.outgoing
-    return {
-        "id": dead.command_id,
-        "reaction": f"{outgoing.reaction}.{outgoing.clause}",
-        "process": outgoing.process or None,
-        "command": outgoing.command,
-        "data": json.loads(outgoing.data),
-        "code": dead.code,
-        "reason": dead.reason,
-        "position": outgoing.position,
-        "event_id": outgoing.event_id,
-        "correlation_id": outgoing.correlation_id,
-        "failed_at": rfc3339(dead.failed_us),
-    } | _dropped(dead)
+    sent = dead.outgoing
+    of = (dead.command_id, f"{sent.reaction}.{sent.clause}", sent.process or None)
+    why = (dead.code, dead.reason, sent.position, sent.event_id, sent.correlation_id, rfc3339(dead.failed_us))
+    return _named(LETTER, (*of, sent.command, json.loads(sent.data), *why)) | _dropped(dead)
 
 
 def _dropped(dead: DeadLetter) -> Record:
@@ -206,11 +214,6 @@ def diagnosis(found: Diagnosis) -> Record:
         "projections": [lag(*one) for one in found.lags],
         "findings": [finding(one) for one in found.findings],
     }
-
-
-def finding(found: Finding) -> Record:
-    """Something that a check found."""
-    return _named(FINDING, found)
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
@@ -284,29 +287,12 @@ def step(record: Record, recorded: Recorded, changes: Iterable[Change]) -> Recor
     return {**record, "event": event(recorded), "changes": [_named(CHANGE, change) for change in changes]}
 
 
-def taken(one: Taken) -> Record:
-    """What became of a snapshot that was asked for."""
-    return _named(TAKEN, one)
-
-
 def snapshot(one: Judged) -> Record:
     """A snapshot, and whether it counts for today's code."""
-    found = one.snapshot
-    return {
-        "stream": found.stream,
-        "version": found.version,
-        "position": found.position,
-        "aggregate_version": found.aggregate_version,
-        "bytes": len(found.state.encode()),
-        "taken_at": rfc3339(found.taken_us),
-        "status": "valid" if one.reason is None else "ignored",
-        "reason": one.reason,
-    }
-
-
-def difference(one: Difference) -> Record:
-    """A place where a snapshot differs from a fold from the start."""
-    return _named(DIFFERENCE, one)
+    found, status = one.snapshot, "valid" if one.reason is None else "ignored"
+    size, taken_at = len(found.state.encode()), rfc3339(found.taken_us)
+    values = (found.stream, found.version, found.position, found.aggregate_version, size, taken_at, status, one.reason)
+    return _named(SNAPSHOT, values)
 
 
 def comparison(compared: int, differences: Sequence[Difference]) -> Record:
@@ -343,23 +329,14 @@ def _skip(skip: Skip) -> Record:
 def plan(one: Plan) -> Record:
     """What a rebuild of a projection would have to do."""
     seconds = None if one.seconds is None else round(one.seconds, 2)
-    return {
-        "projection": one.projection,
-        "events": one.events,
-        "rows_now": one.rows_now,
-        "estimated_seconds": seconds,
-    }
+    told = {"projection": one.projection, "events": one.events, "rows_now": one.rows_now}
+    return told | {"estimated_seconds": seconds}
 
 
 def check(one: Check) -> Record:
     """A projection whose rows were compared with a fresh fold, and what differs."""
     drifts = [drift(difference) for difference in one.drift]
     return {"projection": one.projection, "compared": one.compared, "drift": drifts}
-
-
-def drift(one: Drift) -> Record:
-    """A place where a row differs from a fresh fold; column is None for a whole row."""
-    return _named(DRIFT, one)
 
 
 def run_round(done: Round, at_us: int, hints: Hints) -> Record:
@@ -391,11 +368,6 @@ def delivery(one: Delivery) -> Record:
 # ── what there is ─────────────────────────────────────────────────────────────────────────────
 
 
-def setting(one: Setting) -> Record:
-    """A setting and where it came from."""
-    return _named(SETTING, one)
-
-
 def definition(kind: str, name: str, version: int | None, cls: type, description: str) -> Record:
     """A class of a domain that has a schema."""
     return {"kind": kind, "name": name, "version": version, "class": cls.__name__, "description": description}
@@ -417,11 +389,3 @@ def answer(row: Any) -> Mapping[str, Any]:
         plain: Record = jsonable(row)
         return plain
     return row if isinstance(row, Mapping) else {"value": row}
-
-
-def _named(names: Sequence[str], values: Iterable[Any]) -> Record:
-    return dict(zip(names, values, strict=True))
-
-
-def _time(microseconds: int | None) -> str | None:
-    return None if microseconds is None else rfc3339(microseconds)

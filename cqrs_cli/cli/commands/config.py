@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 
 
-def command() -> Command:
+def command() -> ShellCommand:
     """The command `config`."""
     return make(config)
 

@@ -11,7 +11,7 @@ from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.events import COLUMNS, event_row
-from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
 from cqrs_cli.log.selection import Asked, EventFilter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 
 
-def command() -> Command:
+def command() -> ShellCommand:
     """The command `log`."""
     return make(log)
 

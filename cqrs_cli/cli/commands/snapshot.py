@@ -12,7 +12,7 @@ from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.events import to_the_second
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell import completion
-from cqrs_cli.cli.shell.command import Command, Group
+from cqrs_cli.cli.shell.command import Group, ShellCommand
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.domain.messages import snake
@@ -37,7 +37,7 @@ def command() -> Group:
     app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
     app.callback()(_snapshot)
     for function in (take, list_, drop):
-        app.command(function.__name__.strip("_"), cls=Command)(function)
+        app.command(function.__name__.strip("_"), cls=ShellCommand)(function)
     group: Group = built(app)
     group.name = "snapshot"
     return group

@@ -9,13 +9,13 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Graph
-from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.log.trace import Node, trace
 from cqrs_cli.stores.moments import rfc3339
 
 
-def command() -> Command:
+def command() -> ShellCommand:
     """The command, as the table of `app.py` wants it."""
     return make(trace_command, "trace")
 

@@ -4,6 +4,7 @@
     Single     one record             Graph      what leads to what    Findings what a check found
     Outcomes   what became of many    Moment     work that goes on     Text, Value as they are
 
+The method of a format that writes one has its name.
 A *record* is a mapping of JSON-ready values (decimals, ids, times, enums and models are understood too).
 """
 
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cqrs_cli.cli.printing.column import Column
 
 if TYPE_CHECKING:
-    from cqrs_cli.cli.printing.formats import Format
     from cqrs_cli.finding import Finding
 
 Record = Mapping[str, Any]
@@ -51,20 +51,12 @@ class Table(NamedTuple):
     more: Callable[[int], str] | None = None
     text: Callable[[Any], str] | None = None
 
-    def on(self, format: Format) -> int:
-        """Print it; returns how many records there were."""
-        return format.table(self)
-
 
 class Single(NamedTuple):
     """One record: names and values in two columns, or one JSON object, or a table of one row. row: as of `Table`."""
 
     record: Record
     row: Row | None = None
-
-    def on(self, format: Format) -> int:
-        """Print it."""
-        return format.single(self)
 
 
 class Section(NamedTuple):
@@ -85,10 +77,6 @@ class Sections(NamedTuple):
     whole: Record | None = None
     flat: Table | None = None
 
-    def on(self, format: Format) -> int:
-        """Print it; returns how many sections there were."""
-        return format.sections(self)
-
 
 class Report(NamedTuple):
     """Facts of several kinds. whole: all of them, as JSON. rows: the one table of them. parts: what a person reads."""
@@ -96,10 +84,6 @@ class Report(NamedTuple):
     whole: Record
     rows: Table
     parts: Sequence[Document]
-
-    def on(self, format: Format) -> int:
-        """Print it."""
-        return format.report(self)
 
 
 class Graph(NamedTuple):
@@ -117,10 +101,6 @@ class Graph(NamedTuple):
     shape: Callable[[Any], str]
     is_dashed: Callable[[Any], bool]
 
-    def on(self, format: Format) -> int:
-        """Print it."""
-        return format.graph(self)
-
 
 class Findings(NamedTuple):
     """What a check found. check: its name. checked: all that was looked at, found or not. otherwise: the document
@@ -130,10 +110,6 @@ class Findings(NamedTuple):
     checked: Sequence[str]
     findings: Sequence[Finding]
     otherwise: Table
-
-    def on(self, format: Format) -> int:
-        """Print them."""
-        return format.findings(self)
 
 
 class Outcomes(NamedTuple):
@@ -150,19 +126,11 @@ class Outcomes(NamedTuple):
     tell: Callable[[Any], None]
     summary: Callable[[], Record]
 
-    def on(self, format: Format) -> int:
-        """Print them."""
-        return format.outcomes(self)
-
 
 class Moment(NamedTuple):
     """Where work that goes on has come to."""
 
     record: Record
-
-    def on(self, format: Format) -> int:
-        """Print it at once."""
-        return format.moment(self)
 
 
 class Text(NamedTuple):
@@ -170,19 +138,11 @@ class Text(NamedTuple):
 
     text: str
 
-    def on(self, format: Format) -> int:
-        """Print it."""
-        return format.text(self)
-
 
 class Value(NamedTuple):
     """A JSON document, whatever the format (a JSON Schema, an example payload)."""
 
     value: Any
-
-    def on(self, format: Format) -> int:
-        """Print it."""
-        return format.value(self)
 
 
 Document = Table | Single | Sections | Report | Graph | Findings | Outcomes | Moment | Text | Value

@@ -2,7 +2,7 @@
 
 A module of the shell has one function that the table in `app.py` names:
 
-    def command() -> Command:
+    def command() -> ShellCommand:
         return make(log)
 
     def log(stream: Annotated[str | None, typer.Argument(help="…")] = None, …) -> int | None:
@@ -92,7 +92,7 @@ def _read_for(ctx: Any) -> Iterator[None]:
         raise
 
 
-class Command(TyperCommand):
+class ShellCommand(TyperCommand):
     """A command that takes the global options and prints its help as plain text."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -162,10 +162,10 @@ class Lazy(TyperCommand):
         return self._load().make_context(info_name, args, parent=parent, **extra)
 
 
-def make(function: Callable[..., Any], name: str | None = None) -> Command:
+def make(function: Callable[..., Any], name: str | None = None) -> ShellCommand:
     """A command from a typed function: its signature gives arguments and options, its docstring the help.
 
     The function returns None or the exit code. name: kebab-case of the function's unless given.
     """
-    command: Command = _typed(function, Command, name)
+    command: ShellCommand = _typed(function, ShellCommand, name)
     return command

@@ -5,24 +5,48 @@ say(error)      the hint to print: this shell's words for the error's code, else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cqrs_cli.errors import CqrsError, Unfinished
 
-Details = Mapping[str, Any]
-Words = Callable[[Details], str | None]
+WORDS = {
+    "behind": "cqrs project {projection}",
+    "never-projected": "cqrs project {projection}",
+    "needs-rebuild": "cqrs project {projection} --rebuild",
+    "table-changed": "make it anew: cqrs project {table} --rebuild",
+}
+"""By code: what is said whatever the error says itself, if its details hold what is named."""
+
+FALLBACKS = {
+    "aggregate-not-found": ("cqrs send {opener} opens one", "cqrs streams lists what there is"),
+    "already-exists": ("look at it: cqrs replay {stream}",),
+    "command-id-reused": ("a new command needs a new id; look at the first one: cqrs trace {command_id}",),
+    "conflict": (),
+    "dead-letter-not-found": ("cqrs run --failed lists them",),
+    "event-not-found": ("cqrs log shows what there is",),
+    "id-not-found": ("the id of a command, an event or a correlation, or @position; cqrs log --json shows them",),
+    "locked": ("try again when it is done; cqrs doctor shows the lock",),
+    "not-a-store": ("is it the right file? another one: --store PATH",),
+    "not-begun": ("cqrs run starts it",),
+    "reaction-not-found": ("load the domain that has it, or put the command away: cqrs run --drop ID --reason …",),
+    "snapshot-not-found": ("cqrs snapshot list",),
+    "sql": ('the tables: cqrs sql "SELECT name FROM sqlite_schema"',),
+    "store-not-found": ("the first cqrs send creates it; another one: --store PATH",),
+    "stream-not-found": ("cqrs streams lists what there is",),
+    "timed-out": ("a longer --timeout, or look whether it was sent",),
+    "version-not-found": ("cqrs log {stream}{version!s:.0}", "cqrs log {stream} lists its events"),
+}
+"""By code: what is said if the error says nothing itself, the first whose details are there."""
 
 
 def say(error: CqrsError) -> str | None:
     """The hint for an error in the words of this shell; None if there is none."""
     if isinstance(error, Unfinished):
         return say(error.errors[0])
-    words, fallback = WORDS.get(error.code), FALLBACKS.get(error.code)
-    own = (words(error.details) if words is not None else None) or error.hint
-    if own is None and fallback is not None:
-        own = fallback(error.details)
-    return own or _after_a_stop(error.details)
+    first, rest = WORDS.get(error.code, ""), FALLBACKS.get(error.code, ())
+    own = _filled(first, error.details) or error.hint or _about_a_stop(error) or _about_a_version(error)
+    return own or next(filter(None, (_filled(words, error.details) for words in rest)), None)
 
 
 def unfinished(errors: Sequence[CqrsError]) -> Unfinished:
@@ -35,74 +59,29 @@ def in_brackets(hint: str | None) -> str:
     return f" ({hint})" if hint else ""
 
 
-def _with(name: str, text: str) -> Words:
-    """The words for errors whose details hold `name`."""
-    return lambda details: text.format(**details) if details.get(name) is not None else None
-
-
-def _version(details: Details) -> str | None:
-    if "stream" not in details:
+def _filled(words: str, details: Mapping[str, Any]) -> str | None:
+    try:
+        return words.format_map(details) or None
+    except KeyError:
         return None
-    return f"cqrs log {details['stream']}" + ("" if "version" in details else " lists its events")
 
 
-def _conflict(details: Details) -> str | None:
-    if not {"stream", "actual", "expected"} <= details.keys():
+def _about_a_version(error: CqrsError) -> str | None:
+    """Of a stream that is not at the expected version."""
+    if error.code != "conflict" or "actual" not in error.details:
         return None
-    if not details["actual"]:
+    if not error.details["actual"]:
         return "it is not there yet, so `new` is what to expect"
-    return f"look at it: cqrs log {details['stream']}"
+    return f"look at it: cqrs log {error.details['stream']}"
 
 
-def _after_a_stop(details: Details) -> str | None:
+def _about_a_stop(error: CqrsError) -> str | None:
     """What can be done about an event that a projection or reaction can't take."""
-    position = details.get("position")
-    if position is None or not ("projection" in details or "reaction" in details):
+    details = error.details
+    if "position" not in details:
         return None
-    if "reaction" in details:
-        again, skip = "cqrs run", f"cqrs run --skip {details['reaction']}@{position} --reason …"
-    else:
-        again = f"cqrs project {details['projection']}{' --rebuild' if details.get('rebuilding') else ''}"
-        skip = f"cqrs project {details['projection']} --skip @{position} --reason …"
-    return f"mend the code and run {again} again, or: {skip}"
-
-
-WORDS: dict[str, Words] = {
-    "behind": _with("projection", "cqrs project {projection}"),
-    "never-projected": _with("projection", "cqrs project {projection}"),
-    "needs-rebuild": _with("projection", "cqrs project {projection} --rebuild"),
-    "table-changed": _with("table", "make it anew: cqrs project {table} --rebuild"),
-    "version-not-found": _version,
-}
-"""By code: what is said whatever the error says itself."""
-
-
-def _always(text: str) -> Words:
-    return lambda details: text
-
-
-FALLBACKS: dict[str, Words] = {
-    "aggregate-not-found": lambda details: (
-        f"cqrs send {details['opener']} opens one" if details.get("opener") else "cqrs streams lists what there is"
-    ),
-    "command-id-reused": _with(
-        "command_id", "a new command needs a new id; look at the first one: cqrs trace {command_id}"
-    ),
-    "conflict": _conflict,
-    "already-exists": _with("stream", "look at it: cqrs replay {stream}"),
-    "dead-letter-not-found": _always("cqrs run --failed lists them"),
-    "event-not-found": _always("cqrs log shows what there is"),
-    "id-not-found": _always("the id of a command, an event or a correlation, or @position; cqrs log --json shows them"),
-    "locked": _always("try again when it is done; cqrs doctor shows the lock"),
-    "not-a-store": _always("is it the right file? another one: --store PATH"),
-    "not-begun": _always("cqrs run starts it"),
-    "reaction-not-found": _always(
-        "load the domain that has it, or put the command away: cqrs run --drop ID --reason …"
-    ),
-    "snapshot-not-found": _always("cqrs snapshot list"),
-    "sql": _always('the tables: cqrs sql "SELECT name FROM sqlite_schema"'),
-    "store-not-found": _always("the first cqrs send creates it; another one: --store PATH"),
-    "stream-not-found": _always("cqrs streams lists what there is"),
-    "timed-out": _always("a longer --timeout, or look whether it was sent"),
-}
-"""By code: what is said if the error says nothing itself."""
+    again, skip = _filled("cqrs run", details), _filled("cqrs run --skip {reaction}@{position} --reason …", details)
+    if skip is None:
+        again = _filled("cqrs project {projection}" + " --rebuild" * bool(details.get("rebuilding")), details)
+        skip = _filled("cqrs project {projection} --skip @{position} --reason …", details)
+    return f"mend the code and run {again} again, or: {skip}" if skip else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import typer
 
 from cqrs_cli.cli.printing.control_characters import visible_lines
-from cqrs_cli.cli.shell.command import Command, Group, Lazy
+from cqrs_cli.cli.shell.command import Group, Lazy, ShellCommand
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
@@ -52,7 +52,7 @@ def look_up(classes: Mapping[str, C], name: str) -> C | None:
     return classes.get(name) or classes.get(kebab(name))
 
 
-class ModelCommand(Command):
+class ModelCommand(ShellCommand):
     """A command whose options are the fields of a model, listed before those of the tool.
 
     Refuses a value that is an option (`--reason --dry-run`: the value was forgotten) unless it is

@@ -16,7 +16,7 @@ from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.processor_status import print_remarks, print_statuses
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell import completion
-from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, StoreFailed, Undecodable
@@ -25,7 +25,7 @@ from cqrs_cli.workbench.processors.projections import Status
 from cqrs_cli.workbench.workbench import Workbench
 
 
-def command() -> Command:
+def command() -> ShellCommand:
     """The command, as the table of `app.py` wants it."""
     return make(project)
 

@@ -14,7 +14,7 @@ from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
-from cqrs_cli.cli.shell.command import Command, make
+from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
 
@@ -28,7 +28,7 @@ _MEMBER = re.compile(r"""\s*('[^']*'|"[^"]*"|[^,'"][^,]*?)\s*(?:,|$)""")
 _GRAMMAR = "--where COLUMN OPERATOR VALUE, with = != < <= > >= in (VALUE,VALUE) is (null, not null)"
 
 
-def rows_command(name: str, projection: RowType) -> Command:
+def rows_command(name: str, projection: RowType) -> ShellCommand:
     """The command that reads one projection."""
 
     def rows(

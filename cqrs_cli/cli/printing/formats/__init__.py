@@ -5,21 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, ClassVar
 
+from cqrs_cli.cli.printing import documents
 from cqrs_cli.cli.printing.control_characters import visible_lines
-from cqrs_cli.cli.printing.documents import (
-    Document,
-    Findings,
-    Graph,
-    Moment,
-    Outcomes,
-    Report,
-    Section,
-    Sections,
-    Single,
-    Table,
-    Text,
-    Value,
-)
+from cqrs_cli.cli.printing.documents import Document, Findings, Section, Table
 from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import FORMATS
 from cqrs_cli.errors import Misuse
@@ -61,9 +49,10 @@ class Format:
         """Write it; returns how many records or sections there were. Raises `Misuse` for what it can't write."""
         if isinstance(document, Findings) and not self.has_findings:
             document = document.otherwise
-        if not isinstance(document, (Text, Value)):
+        if not isinstance(document, (documents.Text, documents.Value)):
             self.only(type(document))
-        return document.on(self)
+        count: int = getattr(self, type(document).__name__.lower())(document)
+        return count
 
     @property
     def has_findings(self) -> bool:
@@ -76,11 +65,11 @@ class Format:
         """Many records."""
         raise NotImplementedError
 
-    def single(self, document: Single) -> int:
+    def single(self, document: documents.Single) -> int:
         """One record: a table of one row."""
         return self.table(Table([document.record], row=document.row))
 
-    def sections(self, document: Sections) -> int:
+    def sections(self, document: documents.Sections) -> int:
         """Several tables: one after the other."""
 
         def titled(section: Section) -> Table:
@@ -88,33 +77,29 @@ class Format:
 
         return sum(1 for section in document.sections if self.table(titled(section)) >= 0)
 
-    def report(self, document: Report) -> int:
+    def report(self, document: documents.Report) -> int:
         """Facts of several kinds: its one table."""
         return self.table(document.rows)
 
-    def graph(self, document: Graph) -> int:
+    def graph(self, document: documents.Graph) -> int:
         """What leads to what: its records."""
         return self.table(Table(document.records))
 
-    def findings(self, document: Findings) -> int:
-        """What a check found."""
-        return document.otherwise.on(self)
-
-    def outcomes(self, document: Outcomes) -> int:
+    def outcomes(self, document: documents.Outcomes) -> int:
         """What became of many things: a row each."""
         return self.table(Table(map(document.flat, document.outcomes), members=document.members))
 
-    def moment(self, document: Moment) -> int:
+    def moment(self, document: documents.Moment) -> int:
         """Where work has come to: a line of JSON."""
         self.printer.line(json_line(document.record), push=True)
         return 1
 
-    def text(self, document: Text) -> int:
+    def text(self, document: documents.Text) -> int:
         """Lines as they are."""
         self.printer.line(visible_lines(document.text))
         return 1
 
-    def value(self, document: Value) -> int:
+    def value(self, document: documents.Value) -> int:
         """A JSON document."""
         self.printer.line(json_text(document.value, indent=2))
         return 1

@@ -20,12 +20,10 @@ class CsvFormat(Format):
     inert: Callable[[str], str] = staticmethod(csv_text)
 
     def table(self, document: Table) -> int:
-        """The records, with all of their members."""
         document = document.flat or document
         return self._lines(document, None)
 
     def sections(self, document: Sections) -> int:
-        """The one table that there is."""
         if document.flat is not None:
             return self.table(document.flat)
         number = 0
@@ -36,7 +34,6 @@ class CsvFormat(Format):
         return number
 
     def writer(self) -> Callable[[Iterable[str]], Any]:
-        """What writes a line."""
         return csv.writer(self.printer, lineterminator="\n").writerow
 
     def _lines(self, document: Table, names: list[str] | None) -> int:

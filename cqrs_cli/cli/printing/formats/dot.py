@@ -17,7 +17,6 @@ class DotFormat(Format):
     writes = (Graph,)
 
     def graph(self, document: Graph) -> int:
-        """Nodes and arrows."""
         lines = [f"digraph {document.name} {{", "  rankdir=LR;"]
         for name, node, parent in numbered(document.roots):
             shape = document.shape(node)

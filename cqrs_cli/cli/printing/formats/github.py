@@ -13,7 +13,6 @@ class GithubFormat(Format):
     writes = (Findings,)
 
     def findings(self, document: Findings) -> int:
-        """Annotations."""
         for finding in document.findings:
             level = "error" if finding.severity == "error" else "warning"
             message = finding.message + (f" ({finding.hint})" if finding.hint else "")

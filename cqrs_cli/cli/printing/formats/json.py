@@ -15,7 +15,6 @@ class JsonFormat(Format):
     escapes = "json"
 
     def table(self, document: Table) -> int:
-        """An array, or what there is instead."""
         if document.whole is not None:
             return self.single(Single(document.whole))
         if document.live:
@@ -27,28 +26,23 @@ class JsonFormat(Format):
         return count
 
     def single(self, document: Single) -> int:
-        """An object."""
         self.printer.line(json_text(document.record, indent=2))
         return 1
 
     def sections(self, document: Sections) -> int:
-        """An array of the sections, with their rows, or what there is instead."""
         if document.whole is not None:
             return self.single(Single(_with_rows(document.whole)))
         return self.table(Table(_with_rows(part.record) for part in document.sections))
 
     def report(self, document: Report) -> int:
-        """All of it as one object."""
         return self.single(Single(document.whole))
 
     def outcomes(self, document: Outcomes) -> int:
-        """What failed is told, what there was is counted."""
         for outcome in document.outcomes:
             document.tell(outcome)
         return self.single(Single(document.summary()))
 
     def moment(self, document: Moment) -> int:
-        """An object."""
         return self.single(Single(document.record))
 
 

@@ -14,7 +14,6 @@ class JsonLinesFormat(JsonFormat):
     has_end = False
 
     def table(self, document: Table) -> int:
-        """A line a record."""
         count = 0
         for record in document.records:
             count += 1
@@ -22,13 +21,10 @@ class JsonLinesFormat(JsonFormat):
         return count
 
     def single(self, document: Single) -> int:
-        """A line."""
         return self.table(Table([document.record]))
 
     def outcomes(self, document: Outcomes) -> int:
-        """A line each, at once."""
         return self.table(Table(map(document.record, document.outcomes), live=True))
 
     def moment(self, document: Moment) -> int:
-        """A line, at once."""
         return Format.moment(self, document)

@@ -16,7 +16,6 @@ class JunitFormat(Format):
     writes = (Findings,)
 
     def findings(self, document: Findings) -> int:
-        """What was checked, and of that what failed."""
         check, findings = document.check, document.findings
         names = list(dict.fromkeys([*document.checked, *(finding.where for finding in findings)]))
         suite = ElementTree.Element("testsuite", name=f"cqrs {check}", tests=str(len(names)))

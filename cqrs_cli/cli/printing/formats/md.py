@@ -19,11 +19,9 @@ class MarkdownFormat(TableFormat):
     for_people = False
 
     def inert(self, text: str) -> str:
-        """The text of a cell."""
         return markdown_text(text)
 
     def title(self, title: str, first: bool) -> None:
-        """A heading."""
         self.printer.line(f"{'' if first else chr(10)}## {markdown_text(title)}\n")
 
     def draw(self, columns: Sequence[Column], rows: list[list[str]], rest: Iterable[list[str]], live: bool) -> None:
@@ -33,13 +31,10 @@ class MarkdownFormat(TableFormat):
             self.printer.line("|" + " --- |" * len(columns) if cells is None else f"| {' | '.join(cells)} |", live)
 
     def single(self, document: Single) -> int:
-        """A table of one row."""
         return Format.single(self, document)
 
     def report(self, document: Report) -> int:
-        """Its one table."""
         return Format.report(self, document)
 
     def outcomes(self, document: Outcomes) -> int:
-        """A row each."""
         return Format.outcomes(self, document)

@@ -15,7 +15,6 @@ class MermaidFormat(Format):
     writes = (Graph,)
 
     def graph(self, document: Graph) -> int:
-        """Nodes and arrows."""
         lines = ["flowchart LR"]
         for name, node, parent in numbered(document.roots):
             opening, closing = _SHAPES[document.shape(node)]

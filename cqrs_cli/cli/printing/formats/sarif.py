@@ -13,7 +13,6 @@ class SarifFormat(Format):
     writes = (Findings,)
 
     def findings(self, document: Findings) -> int:
-        """A result a finding."""
         rules = [{"id": code} for code in dict.fromkeys(finding.code for finding in document.findings)]
         results = [
             {

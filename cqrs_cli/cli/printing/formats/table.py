@@ -6,22 +6,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from cqrs_cli.cli.printing import documents
 from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import visible
-from cqrs_cli.cli.printing.documents import (
-    TABULAR,
-    Columns,
-    Graph,
-    Moment,
-    Outcomes,
-    Record,
-    Report,
-    Sections,
-    Single,
-    Table,
-    Text,
-    chosen_columns,
-)
+from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Table, Text, chosen_columns
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.values import cell_text
 
@@ -35,7 +23,6 @@ class TableFormat(Format):
     for_people = True
 
     def table(self, document: Table) -> int:
-        """A table, or one for each group under its title."""
         document = document.flat or document
         if document.text is not None:
             return sum(self.text(Text(document.text(record))) for record in document.records)
@@ -56,8 +43,7 @@ class TableFormat(Format):
             self.printer.message(document.more(hidden))
         return next(counted)
 
-    def single(self, document: Single) -> int:
-        """Names and values, a line each."""
+    def single(self, document: documents.Single) -> int:
         record = document.row(document.record) if document.row else document.record
         titles = [visible(name) for name in record]
         width = max(map(len, titles), default=0)
@@ -65,28 +51,24 @@ class TableFormat(Format):
             self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip())
         return 1
 
-    def sections(self, document: Sections) -> int:
-        """Tables under their titles; one without rows has its title alone."""
+    def sections(self, document: documents.Sections) -> int:
         number = 0
         for number, section in enumerate(document.sections, 1):
             self.title(section.title, first=number == 1)
             self._part(iter(section.record["rows"]), section.columns, False)
         return number
 
-    def report(self, document: Report) -> int:
-        """Its parts, with a line between them."""
+    def report(self, document: documents.Report) -> int:
         for number, part in enumerate(document.parts):
             if number:
                 self.printer.line("")
-            part.on(self)
+            self.write(part)
         return len(document.parts)
 
     def graph(self, document: Graph) -> int:
-        """A tree."""
         return self.text(Text("\n".join(_tree(document))))
 
-    def outcomes(self, document: Outcomes) -> int:
-        """What failed is told; what went well is only counted."""
+    def outcomes(self, document: documents.Outcomes) -> int:
         count = 0
         for outcome in document.outcomes:
             count += 1
@@ -96,11 +78,9 @@ class TableFormat(Format):
     # ── what Markdown does in its own way ─────────────────────────────────────────────────────
 
     def inert(self, text: str) -> str:
-        """The text of a cell, made harmless."""
         return visible(text)
 
     def title(self, title: str, first: bool) -> None:
-        """The title of a table."""
         text = f"\x1b[1m{visible(title)}\x1b[0m" if self.printer.color else visible(title)
         self.printer.line(text if first else "\n" + text)
 
@@ -122,7 +102,7 @@ class TableFormat(Format):
             gone = [column.name for index, column in enumerate(columns) if index not in fitted.shown]
             printer.message(f"not shown, the terminal is too narrow: {', '.join(gone)} (--format jsonl has everything)")
 
-    def _part(self, records: Iterator[Record], columns: Columns | None, live: bool) -> None:
+    def _part(self, records: Iterator[documents.Record], columns: documents.Columns | None, live: bool) -> None:
         head = list(itertools.islice(records, 1 if live else DRAWN_ROWS + 1))
         if head:
             shown = chosen_columns(columns, head)

@@ -15,5 +15,4 @@ class TsvFormat(CsvFormat):
     inert = staticmethod(tsv_text)
 
     def writer(self) -> Callable[[Iterable[str]], Any]:
-        """What writes a line."""
         return lambda cells: self.printer.line("\t".join(cells))
