@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.cli.options import complaints, shapes
 from cqrs_cli.cli.options.jsontext import JsonTextError, Sources, parse_json
-from cqrs_cli.cli.options.normalisation import tidy
+from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option, Options
 from cqrs_cli.cli.options.reading import Reading, Unreadable
 from cqrs_cli.cli.options.shapes import Record
@@ -90,7 +90,7 @@ def _data(record: Record, data: str, sources: Sources) -> dict[str, Any]:
         raise InvalidInput(f"-d/--data: {error}", hint=_DATA_HINT) from None
     if not isinstance(payload, dict):
         raise InvalidInput(f"-d/--data: expected a JSON object, found {complaints.kind(payload)}", hint=_DATA_HINT)
-    named: dict[str, Any] = tidy(record, payload)
+    named: dict[str, Any] = normalised(record, payload)
     return named
 
 

@@ -10,7 +10,7 @@ from cqrs_cli.cli.options import complaints, shapes
 from cqrs_cli.cli.options.complaints import Path
 from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, Sources, parse_json
 from cqrs_cli.cli.options.keyvalue import KeyValueError, parse_pairs
-from cqrs_cli.cli.options.normalisation import tidy
+from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option
 from cqrs_cli.cli.options.shapes import Choice, Json, Loose, Many, Record, Shape
 from cqrs_cli.errors import Misuse
@@ -104,7 +104,7 @@ class Reading:
             return shape.values.get(text, text)
         if isinstance(shape, Loose):
             try:
-                return tidy(shape, parse_json(text))
+                return normalised(shape, parse_json(text))
             except JsonTextError:
                 return text
         if isinstance(shape, Record) and not text.startswith("@") and not text.lstrip().startswith("{"):
@@ -123,8 +123,8 @@ class Reading:
                 raise
             raise Unreadable(error.message.removeprefix(f"{self._asker}: ")) from None
         if isinstance(value, list) and not isinstance(shape, Many):
-            return [tidy(shape, item) for item in value]
-        return tidy(shape, value)
+            return [normalised(shape, item) for item in value]
+        return normalised(shape, value)
 
     # ── K=V ───────────────────────────────────────────────────────────────────────────────────
 

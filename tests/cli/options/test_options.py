@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootM
 
 from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.options.keyvalue import format_pairs
-from cqrs_cli.cli.options.normalisation import needs_tidying, tidy
+from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.parameters import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.options.payload import build
 from cqrs_cli.cli.options.shapes import shape_of
@@ -731,8 +731,8 @@ class Holder(BaseModel):
 )
 def test_what_tidying_changes_is_known_before(annotation: Any, value: Any, tidied: Any) -> None:
     shape = shape_of(annotation)
-    assert needs_tidying(shape)
-    assert repr(tidy(shape, value)) == repr(tidied)
+    assert needs_normalising(shape)
+    assert repr(normalised(shape, value)) == repr(tidied)
 
 
 @pytest.mark.parametrize(
@@ -746,8 +746,8 @@ def test_what_tidying_changes_is_known_before(annotation: Any, value: Any, tidie
 )
 def test_what_needs_no_tidying_is_left_as_it_is(annotation: Any, value: Any) -> None:
     shape = shape_of(annotation)
-    assert not needs_tidying(shape)
-    assert repr(tidy(shape, value)) == repr(value)
+    assert not needs_normalising(shape)
+    assert repr(normalised(shape, value)) == repr(value)
 
 
 def test_type_aliases() -> None:

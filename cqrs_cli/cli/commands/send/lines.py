@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cqrs_cli.cli.options import complaints
 from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, parse_json
-from cqrs_cli.cli.options.normalisation import needs_tidying, tidy
+from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.payload import validate
 from cqrs_cli.cli.options.shapes import Record, record_of
 from cqrs_cli.cli.shell.model_command import by_word, look_up
@@ -38,11 +38,11 @@ _KINDS: dict[str, type] = {"command_id": str, "user_id": str, "timestamp": str, 
 
 
 class _Kind(NamedTuple):
-    """A command class with what reading its data needs; record: only if data must be tidied first."""
+    """A command class with what reading its data needs. record: its fields. denormal: normalise the data first."""
 
     cls: type[Command]
     record: Record
-    tidy: bool
+    denormal: bool
 
 
 class LineReader:
@@ -124,7 +124,7 @@ class LineReader:
             found.append(complaints.Complaint((), "command", f"the domain has no command {name!r}{hint}"))
             return None
         record = record_of(cls)
-        kind = self._kinds[name] = _Kind(cls, record, needs_tidying(record))
+        kind = self._kinds[name] = _Kind(cls, record, needs_normalising(record))
         return kind
 
 
@@ -205,7 +205,7 @@ def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complain
     command = None
     if isinstance(data, dict):
         try:
-            command = validate(kind.cls, tidy(kind.record, data) if kind.tidy else data)
+            command = validate(kind.cls, normalised(kind.record, data) if kind.denormal else data)
         except ValidationError as error:
             found += complaints.of(error, kind.record, data)
     if plain:
@@ -223,18 +223,18 @@ def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complain
             user_id=given.get("user_id"),
             timestamp=timestamp,
             correlation_id=given.get("correlation_id"),
-            metadata=tidy_metadata(metadata) if metadata else None,
+            metadata=normalised_metadata(metadata) if metadata else None,
         )
     except InvalidInput as error:
         found.append(complaints.Complaint((), "", error.message))
         return None
 
 
-def tidy_metadata(metadata: dict[str, Any]) -> Any:
+def normalised_metadata(metadata: dict[str, Any]) -> Any:
     """Metadata with plain numbers: they are kept as JSON and nobody counts their digits."""
     from cqrs_cli.cli.options.shapes import Loose, Mapping
 
-    return tidy(Mapping(Loose("any", floats=True)), metadata)
+    return normalised(Mapping(Loose("any", floats=True)), metadata)
 
 
 def _timestamp(text: Any) -> datetime | None:
