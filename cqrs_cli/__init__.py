@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StoreNotFound,
         Unavailable,
         Undecodable,
+        Unfinished,
     )
 
     # fmt: on
@@ -64,7 +65,7 @@ __all__ = [
     "LimitExceeded", "Limits", "Meta", "Misuse", "NeedsRebuild", "NotFound", "NotUnique", "NothingMatched", "Outcome",
     "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "Projection", "Query", "ReactionStatus", "Read",
     "Recorded", "Rejected", "Request", "Round", "RowChange", "RowModel", "Runner", "Scenario", "Selection", "Skip",
-    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Where",
+    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished", "Where",
     "Workbench", "decide", "evolve", "open_store", "react",
 ]
 # fmt: on
@@ -82,7 +83,7 @@ _HOMES = {
     "errors": (
         "AggregateNotFound CommandReused ConfigurationError Conflict CqrsError Damaged DefinitionError "
         "DomainFailed DomainNotLoaded InvalidInput LimitExceeded Misuse NeedsRebuild NotFound NotUnique "
-        "NothingMatched Rejected StoreFailed StoreNotFound Unavailable Undecodable"
+        "NothingMatched Rejected StoreFailed StoreNotFound Unavailable Undecodable Unfinished"
     ),
     "log.outbox": "DeadLetter Outgoing",
     "log.stops": "Skip Stop",

@@ -78,7 +78,7 @@ def _opener_of(url: str, scheme: str | None) -> Opener:
         schemes = ", ".join(sorted({*_FILES, *found}))
         raise ConfigurationError(
             f"no store understands {url!r}",
-            hint=f"the schemes there are: {schemes}; a path is understood, too: shop.db",
+            hint=f"the schemes there are: {schemes}; a path is understood, too: shop.db, as in sqlite:shop.db",
             schemes=sorted({*_FILES, *found}),
         )
     try:

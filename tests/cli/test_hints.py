@@ -73,7 +73,7 @@ def test_no_error_is_raised_without_a_hint() -> None:
     without: list[str] = []
     for path in sorted((ROOT / "cqrs_cli").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if name in TOLD_AGAIN | OF_PROGRAMS or "scaffold" in name:
+        if name in TOLD_AGAIN | OF_PROGRAMS or "scaffold" in name or name.startswith("cqrs_cli/testing/"):
             continue
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             raised = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT

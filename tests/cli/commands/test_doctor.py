@@ -33,7 +33,7 @@ def test_facts_of_a_healthy_store(orders, here):
     facts = found["facts"]
     assert facts["python"] == platform.python_version()
     assert facts["sqlite"] == release()
-    assert (facts["journal_mode"], facts["durability"], facts["format"]) == ("wal", "full", 1)
+    assert (facts["journal_mode"], facts["durability"], facts["format"]) == ("wal", "full", 2)
     assert facts["file_bytes"] > 0
     assert facts["head"] == 7
     assert list(found) == ["ok", "facts", "projections", "findings"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.domain import row_model
 from cqrs_cli.errors import Conflict, DomainFailed, NotUnique
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append
@@ -129,7 +130,7 @@ def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
         projection = domain.projections["standing"]
         if changed:
             definition = json.loads(projection.definition) | {"source": "another"}
-            projection = projection._replace(definition=json.dumps(definition))
+            monkeypatch.setitem(row_model._definitions, projection.cls, json.dumps(definition))
         rebuild = Rebuild(bench.store, domain, bench._projector, [projection])
         rebuild.run(lambda position, goal: seen.append(position), restart=not changed)
         assert min(seen) <= advance.BATCH_EVENTS
