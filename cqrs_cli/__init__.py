@@ -65,8 +65,8 @@ __all__ = [
     "LimitExceeded", "Limits", "Meta", "Misuse", "NeedsRebuild", "NotFound", "NotUnique", "NothingMatched", "Outcome",
     "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "Projection", "Query", "ReactionStatus", "Read",
     "Recorded", "Rejected", "Request", "Round", "RowChange", "RowModel", "Runner", "Scenario", "Selection", "Skip",
-    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished", "Where",
-    "Workbench", "decide", "evolve", "open_store", "react",
+    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished",
+    "Where", "Workbench", "decide", "evolve", "open_store", "react",
 ]
 # fmt: on
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.operational import SKIPS, STOPS
-from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Where
+from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Scalar, Table, Where
+
+_FEW = 5_000
 
 
 class Stop(NamedTuple):
@@ -53,7 +55,13 @@ def stop_ahead(rows: RowReader, projection: str, position: int) -> Stop | None:
 
 def stops(rows: RowReader) -> dict[str, Stop]:
     """Where processors stopped, by name."""
-    return {found[0]: Stop(*found) for found in rows.select(STOPS)}  # type: ignore[arg-type, misc]
+    return {found[0]: Stop(*found) for found in _few(rows, STOPS)}  # type: ignore[arg-type, misc]
+
+
+def _few(rows: RowReader, table: Table, *where: Where) -> Iterator[tuple[Scalar, ...]]:
+    """All rows of a table that has few, so that no snapshot is opened to stream them."""
+    found = list(rows.select(table, where, limit=_FEW))
+    return iter(found) if len(found) < _FEW else rows.select(table, where)
 
 
 def record_stop(rows: Rows, name: str, event: StoredEvent | Recorded, error: CqrsError) -> None:
@@ -76,14 +84,14 @@ def now_us() -> int:
 def skips(rows: RowReader) -> dict[str, list[Skip]]:
     """The events that processors pass over, by name and position."""
     found: dict[str, list[Skip]] = {}
-    for row in rows.select(SKIPS):
+    for row in _few(rows, SKIPS):
         found.setdefault(row[0], []).append(Skip(*row))  # type: ignore[arg-type]
     return found
 
 
 def skips_of(rows: RowReader, projection: str) -> list[Skip]:
     """The events that the projection passes over, by position."""
-    return [Skip(*found) for found in rows.select(SKIPS, [Where("projection", "=", projection)])]  # type: ignore[arg-type]
+    return [Skip(*found) for found in _few(rows, SKIPS, Where("projection", "=", projection))]  # type: ignore[arg-type]
 
 
 def contained(checkpoint: Checkpoint) -> frozenset[int]:

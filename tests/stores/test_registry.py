@@ -66,7 +66,7 @@ def test_an_unknown_scheme_is_told_which_there_are(site: Path) -> None:
         open_store("nope://host/log")
     assert caught.value.details["schemes"] == ["absent", "broken", "file", "sqlite", "wrapped"]
     assert caught.value.hint == (
-        "the schemes there are: absent, broken, file, sqlite, wrapped; a path is understood, too: shop.db"
+        "the schemes there are: absent, broken, file, sqlite, wrapped; a path is understood, too: shop.db, as in sqlite:shop.db"
     )
 
 

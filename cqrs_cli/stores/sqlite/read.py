@@ -113,7 +113,7 @@ def _log_pages(
             high = rows[-1][0] if full else start + 1
         else:
             low = rows[-1][0] if full else end - 1
-            if low >= high - 1:  # at the head as it was: there may be more by now
+            if low >= high - 1 and high < before:  # at the head as it was: there may be more by now
                 high = min(before, head(file) + 1)
         yield rows
 

@@ -162,15 +162,17 @@ class Loop:
         self._log, self._store, self._between = log, store or log, between
         self.pending: list[Callable[[Rows], None]] = []
 
-    def bring(self, processors: Sequence[Processor]) -> dict[str, CqrsError | Poisoned]:
+    def bring(self, processors: Sequence[Processor], head: int | None = None) -> dict[str, CqrsError | Poisoned]:
         """Bring each to its goal, or as far as it can go; the faults of those that stand still, by name.
+
+        head: of the log, if it was just looked up.
 
         Raises `StoreFailed`, and what `between` raises: what was committed stays.
         """
         faults: dict[str, CqrsError | Poisoned] = {}
-        self._outrun = True
+        self._outrun = False
         while True:
-            if self._outrun:
+            if self._outrun or head is None:
                 head, self._outrun = self._log.head(), False
             groups: dict[tuple[int, int], list[Processor]] = {}
             for one in processors:

@@ -21,7 +21,6 @@ from cqrs_cli.log.stops import (
     skip,
     skips_of,
     stop_ahead,
-    stop_of,
 )
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
@@ -87,9 +86,8 @@ class Projector:
         goal: Callable[[], int] | None = None,
     ) -> Processor:
         """The projection on its way from a checkpoint, over its rows or those of another table."""
-        fold = self.fold_of(projection, table, reader)
         skips = [skip.position for skip in skips_of(self._store.rows, projection.name)]
-        return Processor(fold, checkpoint, projection.definition, skips, goal)
+        return Processor(self.fold_of(projection, table, reader), checkpoint, projection.definition, skips, goal)
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
 
@@ -158,6 +156,7 @@ class Projector:
     def ready(self, projections: Sequence[RowType]) -> tuple[list[Processor], dict[str, CqrsError]]:
         """Projections made ready to be brought along the log, and the errors of those that can't be, by name."""
         known = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
+        stopped_at, skipped = stops.stops(self._store.rows), stops.skips(self._store.rows)
         processors: list[Processor] = []
         errors: dict[str, CqrsError] = {}
         for projection in projections:
@@ -172,8 +171,9 @@ class Projector:
             if reason is not None:
                 errors[projection.name] = needs_rebuild(projection.name, reason)
                 continue
-            one = self.processor(projection, checkpoint)
-            one.stopped = stop_of(self._store.rows, projection.name) is not None
+            skips = [skip.position for skip in skipped.get(projection.name, ())]
+            one = Processor(self.fold_of(projection), checkpoint, projection.definition, skips)
+            one.stopped = projection.name in stopped_at
             processors.append(one)
         return processors, errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -129,22 +130,19 @@ class Runner:
         Raises `Misuse` (a start past the head), `Unavailable` and `Damaged`; what was done stays done.
         """
         self._reset(report)
-        head = self._store.head()
-        try:
+        head = None
+        with suppress(_Stopping):
             self._ready()
             while not self._stop():
-                head = self._store.head()
-                self._catch_up()
+                head = self._store.head() if head is None else head
+                self._catch_up(head)
                 moved = self._deliver(self._waiting())
                 self._report_if_due(None)
-                if not moved and self._store.head() == head:
-                    moved = self._deliver(self._due())
-                    if not moved:
-                        break
-        except _Stopping:
-            head = self._store.head()
+                reached, head = head, self._store.head()
+                if not moved and head == reached and not self._deliver(self._due(head)):
+                    break
         self._loop.settle(list(self._active.values()))
-        return self._round(head if not self._stop() else self._store.head())
+        return self._round(self._store.head() if head is None else head)
 
     def untold(self, done: Round) -> Round:
         """Of what a drain came to, what its reports have not told."""
@@ -175,7 +173,7 @@ class Runner:
 
     def _reached(self) -> int:
         """The position that everything has come to, but for what stands still."""
-        return min((one.position for one in self._active.values()), default=self._store.head())
+        return min([one.position for one in self._active.values()] or [self._store.head()])
 
     def _standing_still(self) -> dict[str, CqrsError]:
         """The errors so far, those of a drain before too where this one has not come to them yet."""
@@ -244,8 +242,8 @@ class Runner:
 
     # ── catching up ───────────────────────────────────────────────────────────────────────────
 
-    def _catch_up(self) -> None:
-        for name, fault in self._loop.bring(list(self._active.values())).items():
+    def _catch_up(self, head: int) -> None:
+        for name, fault in self._loop.bring(list(self._active.values()), head).items():
             if isinstance(fault, Conflict):  # another process rebuilds it; it is looked at again soon
                 del self._active[name]
             else:
@@ -266,9 +264,8 @@ class Runner:
     def _waiting(self) -> list[Outgoing]:
         return self._fresh(outbox.waiting(self._store.rows, self._names, PAGE + len(self._held)))
 
-    def _due(self) -> list[Outgoing]:
+    def _due(self, head: int) -> list[Outgoing]:
         """The deadlines that are due, of reactions that have seen everything that could cancel them."""
-        head = self._store.head()
         ready = [name for name in self._names if name in self._active and self._active[name].position >= head]
         return self._fresh(outbox.due(self._store.rows, ready, micros(self._clock()), PAGE + len(self._held)))
 
