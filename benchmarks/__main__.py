@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import commands, rebuilding, replaying, snapshots, startup
+from benchmarks import commands, fulfilling, rebuilding, replaying, snapshots, startup
 from benchmarks.contest import Result
 from benchmarks.folders import Folders
 from benchmarks.report import circumstances, line, markdown
@@ -17,18 +17,21 @@ PARTS: dict[str, Callable[[Folders, Sizes], Iterator[Result]]] = {
     "rebuilding": rebuilding.measure,
     "startup": startup.measure,
 }
-SNAPSHOTS = "snapshots"
+FIGURES: dict[str, Callable[[Path, Sizes], list[tuple[str, str]]]] = {
+    "fulfilling": lambda folder, sizes: fulfilling.measure(folder, sizes.orders),
+    "snapshots": lambda folder, sizes: snapshots.measure(folder, sizes.long_stream),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures; promises nothing.")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join([*PARTS, SNAPSHOTS])} (all)")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join([*PARTS, *FIGURES])} (all)")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, about a minute")
     parser.add_argument("--markdown", action="store_true", help="print the tables of docs/performance.md at the end")
     parser.add_argument("--folder", type=Path, help="where the stores are made: on the disk that is meant")
     given = parser.parse_args()
-    parts: list[str] = given.parts or [*PARTS, SNAPSHOTS]
-    if unknown := set(parts) - {*PARTS, SNAPSHOTS}:
+    parts: list[str] = given.parts or [*PARTS, *FIGURES]
+    if unknown := set(parts) - {*PARTS, *FIGURES}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     sizes = QUICK if given.quick else FULL
     results: list[Result] = []
@@ -36,8 +39,8 @@ def main() -> None:
     print(circumstances(), flush=True)
     for name in parts:
         with tempfile.TemporaryDirectory(dir=given.folder, prefix="cqrs-bench-") as folder:
-            if name == SNAPSHOTS:
-                for what, figure in snapshots.measure(Path(folder), sizes.long_stream):
+            if name in FIGURES:
+                for what, figure in FIGURES[name](Path(folder), sizes):
                     print(f"{what:<66} {figure:>22}", flush=True)
                     kept.append((what, figure))
                 continue

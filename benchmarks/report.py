@@ -29,7 +29,7 @@ def markdown(results: Iterable[Result], snapshots: Sequence[tuple[str, str]]) ->
         cells = (result.what, result.unit, _both(result.ours, result), other, ratio, result.target, met)
         rows.append(f"| {' | '.join(cells)} |")
     if snapshots:
-        rows += ["", "| snapshots | |", "|---|---:|", *(f"| {what} | {figure} |" for what, figure in snapshots)]
+        rows += ["", "| what | figure |", "|---|---:|", *(f"| {what} | {figure} |" for what, figure in snapshots)]
     return "\n".join([circumstances(), "", *rows])
 
 

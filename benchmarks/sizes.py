@@ -19,6 +19,7 @@ class Sizes(NamedTuple):
     new_events: int
     starts: int
     long_stream: int
+    orders: int
 
 
 FULL = Sizes(
@@ -32,6 +33,7 @@ FULL = Sizes(
     new_events=1_000,
     starts=15,
     long_stream=100_000,
+    orders=1_000,
 )
 QUICK = Sizes(
     turns=3,
@@ -44,4 +46,5 @@ QUICK = Sizes(
     new_events=200,
     starts=4,
     long_stream=10_000,
+    orders=200,
 )
