@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from cqrs_cli.workbench.engine import Limits
     from cqrs_cli.workbench.outcome import Outcome, Request, RowChange
     from cqrs_cli.workbench.processors.delivery import Delivery
-    from cqrs_cli.workbench.processors.projections import Plan, Status
-    from cqrs_cli.workbench.processors.reactions import ReactionStatus
+    from cqrs_cli.workbench.processors.projections import Plan
     from cqrs_cli.workbench.processors.refold import Check, Drift
     from cqrs_cli.workbench.processors.runner import AtWork, Round, Runner
+    from cqrs_cli.workbench.processors.status import ProcessorStatus
     from cqrs_cli.workbench.workbench import Workbench
 
 # fmt: off
@@ -63,9 +63,9 @@ __all__ = [
     "CommandReused", "ConfigurationError", "Conflict", "CqrsError", "Damaged", "DeadLetter", "DefinitionError",
     "Delete", "Delivery", "Domain", "DomainFailed", "DomainNotLoaded", "Drift", "Event", "Finding", "InvalidInput",
     "LimitExceeded", "Limits", "Meta", "Misuse", "NeedsRebuild", "NotFound", "NotUnique", "NothingMatched", "Outcome",
-    "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "Projection", "Query", "ReactionStatus", "Read",
+    "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "ProcessorStatus", "Projection", "Query", "Read",
     "Recorded", "Rejected", "Request", "Round", "RowChange", "RowModel", "Runner", "Scenario", "Selection", "Skip",
-    "State", "Status", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished",
+    "State", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished",
     "Where", "Workbench", "decide", "evolve", "open_store", "react",
 ]
 # fmt: on
@@ -94,8 +94,8 @@ _HOMES = {
     "workbench.engine": "Limits",
     "workbench.outcome": "Outcome Request RowChange",
     "workbench.processors.delivery": "Delivery",
-    "workbench.processors.projections": "Plan Status",
-    "workbench.processors.reactions": "ReactionStatus",
+    "workbench.processors.projections": "Plan",
+    "workbench.processors.status": "ProcessorStatus",
     "workbench.processors.refold": "Check Drift",
     "workbench.processors.runner": "AtWork Round Runner",
     "workbench.workbench": "Workbench",

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from cqrs_cli.stores.streams import StreamInfo
     from cqrs_cli.workbench.outcome import Outcome
     from cqrs_cli.workbench.processors.delivery import Delivery
-    from cqrs_cli.workbench.processors.projections import Plan, Status
-    from cqrs_cli.workbench.processors.reactions import ReactionStatus
+    from cqrs_cli.workbench.processors.projections import Plan
     from cqrs_cli.workbench.processors.refold import Check, Drift
     from cqrs_cli.workbench.processors.runner import Round
+    from cqrs_cli.workbench.processors.status import ProcessorStatus
     from cqrs_cli.workbench.snapshots import Judged, Taken
 
 Record = dict[str, Any]
@@ -308,17 +308,18 @@ def section(name: str, position: int, behind: int, rows: Iterable[Record]) -> Re
     return lag(name, position, behind) | {"rows": rows}
 
 
-def projection_status(one: Status) -> Record:
+def projection_status(one: ProcessorStatus) -> Record:
     """Where a projection stands."""
-    names = ("projection", "status", "position", "lag", "rows", "reason", "rebuilding")
-    skips = [{**_skip(skip), "held": skip.position in one.held} for skip in one.skips]
-    return {**{name: getattr(one, name) for name in names}, "skipped": skips}
+    names = ("status", "position", "lag", "rows", "reason", "rebuilding")
+    skips = [{**_skip(skip), "held": skip.position in one.contained} for skip in one.skips]
+    return {"projection": one.name, **{name: getattr(one, name) for name in names}, "skipped": skips}
 
 
-def reaction_status(one: ReactionStatus) -> Record:
+def reaction_status(one: ProcessorStatus) -> Record:
     """Where a reaction stands."""
-    names = ("reaction", "kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
-    return {**{name: getattr(one, name) for name in names}, "skipped": [_skip(skip) for skip in one.skips]}
+    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
+    told = {name: getattr(one, name) for name in names}
+    return {"reaction": one.name, **told, "skipped": [_skip(skip) for skip in one.skips]}
 
 
 def _skip(skip: Skip) -> Record:

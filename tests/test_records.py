@@ -112,7 +112,7 @@ def test_aggregates(bench: Workbench) -> None:
 def test_the_read_side(bench: Workbench) -> None:
     sent(bench)
     (status,) = bench.project("availability")
-    found = records.projection_status(status._replace(skips=[SKIP], held=frozenset({1})))
+    found = records.projection_status(status._replace(skips=[SKIP], contained=frozenset({1})))
     assert members(found) == "projection status position lag rows reason rebuilding skipped"
     assert members(found["skipped"][0]) == "position by at reason held"
     assert members(records.section("p", 1, 0, [])) == "projection position lag rows"

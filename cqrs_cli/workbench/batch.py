@@ -11,7 +11,7 @@ from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, StoreFailed
 from cqrs_cli.stores.commits import Receipt, SentCommand
 from cqrs_cli.stores.contract import Append
-from cqrs_cli.workbench.outcome import Expect, Outcome, Request, Status, committed, unchanged
+from cqrs_cli.workbench.outcome import Expect, Outcome, OutcomeStatus, Request, committed, unchanged
 from cqrs_cli.workbench.sender import Sender
 
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes a dozen for each command
@@ -217,7 +217,7 @@ class _Batch:
 def failed(request: Request, error: CqrsError | None) -> Outcome:
     """The outcome of a request that came to nothing, by the kind of its error."""
     error = error if error is not None else Misuse("there is no command")
-    status: Status
+    status: OutcomeStatus
     match error:
         case Rejected():
             status = "rejected"

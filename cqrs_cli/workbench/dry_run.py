@@ -17,8 +17,9 @@ from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.rows import Scalar, Where
 from cqrs_cli.workbench.outcome import RowChange
-from cqrs_cli.workbench.processors.projections import Projector, gone
+from cqrs_cli.workbench.processors.projections import Projector
 from cqrs_cli.workbench.processors.rows import Key, RowFold
+from cqrs_cli.workbench.processors.status import gone
 
 Shown = dict[str, Any] | None
 

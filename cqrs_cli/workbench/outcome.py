@@ -14,7 +14,7 @@ from cqrs_cli.stores.commits import Receipt, Recorded
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes one for each command
 
 Expect = int | Literal["new"] | None
-Status = Literal[
+OutcomeStatus = Literal[
     "committed", "duplicate", "unchanged", "dry-run", "rejected", "not-found", "conflict", "failed", "invalid"
 ]
 
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
     with `error`. stream, version_before: of the aggregate that decided.
     """
 
-    status: Status
+    status: OutcomeStatus
     command: str | None
     command_id: str | None
     events: tuple[Recorded, ...] = ()

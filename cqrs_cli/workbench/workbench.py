@@ -27,22 +27,23 @@ from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import Aggregates
-from cqrs_cli.workbench.engine import Engine, Limits
+from cqrs_cli.workbench.engine import Clock, Engine, Limits, now
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.processors.processor import Progress
-from cqrs_cli.workbench.processors.projections import Plan, Projector, Status
+from cqrs_cli.workbench.processors.projections import Plan, Projector
+from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.sender import Sender
 
 if TYPE_CHECKING:
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.workbench.processors.delivery import Courier, Delivery
-    from cqrs_cli.workbench.processors.reactions import ReactionStatus, Reactor
+    from cqrs_cli.workbench.processors.reactions import Reactor
     from cqrs_cli.workbench.processors.refold import Check
-    from cqrs_cli.workbench.processors.runner import Clock, Runner
+    from cqrs_cli.workbench.processors.runner import Runner
     from cqrs_cli.workbench.query_reader import QueryReader
 
-__all__ = ["Outcome", "Request", "RowChange", "State", "Status", "Workbench"]
+__all__ = ["Outcome", "Request", "RowChange", "State", "Workbench"]
 
 
 Row = TypeVar("Row", bound=RowModel)
@@ -205,7 +206,7 @@ class Workbench:
 
     # ── the read side ─────────────────────────────────────────────────────────────────────────
 
-    def project(self, *names: str, progress: Progress | None = None) -> list[Status]:
+    def project(self, *names: str, progress: Progress | None = None) -> list[ProcessorStatus]:
         """Catch projections up with the log (all of the domain without names) and say where they stand.
 
         Every one is tried; then the first error is raised.
@@ -222,7 +223,7 @@ class Workbench:
         errors = self._projector.catch_up(chosen, progress)
         return [errors[projection.name] for projection in chosen if projection.name in errors]
 
-    def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[Status]:
+    def rebuild(self, *names: str, progress: Progress | None = None, restart: bool = False) -> list[ProcessorStatus]:
         """Fold projections anew beside the live rows and swap them in, all or none."""
         chosen = self._chosen(names)
         from cqrs_cli.workbench.processors.rebuild import Rebuild
@@ -230,7 +231,7 @@ class Workbench:
         Rebuild(self.store, self.domain, self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
-    def statuses(self, *names: str) -> list[Status]:
+    def statuses(self, *names: str) -> list[ProcessorStatus]:
         """Where projections stand (all without names), without moving them."""
         return [self._projector.status(projection) for projection in self._chosen(names)]
 
@@ -336,7 +337,7 @@ class Workbench:
         clock: what deadlines are compared with. start: the position after which reactions that never
         ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which reports are due.
         """
-        from cqrs_cli.workbench.processors.runner import Runner, now
+        from cqrs_cli.workbench.processors.runner import Runner
 
         return Runner(
             self.store,
@@ -350,7 +351,7 @@ class Workbench:
             ticks=ticks,
         )
 
-    def reactions(self, *names: str) -> list[ReactionStatus]:
+    def reactions(self, *names: str) -> list[ProcessorStatus]:
         """Where reactions stand (all without names), without moving them."""
         return [self._reactor.status(self.domain.reaction(name)) for name in names or sorted(self.domain.reactions)]
 
@@ -380,7 +381,6 @@ class Workbench:
 
     def _courier(self, clock: Clock | None = None) -> Courier:
         from cqrs_cli.workbench.processors.delivery import Courier
-        from cqrs_cli.workbench.processors.runner import now
 
         told = clock or now
         return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(told()))

@@ -167,12 +167,12 @@ def test_the_log(filled: Workbench) -> None:
 
 
 def test_projecting_by_name(filled: Workbench) -> None:
-    assert [status.projection for status in filled.project("balance")] == ["balance"]
-    assert [(status.projection, status.status) for status in filled.statuses()] == [
+    assert [status.name for status in filled.project("balance")] == ["balance"]
+    assert [(status.name, status.status) for status in filled.statuses()] == [
         ("balance", "ready"),
         ("flow", "new"),
     ]
-    assert [status.projection for status in filled.project()] == ["balance", "flow"]
+    assert [status.name for status in filled.project()] == ["balance", "flow"]
     with pytest.raises(NotFound) as caught:
         filled.project("balence")
     assert caught.value.hint == "did you mean balance?"

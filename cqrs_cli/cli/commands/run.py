@@ -237,11 +237,9 @@ def _print_statuses(session: Session) -> None:
     )
     for one in statuses:
         if one.status == "needs-rebuild":
-            session.printer.message(f"{one.reaction}: {one.reason}; cqrs project {one.reaction} --rebuild")
+            session.printer.message(f"{one.name}: {one.reason}; cqrs project {one.name} --rebuild")
         if one.failed:
-            session.printer.message(
-                f"{one.reaction}: {counted(one.failed, 'command')} came to nothing: cqrs run --failed"
-            )
+            session.printer.message(f"{one.name}: {counted(one.failed, 'command')} came to nothing: cqrs run --failed")
 
 
 def _skip(session: Session, text: str, reason: str, by: str) -> None:

@@ -11,7 +11,7 @@ from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import CqrsError, StoreFailed
-from cqrs_cli.workbench.processors.projections import Status
+from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
 
@@ -41,29 +41,27 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
     print_remarks(session, statuses)
 
 
-def print_remarks(session: Session, statuses: Sequence[Status]) -> None:
+def print_remarks(session: Session, statuses: Sequence[ProcessorStatus]) -> None:
     """What is to be known of projections beyond their rows: why they stand still, and that their code changed."""
     for one in statuses:
         if one.status == "needs-rebuild":
-            session.printer.message(
-                f"{one.projection} needs a rebuild: {one.reason}; cqrs project {one.projection} --rebuild"
-            )
+            session.printer.message(f"{one.name} needs a rebuild: {one.reason}; cqrs project {one.name} --rebuild")
         elif one.status == "stopped":
-            session.printer.message(f"{one.projection} stopped {one.reason}")
+            session.printer.message(f"{one.name} stopped {one.reason}")
         elif one.source_changed:
             session.printer.message(
-                f"{one.projection}: its code is not the one that its rows were made with; "
-                f"if it means something else now: raise version=, or cqrs project {one.projection} --rebuild"
+                f"{one.name}: its code is not the one that its rows were made with; "
+                f"if it means something else now: raise version=, or cqrs project {one.name} --rebuild"
             )
-        if one.held:
+        if one.contained:
             session.printer.message(
-                f"{one.projection}: its rows hold {', '.join(f'@{at}' for at in sorted(one.held))}, skipped since; "
-                f"cqrs project {one.projection} --rebuild"
+                f"{one.name}: its rows hold {', '.join(f'@{at}' for at in sorted(one.contained))}, skipped since; "
+                f"cqrs project {one.name} --rebuild"
             )
         if one.rebuilding is not None:
             session.printer.message(
-                f"a rebuild of {one.projection} runs or was interrupted at @{one.rebuilding}; "
-                f"cqrs project {one.projection} --rebuild goes on"
+                f"a rebuild of {one.name} runs or was interrupted at @{one.rebuilding}; "
+                f"cqrs project {one.name} --rebuild goes on"
             )
 
 

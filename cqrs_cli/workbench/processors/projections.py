@@ -9,49 +9,24 @@ from typing import NamedTuple
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
-from cqrs_cli.domain.row_model import RowType, outdated, source_changed
+from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.log import stops
 from cqrs_cli.log.stops import (
     Skip,
-    Stop,
-    contained,
     containing,
     now_us,
     skip,
     skips_of,
-    stop_ahead,
 )
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, needs_rebuild
 from cqrs_cli.workbench.processors.rows import RowFold
+from cqrs_cli.workbench.processors.status import ProcessorStatus, gone, status_of
 
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
-
-
-class Status(NamedTuple):
-    """Where a projection stands.
-
-    status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
-    `needs-rebuild`. lag: events behind the head. reason: why it stopped or must be rebuilt.
-    source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
-    rebuilding: how far a rebuild came that runs or was interrupted. held: positions of skipped events
-    that are in the rows until these are rebuilt.
-    """
-
-    projection: str
-    status: str
-    position: int
-    lag: int
-    rows: int
-    reason: str | None = None
-    stop: Stop | None = None
-    skips: Sequence[Skip] = ()
-    source_changed: bool = False
-    rebuilding: int | None = None
-    held: frozenset[int] = frozenset()
 
 
 class Plan(NamedTuple):
@@ -91,37 +66,14 @@ class Projector:
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
 
-    def status(self, projection: RowType) -> Status:
+    def status(self, projection: RowType) -> ProcessorStatus:
         """Where a projection stands."""
-        rows, head = self._store.rows, self._store.head()
-        skips = skips_of(rows, projection.name)
-        checkpoint = rows.checkpoint(projection.name)
+        rows, head, name = self._store.rows, self._store.head(), projection.name
+        skips, checkpoint, building = skips_of(rows, name), rows.checkpoint(name), rows.checkpoint(name + REBUILD)
         if checkpoint is None:
-            return Status(projection.name, "new", 0, head, 0, skips=skips)
-        lag = max(head - checkpoint.position, 0)
-        stop = stop_ahead(rows, projection.name, checkpoint.position)
-        building = rows.checkpoint(projection.name + REBUILD)
-        reason = outdated(checkpoint.definition, projection.definition) or gone(rows, projection)
-        if reason is not None:
-            status = "needs-rebuild"
-        elif stop is not None:
-            status, reason = "stopped", f"at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"
-        else:
-            status = "behind" if lag else "ready"
-        changed = reason is None and source_changed(checkpoint.definition, projection.definition)
-        return Status(
-            projection.name,
-            status,
-            checkpoint.position,
-            lag,
-            rows.count(projection.table),
-            reason,
-            stop,
-            skips,
-            changed,
-            building.position if building is not None else None,
-            contained(checkpoint),
-        )
+            return ProcessorStatus(name, "projection", "new", 0, head, skips=skips)
+        found = status_of(rows, projection, projection.definition, checkpoint, head)
+        return found._replace(skips=skips, rebuilding=building.position if building is not None else None)
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
@@ -233,11 +185,6 @@ class Projector:
         reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
         if reason is not None:
             raise needs_rebuild(projection.name, reason)
-
-
-def gone(rows: RowReader, projection: RowType) -> str | None:
-    """Why rows that have a checkpoint must be made anew, if somebody dropped their table."""
-    return None if rows.exists(projection.table) else "its table is gone"
 
 
 def stopped(name: str, fault: Poisoned, again: str = "", what: str = "", skip: str = "") -> CqrsError:

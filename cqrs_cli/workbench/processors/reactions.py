@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Literal
 
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ReactionType
-from cqrs_cli.domain.row_model import outdated, source_changed
+from cqrs_cli.domain.row_model import outdated
 from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.log import outbox
 from cqrs_cli.log.letters import letters
-from cqrs_cli.log.stops import Skip, Stop, now_us, skip, skips_of, stop_ahead, stop_of
+from cqrs_cli.log.stops import Skip, now_us, skip, skips_of, stop_of
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, Where
 from cqrs_cli.workbench.processors.processor import Poisoned, Processor, Progress, needs_rebuild
-from cqrs_cli.workbench.processors.projections import Projector, gone
+from cqrs_cli.workbench.processors.projections import Projector
 from cqrs_cli.workbench.processors.reaction_handler import ReactionHandler, Service
 from cqrs_cli.workbench.processors.rebuild import Rebuild
+from cqrs_cli.workbench.processors.status import ProcessorStatus, gone, status_of
 
 _NO_ROWS = json.dumps({"version": 1, "key": [], "columns": [], "unique": [], "indexes": [], "source": ""})
 _UNBUILT = json.dumps({"version": 0, "key": [], "columns": [], "unique": [], "indexes": [], "source": ""})
 """Of a process manager whose place in the log is settled, but whose rows up to there are not folded yet."""
-
-
-class ReactionStatus(NamedTuple):
-    """Where a reaction stands.
-
-    kind: `process` or `policy`. status: `ready`, `behind`, `new` (never run), `stopped` (at an event
-    that it can't take) or `needs-rebuild`. lag: events behind the head. rows: of a process manager.
-    waiting, deadlines: commands in the outbox. failed: open dead letters.
-    """
-
-    reaction: str
-    kind: str
-    status: str
-    position: int
-    lag: int
-    rows: int
-    waiting: int
-    deadlines: int
-    failed: int
-    reason: str | None = None
-    stop: Stop | None = None
-    skips: Sequence[Skip] = ()
-    source_changed: bool = False
 
 
 class Reactor:
@@ -59,32 +37,24 @@ class Reactor:
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
 
-    def status(self, reaction: ReactionType) -> ReactionStatus:
+    def status(self, reaction: ReactionType) -> ProcessorStatus:
         """Where a reaction stands, without moving it."""
         rows, head, name = self._store.rows, self._store.head(), reaction.name
-        kind, skips = "process" if reaction.rows else "policy", skips_of(rows, name)
-        checkpoint = rows.checkpoint(name)
+        kind: Literal["process", "policy"] = "process" if reaction.rows else "policy"
+        skips, checkpoint = skips_of(rows, name), rows.checkpoint(name)
         if checkpoint is None:
-            return ReactionStatus(name, kind, "new", 0, head, 0, 0, 0, 0, skips=skips)
-        queue = outbox.of_reaction(rows, name)
-        counts = (
-            rows.count(reaction.rows.table) if reaction.rows else 0,
-            sum(not outgoing.due_us for outgoing in queue),
-            sum(bool(outgoing.due_us) for outgoing in queue),
-            len(letters(rows, Where("reaction", "=", name))),
-        )
-        lag, stop = max(head - checkpoint.position, 0), stop_ahead(rows, name, checkpoint.position)
-        reason = self._outdated(reaction, checkpoint)
+            return ProcessorStatus(name, kind, "new", 0, head, skips=skips)
+        found = status_of(rows, reaction.rows, _definition(reaction), checkpoint, head)
         if checkpoint.definition == _UNBUILT:
-            status, reason = "new", None
-        elif reason is not None:
-            status = "needs-rebuild"
-        elif stop is not None:
-            status, reason = "stopped", f"at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"
-        else:
-            status = "behind" if lag else "ready"
-        changed = status in ("ready", "behind") and source_changed(checkpoint.definition, _definition(reaction))
-        return ReactionStatus(name, kind, status, checkpoint.position, lag, *counts, reason, stop, skips, changed)
+            found = found._replace(status="new", reason=None, source_changed=False)
+        queue = outbox.of_reaction(rows, name)
+        return found._replace(
+            kind=kind,
+            skips=skips,
+            waiting=sum(not outgoing.due_us for outgoing in queue),
+            deadlines=sum(bool(outgoing.due_us) for outgoing in queue),
+            failed=len(letters(rows, Where("reaction", "=", name))),
+        )
 
     def _outdated(self, reaction: ReactionType, checkpoint: Checkpoint) -> str | None:
         reason = outdated(checkpoint.definition, _definition(reaction))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -17,12 +16,11 @@ from cqrs_cli.log.stops import Skip, Stop, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.rows import Checkpoint
+from cqrs_cli.workbench.engine import Clock, now
 from cqrs_cli.workbench.processors.delivery import PAGE, Courier
 from cqrs_cli.workbench.processors.processor import Loop, Processor
 from cqrs_cli.workbench.processors.projections import Projector, stopped
 from cqrs_cli.workbench.processors.reactions import Reactor, reaction_stopped
-
-Clock = Callable[[], datetime]
 
 LOOK_AGAIN = 0.2
 """Seconds after which a runner that waits looks at its clock and at whether to stop."""
@@ -30,11 +28,6 @@ LOOK_AGAIN = 0.2
 
 REPORT_EVERY = 0.5
 """Seconds between two reports of a drain that goes on."""
-
-
-def now() -> datetime:
-    """The time of this machine, UTC."""
-    return datetime.now(UTC)
 
 
 class AtWork(NamedTuple):

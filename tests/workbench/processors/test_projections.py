@@ -497,7 +497,7 @@ def test_a_poison_event_stops_its_projection_and_no_other(
         assert "--skip @5" in str(caught.value.hint)
         assert [row.account_id for row in bench.rows("balance")] == ["a", "b", "c"]  # type: ignore[attr-defined]
         assert [row.amount for row in bench.rows("flow")] == [1]  # type: ignore[attr-defined]
-        status = {one.projection: one for one in bench.statuses()}
+        status = {one.name: one for one in bench.statuses()}
         assert (status["balance"].status, status["balance"].position, status["balance"].lag) == ("stopped", 3, 4)
         assert "@5" in str(status["balance"].reason)
         assert status["flow"].status == "ready"
@@ -602,7 +602,7 @@ def test_a_rebuild_that_has_taken_in_what_is_skipped_begins_anew(bench: Workbenc
     assert bench.store.rows.checkpoint(name) is None
     bench.rebuild("balance")
     assert [row.balance for row in bench.rows("balance")] == [3]  # type: ignore[attr-defined]
-    assert bench.statuses("balance")[0].held == frozenset()
+    assert bench.statuses("balance")[0].contained == frozenset()
 
 
 def keyed(bench: Workbench, key: Any, composite: bool = False) -> Workbench:
@@ -790,7 +790,7 @@ def test_a_stored_row_that_no_longer_fits_asks_for_a_rebuild(bench: Workbench) -
 
 
 def test_statuses(bench: Workbench) -> None:
-    assert [(one.projection, one.status, one.lag) for one in bench.statuses()] == [
+    assert [(one.name, one.status, one.lag) for one in bench.statuses()] == [
         ("balance", "new", 0),
         ("flow", "new", 0),
     ]

@@ -21,7 +21,7 @@ from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, StoreFailed, Undecodable
 from cqrs_cli.log.points import parse_point, parse_position
-from cqrs_cli.workbench.processors.projections import Status
+from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
 
@@ -154,7 +154,7 @@ def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int |
     statuses = bench.statuses(*chosen) if chosen else []
     _print_rows(session, bench, statuses, single=len(names) == 1)
     failed = {error.details.get("projection") for error in errors}
-    print_remarks(session, [one for one in statuses if one.projection not in failed])
+    print_remarks(session, [one for one in statuses if one.name not in failed])
     if errors:
         raise unfinished(errors)
     return None
@@ -169,7 +169,7 @@ def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
                 statuses = bench.rebuild(*chosen, progress=steps(done), restart=restart)
             except (DomainFailed, Undecodable) as error:
                 raise unfinished([error]) from error
-        told = ", ".join(f"{one.projection} ({counted(one.rows, 'row')})" for one in statuses)
+        told = ", ".join(f"{one.name} ({counted(one.rows, 'row')})" for one in statuses)
         session.printer.message(f"rebuilt {told} up to position {statuses[0].position}")
         _print_rows(session, bench, statuses, single=len(names) == 1)
 
@@ -194,8 +194,8 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
 # ── printing ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _print_rows(session: Session, bench: Workbench, statuses: Sequence[Status], single: bool) -> None:
-    sections = [records.section(one.projection, one.position, one.lag, _rows(bench, one)) for one in statuses]
+def _print_rows(session: Session, bench: Workbench, statuses: Sequence[ProcessorStatus], single: bool) -> None:
+    sections = [records.section(one.name, one.position, one.lag, _rows(bench, one)) for one in statuses]
     _print_sections(session, bench, sections, single)
     if not statuses:
         session.printer.message(f"the domain {bench.domain.name} has no projections")
@@ -233,9 +233,9 @@ def _print_sections(session: Session, bench: Workbench, sections: list[dict[str,
     session.printer.print(Sections(map(section, sections), whole=sections[0] if single else None))
 
 
-def _rows(bench: Workbench, one: Status) -> Iterator[dict[str, Any]]:
+def _rows(bench: Workbench, one: ProcessorStatus) -> Iterator[dict[str, Any]]:
     # Rows of another definition can't be read with today's class: none are shown, the status says why.
-    return iter(()) if one.status in ("new", "needs-rebuild") else map(bench.jsonable, bench.rows(one.projection))
+    return iter(()) if one.status in ("new", "needs-rebuild") else map(bench.jsonable, bench.rows(one.name))
 
 
 def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> None:
