@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
@@ -102,7 +101,7 @@ class Batch:
             for condition in conditions:
                 streams.add(condition[0])
         self._tail.read(self._connection, streams)
-        self._recorded_us = max(self._tail.recorded_us, time.time_ns() // 1000)
+        self._recorded_us = max(self._tail.recorded_us, self._file.clock() // 1000)
 
     def add(self, item: Draft) -> Receipt:
         """Take one commit. It leaves nothing when a condition, the command id or the inline hook raises."""

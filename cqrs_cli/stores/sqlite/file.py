@@ -13,11 +13,9 @@ from typing import Any, Literal
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.errors import damaged, locked, missing, read_only, translate
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
 from cqrs_cli.stores.sqlite.tail import Tail
-
-TIMEOUT = 10.0
-"""Seconds to wait for another writer before `Unavailable` (code `locked`)."""
 
 _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
 
@@ -25,9 +23,10 @@ _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
 class SQLiteFile:
     """One connection to one store file, for the threads of one process: they take turns.
 
-    path: as the user gave it. facts: what the store says about itself. commits: how many were made here. A
-    transaction keeps its turn until it ends; who waits longer for it than `timeout` gets `Unavailable`. After a
-    fork the child gets a connection of its own. docs/decisions/0010-threads.md says why it is one connection.
+    path: as the user gave it. facts: what the store says about itself. clock: nanoseconds since 1970. commits: how many
+    were made here. A transaction keeps its turn until it ends; who waits for it for longer than the limits allow
+    gets `Unavailable`. After a fork the child gets a connection of its own. docs/decisions/0010-threads.md says
+    why it is one connection.
 
     A file of an older format is upgraded by the first transaction that writes; until then a table may be absent.
     A file to be made "lazily" is made by it, and goes again when that one fails; until then an empty log in
@@ -41,9 +40,11 @@ class SQLiteFile:
         create: bool | Literal["lazily"],
         read_only: bool,
         durability: str | None,
-        timeout: float | None = None,
+        limits: Limits,
+        clock: Callable[[], int],
     ) -> None:
-        timeout = TIMEOUT if timeout is None else timeout
+        timeout = limits.timeout
+        self.limits, self.clock = limits, clock
         self._opening = Opening(path, read_only=read_only, durability=durability, timeout=timeout)
         self.path, self.real_path, self.read_only = path, self._opening.real_path, read_only
         self.unlocked_because = self._opening.unlocked_because
@@ -56,7 +57,7 @@ class SQLiteFile:
         self._closed = self._is_older = False
         self.commits = 0
         self.facts: dict[str, str] = {}
-        self.tail = Tail()
+        self.tail = Tail(limits.streams)
         if read_only:
             create = False
         self._opening.check_folder(bool(create))
@@ -124,7 +125,9 @@ class SQLiteFile:
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         """The schema and the facts, in the transaction that is open."""
-        if not establish(connection, self._opening.durability):  # somebody was faster, where there is no lock
+        if not establish(
+            connection, self._opening.durability, self.clock() // 1000
+        ):  # somebody was faster, where there is no lock
             self._new = False
         self.facts = recognise(connection, self.path)
         self._opening.check_durability(self.facts["durability"])
@@ -346,7 +349,7 @@ class SQLiteFile:
     def abandon(self) -> None:
         """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
         connection, self._connection = self._connection, None
-        self.tail = Tail()
+        self.tail = Tail(self.limits.streams)
         self._writers, self._turn, self._writer = threading.RLock(), threading.RLock(), None
         self._lock.close()
         if connection is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from contextlib import suppress
 from typing import Literal
 
@@ -247,7 +246,7 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
     return facts
 
 
-def establish(connection: sqlite3.Connection, durability: str) -> bool:
+def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> bool:
     """Make an empty database a store, in the transaction that is open; False if the database is not empty."""
     from cqrs_cli.stores.sqlite.schema import bring_up_to_date  # sqlite-utils is for who makes a store
 
@@ -255,7 +254,7 @@ def establish(connection: sqlite3.Connection, durability: str) -> bool:
         return False
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     bring_up_to_date(connection)
-    facts = {"format": str(FORMAT), "durability": durability, "created_at": str(time.time_ns() // 1000)}
+    facts = {"format": str(FORMAT), "durability": durability, "created_at": str(now_us)}
     connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
     return True
 

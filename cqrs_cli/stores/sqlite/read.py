@@ -14,13 +14,12 @@ from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.stores.commits import Recorded, RecordedCommit, SentCommand, StoredEvent
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.streams import StreamInfo
 
 T = TypeVar("T")
 
-_SMALLEST, _LARGEST = 128, 1024
 _SMALL_BYTES, _LARGE_BYTES = 256 * 1024, 4 * 1024 * 1024
-_WINDOW = 20_000
 _LAST = 2**63 - 1
 
 _STORED = "e.position, s.name, e.version, t.name, e.schema_version, CAST(e.data AS BLOB)"
@@ -54,9 +53,9 @@ def head(file: SQLiteFile) -> int:
 class _Page:
     """How many rows to take at once: few when events are large, more while they are small."""
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limits: Limits, limit: int | None) -> None:
         self.left = _LAST if limit is None else max(limit, 0)
-        self._size = _SMALLEST
+        self._size, self._largest = limits.smallest, limits.largest
 
     @property
     def size(self) -> int:
@@ -66,7 +65,7 @@ class _Page:
         self.left -= len(rows)
         weight = sum([len(row[5]) for row in rows])
         if weight < _SMALL_BYTES:
-            self._size = min(self._size * 4, _LARGEST)
+            self._size = min(self._size * 4, self._largest)
         elif weight > _LARGE_BYTES:
             self._size = max(self._size // 4, 1)
 
@@ -97,14 +96,12 @@ def _log_pages(
     """Windows of positions, so that a rare type is not looked for in one long statement."""
     order = "DESC" if selection.backwards else "ASC"
     statement = f"{sql} WHERE e.position > ? AND e.position < ?{filters} ORDER BY e.position {order} LIMIT ?"
-    page = _Page(selection.limit)
+    page, window = _Page(file.limits, selection.limit), file.limits.window
     low = max(0, min(selection.after, _LAST))
     before = _LAST if selection.before is None else min(selection.before, _LAST)
     high = min(before, head(file) + 1)
     while page.left and low < high - 1:
-        start, end = (
-            (max(low, high - 1 - _WINDOW), high) if selection.backwards else (low, min(high, low + 1 + _WINDOW))
-        )
+        start, end = (max(low, high - 1 - window), high) if selection.backwards else (low, min(high, low + 1 + window))
         wanted = page.size
         rows = file.query(statement, (start, end, *values, wanted))
         page.took(rows)
@@ -128,7 +125,7 @@ def _stream_pages(
         f"{sql} WHERE e.stream_id = (SELECT id FROM streams WHERE name = ?) AND e.version {past} ? "
         f"AND +e.position > ? AND +e.position < ?{filters} ORDER BY e.version {order} LIMIT ?"
     )
-    page = _Page(selection.limit)
+    page = _Page(file.limits, selection.limit)
     after = max(0, min(selection.after, _LAST))
     version = _LAST if selection.backwards else _version_at(file, selection.stream, after)
     before = _LAST if selection.before is None else min(selection.before, _LAST)
@@ -160,7 +157,7 @@ def _grouped_pages(
         f"{sql} WHERE (e.stream_id, e.version) > (?, ?) AND +e.position > ? AND +e.position < ?{filters} "
         "ORDER BY e.stream_id, e.version LIMIT ?"
     )
-    page = _Page(selection.limit)
+    page = _Page(file.limits, selection.limit)
     stream_id = version = 0
     after = max(0, min(selection.after, _LAST))
     before = min(_LAST if selection.before is None else selection.before, head(file) + 1)
@@ -291,7 +288,7 @@ def streams(file: SQLiteFile, category: str | None, after: str | None, limit: in
     for condition, values in ranges:
         name = after or ""
         while left:
-            wanted = min(left, _LARGEST)
+            wanted = min(left, file.limits.largest)
             rows = file.query(_STREAMS.format(condition), (name, *values, wanted))
             for row in rows:
                 yield StreamInfo(*row)

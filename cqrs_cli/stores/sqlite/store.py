@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
@@ -16,12 +16,13 @@ from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.sqlite import read as sqlite_read
 from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
 from cqrs_cli.stores.sqlite.rows import SQLiteRows
 from cqrs_cli.stores.streams import StreamInfo
 
-_POLL_SECONDS = 0.002
 _EVERYTHING = Selection()
+_LIMITS = Limits()
 
 
 class SQLiteStore:
@@ -34,15 +35,18 @@ class SQLiteStore:
         create: bool | Literal["lazily"] = False,
         read_only: bool = False,
         durability: str | None = None,
-        timeout: float | None = None,
+        limits: Limits = _LIMITS,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """Open the file, or make it with `create`; with "lazily" the first write does, if it succeeds.
 
         durability: `full` (default; survives power loss) or `relaxed` (the last commits may be lost then);
-        recorded when the store is made. timeout: seconds to wait for other writers.
+        recorded when the store is made. clock: nanoseconds since 1970, for when commits were recorded.
         Raises `NotFound`, `Damaged` (not a store), `Unavailable` (newer format, rights), `ConfigurationError`.
         """
-        self._file = SQLiteFile(path, create=create, read_only=read_only, durability=durability, timeout=timeout)
+        self._file = SQLiteFile(
+            path, create=create, read_only=read_only, durability=durability, limits=limits, clock=clock
+        )
         self._rows = SQLiteRowReader(self._file)
         self.url = "sqlite:" + path
 
@@ -160,7 +164,7 @@ class SQLiteStore:
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(_POLL_SECONDS, left))
+            time.sleep(min(self._file.limits.poll, left))
 
     def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
         """One statement of SQL that reads; the read models, and the log through its tables and views."""

@@ -16,7 +16,6 @@ _STREAM = (
 )
 _NEXT_STREAM = "SELECT coalesce(max(id), 0) + 1 FROM streams"
 _CHUNK = 500
-_KEPT_STREAMS = 20_000
 
 
 class Tail:
@@ -26,7 +25,9 @@ class Tail:
     SQLite's `data_version` tells. Whoever rolls back calls `forget`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_streams: int) -> None:
+        """most_streams: whose ends are remembered."""
+        self._most_streams = most_streams
         self.forget()
 
     def forget(self) -> None:
@@ -50,7 +51,7 @@ class Tail:
                 raise Damaged(
                     "the last commit of the log is not whole", hint="another tool changed the store: restore a backup"
                 )
-        elif len(self.streams) > _KEPT_STREAMS:
+        elif len(self.streams) > self._most_streams:
             self.streams = {}
         unknown = list(names.difference(self.streams))
         for at in range(0, len(unknown), _CHUNK):

@@ -29,6 +29,7 @@ from cqrs_cli.stores.sqlite import file as sqlite_file
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite import opening as sqlite_opening
 from cqrs_cli.stores.sqlite.decimal import decimal_key
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing import races
 from cqrs_cli.testing.making import commit, event
@@ -505,7 +506,7 @@ def test_what_an_interrupted_write_left_is_undone_by_the_next_one_that_may(
 
 @pytest.fixture
 def unmade(path: Path) -> Iterator[SQLiteStore]:
-    with SQLiteStore(str(path), create="lazily", timeout=0.2) as store:
+    with SQLiteStore(str(path), create="lazily", limits=Limits(timeout=0.2)) as store:
         yield store
     assert not path.exists() or path.stat().st_size
 
@@ -615,7 +616,7 @@ def test_a_child_that_unwinds_through_the_transaction_that_makes_it(unmade: SQLi
 
 
 def test_a_writer_that_holds_the_lock_too_long(store: SQLiteStore, path: Path) -> None:
-    with SQLiteStore(str(path), timeout=0.2) as other:
+    with SQLiteStore(str(path), limits=Limits(timeout=0.2)) as other:
         with store.transaction():
             began = time.monotonic()
             error = refusal(lambda: other.append(commit("c1")))
@@ -628,7 +629,7 @@ def test_a_writer_that_holds_the_lock_too_long(store: SQLiteStore, path: Path) -
 def test_a_foreign_writer_that_does_not_know_the_lock(store: SQLiteStore, path: Path) -> None:
     connection = raw(path)
     connection.execute("BEGIN IMMEDIATE")
-    with SQLiteStore(str(path), timeout=0.2) as other:
+    with SQLiteStore(str(path), limits=Limits(timeout=0.2)) as other:
         assert refusal(lambda: other.append(commit("c1"))).code == "locked"
         connection.execute("ROLLBACK")
         other.append(commit("c1"))
@@ -637,7 +638,7 @@ def test_a_foreign_writer_that_does_not_know_the_lock(store: SQLiteStore, path: 
 
 def test_who_could_not_begin_gives_the_lock_back(store: SQLiteStore, path: Path) -> None:
     connection = raw(path)
-    with SQLiteStore(str(path), timeout=0.1) as other:
+    with SQLiteStore(str(path), limits=Limits(timeout=0.1)) as other:
         connection.execute("BEGIN IMMEDIATE")
         assert refusal(lambda: other.append(commit("c1"))).code == "locked"
         connection.execute("ROLLBACK")
@@ -666,7 +667,7 @@ def test_the_lock_is_held_from_begin_to_the_end_of_the_commit(store: SQLiteStore
 
 
 def test_the_close_that_may_checkpoint_waits_for_the_lock(path: Path) -> None:
-    store = SQLiteStore(str(path), create=True, timeout=0.3)
+    store = SQLiteStore(str(path), create=True, limits=Limits(timeout=0.3))
     store.append(commit("c1"))
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
@@ -686,7 +687,7 @@ def test_a_close_after_a_wait_in_vain_does_not_wait_again(path: Path, monkeypatc
         wait(self, file)
 
     monkeypatch.setattr(sqlite_lock.WriteLock, "_wait", counted)
-    store = SQLiteStore(str(path), create=True, timeout=0.05)
+    store = SQLiteStore(str(path), create=True, limits=Limits(timeout=0.05))
     store.append(commit("c1"))
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
@@ -705,7 +706,7 @@ def test_a_close_after_reading_alone_does_not_wait(path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
     began = time.monotonic()
-    with SQLiteStore(str(path), timeout=5) as store:  # for writing, but there was nothing to write
+    with SQLiteStore(str(path), limits=Limits(timeout=5)) as store:  # for writing, but there was nothing to write
         assert store.head() == 1
     assert time.monotonic() - began < 2
     lock.release()
@@ -715,7 +716,7 @@ def test_a_close_after_reading_alone_does_not_wait(path: Path) -> None:
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
-    with SQLiteStore(str(path), timeout=0.1) as other:
+    with SQLiteStore(str(path), limits=Limits(timeout=0.1)) as other:
         other.append(commit("c1"))
 
 
@@ -738,11 +739,11 @@ def test_a_store_on_a_network_file_system_has_no_wal(
 def test_a_store_is_made_under_the_lock(path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
-    assert refusal(lambda: SQLiteStore(str(path), create=True, timeout=0.1)).code == "locked"
+    assert refusal(lambda: SQLiteStore(str(path), create=True, limits=Limits(timeout=0.1))).code == "locked"
     assert not path.exists()
     lock.release()
     lock.close()
-    SQLiteStore(str(path), create=True, timeout=0.1).close()
+    SQLiteStore(str(path), create=True, limits=Limits(timeout=0.1)).close()
 
 
 def racing_creator(url: str, number: int, queue: Any, barrier: Any) -> None:
@@ -902,6 +903,7 @@ FORK_AND_EXIT = """
 import os, sys
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.rows import Column, Table
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit
 if sys.argv[2] == "rollback journal":
@@ -997,11 +999,12 @@ def test_a_commit_that_fails_is_not_acknowledged_and_the_next_one_works(
     assert [e.commit_id for e in store.read()] == ["c1", "c3"]
 
 
-def test_times_never_fall_even_if_the_clock_does(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    (first,) = store.append(commit("c1")).events
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
-    (second,) = store.append(commit("c2")).events
-    assert second.recorded_us == first.recorded_us
+def test_times_never_fall_even_if_the_clock_does(path: Path) -> None:
+    times = [5_000_000_000, 4_000_000_000, 1_000_000_000, 6_000_000_000]
+    with SQLiteStore(str(path), create=True, clock=lambda: times.pop(0)) as store:
+        recorded = [store.append(commit(id)).events[0].recorded_us for id in ("c1", "c2", "c3")]
+        assert store.describe()["created_at"].startswith("1970-01-01T00:00:05")
+    assert recorded == [4_000_000, 4_000_000, 6_000_000]
 
 
 # ── decimals ──────────────────────────────────────────────────────────────────────────────────

@@ -1,11 +1,13 @@
 """The SQLite store keeps the contract."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.sqlite import read as sqlite_read
+from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 from cqrs_cli.testing.store_contract import StoreContract, store
 
@@ -31,11 +33,11 @@ class TestContract(StoreContract):
 class TestInSmallPieces:
     """Pages and windows that end in the middle of everything."""
 
-    @pytest.fixture(autouse=True)
-    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sqlite_read, "_WINDOW", 7)
-        monkeypatch.setattr(sqlite_read, "_SMALLEST", 2)
-        monkeypatch.setattr(sqlite_read, "_LARGEST", 5)
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        limits = Limits(window=7, smallest=2, largest=5)
+        with SQLiteStore(str(tmp_path / "log.db"), create=True, limits=limits) as opened:
+            yield opened
 
     test_any_selection = StoreContract.test_any_selection_gives_what_the_contract_says
     test_reading_while_the_caller_appends = StoreContract.test_reading_goes_on_while_the_caller_appends

@@ -9,7 +9,8 @@ from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent, NewStream, Rece
 from cqrs_cli.stores.contract import Append, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Rows
-from cqrs_cli.stores.sqlite import tail as sqlite_tail
+from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 
 
 def commit(id: str, stream: str = "a-1", type: str = "Went") -> Commit:
@@ -77,9 +78,8 @@ def test_ids_among_many_that_are_there_are_answered_in_their_places(tmp_path: Pa
         ]
 
 
-def test_streams_are_remembered_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_tail, "_KEPT_STREAMS", 5)
-    with open_store(str(tmp_path / "a.db"), create=True) as store:
+def test_streams_are_remembered_within_bounds(tmp_path: Path) -> None:
+    with SQLiteStore(str(tmp_path / "a.db"), create=True, limits=Limits(streams=5)) as store:
         for number in range(30):
             store.append(commit(f"c{number}", f"a-{number % 9}"), (AtVersion(f"a-{number % 9}", number // 9),))
-            assert len(store._file.tail.streams) <= 6  # type: ignore[attr-defined]
+            assert len(store._file.tail.streams) <= 6

@@ -15,6 +15,7 @@ from cqrs_cli.errors import Conflict, Misuse, Unavailable
 from cqrs_cli.stores.commits import AtVersion
 from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.stores.rows import Checkpoint, Column, Table
+from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 
@@ -130,7 +131,7 @@ def test_rows_belong_to_the_thread_of_their_transaction(store: SQLiteStore) -> N
 
 
 def test_nobody_hangs_on_a_transaction_that_does_not_end(tmp_path: Path) -> None:
-    with SQLiteStore(str(tmp_path / "a.db"), create=True, timeout=0.1) as store, store.transaction():
+    with SQLiteStore(str(tmp_path / "a.db"), create=True, limits=Limits(timeout=0.1)) as store, store.transaction():
         for use in (store.head, store.close, lambda: store.append(commit("c1")), lambda: store.rows.checkpoints()):
             with ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable, match="locked"):
                 pool.submit(use).result(10)
