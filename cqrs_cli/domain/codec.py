@@ -73,12 +73,9 @@ class Codec:
         try:
             return _decoded(self.decoder(stored.type, stored.schema_version), stored.data, stored.type)
         except (Undecodable, DomainFailed) as error:
-            error.message = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
-            error.args = (error.message,)
-            error.details.update(
-                position=stored.position, stream=stored.stream, version=stored.version, type=stored.type
-            )
-            raise
+            told = f"event {stored.position} ({stored.stream} version {stored.version}): {error.message}"
+            place: dict[str, Any] = {"position": stored.position, "stream": stored.stream, "version": stored.version}
+            raise error.retold(told, **place, type=stored.type) from error.__cause__
 
     def decoder(self, name: str, schema_version: int) -> DecodeData:
         """The function from payload bytes to an event of today's class, made once per stored type and version.

@@ -24,10 +24,9 @@ from cqrs_cli.failure import domain_failed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import Aggregates
-from cqrs_cli.workbench.engine import Clock, Engine, Limits, now
+from cqrs_cli.workbench.engine import Clock, Engine, Limits
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.processors.processor import Progress
@@ -339,17 +338,7 @@ class Workbench:
         """
         from cqrs_cli.workbench.processors.runner import Runner
 
-        return Runner(
-            self.store,
-            self.domain,
-            self._projector,
-            self._reactor,
-            self._courier(clock),
-            clock=clock or now,
-            start=start,
-            stop=stop,
-            ticks=ticks,
-        )
+        return Runner(self.engine, self._reactor, self._courier(clock), start=start, stop=stop, ticks=ticks)
 
     def reactions(self, *names: str) -> list[ProcessorStatus]:
         """Where reactions stand (all without names), without moving them."""
@@ -382,5 +371,4 @@ class Workbench:
     def _courier(self, clock: Clock | None = None) -> Courier:
         from cqrs_cli.workbench.processors.delivery import Courier
 
-        told = clock or now
-        return Courier(self.store, self.domain, self.codec, self._sender, lambda: micros(told()))
+        return Courier(self.engine, self._sender, clock or self.engine.clock)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.errors import (
@@ -22,10 +20,10 @@ from cqrs_cli.errors import (
 from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
-from cqrs_cli.stores.contract import Store
-from cqrs_cli.stores.moments import moment
+from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench.batch import send_batch
+from cqrs_cli.workbench.engine import Clock, Engine
 from cqrs_cli.workbench.outcome import Request
 from cqrs_cli.workbench.sender import Sender
 
@@ -46,11 +44,16 @@ class Delivery(NamedTuple):
 class Courier:
     """Sends outgoing commands with their derived ids: however often one is tried, it is honoured once.
 
-    clock: microseconds UTC, for the times of dead letters.
+    clock: for deadlines, and for the times of dead letters.
     """
 
-    def __init__(self, store: Store, domain: Domain, codec: Codec, sender: Sender, clock: Callable[[], int]) -> None:
-        self._store, self._domain, self._codec, self._sender, self._clock = store, domain, codec, sender, clock
+    def __init__(self, engine: Engine, sender: Sender, clock: Clock) -> None:
+        self._store, self._domain, self._codec, self._sender = engine.store, engine.domain, engine.codec, sender
+        self._clock = clock
+
+    def now_us(self) -> int:
+        """The moment now by its clock, in microseconds UTC."""
+        return micros(self._clock())
 
     def deliver(self, page: Sequence[Outgoing]) -> list[Delivery]:
         """Send these, in order, and take them out of the outbox. Raises as `send`."""
@@ -161,7 +164,7 @@ class Courier:
         for delivery in dead:
             if delivery.outgoing not in honoured:
                 assert delivery.error is not None
-                outbox.bury(rows, delivery.outgoing, delivery.error, self._clock())
+                outbox.bury(rows, delivery.outgoing, delivery.error, self.now_us())
 
     # ── dead letters ──────────────────────────────────────────────────────────────────────────
 
@@ -186,7 +189,7 @@ class Courier:
 
     def drop(self, command_id: str, by: str, because: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
-        letters.drop(self._store, [command_id], by, because, self._clock())
+        letters.drop(self._store, [command_id], by, because, self.now_us())
 
 
 def _is_rejection(error: CqrsError) -> bool:

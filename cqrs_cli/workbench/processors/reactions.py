@@ -32,7 +32,7 @@ class Reactor:
     """The reactions of a domain, as processors. Commands are not sent here: they end in the outbox."""
 
     def __init__(self, store: Store, domain: Domain, codec: Codec, projector: Projector, service: Service) -> None:
-        self._store, self._domain, self._projector = store, domain, projector
+        self._store, self._domain, self.projector = store, domain, projector
         self._codec, self._service = codec, service
 
     # ── where it stands ───────────────────────────────────────────────────────────────────────
@@ -85,7 +85,7 @@ class Reactor:
         reason = self._outdated(reaction, checkpoint)
         if reason is not None:
             raise needs_rebuild(reaction.name, reason)
-        fold = self._projector.fold_of(reaction.rows) if reaction.rows else None
+        fold = self.projector.fold_of(reaction.rows) if reaction.rows else None
         handler = ReactionHandler(reaction, self._domain, self._codec, fold, self._service)
         skips, stop = skips_of(self._store.rows, reaction.name), stop_of(self._store.rows, reaction.name)
         one = Processor(handler, checkpoint, _definition(reaction), [skip.position for skip in skips])
@@ -96,13 +96,13 @@ class Reactor:
         """Its checkpoint, with the rows folded up to where it begins."""
         while checkpoint.definition == _UNBUILT and reaction.rows is not None:
             with suppress(Conflict):  # another runner is at it, or done
-                Rebuild(self._store, self._domain, self._projector, [reaction.rows]).run(progress)
+                Rebuild(self._store, self._domain, self.projector, [reaction.rows]).run(progress)
             checkpoint = self._store.rows.checkpoint(reaction.name) or checkpoint
         return checkpoint
 
     def skip(self, reaction: ReactionType, position: int, by: str, reason: str) -> None:
         """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`."""
-        reached = self._projector.reached(reaction.name, position)
+        reached = self.projector.reached(reaction.name, position)
         skip(self._store, Skip(reaction.name, position, by, now_us(), reason), reached, "cqrs run --status")
 
 

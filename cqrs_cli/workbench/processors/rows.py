@@ -262,8 +262,7 @@ class RowFold:
         try:
             return event, step.keys(event, stored)
         except (DomainFailed, InvalidInput) as error:  # of the rules for keys; a Conflict, say, is the domain's own
-            error.details.setdefault("position", stored.position)
-            raise Poisoned(stored, error) from error
+            raise Poisoned(stored, error.retold(error.message, position=stored.position)) from error
         except BaseException as error:
             where = f"the key of {step.where} at event {stored.position}"
             raise Poisoned(stored, domain_failed(error, where, position=stored.position)) from error

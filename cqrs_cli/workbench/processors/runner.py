@@ -8,18 +8,15 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
 from cqrs_cli.log import outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.log.stops import Skip, Stop, skips, stops
-from cqrs_cli.stores.contract import Store
-from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.rows import Checkpoint
-from cqrs_cli.workbench.engine import Clock, now
+from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.delivery import PAGE, Courier
 from cqrs_cli.workbench.processors.processor import Loop, Processor
-from cqrs_cli.workbench.processors.projections import Projector, stopped
+from cqrs_cli.workbench.processors.projections import stopped
 from cqrs_cli.workbench.processors.reactions import Reactor, reaction_stopped
 
 LOOK_AGAIN = 0.2
@@ -80,34 +77,27 @@ class _Stopping(Exception):
 class Runner:
     """Runs the projections and reactions of a domain on a store. Several on one store don't disturb each other.
 
-    clock: what deadlines are compared with. start: the position after which new reactions begin; None: the head.
+    courier: sends, and has the clock that deadlines are compared with.
+    start: the position after which new reactions begin; None: the head.
     stop: asked between batches of work; once it says yes, `drain` returns with what is done.
     ticks: seconds that never go back, by which reports are due.
     """
 
     def __init__(
         self,
-        store: Store,
-        domain: Domain,
-        projector: Projector,
+        engine: Engine,
         reactor: Reactor,
         courier: Courier,
         *,
-        clock: Clock = now,
         start: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._domain, self._projector, self._reactor, self._courier = (
-            store,
-            domain,
-            projector,
-            reactor,
-            courier,
-        )
-        self._clock, self._start, self._stop, self._ticks = clock, start, stop, ticks
-        self._names = sorted(domain.reactions)
-        self._loop = Loop(store, between=self._between)
+        self._store, self._domain, self._reactor, self._courier = engine.store, engine.domain, reactor, courier
+        self._projector = reactor.projector
+        self._start, self._stop, self._ticks = start, stop, ticks
+        self._names = sorted(self._domain.reactions)
+        self._loop = Loop(self._store, between=self._between)
         self._processors: dict[str, Processor] = {}  # of this drain and those before, with what they have cached
         self._active: dict[str, Processor] = {}
         self._resting: dict[str, tuple[_Circumstances, CqrsError]] = {}
@@ -260,7 +250,7 @@ class Runner:
     def _due(self, head: int) -> list[Outgoing]:
         """The deadlines that are due, of reactions that have seen everything that could cancel them."""
         ready = [name for name in self._names if name in self._active and self._active[name].position >= head]
-        return self._fresh(outbox.due(self._store.rows, ready, micros(self._clock()), PAGE + len(self._held)))
+        return self._fresh(outbox.due(self._store.rows, ready, self._courier.now_us(), PAGE + len(self._held)))
 
     def _fresh(self, page: Sequence[Outgoing]) -> list[Outgoing]:
         return [outgoing for outgoing in page if outgoing not in self._held]
@@ -301,7 +291,7 @@ class Runner:
         while not self._stop() and time.monotonic() < look_again_at:
             due_us, left = outbox.next_due(rows, names), LOOK_AGAIN
             if due_us is not None and not done.held:
-                left = min((due_us - micros(self._clock())) / 1e6, LOOK_AGAIN)
+                left = min((due_us - self._courier.now_us()) / 1e6, LOOK_AGAIN)
             if left <= 0 or self._store.wait(done.position, left):
                 return
 

@@ -32,8 +32,7 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
                 raise
             except CqrsError as error:
                 if not isinstance(error, NotFound):  # out of date, or an event that today's code can't take: a finding
-                    error.details.setdefault("projection", name)
-                    failed.append(error)
+                    failed.append(error.retold(error.message, projection=name))
                 elif asked:
                     raise
                 else:

@@ -150,8 +150,7 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     try:
         print_outcome(outcome, session.printer)
     except CqrsError as error:  # the output failed, not the command
-        error.hint = f"{happened}; what was printed is not complete"
-        raise
+        raise error.retold(error.message, hint=f"{happened}; what was printed is not complete") from error
     session.printer.message(happened)
 
 
@@ -257,7 +256,7 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
                 for outcome in outcomes:
                     tally.add(outcome)
             if tally.last_line:
-                error.hint = f"{_how_far(tally, reader)}; {error.hint}"
+                raise error.retold(error.message, hint=f"{_how_far(tally, reader)}; {error.hint}") from error
             raise
     if not session.printer.format.has_end:
         session.printer.message(tally.line())
