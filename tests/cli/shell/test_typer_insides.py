@@ -10,6 +10,9 @@ import typer
 import cqrs_cli
 from cqrs_cli.cli.shell import typer_fast
 
+without_adapters = pytest.mark.skipif(
+    typer.__version__.startswith("0.28."), reason="Typer 0.28 makes no pydantic adapters: there is nothing to spare"
+)
 INSIDES = re.compile(r"typer\.(core|main|completion|models|params|_\w+)\b|\b_?click\b")
 
 
@@ -54,6 +57,7 @@ def test_an_app_becomes_a_command_of_the_class_that_was_asked_for():
     assert command.main(["--number", "5"], standalone_mode=False) == 5
 
 
+@without_adapters
 def test_parameters_have_what_the_short_way_looks_at():
     for parameter in app().params:
         assert callable(parameter.process_value)
@@ -70,6 +74,7 @@ def test_an_unknown_option_says_its_name_and_near_ones():
     assert found.path in ("cqrs", "cqrs x")
 
 
+@without_adapters
 def test_a_value_that_can_t_be_read_is_in_the_cause():
     found = typer_fast.usage(failing(["--number", "x"]))
     assert found.given == ("x",)
