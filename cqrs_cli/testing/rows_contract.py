@@ -110,6 +110,20 @@ class RowsContract:
                 assert other.rows.count(SALES) == 0
             assert other.rows.count(SALES) == 1
 
+    def test_several_checkpoints_move_together_or_not_at_all(self, store: Store) -> None:
+        first, second, new = (Checkpoint(name, 1, "f") for name in "abc")
+        with store.transaction() as rows:
+            rows.move_all([(None, first), (None, second)])
+        for wrong in ([(first, first._replace(position=2)), (None, second)], [(new, new), (second, second)]):
+            with pytest.raises(Conflict), store.transaction() as rows:
+                rows.move_all(wrong)
+        assert store.rows.checkpoints() == [first, second]
+        many = [Checkpoint(f"p{number:04}", number, "") for number in range(450)]
+        with store.transaction() as rows:
+            rows.move_all([])
+            rows.move_all([(first, first._replace(position=9)), *((None, one) for one in many)])
+        assert store.rows.checkpoints() == [first._replace(position=9), second, *many]
+
     def test_checkpoints_are_compared_and_set(self, store: Store) -> None:
         one, two = Checkpoint("sales", 5, "f"), Checkpoint("sales", 9, "g")
         with store.transaction() as rows:

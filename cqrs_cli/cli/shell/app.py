@@ -38,7 +38,7 @@ COMMANDS = (
         "replay.command:command",
         "State of aggregates, now or at a version or time.",
     ),
-    Entry("snapshot", "Aggregates", "snapshot:command", "Kept folds: take, list and drop them."),
+    Entry("snapshot", "Aggregates", "snapshot:command", "Snapshots of long streams: take, list, drop them."),
     Entry(
         "project",
         "Read side",
