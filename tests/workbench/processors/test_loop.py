@@ -81,13 +81,18 @@ class Sum(Projection, key="box_id"):
 class Watch(ProcessManager, key="box_id"):
     box_id: str
     total: int = 0
+    seen: list[int] = []
+    by_name: dict[str, list[int]] = {}
 
     @evolve
     def added(self, event: Added) -> None:
         self.total += event.number
+        self.by_name = {"all": [*self.by_name.get("all", []), event.number]}
 
     @react
     def note(self, event: Added) -> Seen | None:
+        self.seen.append(event.number)
+        self.by_name["all"].append(-1)
         return Seen(note_id=f"{self.box_id}-{self.total}") if event.number > 1 else None
 
 
@@ -190,3 +195,10 @@ def test_events_for_nobody_cost_one_transaction_at_the_end(bench: Workbench, mon
     bench.runner().drain()
     assert len(opened) == 1
     assert {(one.status, one.lag) for one in (*bench.statuses(), *bench.reactions())} == {("ready", 0)}
+
+
+def test_what_a_react_does_to_the_row_is_nobodys_business(bench: Workbench) -> None:
+    append(bench, "one", 1, 2)
+    assert bench.runner().drain().failures == {}
+    (row,) = bench.rows(Watch)
+    assert (row.seen, row.by_name) == ([], {"all": [1, 2]})
