@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
@@ -32,15 +33,16 @@ def format_1(database: Database) -> None:
 @_LOG()
 def format_2(database: Database) -> None:
     """The operational tables. Those that format 1 made are kept, if they are as it made them last."""
-    wanted, missing = Database(memory=True), set()
-    for statement in _statements("operational.sql"):
-        wanted.execute(statement)
-        table = _TABLE.findall(statement)[0]
-        if "CREATE TABLE" in statement and not _keeps(database, table, _columns(wanted, table)):
-            missing.add(table)
-        if table in missing:
-            database.execute(statement)
-    wanted.close()
+    missing: set[str] = set()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        wanted = Database(connection, execute_plugins=False)
+        for statement in _statements("operational.sql"):
+            wanted.execute(statement)
+            table = _TABLE.findall(statement)[0]
+            if "CREATE TABLE" in statement and not _keeps(database, table, _columns(wanted, table)):
+                missing.add(table)
+            if table in missing:
+                database.execute(statement)
 
 
 def _keeps(database: Database, table: str, wanted: list[tuple[object, ...]]) -> bool:
