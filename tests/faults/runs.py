@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ def slow_loads() -> None:
 
 def checkpoint_apart() -> None:
     """Rows and outbox in one transaction, the checkpoint in another, a little later."""
-    whole, move = SQLiteStore.transaction, SQLiteRows.move
-    moves: list[tuple[str, Checkpoint | None, Checkpoint]] = []
+    whole, move_all = SQLiteStore.transaction, SQLiteRows.move_all
+    moves: list[tuple[Checkpoint | None, Checkpoint]] = []
 
     @contextmanager
     def parted(self: SQLiteStore) -> Iterator[SQLiteRows]:
@@ -71,16 +71,16 @@ def checkpoint_apart() -> None:
             time.sleep(0.01)
             with whole(self) as rows:
                 for one in mine:
-                    if one[1] is not None or rows.checkpoint(one[0]) is None:  # else another runner began it meanwhile
-                        move(rows, *one)
+                    if one[0] is not None or rows.checkpoint(one[1].name) is None:  # else another runner began it
+                        move_all(rows, [one])
 
-    def later(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
-        if self.checkpoint(name) != old:
+    def later(self: SQLiteRows, wanted: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
+        if any(self.checkpoint(new.name) != old for old, new in wanted):
             raise Conflict("moved")
-        moves.append((name, old, new))
+        moves.extend(wanted)
 
     SQLiteStore.transaction = parted  # type: ignore[method-assign]
-    SQLiteRows.move = later  # type: ignore[method-assign]
+    SQLiteRows.move_all = later  # type: ignore[method-assign]
 
 
 def random_ids() -> None:
@@ -95,11 +95,12 @@ def random_ids() -> None:
 def no_compare() -> None:
     """The checkpoint is set without a look at what it was."""
 
-    def move(self: SQLiteRows, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
-        self.forget(name)
-        self._run(name, "INSERT INTO cqrs_checkpoints VALUES (?, ?, ?)", (name, new.position, new.definition))
+    def move_all(self: SQLiteRows, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
+        for _, new in moves:
+            self.forget(new.name)
+            self._run(new.name, "INSERT INTO cqrs_checkpoints VALUES (?, ?, ?)", new)
 
-    SQLiteRows.move = move  # type: ignore[method-assign]
+    SQLiteRows.move_all = move_all  # type: ignore[method-assign]
 
 
 # ── the harness ───────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ def test_three_hundred_kills(tmp_path: Path, seed: int) -> None:
     assert crashes.kill_loop(tmp_path / "shop.db", kills=50, seed=seed) > 50
 
 
-@pytest.mark.parametrize("limit", range(150_000, 6_000_000, 450_001))
+@pytest.mark.parametrize("limit", range(250_000, 6_000_000, 450_001))
 def test_no_space_left_at_many_sizes(tmp_path: Path, limit: int) -> None:
     complaint, acknowledged = crashes.fill_the_disk(tmp_path / "shop.db", limit)
     assert "Unavailable" in complaint
