@@ -202,3 +202,14 @@ def test_what_a_react_does_to_the_row_is_nobodys_business(bench: Workbench) -> N
     assert bench.runner().drain().failures == {}
     (row,) = bench.rows(Watch)
     assert (row.seen, row.by_name) == ([], {"all": [1, 2]})
+
+
+@pytest.mark.parametrize("name", ["sum", "watch"])
+def test_a_stop_that_was_passed_is_no_longer_on_record(bench: Workbench, name: str) -> None:
+    bench.store.append(Commit("bad", (NewEvent("box-a", "Added", 1, b'{"number":"x"}'),)))
+    assert set(bench.runner().drain().failures) == {"sum", "watch"}
+    assert stops.stop_of(bench.store.rows, name) is not None
+    bench.skip("sum", 1, by="ada", reason="a test")
+    bench.skip_in_reaction("watch", 1, by="ada", reason="a test")
+    assert bench.runner().drain().failures == {}
+    assert stops.stop_of(bench.store.rows, name) is None
