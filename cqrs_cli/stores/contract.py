@@ -89,6 +89,13 @@ class Store(Protocol):
         of them (`Unavailable`, `Damaged`) is raised; then none was written, or the outcome is unknown.
         """
 
+    def turn(self, stream: str) -> AbstractContextManager[bool]:
+        """Wait, not for ever, until nobody else decides for the stream; it is this thread's until the end.
+
+        Gives whether somebody else had it. A courtesy among writers, so that none is outrun for ever: what keeps
+        the log right are the conditions. A store that knows no queue gives `contextlib.nullcontext(False)`.
+        """
+
     def commit(self, id: str) -> RecordedCommit | None:
         """The commit with this id, with its events, or None."""
 

@@ -37,9 +37,20 @@ class Sender:
         known = None if id_is_new else self.honoured(command, sent)
         if known is not None:
             return known
-        target, aggregates = target_of(self.engine.domain, command), self.aggregates
-        state = target.empty() if target.made else None  # nobody can have written to a stream of that name
-        cached = None if target.made else aggregates.cached.take(target.stream) or target.assumed()
+        target = target_of(self.engine.domain, command)
+        if target.made:  # nobody can have written to a stream of that name
+            return self._append(command, sent, target, expect, None)
+        with self._store.turn(target.stream) as is_outrun:
+            cached = self.aggregates.cached.take(target.stream) or target.assumed()
+            if is_outrun and cached is not None and cached.version != self._store.version(target.stream):
+                cached = None  # whoever had the turn has most likely appended
+            return self._append(command, sent, target, expect, cached)
+
+    def _append(
+        self, command: Command, sent: SentCommand, target: Target, expect: Expect, cached: State[Any] | None
+    ) -> Outcome:
+        """Decide and append, anew whenever somebody else appended to the stream in between."""
+        aggregates, state = self.aggregates, target.empty() if target.made else None
         for _ in range(self.engine.limits.tries):
             try:
                 if state is not None:

@@ -1,11 +1,13 @@
 """One workbench in several threads, and decides that send commands themselves."""
 
 import asyncio
+import multiprocessing
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +16,6 @@ from cqrs_cli.domain.decision import Services
 from cqrs_cli.domain.fold import State
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import CachedStates
-from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.outcome import Request
 
 THREADS, COMMANDS = 8, 25
@@ -25,6 +26,10 @@ class Count(Command):
 
 
 class CountSlowly(Command):
+    counter_id: str
+
+
+class CountForLong(Command):
     counter_id: str
 
 
@@ -52,6 +57,13 @@ class Gateway:
 class Counter(Aggregate):
     counter_id: str
     count: int = 0
+    decided: ClassVar[int] = 0
+
+    @decide(creates="either")
+    def add_for_long(self, command: CountForLong) -> Counted:
+        Counter.decided += 1
+        time.sleep(0.03)
+        return Counted()
 
     @decide(creates="either")
     def add(self, command: Count) -> Counted:
@@ -109,9 +121,7 @@ def gateway() -> Gateway:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Workbench]:
-    # Eight threads that want one stream outrun each other more often than the usual twenty times.
-    store = open_store(tmp_path / "counters.db", create=True)
-    with Workbench(store, domain, limits=Limits(tries=10_000)) as opened:
+    with Workbench(open_store(tmp_path / "counters.db", create=True), domain) as opened:
         yield opened
 
 
@@ -136,6 +146,39 @@ def in_threads(work: Callable[[int], None]) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         for future in [pool.submit(one, number) for number in range(THREADS)]:
             future.result(60)
+
+
+def slowly(path: str, number: int, decided: "multiprocessing.Queue[int]") -> None:
+    """Ten commands on one stream, each decided in 30 ms."""
+    with Workbench.open(path, domain) as bench:
+        for _ in range(10):
+            bench.send(CountForLong(counter_id="all"))
+    decided.put(Counter.decided)
+
+
+def test_eight_writers_of_one_stream_never_outrun_each_other(tmp_path: Path) -> None:
+    path = str(tmp_path / "counters.db")
+    with Workbench.open(path, domain) as bench:
+        bench.send(Count(counter_id="all"))
+    processes = multiprocessing.get_context("fork")
+    decided = processes.Queue()
+    writers = [processes.Process(target=slowly, args=(path, number, decided)) for number in range(THREADS)]
+    for writer in writers:
+        writer.start()
+    times = sum(decided.get(timeout=60) for _ in writers)
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0] * THREADS
+    with Workbench.open(path, domain) as bench:
+        assert bench.load(Counter, "all").state.count == 81
+    assert times <= 90  # all but a few are decided once
+
+
+def test_eight_threads_of_one_workbench_take_turns_at_a_stream(bench: Workbench) -> None:
+    Counter.decided = 0
+    in_threads(lambda number: [bench.send(CountForLong(counter_id="all")) for _ in range(4)] and None)
+    assert bench.load(Counter, "all").state.count == 32
+    assert Counter.decided <= 36
 
 
 def test_eight_threads_on_one_workbench(bench: Workbench) -> None:

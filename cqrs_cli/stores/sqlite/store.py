@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Literal
 
 from cqrs_cli.errors import CqrsError, StoreFailed
@@ -17,6 +17,7 @@ from cqrs_cli.stores.sqlite import read as sqlite_read
 from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.queue import Queue
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
 from cqrs_cli.stores.sqlite.rows import SQLiteRows
 from cqrs_cli.stores.streams import StreamInfo
@@ -48,6 +49,7 @@ class SQLiteStore:
             path, create=create, read_only=read_only, durability=durability, limits=limits, clock=clock
         )
         self._rows = SQLiteRowReader(self._file)
+        self._queue = Queue(self._file.real_path + "-lock", limits.timeout, self._file.unlocked_because is None)
         self.url = "sqlite:" + path
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────
@@ -96,6 +98,10 @@ class SQLiteStore:
                 raise _NothingWritten  # rolled back, so that no store is made for it
             batch.flush()
         return outcomes
+
+    def turn(self, stream: str) -> AbstractContextManager[bool]:
+        """Wait, not for ever, until nobody else decides for the stream; True if somebody did."""
+        return nullcontext(False) if self._file.writing else self._queue.turn(stream)
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteRows]:
@@ -210,6 +216,7 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
+        self._queue.close()
         self._file.close()
 
     def __enter__(self) -> SQLiteStore:

@@ -1,0 +1,188 @@
+"""The queue of those who decide for one stream: each has a turn, nobody waits for ever, and nothing depends on it."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.store import SQLiteStore
+from cqrs_cli.testing.making import commit, event
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    path = str(tmp_path / "a.db")
+    with SQLiteStore(path, create=True) as store:
+        store.append(commit("c-1", event("race-1")))
+    return path
+
+
+@pytest.fixture
+def store(path: str) -> Iterator[SQLiteStore]:
+    with SQLiteStore(path, limits=Limits(timeout=0.2)) as store:
+        yield store
+
+
+def in_a_child(path: str, stream: str) -> tuple[int, int]:
+    """A process that has the turn of the stream until the pipe is closed: its id, and the pipe."""
+    ready, says_ready = os.pipe()
+    ends, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        with SQLiteStore(path) as store, store.turn(stream):
+            os.write(says_ready, b"x")
+            os.read(ends, 1)
+        os._exit(0)
+    os.close(ends)
+    os.read(ready, 1)
+    return child, end
+
+
+@pytest.mark.parametrize("stream", ["race-1", "race-2"])
+def test_threads_have_the_turn_of_a_stream_one_at_a_time(path: str, stream: str) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work(number: int) -> None:
+        with SQLiteStore(path) as store:
+            for _ in range(5):
+                with store.turn(stream):
+                    inside.append(number)
+                    time.sleep(0.002)
+                    most.append(len(inside))
+                    inside.remove(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert set(most) == {1}
+    assert len(most) == 40
+
+
+def test_it_says_whether_somebody_else_had_the_turn(store: SQLiteStore, path: str) -> None:
+    with store.turn("race-1") as waited:
+        assert waited is False
+    child, end = in_a_child(path, "race-1")
+    threading.Timer(0.05, os.close, [end]).start()
+    with store.turn("race-1") as waited:
+        assert waited is True
+    os.waitpid(child, 0)
+
+
+def test_other_streams_do_not_wait(store: SQLiteStore, path: str) -> None:
+    child, end = in_a_child(path, "race-1")
+    with store.turn("race-2") as waited:
+        assert waited is False
+    os.close(end)
+    os.waitpid(child, 0)
+
+
+def test_nobody_waits_for_ever(store: SQLiteStore, path: str) -> None:
+    child, end = in_a_child(path, "race-1")
+    began = time.monotonic()
+    with store.turn("race-1"):
+        assert 0.15 < time.monotonic() - began < 5
+    with ThreadPoolExecutor(1) as pool, store.turn("race-2"):
+
+        def other() -> bool:
+            with store.turn("race-2") as waited:
+                return waited
+
+        assert pool.submit(other).result(5) is True
+    os.close(end)
+    os.waitpid(child, 0)
+
+
+def test_who_has_the_turn_does_not_wait_for_itself(store: SQLiteStore) -> None:
+    began = time.monotonic()
+    with store.turn("race-1"), store.turn("race-1") as waited:
+        assert waited is False
+    assert time.monotonic() - began < 0.15
+
+
+def test_nobody_waits_inside_of_a_transaction_of_its_own(store: SQLiteStore, path: str) -> None:
+    child, end = in_a_child(path, "race-1")
+    began = time.monotonic()
+    with store.transaction(), store.turn("race-1"):
+        assert time.monotonic() - began < 0.15
+    os.close(end)
+    os.waitpid(child, 0)
+
+
+def test_who_had_it_just_now_comes_after_those_who_wait(path: str) -> None:
+    order: list[str] = []
+    begun = threading.Event()
+
+    def waiting() -> None:
+        with SQLiteStore(path) as other:
+            begun.set()
+            with other.turn("race-1"):
+                order.append("waited")
+
+    with SQLiteStore(path) as store:
+        with store.turn("race-1"):
+            thread = threading.Thread(target=waiting)
+            thread.start()
+            begun.wait(5)
+            time.sleep(0.05)
+        with store.turn("race-1"):
+            order.append("again")
+        thread.join()
+    assert order == ["waited", "again"]
+
+
+def test_a_turn_leaves_nothing_behind(store: SQLiteStore) -> None:
+    from cqrs_cli.stores.sqlite import queue
+
+    for number in range(100):
+        with store.turn(f"race-{number}"):
+            pass
+    assert not [key for key in queue._places if key[0].startswith(os.path.dirname(store.url.removeprefix("sqlite:")))]
+
+
+@pytest.mark.parametrize("number", [11, 13, 37, 95, 5])
+def test_without_such_locks_everybody_goes_on(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def lockf(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    with store.turn("race-1"):
+        store.append(commit("c-2", event("race-1")))
+    assert store.head() == 2
+
+
+def test_a_store_that_is_not_there_yet_gets_no_file_by_a_turn(tmp_path: Path) -> None:
+    with SQLiteStore(str(tmp_path / "new.db"), create="lazily") as store, store.turn("race-1"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_of_a_fork_has_turns_of_its_own(store: SQLiteStore) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        taken, end = threading.Event(), threading.Event()
+
+        def keep() -> None:
+            with store.turn("race-1"):
+                taken.set()
+                end.wait(10)
+
+        future = pool.submit(keep)
+        taken.wait(5)
+        child = os.fork()
+        if child == 0:
+            began = time.monotonic()
+            try:
+                with store.turn("race-2"):
+                    pass
+                os._exit(0 if time.monotonic() - began < 0.15 else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        end.set()
+        future.result(5)
