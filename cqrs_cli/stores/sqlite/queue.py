@@ -14,8 +14,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from hashlib import blake2b
 
 if sys.platform == "linux":
@@ -38,7 +37,7 @@ class _Places:
 
 _guard = threading.Lock()
 _places: dict[tuple[str, str], _Places] = {}  # by store and stream: a process may have a store open twice
-_mine = threading.local()  # streams: those this thread has the turn of
+_mine = threading.local()  # turns: those that this thread has
 
 
 class Queue:
@@ -46,49 +45,22 @@ class Queue:
 
     def __init__(self, path: str, timeout: float, between_processes: bool) -> None:
         """path: of the store's lock file. timeout: seconds."""
-        self._path, self._timeout = path, timeout
+        self.path, self._timeout = path, timeout
         self._file: int | None = None
         self._between_processes = between_processes and fcntl is not None
 
-    @contextmanager
-    def turn(self, stream: str) -> Iterator[bool]:
+    def turn(self, stream: str) -> Turn:
         """Wait for the turn of the stream, and have it until the end; True if somebody else had it.
 
         Who has it already goes on at once.
         """
-        key = (self._path, stream)
-        mine: set[tuple[str, str]] = _mine.__dict__.setdefault("streams", set())
-        if key in mine:
-            yield False
-            return
-        ends = time.monotonic() + self._timeout
-        with _guard:
-            places = _places.setdefault(key, _Places())
-            places.users += 1
-        mine.add(key)
-        try:
-            with ExitStack() as turn:
-                waited = _among_threads(places, ends, turn)
-                yield self._among_processes(stream, ends, turn) or waited
-        finally:
-            mine.discard(key)
-            with _guard:
-                places.users -= 1
-                if not places.users:
-                    _places.pop(key, None)
+        return Turn(self, stream, time.monotonic() + self._timeout)
 
-    def _among_processes(self, stream: str, ends: float, turn: ExitStack) -> bool:
-        if not self._between_processes:
-            return False
-        at = int.from_bytes(blake2b(stream.encode(), digest_size=7).digest()) * 2
-        try:
-            if self._file is None:
-                self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-            with ExitStack() as front:
-                waited = _lock(self._file, at + 1, ends, BACK_SECONDS, front)
-                return _lock(self._file, at, ends, FRONT_SECONDS, turn) or waited
-        except OSError:  # there is no lock file yet, or no such lock, or no time left
-            return True
+    def file(self) -> int | None:
+        """The lock file, opened; None if there is none. Raises `OSError`."""
+        if self._file is None and self._between_processes:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        return self._file
 
     def close(self) -> None:
         """Give the file back."""
@@ -97,31 +69,89 @@ class Queue:
             os.close(file)
 
 
-def _among_threads(places: _Places, ends: float, turn: ExitStack) -> bool:
-    is_first = places.front.acquire(False)
-    if is_first or places.front.acquire(timeout=max(0.0, ends - time.monotonic())):
-        is_next = places.turn.acquire(False)
-        if is_next or places.turn.acquire(timeout=max(0.0, ends - time.monotonic())):
-            turn.callback(places.turn.release)
-        places.front.release()
-        return not (is_first and is_next)
-    return True
+class Turn:
+    """The turn of a stream. A class, for a generator takes three times as long round each command."""
 
+    __slots__ = ("_at", "_ends", "_file", "_has_turn", "_key", "_places", "_queue")
 
-def _lock(file: int, at: int, ends: float, rest: float, until: ExitStack) -> bool:
-    """Lock a byte; True if that had to be waited for. Raises `OSError`: no such lock, or the time is over."""
-    waited = False
-    while True:
+    def __init__(self, queue: Queue, stream: str, ends: float) -> None:
+        self._queue, self._key, self._ends = queue, (queue.path, stream), ends
+        self._places: _Places | None = None
+        self._has_turn = False
+        self._file: int | None = None
+
+    def __enter__(self) -> bool:
+        key = self._key
+        mine = _mine.__dict__.setdefault("turns", set())
+        if key in mine:
+            return False
+        with _guard:
+            places = self._places = _places.setdefault(key, _Places())
+            places.users += 1
+        mine.add(key)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
-        except (BlockingIOError, PermissionError):  # either may say that somebody else has it
-            waited = True
-            if time.monotonic() > ends:
-                raise TimeoutError from None
-            time.sleep(rest * (0.5 + random.random()))
-        else:
-            until.callback(_unlock, file, at)
-            return waited
+            waited = self._wait_for_threads(places)
+            return self._wait_for_processes() or waited if self._has_turn else True
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *exc: object) -> None:
+        places, key = self._places, self._key
+        if places is None:
+            return
+        if self._file is not None:
+            _unlock(self._file, self._at)
+        if self._has_turn:
+            places.turn.release()
+        _mine.turns.discard(key)
+        with _guard:
+            places.users -= 1
+            if not places.users:
+                _places.pop(key, None)
+
+    def _wait_for_threads(self, places: _Places) -> bool:
+        is_first = places.front.acquire(False)
+        if not is_first and not places.front.acquire(timeout=self._left()):
+            return True
+        try:
+            is_next = places.turn.acquire(False)
+            self._has_turn = is_next or places.turn.acquire(timeout=self._left())
+        finally:
+            places.front.release()
+        return not (is_first and is_next)
+
+    def _left(self) -> float:
+        return max(0.0, self._ends - time.monotonic())
+
+    def _wait_for_processes(self) -> bool:
+        try:
+            file = self._queue.file()
+            if file is None:
+                return False
+            turn = self._at = int.from_bytes(blake2b(self._key[1].encode(), digest_size=7).digest()) * 2
+            waited = self._lock(file, turn + 1, BACK_SECONDS)
+            try:
+                waited = self._lock(file, turn, FRONT_SECONDS) or waited
+            finally:
+                _unlock(file, turn + 1)
+        except OSError:  # there is no lock file yet, or no such lock, or no time left
+            return True
+        self._file = file
+        return waited
+
+    def _lock(self, file: int, at: int, rest: float) -> bool:
+        """Lock a byte; True if that had to be waited for. Raises `OSError`: no such lock, or the time is over."""
+        waited = False
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+                return waited
+            except (BlockingIOError, PermissionError):  # either may say that somebody else has it
+                waited = True
+                if not self._left():
+                    raise TimeoutError from None
+                time.sleep(rest * (0.5 + random.random()))
 
 
 def _unlock(file: int, at: int) -> None:
