@@ -5,6 +5,9 @@
     [tool.cqrs]              one project: pyproject.toml, or the top level of cqrs.toml
     store = "shop.db"        paths are relative to the file
 
+`--config FILE` or CQRS_CONFIG names the file, which is then the only one. A file that is only found must belong to
+the user, and where data goes (`output`) is never read from one: a folder that came from elsewhere decides nothing.
+
 Every value remembers where it came from; `cqrs config` prints them.
 """
 
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.ownership import is_trusted, owner
 from cqrs_cli.stores.registry import path_of
 
 _FORMATS = "cqrs_cli.cli.printing.formats"
@@ -36,6 +40,8 @@ FORMATS = {
 COLORS = ("auto", "always", "never")
 DURABILITIES = ("full", "relaxed")
 DEFAULT_STORE = "cqrs.db"
+FILE = "CQRS_CONFIG"
+"""The variable that names the settings file."""
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -90,9 +96,9 @@ class Settings:
         cwd: str | Path | None = None,
     ) -> None:
         self.cwd = Path(cwd) if cwd is not None else _working_directory()
-        self.file, self._table = nearest_file(self.cwd)
         self._flags = flags or {}
         self._environ = os.environ if environ is None else environ
+        self.file, self._table = self._find_file()
         self._values = {known.name: self._resolve(known) for known in KNOWN}
 
     @property
@@ -153,16 +159,31 @@ class Settings:
         values = self._values | {"durability": self._values["durability"]._replace(value=self.durability or "full")}
         return list(values.values())
 
+    @property
+    def store_is_elsewhere(self) -> bool:
+        """Whether the settings file names a store outside of its own folder."""
+        path = path_of(self.store)
+        if self.file is None or path is None or self._values["store"].source != str(self.file):
+            return False
+        return not os.path.realpath(self.cwd / path).startswith(os.path.join(os.path.realpath(self.folder), ""))
+
+    def _find_file(self) -> tuple[Path | None, dict[str, Any]]:
+        for source, name in (("--config", self._flags.get("config")), (FILE, self._environ.get(FILE))):
+            if name:
+                path = self.cwd / os.path.expanduser(name)
+                return path, _known_keys(path, _table(path, source))
+        return nearest_file(self.cwd)
+
     def _resolve(self, known: Known) -> Setting:
         if known.name in self._flags:
             source = f"--{known.name}"
-            return Setting(known.name, _checked(known, self._flags[known.name], source), source)
+            return Setting(known.name, _at_home(known, _checked(known, self._flags[known.name], source)), source)
         text = self._environ.get(known.variable)
         if text:
-            return Setting(known.name, _checked(known, text, known.variable), known.variable)
+            return Setting(known.name, _at_home(known, _checked(known, text, known.variable)), known.variable)
         if known.name in self._table:
             assert self.file is not None
-            value = _checked(known, self._table[known.name], self.file.name)
+            value = _at_home(known, _checked(known, self._table[known.name], self.file.name))
             return Setting(known.name, self._beside_file(known, value), str(self.file))
         return Setting(known.name, self._beside_file(known, known.default), "default")
 
@@ -208,19 +229,58 @@ def _checked(known: Known, value: Any, source: str) -> Any:
     return value
 
 
+def _at_home(known: Known, value: Any) -> Any:
+    """With `~` as the shell would read it, which it does not after `--store=` or in a file."""
+    if known.kind == "path":
+        return os.path.expanduser(value)
+    path = path_of(value) if known.kind == "store" else None
+    return value if path is None else value.removesuffix(path) + os.path.expanduser(path)
+
+
 def nearest_file(start: Path) -> tuple[Path | None, dict[str, Any]]:
-    """The nearest `cqrs.toml`, or `pyproject.toml` with `[tool.cqrs]`, from `start` upwards, and its table."""
+    """The nearest `cqrs.toml`, or `pyproject.toml` with `[tool.cqrs]`, from `start` upwards, and its table.
+
+    Raises `ConfigurationError` for one of another user. A folder that may not be searched is passed over.
+    """
     for folder in (start, *start.parents):
-        own = folder / "cqrs.toml"
-        if own.is_file():
-            return own, _known_keys(own, _toml(own))
-        shared = folder / "pyproject.toml"
-        if shared.is_file():
-            # Most projects' files say nothing about us: a look at the bytes spares the import of tomllib.
-            table = _toml(shared).get("tool", {}).get("cqrs") if b"cqrs" in _bytes(shared) else None
-            if table is not None:
-                return shared, _known_keys(shared, table)
+        for name in ("cqrs.toml", "pyproject.toml"):
+            path = folder / name
+            try:
+                # Most projects' files say nothing about us: a look at the bytes spares the import of tomllib.
+                if not path.is_file() or (name == "pyproject.toml" and b"cqrs" not in path.read_bytes()):
+                    continue
+                is_ours = is_trusted(path)
+            except PermissionError:
+                if name == "cqrs.toml" and os.access(folder, os.X_OK):
+                    _bytes(path)
+                continue
+            table = _table(path, None)
+            if table is None:
+                continue
+            if not is_ours:
+                import shlex
+
+                raise ConfigurationError(
+                    f"{path} belongs to {owner(path)}, not to you",
+                    hint=f"if you trust it, name it: --config {shlex.quote(str(path))}, or {FILE}",
+                    code="foreign-settings",
+                )
+            return path, _known_keys(path, table)
     return None, {}
+
+
+def _table(path: Path, source: str | None) -> Any:
+    """What the file says about us. source: who named the file; None: it was found. Then None if it says nothing."""
+    try:
+        whole = _toml(path)
+    except ConfigurationError as error:
+        if source is None:
+            raise
+        raise ConfigurationError(f"{source}: {error.message}", hint=error.hint) from error
+    if path.name != "pyproject.toml":
+        return whole
+    table = whole.get("tool", {}).get("cqrs")
+    return {} if table is None and source is not None else table
 
 
 def _bytes(path: Path) -> bytes:
@@ -236,7 +296,7 @@ def _toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(_bytes(path).decode())
+        return tomllib.loads(_bytes(path).decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
             f"{path} is not valid TOML: {error}", hint='mend that line; texts are in quotes: app = "module:attr"'
@@ -248,8 +308,12 @@ def _known_keys(path: Path, table: Any) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path}: tool.cqrs must be a table", hint='[tool.cqrs], and below it app = "module:attr"'
         )
-    names = [known.name for known in KNOWN]
+    names = [known.name for known in KNOWN if known.name != "output"]
     for key in table:
+        if key == "output":
+            raise ConfigurationError(
+                f"{path}: output is never read from a file", hint="-o FILE, or CQRS_OUTPUT, says where data goes"
+            )
         if key not in names:
             import difflib
 

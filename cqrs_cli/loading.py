@@ -6,11 +6,13 @@ import importlib
 import os
 import sys
 import traceback
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cqrs_cli.errors import DefinitionError, DomainNotLoaded
 from cqrs_cli.failure import shortened
+from cqrs_cli.ownership import is_open_to_others, is_trusted
 
 if TYPE_CHECKING:
     from cqrs_cli.domain.domain import Domain
@@ -30,6 +32,27 @@ def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
             hint = f"a module, not a file: {name.removesuffix('.py').strip('./').replace(os.sep, '.')}:domain"
         raise DomainNotLoaded(f"{spec!r} names no module", hint=hint)
     return _found(_imported(name, os.fspath(folder)), attribute, spec)
+
+
+def belongs_to_user(spec: str, folder: str | os.PathLike[str]) -> bool:
+    """Whether nobody else can say what importing `module:attribute` runs, as far as can be seen without doing so.
+
+    The module's files and the folder that is searched first must be the user's (or root's), and nobody else may put
+    files beside them.
+    """
+    places = [os.fspath(folder)]
+    if is_open_to_others(places[0]) or not is_trusted(places[0]):
+        return False
+    places += sys.path
+    for part in spec.partition(":")[0].split("."):
+        found = PathFinder.find_spec(part, places)
+        if found is None:
+            return True  # there is nothing to run
+        files = [found.origin, *(found.submodule_search_locations or ())]
+        if not all(is_trusted(file) for file in files if file is not None and os.path.exists(file)):
+            return False
+        places = list(found.submodule_search_locations or ())
+    return True
 
 
 def _imported(name: str, folder: str) -> ModuleType:

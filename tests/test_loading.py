@@ -1,11 +1,13 @@
 """Finding the user's `Domain`."""
 
+import os
 import sys
 
 import pytest
 
+from cqrs_cli import ownership
 from cqrs_cli.errors import DomainNotLoaded
-from cqrs_cli.loading import load_domain
+from cqrs_cli.loading import belongs_to_user, load_domain
 
 
 @pytest.fixture
@@ -103,3 +105,36 @@ def test_whatever_it_raises(module, tmp_path, text, said):
     error = failure(module(text + "\n"), tmp_path)
     assert said in error.message
     assert said in error.traceback
+
+
+# ── whose code it is ──────────────────────────────────────────────────────────────────────────
+
+
+def test_code_belongs_to_the_user_if_nobody_else_can_say_what_it_runs(tmp_path, monkeypatch):
+    inner = tmp_path / "shop" / "orders"
+    inner.mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").write_text("raise SystemExit('imported')")
+    (inner / "__init__.py").write_text("")
+    (inner / "model.py").write_text("")
+    real = os.stat
+
+    def owned_by_another(name):
+        def stat(path, **options):
+            found = real(path, **options)
+            return os.stat_result([*found[:4], 4711, *found[5:10]]) if str(path) == str(name) else found
+
+        return stat
+
+    def trusts(spec="shop.orders.model:domain"):
+        return belongs_to_user(spec, tmp_path)
+
+    assert trusts()
+    assert trusts("shop:domain")
+    assert trusts("nothing.there")
+    assert trusts("shop.nothing")
+    for theirs in (tmp_path, tmp_path / "shop", tmp_path / "shop" / "__init__.py", inner, inner / "model.py"):
+        with monkeypatch.context() as patch:
+            patch.setattr(ownership.os, "stat", owned_by_another(theirs))
+            assert not trusts(), theirs
+    tmp_path.chmod(0o1777)
+    assert not trusts()

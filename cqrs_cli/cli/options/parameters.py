@@ -19,7 +19,21 @@ from cqrs_cli.cli.options.shapes import Choice, Flag, Json, Loose, Many, Member,
 from cqrs_cli.domain.pydantic_fast import UNDEFINED, to_jsonable_python
 
 GLOBALS = frozenset(
-    {"store", "app", "format", "json", "jsonl", "csv", "output", "color", "quiet", "debug", "no-progress", "help"}
+    {
+        "store",
+        "app",
+        "config",
+        "format",
+        "json",
+        "jsonl",
+        "csv",
+        "output",
+        "color",
+        "quiet",
+        "debug",
+        "no-progress",
+        "help",
+    }
 )
 RESERVED = GLOBALS | {"data", "expect", "command-id", "as", "meta", "dry-run", "batch", "limit", "cursor"}
 

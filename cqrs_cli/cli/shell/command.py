@@ -24,8 +24,8 @@ from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.near_names import did_you_mean
 
 GLOBALS_LINE = (
-    "Global options, before or after the command: --store --app --format (--json --jsonl --csv) -o/--output "
-    "--color -q/--quiet --debug --no-progress; cqrs --help explains them."
+    "Global options, before or after the command: --store --app --config --format (--json --jsonl --csv) "
+    "-o/--output --color -q/--quiet --debug --no-progress; cqrs --help explains them."
 )
 _shared: list[Any] = []
 _Text = str | None
@@ -40,6 +40,7 @@ def _hidden(*spellings: str, help: str, metavar: str | None = None) -> Any:
 def _globals(
     cqrs_store: Annotated[_Text, _hidden("--store", metavar="URL|PATH", help="The store: a path or URL.")] = None,
     cqrs_app: Annotated[_Text, _hidden("--app", metavar="MODULE:ATTR", help="The domain to load.")] = None,
+    cqrs_config: Annotated[_Text, _hidden("--config", metavar="FILE", help="The settings file to read.")] = None,
     cqrs_format: Annotated[
         _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
     ] = None,

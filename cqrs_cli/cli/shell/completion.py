@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from cqrs_cli.cli.printing.documents import Text
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.cli.shell.typer_fast import completion_script, install_completion, start_completion
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import ConfigurationError, Misuse
 
 if TYPE_CHECKING:
+    from cqrs_cli.domain.domain import Domain
     from cqrs_cli.stores.contract import Store
 
 MOST = 200
@@ -37,7 +38,7 @@ def answer(root: Callable[[], Any]) -> int:
     said = io.StringIO()
     code = 0
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), Session(_typed()) as session:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), _Session(_typed()) as session:
             start_completion()
             root().main([], prog_name="cqrs", complete_var=VARIABLE, obj=session)
     except SystemExit as stop:
@@ -50,6 +51,18 @@ def answer(root: Callable[[], Any]) -> int:
     except OSError:
         return 0
     return code
+
+
+class _Session(Session):
+    """A session that imports no code of others: whoever presses TAB did not ask for any to be run."""
+
+    def domain(self) -> Domain:
+        from cqrs_cli.loading import belongs_to_user
+
+        app, folder = self.settings.app, self.settings.folder
+        if app is not None and not belongs_to_user(app, folder):
+            raise ConfigurationError(f"{app} in {folder} is not only yours")
+        return super().domain()
 
 
 def _typed() -> list[str]:

@@ -46,10 +46,11 @@ class Session:
     def __init__(self, words: Sequence[str] = ()) -> None:
         self.words = tuple(words)
         self._flags: dict[str, Any] = {}
-        app = last_value(self.words, "--app")
-        if app is not None:
+        for name in ("app", "config"):
             # `send` must know the domain to resolve its command, before what follows is parsed.
-            self._flags["app"] = app
+            value = last_value(self.words, f"--{name}")
+            if value is not None:
+                self._flags[name] = value
         self._settings: Settings | None = None
         self._printer: Printer | None = None
         self._domain: Domain | None = None
@@ -100,7 +101,7 @@ class Session:
         from cqrs_cli.stores.registry import open_store
 
         if write:
-            self.printer.ready()
+            self._ready_to_write()
         store = open_store(
             self.settings.store,
             create=write if create is None else create,
@@ -108,6 +109,11 @@ class Session:
             durability=self.settings.durability if write else None,
         )
         return self.keep(store)
+
+    def _ready_to_write(self) -> None:
+        self.printer.ready()
+        if self.settings.store_is_elsewhere:
+            self.printer.message(f"the store is {self.settings.store}, as {self.settings.file} says")
 
     def domain(self) -> Domain:
         """The user's domain, imported once. Raises `DomainNotLoaded` and other `Misuse` (exit 2)."""
@@ -141,7 +147,7 @@ class Session:
         from cqrs_cli.workbench.workbench import Workbench
 
         if write:
-            self.printer.ready()
+            self._ready_to_write()
         if not self._stdout_is_ours:
             self._stdout_is_ours = True
             self.printer.stand_apart()

@@ -115,7 +115,7 @@ def test_the_last_one_wins(chosen):
 def test_every_global_option_has_a_setting():
     spelled = {option for parameter in global_parameters() for option in parameter.opts}
     assert spelled == {
-        "--store", "--app", "--format", "--json", "--jsonl", "--csv", "-o", "--output", "--color", "-q", "--quiet",
+        "--store", "--app", "--config", "--format", "--json", "--jsonl", "--csv", "-o", "--output", "--color", "-q", "--quiet",
         "--debug", "--no-progress",
     }  # fmt: skip
 
@@ -210,7 +210,19 @@ def test_data_commands_start_light(orders, tmp_path, words):
     loaded = modules(tmp_path, words)
     banned = ("pydantic", "sqlite_utils", "rich", "asyncio", "user_module", "typing_extensions")
     assert [name for name in loaded if name.split(".")[0] in banned] == []
-    light = ("__main__", "cli", "config", "errors", "finding", "jsonable", "log", "near_names", "records", "stores")
+    light = (
+        "__main__",
+        "cli",
+        "config",
+        "errors",
+        "finding",
+        "jsonable",
+        "log",
+        "near_names",
+        "ownership",
+        "records",
+        "stores",
+    )
     own = [name.split(".")[1] for name in loaded if name.startswith("cqrs_cli.")]
     assert [name for name in own if name not in light] == []
 

@@ -120,6 +120,21 @@ def test_every_failure_is_silent_and_nothing_is_written(complete, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["cqrs.db", "cqrs.toml"]
 
 
+def test_no_code_of_others_runs(complete, tmp_path):
+    """Whoever presses TAB in a folder that somebody else may write to did not ask for anything to be run."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "reading.py").write_text(READING + "open('ran', 'w').close()\n")
+    (folder / "cqrs.toml").write_text('app = "reading:domain"')
+    (tmp_path / "cqrs.toml").write_text('app = "reading:domain"')
+    assert complete("project ", CQRS_CONFIG=str(folder / "cqrs.toml")) == ["directory", "standing"]
+    (tmp_path / "ran").unlink()
+    folder.chmod(0o777)
+    assert complete("project ", CQRS_CONFIG=str(folder / "cqrs.toml")) == []
+    assert complete("send ", CQRS_CONFIG=str(folder / "cqrs.toml")) == []
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_the_domain_prints_is_not_offered(complete, tmp_path):
     (tmp_path / "cqrs.toml").write_text('app = "loud"')
     (tmp_path / "loud.py").write_text("import sys\nprint('stdout')\nprint('stderr', file=sys.stderr)\n")
