@@ -1,7 +1,8 @@
 """Untrusted text made harmless for what it is printed to: a terminal, JSON, CSV, TSV or Markdown.
 
 Payloads come from anywhere. A control character may move the cursor, set the clipboard or retitle the
-window; a bidirectional mark may show a text in another order; a leading `=` is run by a spreadsheet.
+window; a bidirectional mark may show a text in another order; a leading `=` is run by a spreadsheet; a line that
+begins with `::error` or holds `##[error]` is a command to a CI job that prints it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ import codecs
 import re
 from functools import cache
 
-# C0, DEL and C1, marks that reorder or hide text, line and paragraph separators, lone surrogates, tags.
+# C0, DEL and C1, marks that reorder or hide text or can't be seen, line and paragraph separators, lone surrogates,
+# tags, selectors of variants (but for those of emoji).
 _UNSAFE = (
-    r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e007f"
+    r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+# Joiners belong to emoji and to some scripts: there is a letter or picture of theirs on both sides then.
+_JOINED = rf"[^\x00-\x7f\u200c\u200d{_UNSAFE}]"
+_JOINER = rf"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
+_WORKFLOW_COMMAND = r"(?m)^[^\S\n]*:(?=:[A-Za-z])|#(?=#\[)"
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKDOWN = r"[\\`*\[\]|~]"
@@ -25,7 +32,7 @@ _NUMBER = r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 @cache
 def _control(but: str = "") -> re.Pattern[str]:
     """Unsafe characters, but for these; compiled when first needed, which most output never does."""
-    return re.compile(f"(?![{but}])[{_UNSAFE}]" if but else f"[{_UNSAFE}]")
+    return re.compile((f"(?![{but}])" if but else "") + f"[{_UNSAFE}]|{_JOINER}")
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -56,23 +63,30 @@ def _json_instead(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("json", _json_instead)
 
 
+def _no_command(text: str) -> str:
+    """Without the beginning of a workflow command at the beginning of a line, or anywhere in its older form."""
+    if "::" not in text and "##[" not in text:
+        return text
+    return re.sub(_WORKFLOW_COMMAND, lambda match: match.group()[:-1] + f"\\x{ord(match.group()[-1]):02x}", text)
+
+
 def visible(text: str) -> str:
     """One line for a terminal: every control character, newline and tab too, is written as an escape."""
     if text.isascii() and text.isprintable():
-        return text
-    return _control().sub(_escape, text)
+        return _no_command(text)
+    return _no_command(_control().sub(_escape, text))
 
 
 def visible_lines(text: str) -> str:
     """Lines for a terminal: as `visible`, but the line breaks stay."""
-    return _control("\n").sub(_escape, text)
+    return _no_command(_control("\n").sub(_escape, text))
 
 
 def inert_json(text: str) -> str:
     """JSON text with the same meaning in which no control character is raw (line breaks between tokens may be)."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _control("\n").sub(_escape_json, text)
+    if not (text.isascii() and text.isprintable()):
+        text = _control("\n").sub(_escape_json, text)
+    return text.replace("##[", "#\\u0023[")
 
 
 def csv_text(text: str) -> str:
@@ -83,9 +97,9 @@ def csv_text(text: str) -> str:
     """
     if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
         text = "'" + text
-    if text.isascii() and text.isprintable():
-        return text
-    return _control("\n\t").sub(_escape, text)
+    if not (text.isascii() and text.isprintable()):
+        text = _control("\n\t").sub(_escape, text)
+    return text if text.startswith("::") else _no_command(text)  # a cell that begins so is quoted instead
 
 
 def tsv_text(text: str) -> str:

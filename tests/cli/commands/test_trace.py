@@ -98,7 +98,7 @@ def test_a_dropped_command_stays_in_the_story(story):
     assert deadline["kind"] == "deadline"
     assert f'Ship  dropped by ada: by\\nhand "<b>, {ship}' in story("trace pay-boom1").out
     mermaid = story("trace pay-boom1 --format mermaid").out
-    assert '"Ship (dropped by ada: by\\nhand &quot;&lt;b&gt;)"' in mermaid
+    assert '"Ship (dropped by ada: by#92;nhand #quot;#lt;b#gt;)"' in mermaid
     assert "n3 -.-> n4" in mermaid
     assert '"Ship (dropped by ada: by\\\\nhand \\"<b>)"' in story("trace pay-boom1 --format dot").out
 
@@ -123,6 +123,22 @@ def test_an_id_that_is_not_there_is_exit_3(story, what):
     assert (ran.code, ran.out) == (3, "")
 
 
+def test_an_id_can_not_draw_a_branch_or_begin_a_line(fill, here, tmp_path):
+    """A line of its own could be a branch of the tree that never was, or a command to the CI job that prints it."""
+    from cqrs_cli.stores.registry import open_store
+
+    evil = "c1\n::error title=build::broken\n└─ Approved  account-a @99"
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        sent = SentCommand("Pay", 1, b"d" * 32, b"{}", 0)
+        store.append(
+            Commit(evil, (NewEvent("s-1", "Paid", 1, b"{}"),), sent, metadata=json.dumps({"reaction": "a\nb"}))
+        )
+    for format, lines in (("table", 2), ("mermaid", 6), ("dot", 8)):
+        out = here(f"trace @1 --format {format}").out
+        assert len(out.splitlines()) <= lines, out
+        assert not [line for line in out.splitlines() if line.lstrip().startswith(("::", "└─ Approved"))]
+
+
 def test_names_from_the_store_are_made_inert(fill, here, tmp_path):
     from cqrs_cli.stores.registry import open_store
 
@@ -134,8 +150,8 @@ def test_names_from_the_store_are_made_inert(fill, here, tmp_path):
         assert ran.code == 0
         assert "\x1b" not in ran.out
     assert '\\"]' in here("trace c1 --format dot").out
-    assert "&quot;]" in here("trace c1 --format mermaid").out
-    assert "&lt;b&gt;" in here("trace c1 --format mermaid").out
+    assert "#quot;]" in here("trace c1 --format mermaid").out
+    assert "#lt;b#gt;" in here("trace c1 --format mermaid").out
 
 
 def test_imports_and_several_roots(here, tmp_path):

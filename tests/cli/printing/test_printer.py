@@ -75,7 +75,59 @@ def test_every_control_character_is_made_visible():
         if chr(point) != "\n":
             assert chr(point) not in visible_lines(f"a{chr(point)}b"), hex(point)
             assert chr(point) not in inert_json(f'"{chr(point)}"'), hex(point)
-    assert visible("é ü 漢字 👩‍👧 naïve") == "é ü 漢字 👩‍👧 naïve"
+    assert visible("é ü 漢字 👩‍👧 naïve ❤️\u200d🔥 می\u200cخواهم") == "é ü 漢字 👩‍👧 naïve ❤️\u200d🔥 می\u200cخواهم"
+    assert visible("pay\u200dpal \u200c\u200d é\u200d") == "pay\\u200dpal \\u200c\\u200d é\\u200d"
+    for point in (
+        0xAD,
+        0x34F,
+        0x115F,
+        0x1160,
+        0x180E,
+        0x3164,
+        0xFFA0,
+        0x206A,
+        0xE0100,
+        0xE01EF,
+        0x1D173,
+        0xFFFE,
+        0xFFFF,
+    ):
+        assert visible(chr(point)) != chr(point), hex(point)
+        assert chr(point) not in inert_json(f'"{chr(point)}"'), hex(point)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error title=x::broken", "\\x3a:error title=x::broken"),
+        ("  ::stop-commands::x", "  \\x3a:stop-commands::x"),
+        ("##[error]old", "\\x23#[error]old"),
+        ("in the middle ##[error]old", "in the middle \\x23#[error]old"),
+        ("::1", "::1"),
+        ("a ::error::b", "a ::error::b"),
+        ("## [x]", "## [x]"),
+    ],
+)
+def test_no_line_begins_as_a_workflow_command(text, shown):
+    assert visible(text) == shown
+    assert visible_lines(f"first\n{text}") == f"first\n{shown}"
+    assert visible(f"é {text}").replace("é ", "") == (shown if "##" in text else text)
+    assert json.loads(inert_json(json.dumps(text))) == text
+    assert "##[" not in inert_json(json.dumps(text))
+    assert csv_text(f"a\n{text}") == f"a\n{shown}"
+
+
+def test_a_key_that_is_a_workflow_command_does_not_begin_a_line(printed):
+    records = [{"key": key, "n": 1} for key in ("::stop-commands::x", "::1", "a")]
+
+    def work(printer):
+        printer.print(Table(records))
+
+    for format in ("table", "csv", "tsv", "md", "json", "jsonl"):
+        out = printed(work, format=format).out
+        assert not re.findall(r"(?m)^\s*::[a-z]", out), format
+    read = list(csv.DictReader(io.StringIO(printed(work, format="csv").out)))
+    assert [row["key"] for row in read] == [record["key"] for record in records]
 
 
 @pytest.mark.parametrize("text", [EVIL, "plain", "é\U000e0041", "\\", '"'])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cqrs_cli.cli.printing.control_characters import csv_text
@@ -33,8 +33,10 @@ class CsvFormat(Format):
             self._lines(Table(section.record["rows"]), names)
         return number
 
-    def writer(self) -> Callable[[Iterable[str]], Any]:
-        return csv.writer(self.printer, lineterminator="\n").writerow
+    def writer(self) -> Callable[[Sequence[str]], Any]:
+        plain = csv.writer(self.printer, lineterminator="\n").writerow
+        quoted = csv.writer(self.printer, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow
+        return lambda cells: quoted(cells) if cells and cells[0].startswith("::") else plain(cells)
 
     def _lines(self, document: Table, names: list[str] | None) -> int:
         count, write = 0, self.writer()

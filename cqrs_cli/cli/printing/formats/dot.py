@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Graph, Text
 from cqrs_cli.cli.printing.formats import Format
 
@@ -20,7 +21,7 @@ class DotFormat(Format):
         lines = [f"digraph {document.name} {{", "  rankdir=LR;"]
         for name, node, parent in numbered(document.roots):
             shape = document.shape(node)
-            text = document.label(node).replace("\\", "\\\\").replace('"', '\\"')
+            text = visible(document.label(node)).replace("\\", "\\\\").replace('"', '\\"')
             lines.append(f'  {name} [label="{text}", shape={_SHAPES.get(shape, shape)}];')
             if parent is not None:
                 lines.append(f"  {parent} -> {name}{' [style=dashed]' if document.is_dashed(node) else ''};")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Findings
 from cqrs_cli.cli.printing.formats import Format
-
-_INVALID_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)], "\ufffd")
 
 
 class JunitFormat(Format):
@@ -21,14 +20,13 @@ class JunitFormat(Format):
         suite = ElementTree.Element("testsuite", name=f"cqrs {check}", tests=str(len(names)))
         failed = 0
         for name in names:
-            shown = name.translate(_INVALID_XML)
-            case = ElementTree.SubElement(suite, "testcase", classname=f"cqrs.{check}", name=shown)
+            case = ElementTree.SubElement(suite, "testcase", classname=f"cqrs.{check}", name=visible(name))
             of_it = [finding for finding in findings if finding.where == name and finding.severity == "error"]
             failed += bool(of_it)
             if of_it:
-                message = of_it[0].message.translate(_INVALID_XML)
+                message = visible(of_it[0].message)
                 failure = ElementTree.SubElement(case, "failure", type=of_it[0].code, message=message)
-                failure.text = "\n".join(finding.message for finding in of_it).translate(_INVALID_XML)
+                failure.text = "\n".join(visible(finding.message) for finding in of_it)
         suite.set("failures", str(failed))
         root = ElementTree.Element("testsuites")
         root.append(suite)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Graph, Text
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.formats.dot import numbered
 
 _SHAPES = {"box": ("[", "]"), "round": ("(", ")"), "hexagon": ("{{", "}}")}
+
+_ENTITIES = str.maketrans(
+    {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;", "\\": "#92;"}
+)
 
 
 class MermaidFormat(Format):
@@ -18,8 +23,7 @@ class MermaidFormat(Format):
         lines = ["flowchart LR"]
         for name, node, parent in numbered(document.roots):
             opening, closing = _SHAPES[document.shape(node)]
-            text = document.label(node).replace("&", "&amp;").replace('"', "&quot;")
-            text = text.replace("<", "&lt;").replace(">", "&gt;")
+            text = visible(document.label(node)).translate(_ENTITIES)
             lines.append(f'  {name}{opening}"{text}"{closing}')
             if parent is not None:
                 lines.append(f"  {parent} {'-.->' if document.is_dashed(node) else '-->'} {name}")

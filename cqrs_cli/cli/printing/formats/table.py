@@ -115,7 +115,7 @@ def _tree(graph: Graph) -> Iterator[str]:
     stack: list[tuple[Any, str, str]] = [(root, "", "") for root in reversed(graph.roots)]
     while stack:
         node, here, below = stack.pop()
-        yield here + graph.line(node)
+        yield here + visible(graph.line(node))
         last = len(node.children) - 1
         for number, child in reversed(list(enumerate(node.children))):
             branch, trunk = ("└─ ", "   ") if number == last else ("├─ ", "│  ")
