@@ -21,6 +21,7 @@ __all__ = [
     "TzInfo",
     "constructed",
     "count_as_set",
+    "decorated",
     "from_json",
     "from_python",
     "generic_arguments",
@@ -36,6 +37,10 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=BaseModel)
+_DECORATED = (
+    "validators", "field_validators", "root_validators", "model_validators",
+    "field_serializers", "model_serializers", "computed_fields",
+)  # fmt: skip
 
 
 def from_json(cls: type[Model]) -> Callable[[bytes | str], Model]:
@@ -72,6 +77,12 @@ def generic_arguments(cls: type) -> tuple[Any, ...]:
 def hidden(model: BaseModel) -> dict[str, Any]:
     """Extra fields and private attributes, which stand apart from the fields."""
     return {**(model.__pydantic_extra__ or {}), **(model.__pydantic_private__ or {})}
+
+
+def decorated(cls: type[BaseModel]) -> set[str]:
+    """The names of its functions that pydantic calls: validators, serializers, computed fields."""
+    every = (getattr(cls.__pydantic_decorators__, kind) for kind in _DECORATED)
+    return {rule.cls_var_name for rules in every for rule in rules.values()}
 
 
 def has_no_rules(cls: type[BaseModel]) -> bool:

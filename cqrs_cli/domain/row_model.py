@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -15,6 +14,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses
+from cqrs_cli.domain.code_digest import code_digest, event_code, shape_digest
 from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.messages import Event
@@ -99,10 +99,10 @@ class RowType(NamedTuple):
 
     @property
     def definition(self) -> str:
-        """JSON of what its stored rows depend on (see `outdated`). Made when first asked for: it reads source files."""
+        """JSON of what its stored rows depend on (see `outdated`). Made when first asked for."""
         found = _definitions.get(self.cls)
         if found is None:
-            found = _definitions[self.cls] = _definition(self.table, self.cls.keywords.version, self.evolvers.values())
+            found = _definitions[self.cls] = _definition(self)
         return found
 
 
@@ -230,6 +230,13 @@ def outdated(stored: str, definition: str) -> str | None:
     reasons += [f"column {name} is new" for name in after if name not in before]
     reasons += [f"column {name} is gone" for name in before if name not in after]
     reasons += [f"column {name} changed its type" for name in after if name in before and before[name] != after[name]]
+    new_shapes: dict[str, str] = new.get("shapes", {})
+    shapes = old.get("shapes", new_shapes)  # not in stores of the first versions
+    reasons += [
+        f"column {name} changed its shape"
+        for name in after
+        if before.get(name) == after[name] and shapes.get(name) != new_shapes.get(name)
+    ]
     if not reasons and list(before) != list(after):
         reasons.append("the order of the columns changed")
     for what, told in (("unique", "the unique columns"), ("indexes", "the indexes")):
@@ -253,24 +260,22 @@ def _read(stored: str) -> dict[str, Any] | None:
         return None
 
 
-def _definition(table: Table, version: int, clauses: Iterable[Clause]) -> str:
-    import inspect
-
-    digest = hashlib.sha256()
-    for clause in clauses:
-        try:
-            digest.update(inspect.getsource(clause.function).encode())
-        except (OSError, TypeError):  # no source at hand (a console, a frozen program)
-            digest.update(clause.function.__code__.co_code)
-    shape = {
-        "version": version,
-        "key": table.key,
-        "columns": [tuple(column) for column in table.columns],
-        "unique": table.unique,
-        "indexes": table.indexes,
-        "source": digest.hexdigest()[:16],
-    }
-    return json.dumps(shape, separators=(",", ":"))
+def _definition(kind: RowType) -> str:
+    clauses = [clause.function for clause in kind.evolvers.values()]
+    fields = kind.cls.model_fields
+    shapes = {one.name: shape_digest(fields[one.name].annotation) for one in kind.table.columns if one.kind == "json"}
+    return json.dumps(
+        {
+            "version": kind.cls.keywords.version,
+            "key": kind.table.key,
+            "columns": [tuple(column) for column in kind.table.columns],
+            "shapes": shapes,
+            "unique": kind.table.unique,
+            "indexes": kind.table.indexes,
+            "source": code_digest([kind.cls, *clauses, *event_code(kind.evolvers)]),
+        },
+        separators=(",", ":"),
+    )
 
 
 def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: Iterable[tuple[str, ...]]) -> None:

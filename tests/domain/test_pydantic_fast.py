@@ -147,6 +147,35 @@ def test_rules_of_a_class_are_seen(cls):
     assert fast.has_no_rules(Outer)
 
 
+def test_the_functions_that_pydantic_calls_are_known():
+    class Ruled(BaseModel):
+        n: int
+        text: str
+
+        @pydantic.field_validator("n")
+        @classmethod
+        def positive(cls, value):
+            return value
+
+        @pydantic.model_validator(mode="after")
+        def whole(self):
+            return self
+
+        @field_serializer("text")
+        def written(self, value):
+            return value
+
+        @pydantic.computed_field
+        def double(self) -> int:
+            return 2 * self.n
+
+        def other(self):
+            return 1
+
+    assert fast.decorated(Ruled) == {"positive", "whole", "written", "double"}
+    assert fast.decorated(BaseModel) == set()
+
+
 def test_an_open_annotation_is_seen():
     class Open(BaseModel):
         later: "Later"  # noqa: F821
