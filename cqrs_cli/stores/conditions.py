@@ -25,9 +25,9 @@ Condition = NewStream | AtVersion
 
 def check_version(condition: Condition, actual: int) -> None:
     """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
-    is_new = isinstance(condition, NewStream)
-    expected = 0 if is_new else condition[1]
+    expected = 0 if isinstance(condition, NewStream) else condition.version
     if actual != expected:
+        is_new = isinstance(condition, NewStream)
         raise Conflict(
             f"{condition.stream} is at version {actual}, expected {'a new stream' if is_new else expected}",
             hint=f"{'it exists already: read it' if is_new else 'read it again'}, decide again, then retry",
