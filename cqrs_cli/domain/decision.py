@@ -95,7 +95,6 @@ class Decided(NamedTuple):
     stream: str
     before: int
     state: State[Any]
-    encoded: Sequence[Encoded]
 
     @property
     def condition(self) -> NewStream | AtVersion:
@@ -125,7 +124,7 @@ def decide(
         raise
     purity.check(seen_state, seen, clause)
     if not encoded:
-        return Decided(command.meta.command_id, sent, None, stream, before, state, ())
+        return Decided(command.meta.command_id, sent, None, stream, before, state)
     after = seen_state
     for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
         if type(event.event) not in events:
@@ -148,7 +147,7 @@ def decide(
     if not _is_ordinary(commit):
         check_append(commit, ())  # the limits of every store, before anything is decided on these events
     state = _new(State, (stream, before + len(encoded), after, 0))
-    return _new(Decided, (meta.command_id, sent, commit, stream, before, state, encoded))
+    return _new(Decided, (meta.command_id, sent, commit, stream, before, state))
 
 
 def _encoded(codec: Codec, clause: Clause, state: Any, command: Command, services: Services) -> Sequence[Encoded]:
