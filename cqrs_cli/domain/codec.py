@@ -116,17 +116,15 @@ class Codec:
         digest = hashlib.sha256(_canonical(command, data, shape)).digest()
         return _new(SentCommand, (stored.name, stored.version, digest, data, command.meta.timestamp_us))
 
-    def command(self, sent: SentCommand) -> Command:
-        """A recorded command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
-        cls = self._commands.get(sent.type)
+    def command(self, name: str, schema_version: int, data: bytes) -> Command:
+        """A stored command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
+        cls = self._commands.get(name)
         if cls is None:
             raise Undecodable(
-                f"no command of this domain is stored as {sent.type!r}",
+                f"no command of this domain is stored as {name!r}",
                 hint="load the domain that sent it, or name it in aliases= of the class that took its place",
             )
-        if sent.data is None:
-            raise Undecodable(f"the payload of this {sent.type!r} was not kept", hint="its events are there: cqrs log")
-        command: Command = _decoded(_decoder(cls, sent.schema_version), sent.data, sent.type)
+        command: Command = _decoded(_decoder(cls, schema_version), data, name)
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:

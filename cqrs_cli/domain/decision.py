@@ -189,14 +189,6 @@ def _wrong_existence(aggregate: AggregateType, stream: str, version: int, name: 
     """The error for a command that wants the stream to be there, or not to be there, when it is the other way."""
     if version == 0:
         openers = [kebab(command.__name__) for command, clause in aggregate.deciders.items() if clause.creates]
-        return AggregateNotFound(
-            f"{name}: there is no {stream}",
-            hint=f"cqrs send {openers[0]} opens one" if openers else "cqrs streams lists what there is",
-            stream=stream,
-        )
-    return Rejected(
-        f"{name}: {stream} is there already",
-        code="already-exists",
-        hint=f"look at it: cqrs replay {stream}",
-        stream=stream,
-    )
+        opener = {"opener": openers[0]} if openers else {}
+        return AggregateNotFound(f"{name}: there is no {stream}", stream=stream, **opener)
+    return Rejected(f"{name}: {stream} is there already", code="already-exists", stream=stream)

@@ -123,7 +123,7 @@ def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
             except Exception as error:
                 raise NeedsRebuild(
                     f"{kind.name}.{name}: a stored value no longer fits {cls.__name__}: {str(error).splitlines()[0]}",
-                    hint=f"cqrs project {kind.name} --rebuild",
+                    table=kind.name,
                 ) from error
         return constructed(cls, row, fields)
 

@@ -84,12 +84,23 @@ def test_no_error_is_raised_without_a_hint() -> None:
     assert without == []
 
 
+def test_no_hint_of_the_domain_names_a_command_of_the_shell() -> None:
+    for room in ("domain", "scenario"):
+        for path in (ROOT / "cqrs_cli" / room).glob("*.py"):
+            calls = [
+                node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+            ]
+            hints = [ast.unparse(given.value) for call in calls for given in call.keywords if given.arg == "hint"]
+            assert [hint for hint in hints if "cqrs " in hint] == [], path
+
+
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
         (errors.StoreNotFound("x"), "the first cqrs send creates it; another one: --store PATH"),
         (errors.StoreNotFound("x", hint="make the folder first"), "make the folder first"),
         (errors.NeedsRebuild("x", hint="own words", projection="p"), "cqrs project p --rebuild"),
+        (errors.NeedsRebuild("x", table="p"), "cqrs project p --rebuild"),
         (errors.NeedsRebuild("x", code="table-changed", table="p"), "make it anew: cqrs project p --rebuild"),
         (errors.Misuse("x", code="behind", projection="p"), "cqrs project p"),
         (errors.Misuse("x", code="not-begun"), "cqrs run starts it"),
