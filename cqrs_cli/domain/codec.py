@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.domain.exact import Reader, Unproven, copied, given_fields
 from cqrs_cli.domain.messages import Command, Event, Message
+from cqrs_cli.domain.mistakes import first_complaint
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_writer
 from cqrs_cli.domain.pydantic_fast import from_json, nodes, to_json
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
@@ -248,10 +249,3 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     return upcast
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first thing pydantic says, with its place: `items.0.quantity: Input should be …`."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]

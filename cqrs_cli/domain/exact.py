@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from cqrs_cli.domain.pydantic_fast import constructed, schema_of
+from cqrs_cli.domain.pydantic_fast import constructed, fields_set, schema_of
 
 Reader = Callable[[Any], Any]
 Schema = Mapping[str, Any]
@@ -72,7 +72,7 @@ def _given(cls: type[BaseModel], parts: _Parts) -> Reader:
     def read(model: Any) -> dict[str, Any]:
         if type(model) is not cls:
             raise Unproven
-        values, given, made = model.__dict__, model.__pydantic_fields_set__, {}
+        values, given, made = model.__dict__, fields_set(model), {}
         if len(values) != count:  # one that is missing, or a cached property
             raise Unproven
         for name, kind, reader in parts:
