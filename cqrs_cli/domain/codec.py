@@ -132,7 +132,7 @@ class Codec:
         schemas = nodes(cls)
         kinds = {node["type"] for node in schemas}
         models = [node["cls"] for node in schemas if node["type"] == "model"]
-        has_sets, given = not kinds <= _WITHOUT_SETS, given_fields(cls, (Command.__eq__,))
+        has_sets, given = not kinds <= _WITHOUT_SETS, given_fields(cls)
         plain = (
             kinds <= _PLAIN
             and len(models) == 1

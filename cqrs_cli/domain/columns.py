@@ -32,8 +32,8 @@ class ColumnCodec(NamedTuple):
     """A column with its two directions. encode: raises `InvalidInput` for a value of another type.
 
     settle: for kinds in which an accepted value can differ from the one that comes back (an int among
-    floats, a time of another zone or of none): makes it that one, so that a row that was kept in memory is the
-    row that would be loaded. None where there is no such value. enum: its values are members of one.
+    floats, a time of another zone or of none): makes it that one, so that a cached row is the row
+    that would be loaded. None where there is no such value. enum: its values are members of one.
     """
 
     column: Column

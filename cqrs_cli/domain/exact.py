@@ -9,64 +9,54 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.pydantic_fast import constructed, fields_set, schema_of
 
 Reader = Callable[[Any], Any]
+Parts = Sequence[tuple[str, "type | None", Reader]]
+"""The fields of a model in order: name, the type of values that need no look, the reader of others."""
+
+OfModel = Callable[[type[BaseModel], Parts], Reader]
 Schema = Mapping[str, Any]
 MAX_NESTED = 20
 _HARMLESS = {"extra", "frozen", "allow_inf_nan", "title"}
-_KEYS: dict[str, set[str]] = {
-    "str": {"type"},
-    "int": {"type"},
-    "bool": {"type"},
-    "uuid": {"type"},
-    "decimal": {"type", "allow_inf_nan"},
-    "nullable": {"type", "schema"},
-    "default": {"type", "schema", "default", "copy_default"},
-    "list": {"type", "items_schema"},
-    "model": {"type", "cls", "schema", "config", "custom_init", "root_model", "ref", "frozen"},
-    "model-fields": {"type", "fields", "model_name", "computed_fields"},
-    "model-field": {"type", "schema"},
-}
-"""By kind, the members of pydantic's schemas that are understood: any other one is a rule that proves nothing here."""
+_WRAPPERS = {"nullable", "default", "model-field"}
+_KEYS = {
+    "type", "schema", "metadata", "ref", "items_schema", "default", "copy_default", "allow_inf_nan", "frozen",
+    "cls", "config", "custom_init", "root_model", "fields", "model_name", "computed_fields",
+}  # fmt: skip
+"""The members of pydantic's schemas that are understood: any other one is a rule that proves nothing here."""
 
 
 class Unproven(Exception):
     """The types don't prove it for this instance: it has to be looked at."""
 
 
-def given_fields(cls: type[BaseModel], equal: tuple[Any, ...]) -> Reader | None:
+def given_fields(cls: type[BaseModel]) -> Reader | None:
     """The function from an instance to the fields that were set, keys sorted; None if the types of the class prove
-    nothing. It raises `Unproven` for an instance with other values than the types say.
-
-    equal: the functions by which instances of `cls` itself may be compared.
-    """
-    return _read(cls, equal, _given)
+    nothing. It raises `Unproven` for an instance with other values than the types say."""
+    return _read(cls, _given)
 
 
 def copied(cls: type[BaseModel]) -> Reader | None:
     """As `given_fields`, the function from an instance to what its JSON gives: an equal one, with all fields set, that
     shares nothing with it that can change."""
-    return _read(cls, (), _copied)
+    return _read(cls, _copied)
 
 
-def _read(cls: type[BaseModel], equal: tuple[Any, ...], model: Callable[..., Reader]) -> Reader | None:
+def _read(cls: type[BaseModel], model: OfModel) -> Reader | None:
     try:
-        return _Proof((*equal, BaseModel.__eq__), model).reader(schema_of(cls), {}, 0)
+        return _reader(schema_of(cls), model, {}, 0)
     except Unproven:
         return None
 
 
-_Parts = Sequence[tuple[str, "type | None", Reader]]
-"""The fields of a model in order: name, the type of values that need no look, the reader of others."""
-
-
-def _given(cls: type[BaseModel], parts: _Parts) -> Reader:
+def _given(cls: type[BaseModel], parts: Parts) -> Reader:
     count, parts = len(parts), sorted(parts, key=itemgetter(0))
 
     def read(model: Any) -> dict[str, Any]:
@@ -86,7 +76,7 @@ def _given(cls: type[BaseModel], parts: _Parts) -> Reader:
     return read
 
 
-def _copied(cls: type[BaseModel], parts: _Parts) -> Reader:
+def _copied(cls: type[BaseModel], parts: Parts) -> Reader:
     names = [name for name, _, _ in parts]
     fields = set(names)
 
@@ -108,48 +98,43 @@ def _copied(cls: type[BaseModel], parts: _Parts) -> Reader:
 _MISSING = object()
 
 
-class _Proof(NamedTuple):
-    """equal: see `given_fields`. model: makes the reader of a class of its parts."""
-
-    equal: tuple[Any, ...]
-    model: Callable[[type[BaseModel], _Parts], Reader]
-
-    def reader(self, schema: Schema, shared: Mapping[str, Schema], nested: int) -> Reader:
-        """shared: the schemas that others refer to, but those that lead here: a class inside itself has no bounds."""
-        kind = schema["type"]
-        if kind == "definitions":
-            shared = {inner["ref"]: inner for inner in schema["definitions"]}
-            return self.reader(schema["schema"], shared, nested)
-        if kind == "definition-ref" and schema["schema_ref"] in shared:
-            without = {ref: inner for ref, inner in shared.items() if ref != schema["schema_ref"]}
-            return self.reader(shared[schema["schema_ref"]], without, nested)
-        if nested > MAX_NESTED or not schema.keys() - {"metadata"} <= _KEYS.get(kind, set()):
-            raise Unproven
-        if kind in _LEAVES:
-            return _LEAVES[kind]
-        if kind == "model":
-            return self._model(schema, shared, nested)
-        if kind == "list":
-            return _list(self.reader(schema["items_schema"], shared, nested + 1))
-        inner = self.reader(schema["schema"], shared, nested)
+def _reader(schema: Schema, model: OfModel, shared: Mapping[str, Schema], nested: int) -> Reader:
+    """shared: the schemas that others refer to, but those that lead here: a class inside itself has no bounds."""
+    kind = schema["type"]
+    if kind == "definitions":
+        shared = {inner["ref"]: inner for inner in schema["definitions"]}
+        return _reader(schema["schema"], model, shared, nested)
+    if kind == "definition-ref" and schema["schema_ref"] in shared:
+        without = {ref: inner for ref, inner in shared.items() if ref != schema["schema_ref"]}
+        return _reader(shared[schema["schema_ref"]], model, without, nested)
+    if nested > MAX_NESTED or not schema.keys() <= _KEYS:
+        raise Unproven
+    if kind in _LEAVES:
+        return _LEAVES[kind]
+    if kind == "list":
+        return _list(_reader(schema["items_schema"], model, shared, nested + 1))
+    if kind in _WRAPPERS:
+        inner = _reader(schema["schema"], model, shared, nested)
         return _nullable(inner) if kind == "nullable" else inner
+    if kind != "model" or not _is_plain(schema, schema["schema"]):
+        raise Unproven
+    fields = schema["schema"]["fields"].items()
+    readers = [(name, _reader(field, model, shared, nested + 1)) for name, field in fields]
+    return model(schema["cls"], [(name, _ATOMS.get(reader), reader) for name, reader in readers])
 
-    def _model(self, schema: Schema, shared: Mapping[str, Schema], nested: int) -> Reader:
-        cls, fields = schema["cls"], schema["schema"]
-        if (
-            cls.__eq__ not in self.equal
-            or cls.__new__ is not object.__new__
-            or not cls.model_config.keys() <= _HARMLESS
-            or cls.model_config.get("extra") == "allow"
-            or schema.get("custom_init")
-            or schema.get("root_model")
-            or fields.get("computed_fields")
-            or fields["type"] != "model-fields"
-            or not fields.keys() - {"metadata"} <= _KEYS["model-fields"]
-        ):
-            raise Unproven
-        readers = {name: self.reader(each, shared, nested + 1) for name, each in fields["fields"].items()}
-        return self.model(cls, [(name, _ATOMS.get(reader), reader) for name, reader in readers.items()])
+
+def _is_plain(schema: Schema, fields: Schema) -> bool:
+    """Whether an instance is its fields and nothing else, made and compared as pydantic does it."""
+    cls = schema["cls"]
+    return (
+        cls.__eq__ in (BaseModel.__eq__, Command.__eq__)
+        and cls.__new__ is object.__new__
+        and cls.model_config.keys() <= _HARMLESS
+        and cls.model_config.get("extra") != "allow"
+        and fields["type"] == "model-fields"
+        and fields.keys() <= _KEYS
+        and not (schema.get("custom_init") or schema.get("root_model") or fields.get("computed_fields"))
+    )
 
 
 def _list(inner: Reader) -> Reader:

@@ -30,8 +30,8 @@ def sorted_sets(value: Any) -> Any:
     if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         return _with_sorted(value)
     if isinstance(value, dict):
-        fresh = {key: sorted_sets(member) for key, member in value.items()}
-        return fresh if any(fresh[key] is not value[key] for key in value) else value
+        items = {key: sorted_sets(member) for key, member in value.items()}
+        return items if any(items[key] is not value[key] for key in value) else value
     if isinstance(value, list | tuple):
         members = [sorted_sets(member) for member in value]
         return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
@@ -42,9 +42,9 @@ def _with_sorted(value: Any) -> Any:
     changed = {name: new for name, old in vars(value).items() if (new := sorted_sets(old)) is not old}
     if not changed:
         return value
-    fresh = copy.copy(value)  # not model_copy(update=…), which counts what it updates among the fields that were set
-    vars(fresh).update(changed)
-    return fresh
+    again = copy.copy(value)  # not model_copy(update=…), which counts what it updates among the fields that were set
+    vars(again).update(changed)
+    return again
 
 
 def payload_writer(cls: type[BaseModel], *, has_sets: bool, plain: bool = False) -> Callable[[Any], bytes]:

@@ -38,7 +38,7 @@ class Scenario:
         return self
 
     def when(self, command: Command) -> Self:
-        """Decide the command, just as `Workbench.send` does: with the same errors, but that a rejection is kept here.
+        """Decide the command, just as `Workbench.send` does: with the same errors, but that a rejection is noted here.
 
         Raises `DomainFailed`, `InvalidInput`, `LimitExceeded` … and `Misuse` for given events of another aggregate.
         """
