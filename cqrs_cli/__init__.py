@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cqrs_cli.domain.aggregate import Aggregate
     from cqrs_cli.domain.clauses import decide, evolve, react
-    from cqrs_cli.domain.domain import Domain, Finding
+    from cqrs_cli.domain.domain import Domain
     from cqrs_cli.domain.fold import State
     from cqrs_cli.domain.messages import Command, Event, Meta
     from cqrs_cli.domain.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
 
     # fmt: on
+    from cqrs_cli.finding import Finding
     from cqrs_cli.log.outbox import DeadLetter, Outgoing
     from cqrs_cli.log.stops import Skip, Stop
     from cqrs_cli.scenario.scenario import Scenario
@@ -73,7 +74,7 @@ __all__ = [
 _HOMES = {
     "domain.aggregate": "Aggregate",
     "domain.clauses": "decide evolve react",
-    "domain.domain": "Domain Finding",
+    "domain.domain": "Domain",
     "domain.fold": "State",
     "domain.messages": "Command Event Meta",
     "domain.process_manager": "After Cancel CommandRejected Policy ProcessManager",
@@ -85,6 +86,7 @@ _HOMES = {
         "DomainFailed DomainNotLoaded InvalidInput LimitExceeded Misuse NeedsRebuild NotFound NotUnique "
         "NothingMatched Rejected StoreFailed StoreNotFound Unavailable Undecodable Unfinished"
     ),
+    "finding": "Finding",
     "log.outbox": "DeadLetter Outgoing",
     "log.stops": "Skip Stop",
     "scenario.scenario": "Scenario",

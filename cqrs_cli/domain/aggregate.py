@@ -17,13 +17,13 @@ from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidde
 from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
 from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.mistakes import (
-    check_version,
+    check_folded,
+    check_name,
     complete,
-    refuse_alias,
+    first_complaint,
     refuse_keywords,
     refuse_private,
     refuse_taken,
-    refuse_what_is_lost,
 )
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.failure import domain_failed
@@ -106,8 +106,7 @@ class AggregateType(NamedTuple):
         try:
             state = self.cls(**dict(zip(self.key, key, strict=True)))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            told = first_complaint(error)
             raise InvalidInput(
                 f"{self.cls.__name__} can't have the key {_shown(key)}: {told}", hint=_SAME_KEY
             ) from None
@@ -142,29 +141,14 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
     complete(cls)
     category, key, version, every = cls.keywords
-    if (
-        not category.isascii()
-        or not category.replace("_", "a").isalnum()
-        or category[0].isdigit()
-        or len(category) > 100
-    ):
-        raise DefinitionError(
-            f"{cls.__name__}: {category!r} can't be a category", hint="ASCII letters, digits and _, at most 100"
-        )
-    check_version(cls.__name__, version)
+    check_name(cls.__name__, category, "category")
     if every is not None and (type(every) is not int or every < 1):
         raise DefinitionError(
             f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on",
             hint="snapshot_every=100, or leave it away",
         )
     key_types = _key_types(cls, key)
-    for name, field in cls.model_fields.items():
-        if name not in key and field.is_required():
-            raise DefinitionError(
-                f"{cls.__name__}.{name} has no default",
-                hint="the state begins before the first event: all but the key need defaults",
-            )
-    refuse_what_is_lost(cls)
+    check_folded(cls, key, version, "the state begins before the first event")
     _refuse_unstorable_state(cls, key, key_types)
     ignored: object = cls.ignores
     if not isinstance(ignored, tuple) or not all(
@@ -196,8 +180,6 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
 
 def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
     kinds = []
-    if len(set(key)) < len(key):
-        raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
     for name in key:
         field = cls.model_fields.get(name)
         if field is None:
@@ -211,7 +193,6 @@ def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
                 f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}",
                 hint="keep other values in fields of their own",
             )
-        refuse_alias(cls, name)
         kinds.append(kind)
     return tuple(kinds)
 

@@ -60,15 +60,20 @@ class Clause(NamedTuple):
         return f"{self.owner.__name__}.{self.name}"
 
 
-def _marked(function: F, kind: str, creates: Creates = False, key: KeyFunction | None = None) -> F:
+def _marking(kind: str, function: tuple[Any, ...], creates: Creates = False, key: KeyFunction | None = None) -> Any:
+    """The marked function, if there is one yet (`@decide`); else what marks it (`@decide(creates=True)`)."""
     body = sys._getframe(2)
     outer = body.f_back
     scope = dict(outer.f_locals) if outer is not None and outer.f_locals is not outer.f_globals else {}
-    setattr(function, _MARK, Mark(kind, creates, key, scope))
-    # The class body remembers every clause it saw, so that one that vanishes behind a field or a
-    # second method of the same name is noticed.
-    body.f_locals.setdefault(_TRACE, []).append(function)
-    return function
+
+    def marked(function: F) -> F:
+        setattr(function, _MARK, Mark(kind, creates, key, scope))
+        # The class body remembers every clause it saw, so that one that vanishes behind a field or a
+        # second method of the same name is noticed.
+        body.f_locals.setdefault(_TRACE, []).append(function)
+        return function
+
+    return marked(*function) if function else marked
 
 
 @overload
@@ -94,13 +99,7 @@ def decide(*arguments: Any, creates: Creates = False) -> Any:
             if type(command) in clause.messages:
                 return list(decided(clause, state, command, services))
         raise DefinitionError(f"{type(state).__name__} has no decide for {type(command).__name__}")
-    if arguments:
-        return _marked(arguments[0], "decide")
-
-    def with_options(function: F) -> F:
-        return _marked(function, "decide", creates=creates)
-
-    return with_options
+    return _marking("decide", arguments, creates=creates)
 
 
 @overload
@@ -116,13 +115,7 @@ def evolve(*arguments: Any, key: KeyFunction | None = None) -> Any:
 
     key: for projections, `(event, recorded) -> key | list of keys | None`: which rows the event concerns.
     """
-    if arguments:
-        return _marked(arguments[0], "evolve")
-
-    def with_options(function: F) -> F:
-        return _marked(function, "evolve", key=key)
-
-    return with_options
+    return _marking("evolve", arguments, key=key)
 
 
 @overload
@@ -138,13 +131,7 @@ def react(*arguments: Any, key: KeyFunction | None = None) -> Any:
 
     key: for process managers, `(event, recorded) -> key | list of keys | None`: which processes are meant.
     """
-    if arguments:
-        return _marked(arguments[0], "react")
-
-    def with_options(function: F) -> F:
-        return _marked(function, "react", key=key)
-
-    return with_options
+    return _marking("react", arguments, key=key)
 
 
 # ── from a class to its clauses ───────────────────────────────────────────────────────────────

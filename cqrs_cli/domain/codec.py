@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cqrs_cli.domain.exact import Given, Unproven, given_fields
+from cqrs_cli.domain.exact import Reader, Unproven, copied, given_fields
 from cqrs_cli.domain.messages import Command, Event, Message
-from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_json
+from cqrs_cli.domain.mistakes import first_complaint
+from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_writer
 from cqrs_cli.domain.pydantic_fast import from_json, nodes, to_json
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
@@ -25,7 +26,7 @@ _new = tuple.__new__  # the constructor of a named tuple takes twice as long, an
 
 
 class Encoded(NamedTuple):
-    """An event as it is stored, and the copy that was read back from those bytes, which folds take."""
+    """An event as it is stored, and a copy as those bytes give it, which folds take."""
 
     type: str
     schema_version: int
@@ -34,10 +35,13 @@ class Encoded(NamedTuple):
 
 
 class _Shape(NamedTuple):
+    payload: Callable[[Any], bytes]
+    read: DecodeData
     has_sets: bool
     plain: bool  # one model of texts, integers, booleans, ids and decimals, with pydantic's own way to write them
     shareable: bool  # nothing in an instance can change: one copy serves several folds
-    given: Given | None  # the fields that were set, of an instance that its types prove to come back from JSON the same
+    given: Reader | None  # of a command: the fields that were set, proven by its types to come back from JSON the same
+    copied: Reader | None  # of an event with models inside: a copy as its JSON gives it, proven by its types
 
 
 # Kinds of pydantic's core schemas. Only what is listed is trusted; others cost a second look at each instance.
@@ -65,8 +69,11 @@ class Codec:
         """The event as stored bytes. Raises `InvalidInput` if it would not come back the same, `DomainFailed`."""
         cls = type(event)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
-        data = payload_json(event, has_sets=shape.has_sets, plain=shape.plain or shape.given is not None)
-        return _new(Encoded, (stored.name, stored.version, data, _read_back(event, data)))
+        data = shape.payload(event)
+        copy = _proven(shape.copied, event)
+        if copy is None:
+            copy = _read_back(event, data, shape.read)
+        return _new(Encoded, (stored.name, stored.version, data, copy))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
         """The event of a stored row, upcast to today's class. Raises `Undecodable`, `DomainFailed`, with the place."""
@@ -106,34 +113,39 @@ class Codec:
         """The command as a commit keeps it: payload, and the digest of the fields that were sent."""
         cls = type(command)
         shape, stored = self._shapes.get(cls) or self._shape(cls), cls.stored
-        data = payload_json(command, has_sets=shape.has_sets, plain=shape.plain or shape.given is not None)
+        data = shape.payload(command)
         digest = hashlib.sha256(_canonical(command, data, shape)).digest()
         return _new(SentCommand, (stored.name, stored.version, digest, data, command.meta.timestamp_us))
 
-    def command(self, sent: SentCommand) -> Command:
-        """A recorded command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
-        cls = self._commands.get(sent.type)
+    def command(self, name: str, schema_version: int, data: bytes) -> Command:
+        """A stored command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
+        cls = self._commands.get(name)
         if cls is None:
             raise Undecodable(
-                f"no command of this domain is stored as {sent.type!r}",
+                f"no command of this domain is stored as {name!r}",
                 hint="load the domain that sent it, or name it in aliases= of the class that took its place",
             )
-        if sent.data is None:
-            raise Undecodable(f"the payload of this {sent.type!r} was not kept", hint="its events are there: cqrs log")
-        command: Command = _decoded(_decoder(cls, sent.schema_version), sent.data, sent.type)
+        command: Command = _decoded(_decoder(cls, schema_version), data, name)
         return command
 
     def _shape(self, cls: type[Message]) -> _Shape:
         schemas = nodes(cls)
         kinds = {node["type"] for node in schemas}
         models = [node["cls"] for node in schemas if node["type"] == "model"]
-        shape = self._shapes[cls] = _Shape(
-            has_sets=not kinds <= _WITHOUT_SETS,
-            plain=kinds <= _PLAIN
+        has_sets, given = not kinds <= _WITHOUT_SETS, given_fields(cls)
+        plain = (
+            kinds <= _PLAIN
             and len(models) == 1
-            and not any("serialization" in node or "serialization_alias" in node for node in schemas),
-            shareable=kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
-            given=given_fields(cls, (Command.__eq__,)),
+            and not any("serialization" in node or "serialization_alias" in node for node in schemas)
+        )
+        shape = self._shapes[cls] = _Shape(
+            payload_writer(cls, has_sets=has_sets, plain=plain or given is not None),
+            from_json(cls),
+            has_sets,
+            plain,
+            kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
+            given,
+            copied(cls) if len(models) > 1 else None,  # one alone is read back in less time
         )
         return shape
 
@@ -156,20 +168,26 @@ M = TypeVar("M", bound=Message)
 
 def _canonical(command: Command, data: bytes, shape: _Shape) -> bytes:
     """The canonical JSON of a command that comes back from its payload. Raises `InvalidInput` if it does not."""
-    if shape.given is not None:
-        try:
-            return to_json(shape.given(command))
-        except Unproven:  # it was not made by its class, or changed since
-            pass
-    _read_back(command, data)
+    given = _proven(shape.given, command)
+    if given is not None:
+        return to_json(given)
+    _read_back(command, data, shape.read)
     return canonical_plain_json(command) if shape.plain else canonical_json(command, has_sets=shape.has_sets)
 
 
-def _read_back(message: M, data: bytes) -> M:
+def _proven(read: Reader | None, message: Message) -> Any:
+    """What the reader makes of the message; None if types prove nothing, or not for one that was changed since."""
+    try:
+        return read(message) if read is not None else None
+    except Unproven:
+        return None
+
+
+def _read_back(message: M, data: bytes, read: DecodeData) -> M:
     """The message made anew from its payload. Raises `InvalidInput` if it is not the same."""
     cls = type(message)
     try:
-        again = from_json(cls)(data)
+        again = read(data)
     except ValidationError as error:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
     except BaseException as error:
@@ -231,10 +249,3 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
             raise domain_failed(error, f"a validator of {cls.__name__}") from error
 
     return upcast
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first thing pydantic says, with its place: `items.0.quantity: Input should be …`."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from cqrs_cli.domain.keys import plain_type
+from cqrs_cli.domain.keys import named_type, plain_type
 from cqrs_cli.domain.payload import check_payload, sorted_sets
 from cqrs_cli.domain.pydantic_fast import to_json
 from cqrs_cli.errors import DefinitionError, InvalidInput
@@ -32,8 +32,8 @@ class ColumnCodec(NamedTuple):
     """A column with its two directions. encode: raises `InvalidInput` for a value of another type.
 
     settle: for kinds in which an accepted value can differ from the one that comes back (an int among
-    floats, a time of another zone or of none): makes it that one, so that a row that was kept in memory is the
-    row that would be loaded. None where there is no such value. enum: its values are members of one.
+    floats, a time of another zone or of none): makes it that one, so that a cached row is the row
+    that would be loaded. None where there is no such value. enum: its values are members of one.
     """
 
     column: Column
@@ -219,7 +219,7 @@ def _nullable(encode: Encode, decode: Decode) -> tuple[Encode, Decode]:
 def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
     """The column for a field. Raises `DefinitionError` for a type that can't be one."""
     plain = plain_type(annotation)
-    nullable = plain is type(None) or _takes_none(annotation)
+    nullable = plain is type(None) or type(None) in get_args(named_type(annotation))
     if get_origin(plain) is Literal and all(type(value) is str for value in get_args(plain)):
         plain = str
     found = _KINDS.get(plain) if isinstance(plain, type) else None
@@ -232,13 +232,3 @@ def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
     return ColumnCodec(
         Column(name, kind, nullable), encode, decode, settle, isinstance(plain, type) and issubclass(plain, Enum)
     )
-
-
-def _takes_none(annotation: Any) -> bool:
-    if hasattr(annotation, "__metadata__"):
-        return _takes_none(get_args(annotation)[0])
-    if hasattr(annotation, "__supertype__"):
-        return _takes_none(annotation.__supertype__)
-    if hasattr(annotation, "__value__"):
-        return _takes_none(annotation.__value__)
-    return type(None) in get_args(annotation)

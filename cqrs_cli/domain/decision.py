@@ -88,7 +88,6 @@ class Decided(NamedTuple):
     stream: str
     before: int
     state: State[Any]
-    encoded: Sequence[Encoded]
 
     @property
     def condition(self) -> NewStream | AtVersion:
@@ -118,7 +117,7 @@ def decide(
         raise
     purity.check(seen_state, seen, clause)
     if not encoded:
-        return Decided(command.meta.command_id, sent, None, stream, before, state, ())
+        return Decided(command.meta.command_id, sent, None, stream, before, state)
     after = seen_state
     for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
         if type(event.event) not in events:
@@ -141,7 +140,7 @@ def decide(
     if not _is_ordinary(commit):
         check_append(commit, ())  # the limits of every store, before anything is decided on these events
     state = _new(State, (stream, before + len(encoded), after, 0))
-    return _new(Decided, (meta.command_id, sent, commit, stream, before, state, encoded))
+    return _new(Decided, (meta.command_id, sent, commit, stream, before, state))
 
 
 def _encoded(codec: Codec, clause: Clause, state: Any, command: Command, services: Services) -> Sequence[Encoded]:
@@ -183,14 +182,6 @@ def _wrong_existence(aggregate: AggregateType, stream: str, version: int, name: 
     """The error for a command that wants the stream to be there, or not to be there, when it is the other way."""
     if version == 0:
         openers = [kebab(command.__name__) for command, clause in aggregate.deciders.items() if clause.creates]
-        return AggregateNotFound(
-            f"{name}: there is no {stream}",
-            hint=f"cqrs send {openers[0]} opens one" if openers else "cqrs streams lists what there is",
-            stream=stream,
-        )
-    return Rejected(
-        f"{name}: {stream} is there already",
-        code="already-exists",
-        hint=f"look at it: cqrs replay {stream}",
-        stream=stream,
-    )
+        opener = {"opener": openers[0]} if openers else {}
+        return AggregateNotFound(f"{name}: there is no {stream}", stream=stream, **opener)
+    return Rejected(f"{name}: {stream} is there already", code="already-exists", stream=stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType, aggregate_type
@@ -33,19 +33,12 @@ from cqrs_cli.domain.query import Query, check_query
 from cqrs_cli.domain.routes import Route, route_of
 from cqrs_cli.domain.row_model import RowModel, RowType
 from cqrs_cli.errors import DefinitionError, NotFound
+from cqrs_cli.finding import Finding
 from cqrs_cli.stores.commits import Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Finding(NamedTuple):
-    """Something that `check` has to say. severity: error or warning."""
-
-    code: str
-    severity: str
-    where: str
-    message: str
-    hint: str
+P = TypeVar("P", RowType, ReactionType)
+C = TypeVar("C", AggregateType, RowType)
 
 
 class Decider(NamedTuple):
@@ -162,14 +155,7 @@ class Domain:
 
     def aggregate(self, cls: type[Aggregate]) -> AggregateType:
         """The aggregate of this class. Raises `NotFound`."""
-        found = self.aggregates.get(cls.keywords.category)
-        if found is None or found.cls is not cls:
-            raise NotFound(
-                f"{cls.__name__} is no part of the domain {self.name!r}",
-                code="category-not-found",
-                hint=f"Domain({self.name!r}, …, {cls.__name__})",
-            )
-        return found
+        return self._of_class(cls, "category", self.aggregates.values())
 
     def aggregate_of(self, stream: str) -> AggregateType:
         """The aggregate whose stream this is, by its category. Raises `NotFound`."""
@@ -189,40 +175,36 @@ class Domain:
 
     def reaction(self, name: str) -> ReactionType:
         """The process manager or policy of this name, kebab or snake. Raises `NotFound`."""
-        found = self.reactions.get(snake(name))
-        if found is None:
-            raise self._unknown("reaction", name, self.reactions)
-        return found
+        return self._named("reaction", name, self.reactions)
 
     def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
-        found = self.projections.get(name) or self.projections.get(snake(name))
-        if found is None:
-            raise self._unknown("projection", name, self.projections)
-        return found
+        return self._named("projection", name, self.projections)
 
     def rows_of(self, name: str) -> RowType:
         """The projection or process manager of this name, kebab or snake. Raises `NotFound`."""
-        known = {rows.name: rows for rows in self.row_types()}
+        return self._named("projection", name, {rows.name: rows for rows in self.row_types()})
+
+    def _named(self, kind: str, name: str, known: Mapping[str, P]) -> P:
         found = known.get(name) or known.get(snake(name))
         if found is None:
-            raise self._unknown("projection", name, known)
+            raise NotFound(
+                f"no {kind} {name!r} in the domain {self.name!r}",
+                code=f"{kind}-not-found",
+                hint=did_you_mean(snake(name), known),
+            )
         return found
-
-    def _unknown(self, kind: str, name: str, known: Iterable[str]) -> NotFound:
-        return NotFound(
-            f"no {kind} {name!r} in the domain {self.name!r}",
-            code=f"{kind}-not-found",
-            hint=did_you_mean(snake(name), known),
-        )
 
     def row_type_of(self, cls: type[RowModel]) -> RowType:
         """The projection or process manager of this class. Raises `NotFound`."""
-        found = next((rows for rows in self.row_types() if rows.cls is cls), None)
+        return self._of_class(cls, "projection", self.row_types())
+
+    def _of_class(self, cls: type, kind: str, known: Iterable[C]) -> C:
+        found = next((one for one in known if one.cls is cls), None)
         if found is None:
             raise NotFound(
                 f"{cls.__name__} is no part of the domain {self.name!r}",
-                code="projection-not-found",
+                code=f"{kind}-not-found",
                 hint=f"Domain({self.name!r}, …, {cls.__name__})",
             )
         return found

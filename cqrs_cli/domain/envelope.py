@@ -52,12 +52,8 @@ def with_keys(clause: Clause, envelope: Envelope) -> Clause:
         clause = clause._replace(key=lambda event, recorded: by(event, envelope(recorded)))
     if not clause.recorded:
         return clause
-    if not clause.services:  # an evolve
-        return clause._replace(function=lambda row, event, recorded: function(row, event, envelope(recorded)))
-    places = [place for place, kind in enumerate(clause.services) if kind is Recorded]
 
-    def reacting(row: Any, event: Any, *extra: Any) -> Any:
-        given = [envelope(one) if place in places else one for place, one in enumerate(extra)]
-        return function(row, event, *given)
+    def called(row: Any, event: Any, *extra: Any) -> Any:
+        return function(row, event, *[envelope(one) if isinstance(one, Recorded) else one for one in extra])
 
-    return clause._replace(function=reacting)
+    return clause._replace(function=called)

@@ -33,20 +33,26 @@ _EXAMPLES: dict[type, str] = {
 KEY_TYPES: tuple[type, ...] = (str, int, UUID, date)
 
 
-def plain_type(annotation: Any) -> Any:
-    """The type behind `X | None`, `Annotated[X, …]`, `NewType` and `type` aliases; the annotation itself otherwise."""
+def named_type(annotation: Any) -> Any:
+    """The type behind `Annotated[X, …]`, `NewType` and `type` aliases; the annotation itself otherwise."""
     while True:
-        arguments = get_args(annotation)
         if hasattr(annotation, "__metadata__"):
-            annotation = arguments[0]
+            annotation = get_args(annotation)[0]
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType" and not arguments:
+        elif type(annotation).__name__ == "TypeAliasType" and not get_args(annotation):
             annotation = annotation.__value__
-        elif type(None) in arguments and len(arguments) == 2 and annotation != type[None]:
-            annotation = arguments[0] if arguments[1] is type(None) else arguments[1]
         else:
             return annotation
+
+
+def plain_type(annotation: Any) -> Any:
+    """As `named_type`, and the type behind `X | None`."""
+    annotation = named_type(annotation)
+    arguments = get_args(annotation)
+    if type(None) in arguments and len(arguments) == 2 and annotation != type[None]:
+        return plain_type(arguments[0] if arguments[1] is type(None) else arguments[1])
+    return annotation
 
 
 def key_text(value: object) -> str:

@@ -235,7 +235,7 @@ class Command(Message):
     def meta(self) -> Meta:
         """The envelope: `command_id`, `timestamp`, `user_id`, `correlation_id`, `causation_id`, `metadata`."""
         try:
-            return _kept_meta(self)
+            return _meta_of(self)
         except AttributeError:
             found = Meta()
             object.__setattr__(self, "__cqrs_meta__", found)
@@ -269,4 +269,4 @@ class Command(Message):
         return hash((type(self), *[self.__dict__[name] for name in type(self).model_fields]))
 
 
-_kept_meta: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__
+_meta_of: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__

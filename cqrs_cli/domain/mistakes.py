@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
 from cqrs_cli.errors import DefinitionError
@@ -25,6 +25,12 @@ def check_version(owner: str, version: object) -> None:
         raise DefinitionError(
             f"{owner}: version={version!r}, but versions are 1, 2, 3 …", hint="the first version is 1"
         )
+
+
+def check_name(owner: str, name: str, what: str) -> None:
+    """Raise `DefinitionError` for what can't be the name of a category or table."""
+    if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
+        raise DefinitionError(f"{owner}: {name!r} can't be a {what}", hint="ASCII letters, digits and _, at most 100")
 
 
 def complete(cls: type[BaseModel]) -> None:
@@ -56,16 +62,24 @@ def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
             )
 
 
-def refuse_alias(cls: type[BaseModel], name: str) -> None:
-    """Raise `DefinitionError` if a key field is called otherwise when the class is made: the engine fills it in."""
-    field = cls.model_fields[name]
-    if field.alias is not None or field.validation_alias is not None:
-        raise DefinitionError(
-            f"{cls.__name__}.{name}: a key can't have an alias", hint="rename the field; commands may have aliases"
-        )
+def check_folded(cls: type[BaseModel], key: tuple[str, ...], version: object, first: str) -> None:
+    """Raise `DefinitionError` for what the class of a fold can't be or have. first: why it begins with defaults."""
+    check_version(cls.__name__, version)
+    if len(set(key)) < len(key):
+        raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
+    for name, field in cls.model_fields.items():
+        if name not in key and field.is_required():
+            raise DefinitionError(
+                f"{cls.__name__}.{name} has no default", hint=f"{first}: all but the key need defaults"
+            )
+        if name in key and (field.alias, field.validation_alias) != (None, None):  # the engine fills it in by its name
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: a key can't have an alias", hint="rename the field; commands may have aliases"
+            )
+    _refuse_what_is_lost(cls)
 
 
-def refuse_what_is_lost(cls: type[BaseModel]) -> None:
+def _refuse_what_is_lost(cls: type[BaseModel]) -> None:
     """Raise `DefinitionError` for what a state has beside its fields, or a default has beside its values."""
     for base in cls.__mro__:
         for name, value in vars(base).items():
@@ -80,3 +94,10 @@ def refuse_what_is_lost(cls: type[BaseModel]) -> None:
                 f"{cls.__name__}.{name}: the maxlen of a deque is lost when it is stored",
                 hint="a deque without maxlen, which the evolve keeps short",
             )
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing pydantic says, with its place: `items.0.quantity: Input should be …`."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]

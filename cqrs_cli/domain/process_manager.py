@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Never
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, stream_key, stream_name
 from cqrs_cli.domain.messages import Command, Event, snake
-from cqrs_cli.domain.mistakes import refuse_keywords
+from cqrs_cli.domain.mistakes import check_name, refuse_keywords
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, row_type
 from cqrs_cli.errors import DefinitionError
 
@@ -127,10 +127,7 @@ def policy_type(cls: type[Policy]) -> ReactionType:
     """Read a policy class. Raises `DefinitionError` naming class, method and remedy."""
     refuse_other_clauses(cls, "react")
     reactors, name = _reactors(cls), cls.policy_name
-    if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
-        raise DefinitionError(
-            f"{cls.__name__}: {name!r} can't be a name", hint="ASCII letters, digits and _, at most 100"
-        )
+    check_name(cls.__name__, name, "name")
     try:
         cls()
     except TypeError as error:
@@ -141,7 +138,7 @@ def policy_type(cls: type[Policy]) -> ReactionType:
     for clause in reactors.values():
         if clause.key is not None:
             raise DefinitionError(f"{clause.where}: key= is for process managers", hint="a policy has no rows")
-    return ReactionType(cls, cls.policy_name, None, (), reactors)
+    return ReactionType(cls, name, None, (), reactors)
 
 
 def _reactors(cls: type) -> dict[type[Event], Clause]:

@@ -15,26 +15,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails, TzInfo, to_json, to_jsonable_python
 from pydantic_core import PydanticUndefined as UNDEFINED
 
-__all__ = [
-    "UNDEFINED",
-    "ErrorDetails",
-    "TzInfo",
-    "constructed",
-    "count_as_set",
-    "decorated",
-    "from_json",
-    "from_python",
-    "generic_arguments",
-    "has_no_rules",
-    "hidden",
-    "is_complete",
-    "nodes",
-    "schema_of",
-    "to_json",
-    "to_jsonable_python",
-    "to_plain",
-    "writer",
-]
+__all__ = ["UNDEFINED", "ErrorDetails", "TzInfo", "to_json", "to_jsonable_python"]
+"""What is pydantic's own, by a name that it doesn't promise."""
 
 Model = TypeVar("Model", bound=BaseModel)
 _DECORATED = (
@@ -112,6 +94,9 @@ def count_as_set(model: BaseModel, fields: set[str]) -> None:
     """Let these fields count as set, whether they were or not."""
     model.__pydantic_fields_set__ |= fields
 
+
+fields_set: Callable[[BaseModel], set[str]] = vars(BaseModel)["__pydantic_fields_set__"].__get__
+"""`model_fields_set`, in half the time."""
 
 _put_values, _put_fields_set, _put_extra, _put_private = (
     vars(BaseModel)[slot].__set__

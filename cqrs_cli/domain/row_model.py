@@ -18,14 +18,7 @@ from cqrs_cli.domain.code_digest import code_digest, event_code, shape_digest
 from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.messages import Event
-from cqrs_cli.domain.mistakes import (
-    check_version,
-    complete,
-    refuse_alias,
-    refuse_private,
-    refuse_taken,
-    refuse_what_is_lost,
-)
+from cqrs_cli.domain.mistakes import check_folded, check_name, complete, refuse_private, refuse_taken
 from cqrs_cli.domain.pydantic_fast import constructed, count_as_set, has_no_rules
 from cqrs_cli.errors import DefinitionError, NeedsRebuild
 from cqrs_cli.stores.rows import Scalar, Table
@@ -123,7 +116,7 @@ def row_maker(kind: RowType) -> Callable[[Sequence[Scalar]], RowModel]:
             except Exception as error:
                 raise NeedsRebuild(
                     f"{kind.name}.{name}: a stored value no longer fits {cls.__name__}: {str(error).splitlines()[0]}",
-                    hint=f"cqrs project {kind.name} --rebuild",
+                    table=kind.name,
                 ) from error
         return constructed(cls, row, fields)
 
@@ -189,14 +182,7 @@ def row_type(cls: type[RowModel]) -> RowType:
     complete(cls)
     key, version, name, inline, unique, indexes = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
-    check_version(cls.__name__, version)
-    refuse_what_is_lost(cls)
-    for field, info in cls.model_fields.items():
-        if field not in key and info.is_required():
-            raise DefinitionError(
-                f"{cls.__name__}.{field} has no default",
-                hint="an event may create the row: all but the key need defaults",
-            )
+    check_folded(cls, key, version, "an event may create the row")
     if unique and not inline:
         # Written in batches, the rows would break the rule or not by where a batch happens to end.
         raise DefinitionError(
@@ -283,22 +269,16 @@ def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: I
         raise DefinitionError(
             f"{cls.__name__} has no key", hint=f'class {cls.__name__}({cls.__bases__[0].__name__}, key="order_id")'
         )
-    if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
-        raise DefinitionError(
-            f"{cls.__name__}: {name!r} can't be a table", hint="ASCII letters, digits and _, at most 100"
-        )
+    check_name(cls.__name__, name, "table")
     if name.lower() in RESERVED_TABLES or name.lower().startswith(("cqrs_", "sqlite_")):
         raise DefinitionError(
             f"{cls.__name__}: the table {name!r} is one of the store's own", hint="choose another with name="
         )
-    if len(set(key)) < len(key):
-        raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
     for field in key:
         if field not in cls.model_fields:
             raise DefinitionError(
                 f"{cls.__name__} has no field {field!r} for its key", hint=f"add `{field}: UUID`, or correct key="
             )
-        refuse_alias(cls, field)
     for group in groups:
         for field in group:
             if field not in cls.model_fields:

@@ -30,11 +30,11 @@ def own_copy(value: Any) -> Any:
 
 def separate(values: dict[str, Any], names: Sequence[str]) -> None:
     """Let no two columns hold one object: once the row is loaded they don't, and one changes without the other."""
-    held: set[int] = set()
+    seen: set[int] = set()
     for name in names:
-        if id(values[name]) in held and values[name] is not None:
+        if id(values[name]) in seen and values[name] is not None:
             values[name] = copy.deepcopy(values[name])
-        held.add(id(values[name]))
+        seen.add(id(values[name]))
 
 
 def holds_twice(value: Any, seen: set[int]) -> bool:

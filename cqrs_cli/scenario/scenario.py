@@ -15,7 +15,7 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.messages import Command, Event
 from cqrs_cli.errors import AggregateNotFound, Misuse, NotFound, Rejected
-from cqrs_cli.stores.commits import StoredEvent
+from cqrs_cli.stores.commits import NewEvent, StoredEvent
 
 
 class Scenario:
@@ -38,7 +38,7 @@ class Scenario:
         return self
 
     def when(self, command: Command) -> Self:
-        """Decide the command, just as `Workbench.send` does: with the same errors, but that a rejection is kept here.
+        """Decide the command, just as `Workbench.send` does: with the same errors, but that a rejection is noted here.
 
         Raises `DomainFailed`, `InvalidInput`, `LimitExceeded` … and `Misuse` for given events of another aggregate.
         """
@@ -52,7 +52,7 @@ class Scenario:
             self.rejection = error
             self.state = self._folded(fold, target).state
         else:
-            self.events = [encoded.event for encoded in decided.encoded]
+            self.events = [self._event(event) for event in decided.commit.events] if decided.commit else []
             self.state = decided.state.state
             self._given += self.events
         return self
@@ -81,6 +81,10 @@ class Scenario:
                 f"expected a rejection with code {code!r}, but was [{self.rejection.code}] {self.rejection.message}"
             )
         return self
+
+    def _event(self, decided: NewEvent) -> Event:
+        event: Event = self._codec.decoder(decided.type, decided.schema_version)(decided.data)
+        return event
 
     def _decided(self) -> list[Event]:
         if self.events is None:

@@ -32,11 +32,13 @@ class DryRun:
 
     def events(self, command: Command, decided: Decided) -> tuple[Recorded, ...]:
         """The events as they would be recorded if nothing came in between."""
+        if decided.commit is None:
+            return ()
         meta, head = command.meta, self._store.head()
         recorded = (
             Recorded(
                 head + number,
-                decided.stream,
+                event.stream,
                 decided.before + number,
                 event.type,
                 event.schema_version,
@@ -48,9 +50,9 @@ class DryRun:
                 meta.causation_id,
                 meta.user_id,
                 meta.timestamp_us,
-                decided.commit.metadata if decided.commit is not None else None,
+                decided.commit.metadata,
             )
-            for number, event in enumerate(decided.encoded, 1)
+            for number, event in enumerate(decided.commit.events, 1)
         )
         return tuple(map(self._domain.envelope, recorded))
 

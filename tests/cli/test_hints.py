@@ -87,10 +87,11 @@ def test_no_error_is_raised_without_a_hint() -> None:
     assert without == []
 
 
-def test_no_store_names_a_command_of_the_shell() -> None:
+@pytest.mark.parametrize("room", ["stores", "domain", "scenario", "workbench", "log"])
+def test_nothing_below_the_shell_names_its_commands(room: str) -> None:
     named = [
         f"{path.name}: {text.value}"
-        for path in sorted((ROOT / "cqrs_cli" / "stores").rglob("*.py"))
+        for path in sorted((ROOT / "cqrs_cli" / room).rglob("*.py"))
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.keyword) and call.arg == "hint"
         for text in ast.walk(call.value)
@@ -105,6 +106,7 @@ def test_no_store_names_a_command_of_the_shell() -> None:
         (errors.StoreNotFound("x"), "the first cqrs send creates it; another one: --store PATH"),
         (errors.StoreNotFound("x", hint="make the folder first"), "make the folder first"),
         (errors.NeedsRebuild("x", hint="own words", projection="p"), "cqrs project p --rebuild"),
+        (errors.NeedsRebuild("x", table="p"), "cqrs project p --rebuild"),
         (errors.NeedsRebuild("x", code="table-changed", table="p"), "make it anew: cqrs project p --rebuild"),
         (errors.Misuse("x", code="behind", projection="p"), "cqrs project p"),
         (errors.Misuse("x", code="not-begun"), "cqrs run starts it"),

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, computed_field, field_serializer
 
 from cqrs_cli import Command, Event
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_payload, payload_json, sorted_sets
+from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_payload, payload_writer, sorted_sets
 from cqrs_cli.errors import InvalidInput, LimitExceeded
 from cqrs_cli.stores.commits import MAX_DEPTH
 
@@ -26,6 +26,10 @@ from cqrs_cli.stores.commits import MAX_DEPTH
 class Free(Event):
     value: Any = None
     other: str = ""
+
+
+def payload_json(model: BaseModel, *, has_sets: bool) -> bytes:
+    return payload_writer(type(model), has_sets=has_sets)(model)
 
 
 def payload(value: Any) -> bytes:

@@ -109,6 +109,7 @@ def test_what_counts_as_set():
     outer = Outer(n="x")
     fast.count_as_set(outer, {"inner", "kind"})
     assert outer.model_fields_set == {"name", "inner", "kind"}
+    assert fast.fields_set(outer) is outer.model_fields_set
 
 
 def test_what_is_hidden_are_extra_fields_and_private_attributes():

@@ -11,7 +11,6 @@ import re
 import typing
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -57,30 +56,36 @@ def unreadable(path: Path, message: str, options: Options) -> Complaint:
     return Complaint(path, options.by_path[fields].flag + _steps(inside), message)  # type: ignore[index]
 
 
-def of(
-    error: ValidationError,
-    record: Record,
-    payload: Any,
-    options: Options | None = None,
-    known: Sequence[Complaint] = (),
-    numbers: typing.Mapping[Path, Sequence[int]] = MappingProxyType({}),
-    incomplete: bool = False,
-) -> list[Complaint]:
-    """A complaint for each of pydantic's errors, but those about what is in `known`, which could not even be read.
+class Typed(NamedTuple):
+    """How a payload was typed. options: map fields to flags. numbers: for lists by path, the elements that they hold.
 
-    options: maps fields to flags; without, `items[0].quantity` is the place itself, as for a line of JSON.
-    numbers: for lists by path, which of the typed elements they hold. incomplete: a part of the payload could
-    not be read, so that nothing is known to be missing.
+    known: complaints about what could not even be read. incomplete: nor could a part of the payload, so that nothing
+    is known to be missing.
     """
-    broken = [complaint.path for complaint in known]
+
+    options: Options | None = None
+    numbers: typing.Mapping[Path, Sequence[int]] = {}
+    known: Sequence[Complaint] = ()
+    incomplete: bool = False
+
+
+_AS_JSON = Typed()
+
+
+def of(error: ValidationError, record: Record, payload: Any, typed: Typed = _AS_JSON) -> list[Complaint]:
+    """A complaint for each of pydantic's errors, but those about what could not even be read.
+
+    Without options `items[0].quantity` is the place itself, as for a line of JSON.
+    """
+    broken = [complaint.path for complaint in typed.known]
     found = []
     for detail in error.errors(include_url=False, include_context=False):
-        place = _walk(detail, record, payload, numbers)
+        place = _walk(detail, record, payload, typed.numbers)
         # A rule about the whole can't be judged on a part of it.
-        of_the_whole = (incomplete or bool(broken)) and not place.path
-        lacking = incomplete and detail["type"] == "missing"
+        of_the_whole = (typed.incomplete or bool(broken)) and not place.path
+        lacking = typed.incomplete and detail["type"] == "missing"
         if not (of_the_whole or lacking or any(_overlap(place.path, path) for path in broken)):
-            found.append(_complaint(detail, place, record, options))
+            found.append(_complaint(detail, place, record, typed.options))
     return found
 
 

@@ -22,22 +22,15 @@ _DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def build(
-    model: type[Model],
-    options: Options,
-    values: Mapping[str, Any],
-    data: str | None,
-    sources: Sources,
-    name: str,
-    hint: str,
-) -> Model:
-    """The model that the options (`values` by `Option.id`) and `data` (`-d`) describe; options override.
+def build(model: type[Model], options: Options, values: Mapping[str, Any], name: str, hint: str) -> Model:
+    """The model that the options (`values` by `Option.id`) and `-d` (`values["data"]`) describe; options override.
 
     Raises `InvalidInput` with every complaint at once, `Misuse` when nothing is wrong but a file or stdin,
     and `DomainFailed`.
     """
     payload: dict[str, Any] = {}
     unread: CqrsError | None = None
+    data, sources = values.get("data"), Sources()
     try:
         payload = _data(options.record, data, sources) if data is not None else {}
     except CqrsError as error:
@@ -57,8 +50,8 @@ def build(
     try:
         made = validate(model, payload)
     except ValidationError as error:
-        lacks_data = unread is not None
-        found += complaints.of(error, options.record, payload, options, found, reading.numbers, lacks_data)
+        typed = complaints.Typed(options, reading.numbers, tuple(found), incomplete=unread is not None)
+        found += complaints.of(error, options.record, payload, typed)
     else:
         if not found and unread is None:
             return made

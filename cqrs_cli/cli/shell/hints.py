@@ -45,6 +45,7 @@ FALLBACKS = {
         "a longer --timeout, or look whether it was sent",
     ),
     "version-not-found": ("cqrs log {stream}{version!s:.0}", "cqrs log {stream} lists its events"),
+    "needs-rebuild": ("cqrs project {table} --rebuild",),
 }
 """By code: what is said if the error says nothing itself, the first whose details are there."""
 

@@ -19,7 +19,7 @@ from cqrs_cli.errors import (
 )
 from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Outgoing
-from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench.batch import send_batch
@@ -99,11 +99,10 @@ class Courier:
         return (commit.causation_id, commit.command.type) == (outgoing.event_id, outgoing.command)
 
     def _command(self, outgoing: Outgoing) -> Command:
-        data, issued_us = outgoing.data.encode(), outgoing.timestamp_us
-        sent = SentCommand(outgoing.command, outgoing.schema_version, b"", data, issued_us)
-        return self._codec.command(sent).with_meta(
+        command = self._codec.command(outgoing.command, outgoing.schema_version, outgoing.data.encode())
+        return command.with_meta(
             command_id=outgoing.command_id,
-            timestamp=moment(issued_us),
+            timestamp=moment(outgoing.timestamp_us),
             user_id=outgoing.user_id,
             correlation_id=outgoing.correlation_id,
             causation_id=outgoing.event_id,

@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
-from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.options.keyvalue import format_pairs
 from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.parameters import GLOBALS, Options, metavar, parameters, with_signature
@@ -90,7 +89,7 @@ def parsed(model: type[BaseModel], *words: str) -> BaseModel:
     made: list[BaseModel] = []
 
     def run(values: dict[str, Any]) -> None:
-        made.append(build(model, options, values, values["data"], Sources(), "thing", "read the help"))
+        made.append(build(model, options, values, "thing", "read the help"))
 
     app = typer.Typer(add_completion=False)
     app.command()(with_signature(run, annotations))

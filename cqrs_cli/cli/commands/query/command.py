@@ -110,11 +110,10 @@ class Queries(DomainGroup):
         options = Options(cls, RESERVED | {"fail-if-empty", "stale", "wait", "timeout"})
 
         def run(values: dict[str, Any]) -> None:
-            from cqrs_cli.cli.options.jsontext import Sources
             from cqrs_cli.cli.options.payload import build
 
             hint = f"cqrs query {name} --help shows its parameters"
-            asked = build(cls, options, values, values.get("data"), Sources(), name, hint)
+            asked = build(cls, options, values, name, hint)
             session = current()
             check_page_size(values.get("limit"))
             read = _rows_read(session.domain(), cast("type[Query[Any]]", cls))

@@ -106,11 +106,10 @@ class Send(DomainGroup):
 
 def _read(name: str, cls: type[Command], options: Any, values: Mapping[str, Any]) -> Command:
     """The command with its envelope. Raises `InvalidInput` with all complaints, before any store is touched."""
-    from cqrs_cli.cli.options.jsontext import Sources
     from cqrs_cli.cli.options.payload import build
 
     hint = f"cqrs send {name} --help shows its fields, cqrs schema {name} --example a payload"
-    made = build(cls, options, values, values.get("data"), Sources(), name, hint)
+    made = build(cls, options, values, name, hint)
     return made.with_meta(
         command_id=_given("--command-id", values.get("command_id")),
         user_id=_given("--as", values.get("user")),
