@@ -44,12 +44,6 @@ class Skip(NamedTuple):
     reason: str
 
 
-def stop_of(rows: RowReader, projection: str) -> Stop | None:
-    """Where the projection stopped, if it did."""
-    found = rows.load(STOPS, [(projection,)]).get((projection,))
-    return Stop(*found) if found is not None else None  # type: ignore[arg-type]
-
-
 def stops(rows: RowReader) -> dict[str, Stop]:
     """Where processors stopped, by name."""
     return {found[0]: Stop(*found) for found in _few(rows, STOPS)}  # type: ignore[arg-type, misc]

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-from cqrs_cli.log.stops import Skip, Stop, skips, stops
-from cqrs_cli.stores.rows import Checkpoint, RowReader
+from cqrs_cli.log.stops import Skip, Stop
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench.processors.handler import Handler, Poisoned, Writes
-
-
-class Whereabouts(NamedTuple):
-    """What the store knows of a processor. checkpoint: None if it never ran. skips: what it passes over."""
-
-    checkpoint: Checkpoint | None
-    stop: Stop | None = None
-    skips: Sequence[Skip] = ()
-
-
-def look(rows: RowReader, names: Iterable[str]) -> dict[str, Whereabouts]:
-    """What the store knows of each of these, in few queries."""
-    known, stopped_at, skipped = {one.name: one for one in rows.checkpoints()}, stops(rows), skips(rows)
-    return {name: Whereabouts(known.get(name), stopped_at.get(name), skipped.get(name, [])) for name in names}
+from cqrs_cli.workbench.processors.status import Whereabouts
 
 
 class Processor:

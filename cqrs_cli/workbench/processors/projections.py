@@ -15,9 +15,18 @@ from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches
 from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
-from cqrs_cli.workbench.processors.processor import Processor, Whereabouts, look
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.rows import RowFold
-from cqrs_cli.workbench.processors.status import REBUILD, ProcessorStatus, gone, needs_rebuild, status_of, why_rebuild
+from cqrs_cli.workbench.processors.status import (
+    REBUILD,
+    ProcessorStatus,
+    Whereabouts,
+    gone,
+    look,
+    needs_rebuild,
+    refuse_outdated,
+    status_of,
+)
 
 
 class Plan(NamedTuple):
@@ -92,7 +101,7 @@ class Projector:
     def live(self, projection: RowType, found: Whereabouts) -> Processor:
         """The projection, to be brought along the log. Raises `NeedsRebuild`, or `Misuse` if its table is not ours."""
         checkpoint = found.checkpoint or self._begun(projection)
-        self.refuse_outdated(projection, checkpoint)
+        refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
         return Processor(RowFold(self.engine, projection), checkpoint, projection.definition, found.skips, found.stop)
 
     def _begun(self, projection: RowType) -> Checkpoint:
@@ -133,19 +142,13 @@ class Projector:
         """
         checkpoint = self._store.rows.checkpoint(projection.name)
         if projection.name in self.engine.domain.reactions:
-            self.refuse_outdated(projection, checkpoint)
+            if checkpoint is not None:
+                refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
         elif not read_only:
             for error in self.catch_up([projection]).values():
                 raise error
         elif checkpoint is not None and (reason := gone(self._store.rows, projection)) is not None:
             raise needs_rebuild(projection.name, reason)
-
-    def refuse_outdated(self, projection: RowType, checkpoint: Checkpoint | None) -> None:
-        """Raise `NeedsRebuild` if there were rows, and they are gone or were made with another definition."""
-        if checkpoint is not None:
-            reason = why_rebuild(self._store.rows, projection, projection.definition, checkpoint)
-            if reason is not None:
-                raise needs_rebuild(projection.name, reason)
 
 
 def stopped(fault: Poisoned, what: str, **details: Any) -> CqrsError:

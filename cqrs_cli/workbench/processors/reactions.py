@@ -12,11 +12,11 @@ from cqrs_cli.log import outbox
 from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.rows import Checkpoint, Where
 from cqrs_cli.workbench.processors.loop import Progress
-from cqrs_cli.workbench.processors.processor import Processor, Whereabouts
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.projections import Projector
 from cqrs_cli.workbench.processors.reaction_handler import ReactionHandler
 from cqrs_cli.workbench.processors.rebuild import Rebuild
-from cqrs_cli.workbench.processors.status import ProcessorStatus, needs_rebuild, status_of, why_rebuild
+from cqrs_cli.workbench.processors.status import ProcessorStatus, Whereabouts, refuse_outdated, status_of
 
 _NO_ROWS = json.dumps({"version": 1, "key": [], "columns": [], "unique": [], "indexes": [], "source": ""})
 _UNBUILT = json.dumps({"version": 0, "key": [], "columns": [], "unique": [], "indexes": [], "source": ""})
@@ -71,9 +71,7 @@ class Reactor:
                 Rebuild(self.projector, [reaction.rows]).run(progress)
             checkpoint = self._store.rows.checkpoint(reaction.name) or checkpoint
         assert checkpoint is not None, "it was begun"
-        reason = why_rebuild(self._store.rows, reaction.rows, _made_with(reaction), checkpoint)
-        if reason is not None:
-            raise needs_rebuild(reaction.name, reason)
+        refuse_outdated(self._store.rows, reaction.rows, _made_with(reaction), checkpoint)
         handler = ReactionHandler(self._engine, reaction)
         return Processor(handler, checkpoint, _made_with(reaction), found.skips, found.stop)
 

@@ -15,8 +15,9 @@ from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.delivery import Courier
 from cqrs_cli.workbench.processors.loop import Loop
-from cqrs_cli.workbench.processors.processor import Processor, Whereabouts, look
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.reactions import Reactor
+from cqrs_cli.workbench.processors.status import Whereabouts, look
 
 
 class AtWork(NamedTuple):

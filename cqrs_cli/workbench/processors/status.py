@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
 from cqrs_cli.errors import NeedsRebuild
-from cqrs_cli.log.stops import Skip, Stop, contained, skips_of, stop_of
+from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
 
@@ -44,6 +44,20 @@ class ProcessorStatus(NamedTuple):
     failed: int = 0
 
 
+class Whereabouts(NamedTuple):
+    """What the store knows of a processor. checkpoint: None if it never ran. skips: what it passes over."""
+
+    checkpoint: Checkpoint | None
+    stop: Stop | None = None
+    skips: Sequence[Skip] = ()
+
+
+def look(rows: RowReader, names: Iterable[str]) -> dict[str, Whereabouts]:
+    """What the store knows of each of these, in few queries."""
+    known, stopped_at, skipped = {one.name: one for one in rows.checkpoints()}, stops(rows), skips(rows)
+    return {name: Whereabouts(known.get(name), stopped_at.get(name), skipped.get(name, [])) for name in names}
+
+
 def gone(rows: RowReader, projection: RowType) -> str | None:
     """Why rows that have a checkpoint must be made anew, if somebody dropped their table."""
     return None if rows.exists(projection.table) else "its table is gone"
@@ -59,13 +73,20 @@ def needs_rebuild(name: str, reason: str, what: str = "") -> NeedsRebuild:
     return NeedsRebuild(f"{what}{name} needs a rebuild: {reason}", projection=name)
 
 
+def refuse_outdated(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> None:
+    """Raise `NeedsRebuild` for what is to be gone on with, and can't be."""
+    reason = why_rebuild(rows, kind, definition, checkpoint)
+    if reason is not None:
+        raise needs_rebuild(checkpoint.name, reason)
+
+
 def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, definition: str) -> ProcessorStatus:
     """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition."""
     rows, head = store.rows, store.head()
-    skips, checkpoint, building = skips_of(rows, name), rows.checkpoint(name), rows.checkpoint(name + REBUILD)
+    (checkpoint, stop, skips), building = look(rows, [name])[name], rows.checkpoint(name + REBUILD)
     if checkpoint is None:
         return ProcessorStatus(name, kind, "new", 0, head, skips=skips)
-    reason, stop = why_rebuild(rows, shape, definition, checkpoint), stop_of(rows, name)
+    reason = why_rebuild(rows, shape, definition, checkpoint)
     if stop is not None and stop.position <= checkpoint.position:
         stop = None  # another runner has passed that since
     lag = max(head - checkpoint.position, 0)

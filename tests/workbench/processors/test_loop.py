@@ -160,7 +160,7 @@ def test_an_altered_table_is_no_events_fault(bench: Workbench, tmp_path: Path, n
     assert list(failures) == [name]
     assert isinstance(failures[name], NeedsRebuild)
     assert "--skip" not in str(say(failures[name]))
-    assert stops.stop_of(bench.store.rows, name) is None
+    assert stops.stops(bench.store.rows).get(name) is None
     bench.rebuild(name)
     assert bench.runner().drain().failures == {}
     assert totals(bench) == {3}
@@ -207,8 +207,8 @@ def test_what_a_react_does_to_the_row_is_nobodys_business(bench: Workbench) -> N
 def test_a_stop_that_was_passed_is_no_longer_on_record(bench: Workbench, name: str) -> None:
     bench.store.append(Commit("bad", (NewEvent("box-a", "Added", 1, b'{"number":"x"}'),)))
     assert set(bench.runner().drain().failures) == {"sum", "watch"}
-    assert stops.stop_of(bench.store.rows, name) is not None
+    assert stops.stops(bench.store.rows).get(name) is not None
     bench.skip("sum", 1, by="ada", reason="a test")
     bench.skip_in_reaction("watch", 1, by="ada", reason="a test")
     assert bench.runner().drain().failures == {}
-    assert stops.stop_of(bench.store.rows, name) is None
+    assert stops.stops(bench.store.rows).get(name) is None

@@ -519,7 +519,7 @@ def test_a_table_that_was_altered_is_no_events_fault(bench: Workbench, tmp_path:
     with pytest.raises(Misuse) as caught:
         bench.project("balance")
     assert caught.value.code == "table-changed"
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
     bench.rebuild("balance")
     assert [row.balance for row in bench.rows(Balance)] == [11]
 
@@ -528,7 +528,7 @@ def test_a_rebuild_ends_the_stop_and_its_record(bench: Workbench) -> None:
     append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'), paid("a", 777))
     with pytest.raises(DomainFailed):
         bench.project("balance")
-    stop = poison.stop_of(bench.store.rows, "balance")
+    stop = poison.stops(bench.store.rows).get("balance")
     assert stop is not None
     bench.skip("balance", stop.position, by="ada", reason="a test")
     bench.store.append(Commit("more", (NewEvent("account-a", "Deposited", 3, b'{"amount":777,"note":""}'),)))
@@ -537,7 +537,7 @@ def test_a_rebuild_ends_the_stop_and_its_record(bench: Workbench) -> None:
     (later,) = [event.position for event in bench.store.read(Selection(backwards=True, limit=1))]
     bench.skip("balance", later, by="ada", reason="a test")
     bench.rebuild("balance")
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
 
 
 def test_a_stop_that_another_runner_has_passed_is_not_recorded(
@@ -553,7 +553,7 @@ def test_a_stop_that_another_runner_has_passed_is_not_recorded(
     passed_by_another(monkeypatch, passing)
     with pytest.raises(DomainFailed):
         bench.project("balance")
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
     assert bench.statuses("balance")[0].status == "ready"
 
 

@@ -309,7 +309,7 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
 
     ticks(bell, "a", "poison")
     bell.runner().drain()
-    assert poison.stop_of(bell.store.rows, "counter").position == 2
+    assert poison.stops(bell.store.rows).get("counter").position == 2
     assert bell.reactions("counter")[0].status == "stopped"
     at(2)
     assert bell.reactions("counter")[0].stop is None
@@ -319,7 +319,7 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
         poison.clear_stop(rows, "counter")
     monkeypatch.setattr(poison, "record_stop", late)
     assert "counter" in bell.runner().drain().failures
-    assert poison.stop_of(bell.store.rows, "counter") is None
+    assert poison.stops(bell.store.rows).get("counter") is None
 
 
 def test_after_a_fix_it_goes_on_where_it_stopped(bell, between):
