@@ -17,10 +17,7 @@ class Change(NamedTuple):
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """The differences between two JSON-ready states, in the order of their fields.
-
-    Lists are compared place by place: what was appended or cut off is shown as whole items.
-    """
+    """What differs between two JSON-ready states, field by field; lists place by place, what is cut or added whole."""
     return list(_differences("", old, new))
 
 

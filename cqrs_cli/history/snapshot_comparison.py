@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.history.changes import changes
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench.workbench import State, Workbench
+from cqrs_cli.workbench.workbench import Workbench
 
 
 class Difference(NamedTuple):
@@ -32,32 +32,22 @@ class Compared(NamedTuple):
 
 
 def compare(bench: Workbench, streams: Iterable[str]) -> Iterator[Compared]:
-    """Load each stream through its snapshot, fold it from the start, and say what differs. Writes nothing.
-
-    Raises what a fold raises if the load fails, too.
-    """
+    """Load each stream through its snapshot, fold it from the start, and say what differs. Writes nothing."""
     for stream in streams:
         fold = bench.snapshots.fold_of(stream)
         start = bench.snapshots.start(fold, stream)
         if start is None:
             yield Compared(stream, None, [])
             continue
-        kept = fold.over(start, bench.store.scan(Selection(stream=stream, after=start.position)))
+        loaded = fold.over(start, bench.store.scan(Selection(stream=stream, after=start.position)))
         try:
             # Up to where the first one came: others may append meanwhile.
-            folded = bench.snapshots.from_the_start(fold, stream, before=kept.position + 1)
+            folded = bench.snapshots.from_the_start(fold, stream, before=loaded.position + 1)
         except CqrsError as error:
-            yield Compared(
-                stream,
-                kept.version,
-                [Difference(stream, None, bench.jsonable(kept.state), f"{error.code}: {error.message}")],
-            )
+            found = [Difference(stream, None, bench.jsonable(loaded.state), f"{error.code}: {error.message}")]
         else:
-            yield Compared(stream, kept.version, list(_differences(bench, kept, folded)))
-
-
-def _differences(bench: Workbench, kept: State[Any], folded: State[Any]) -> Iterator[Difference]:
-    if kept.version != folded.version:
-        yield Difference(kept.stream, "(version)", kept.version, folded.version)
-    for change in changes(bench.jsonable(kept.state), bench.jsonable(folded.state)):
-        yield Difference(kept.stream, change.path, change.old, change.new)
+            told = changes(bench.jsonable(loaded.state), bench.jsonable(folded.state))
+            found = [Difference(stream, change.path, change.old, change.new) for change in told]
+            if loaded.version != folded.version:
+                found.insert(0, Difference(stream, "(version)", loaded.version, folded.version))
+        yield Compared(stream, loaded.version, found)

@@ -68,9 +68,8 @@ def _told(facts: Mapping[str, Any]) -> list[_Told]:
             message = f"others may write to the file (mode {mode:o})"
             told.append(("writable-by-others", "warning", message, f"chmod 600 {path}"))
         elif mode & 0o044:
-            told.append(
-                ("readable-by-others", "note", f"others may read the file (mode {mode:o})", f"chmod 600 {path}")
-            )
+            message = f"others may read the file (mode {mode:o})"
+            told.append(("readable-by-others", "note", message, f"chmod 600 {path}"))
     return told
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cqrs_cli.errors import NotFound
 from cqrs_cli.log.outbox import DeadLetter, Outgoing
@@ -18,13 +17,12 @@ def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadL
     """The dead letters, in the order of the log: the open ones, or those that were dropped."""
     kind = Where("dropped_us", "!=" if dropped else "=", None)
     found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
-    return [_letter(row) for row in found]
+    return [DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:]) for row in found]  # type: ignore[arg-type]
 
 
-def of_story(rows: RowReader, correlation_id: str) -> list[DeadLetter]:
-    """The dead letters of one story, the open ones and those that were dropped."""
-    story = Where("correlation_id", "=", correlation_id)
-    return letters(rows, story) + letters(rows, story, dropped=True)
+def all_letters(rows: RowReader, where: Where) -> list[DeadLetter]:
+    """The open ones, then those that were dropped."""
+    return letters(rows, where) + letters(rows, where, dropped=True)
 
 
 def letter(rows: RowReader, id: str) -> DeadLetter:
@@ -41,7 +39,3 @@ def drop(store: Store, ids: Iterable[str], by: str, because: str, now_us: int) -
         found = [letter(rows, id) for id in dict.fromkeys(ids)]
         rows.put(DEAD_LETTERS, [(*one.outgoing, *one[1:5], now_us, by, because) for one in found])
     return len(found)
-
-
-def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    return DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:])

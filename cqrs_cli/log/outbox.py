@@ -19,8 +19,7 @@ from cqrs_cli.stores.rows import Order, RowReader, Rows, Where
 def command_id(event_id: str, reaction: str, number: int, attempt: int = 0) -> str:
     """The id of a reaction's command: the same for ever for the same event, so that it is honoured once.
 
-    number: of the command among those that the reaction answers the event with, from 1.
-    attempt: above 0 only for a retry whose first id was taken.
+    number: among those that the event is answered with, from 1. attempt: above 0 only if the first id was taken.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"cqrs:{reaction}:{event_id}:{number}:{attempt}"))
 
@@ -62,17 +61,9 @@ class Outgoing(NamedTuple):
         """The id that it is sent with."""
         return command_id(self.event_id, self.reaction, self.number, self.attempt)
 
-    @property
-    def timestamp_us(self) -> int:
-        """The command's time: when the event was recorded, or when the deadline is due."""
-        return self.due_us or self.recorded_us
-
 
 class DeadLetter(NamedTuple):
-    """A command that was given up, why and when (microseconds UTC).
-
-    dropped_…: when, by whom and why it was put away for good, if it was.
-    """
+    """A command that was given up, why and when (microseconds UTC); dropped_…: put away for good, by whom and why."""
 
     outgoing: Outgoing
     command_id: str
@@ -97,14 +88,11 @@ class Cancelled(NamedTuple):
         return f"={self.deadline}"
 
 
-Change = Outgoing | Cancelled
+OutboxChange = Outgoing | Cancelled
 """What a reaction does to the outbox."""
 
 
-# ── writing, in the transaction of the reaction ───────────────────────────────────────────────
-
-
-def apply(rows: Rows, changes: Sequence[Change]) -> None:
+def apply(rows: Rows, changes: Sequence[OutboxChange]) -> None:
     """Make the changes, in their order. A named deadline of a process replaces the one of that name."""
     if not changes:
         return
@@ -141,7 +129,7 @@ def revive(rows: Rows, letter: DeadLetter, attempt: int) -> Outgoing:
     return outgoing
 
 
-def _key(change: Change) -> tuple[str, str, str]:
+def _key(change: OutboxChange) -> tuple[str, str, str]:
     return change.reaction, change.process, change.slot
 
 
@@ -149,9 +137,6 @@ def _still_there(rows: Rows, some: Sequence[Outgoing]) -> list[Outgoing]:
     """Those that are in the outbox, and were not replaced by a newer deadline of their name."""
     found = rows.load(OUTBOX, [_key(outgoing) for outgoing in some])
     return [outgoing for outgoing in some if found.get(_key(outgoing), ())[1:] == outgoing]
-
-
-# ── reading ───────────────────────────────────────────────────────────────────────────────────
 
 
 def waiting(rows: RowReader, reactions: Iterable[str], limit: int | None = None) -> list[Outgoing]:
@@ -172,12 +157,12 @@ def next_due(rows: RowReader, reactions: Iterable[str]) -> int | None:
 
 def of_reaction(rows: RowReader, reaction: str) -> list[Outgoing]:
     """All that waits, deadlines included, of one reaction."""
-    return _outgoing(rows, [Where("reaction", "=", reaction)], None)
+    return _outgoing(rows, [Where("reaction", "=", reaction)])
 
 
 def correlated(rows: RowReader, correlation_id: str) -> list[Outgoing]:
     """All that waits, deadlines included, of one story."""
-    return _outgoing(rows, [Where("correlation_id", "=", correlation_id)], None)
+    return _outgoing(rows, [Where("correlation_id", "=", correlation_id)])
 
 
 def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], limit: int | None) -> list[Outgoing]:
@@ -186,6 +171,6 @@ def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], li
     return sorted(found, key=lambda one: (one.due_us, one.position, one.number))[:limit]
 
 
-def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None) -> list[Outgoing]:
+def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None = None) -> list[Outgoing]:
     order = [Order("due_us"), Order("position"), Order("number")]
     return [Outgoing(*row[1:]) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]

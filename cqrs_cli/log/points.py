@@ -75,10 +75,7 @@ def parse_point(text: str) -> Point:
 
 
 def parse_time(text: str, now: datetime | None = None) -> int:
-    """Microseconds UTC of `2026-01-01T10:00Z`, `2026-01-01 10:00:00+02:00`, `2026-01-01` or `2h` (before now).
-
-    A time without an offset is UTC, a day is its first moment. Raises `Misuse`.
-    """
+    """Microseconds UTC of `2026-01-01T10:00:00+02:00` (UTC unless it says), `2026-01-01` (its start) or `2h` ago."""
     ago = _AGO.fullmatch(text)
     try:
         if ago:

@@ -41,17 +41,16 @@ class EventFilter:
 
     def __init__(self, asked: Asked) -> None:
         self.address = parse_address(asked.address) if asked.address is not None else Address()
-        self.category = asked.category.replace("-", "_") if asked.category is not None else None
-        self.types = list(asked.types or ())
         self.since = parse_time(asked.since) if asked.since is not None else None
         self.until = parse_time(asked.until) if asked.until is not None else None
-        self.after = parse_position(asked.after) if asked.after is not None else 0
         self.before = parse_position(asked.before) if asked.before is not None else None
-        self.limit = check_limit(asked.limit)
-        self.reverse = asked.reverse
-        stream = self.address.stream
-        if stream is not None and self.category is not None and category_of(stream) != self.category:
-            raise Misuse(f"{stream} is not of the category {self.category}", hint="give the stream or the category")
+        self.types, self.reverse, stream = list(asked.types or ()), asked.reverse, self.address.stream
+        after = parse_position(asked.after) if asked.after is not None else 0
+        category = asked.category.replace("-", "_") if asked.category is not None else None
+        if stream is not None and category is not None and category_of(stream) != category:
+            raise Misuse(f"{stream} is not of the category {category}", hint="give the stream or the category")
+        limit = check_limit(asked.limit)
+        self._selection = Selection(stream=stream, category=category, after=after, limit=limit, backwards=self.reverse)
 
     @property
     def ends(self) -> bool:
@@ -62,26 +61,20 @@ class EventFilter:
     def on(self, store: Store, note: Note, missing_ok: bool = False) -> Selection:
         """The selection on this store. A stream that is not there is `NotFound` (unless `missing_ok`); a type or
         category that is not there selects nothing, and `note` is told so."""
-        after, before, address = self.after, self.before, self.address
+        selection, address, ends, types = self._selection, self.address, [self.before], None
         if self.since is not None:
-            after = max(after, store.position_at(self.since - 1))
+            selection = selection._replace(after=max(selection.after, store.position_at(self.since - 1)))
         if self.until is not None:
-            before = _least(before, store.position_at(self.until - 1) + 1)
+            ends.append(store.position_at(self.until - 1) + 1)
         if address.position is not None:
-            before = _least(before, address.position + 1)
+            ends.append(address.position + 1)
         if address.stream is not None:
-            before = _least(before, _end_of(store, address.stream, address.version, missing_ok))
-        if self.category is not None:
-            note_category(store, self.category, note)
-        return Selection(
-            stream=address.stream,
-            category=self.category,
-            types=known_types(self.types, store, note) if self.types else None,
-            after=after,
-            before=before,
-            limit=self.limit,
-            backwards=self.reverse,
-        )
+            ends.append(_end_of(store, address.stream, address.version, missing_ok))
+        if selection.category is not None:
+            note_category(store, selection.category, note)
+        if self.types:
+            types = known_types(self.types, store, note)
+        return selection._replace(types=types, before=min((end for end in ends if end is not None), default=None))
 
 
 def _end_of(store: Store, stream: str, version: int | None, missing_ok: bool) -> int | None:
@@ -92,17 +85,10 @@ def _end_of(store: Store, stream: str, version: int | None, missing_ok: bool) ->
     if version is None:
         return None
     if version > latest:
-        raise NotFound(
-            f"{stream} is at version {latest}, there is no version {version}",
-            code="version-not-found",
-            stream=stream,
-            version=latest,
-        )
+        message = f"{stream} is at version {latest}, there is no version {version}"
+        raise NotFound(message, code="version-not-found", stream=stream, version=latest)
     # Versions are dense, so the events up to this one are the first `version` of the stream.
-    for event in store.scan(Selection(stream=stream, limit=version)):
-        if event.version == version:
-            return event.position + 1
-    return None
+    return max((event.position + 1 for event in store.scan(Selection(stream=stream, limit=version))), default=None)
 
 
 def check_limit(limit: int | None) -> int | None:
@@ -149,7 +135,3 @@ def note_category(store: Store, category: str, note: Note) -> None:
 
 def _words(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else min(one, other)

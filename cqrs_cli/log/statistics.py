@@ -8,10 +8,7 @@ from cqrs_cli.stores.contract import Selection, Store
 
 
 class Statistics(NamedTuple):
-    """Counts of a log; times in microseconds UTC, None for an empty one.
-
-    categories: how many streams and events each has. types: how many events each has.
-    """
+    """Counts of a log: streams and events by category, events by type; times in microseconds UTC, None if empty."""
 
     head: int
     first_recorded_us: int | None

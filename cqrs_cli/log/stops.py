@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.commits import Recorded, StoredEvent
@@ -17,6 +19,7 @@ from cqrs_cli.stores.operational import SKIPS, STOPS
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Scalar, Table, Where
 
 _FEW = 5_000
+Role = Literal["projection", "reaction"]
 
 
 class Stop(NamedTuple):
@@ -41,18 +44,6 @@ class Skip(NamedTuple):
     reason: str
 
 
-def stop_of(rows: RowReader, projection: str) -> Stop | None:
-    """Where the projection stopped, if it did."""
-    found = rows.load(STOPS, [(projection,)]).get((projection,))
-    return Stop(*found) if found is not None else None  # type: ignore[arg-type]
-
-
-def stop_ahead(rows: RowReader, projection: str, position: int) -> Stop | None:
-    """Where the projection, which is at `position`, stopped; None if another runner has passed that since."""
-    stop = stop_of(rows, projection)
-    return stop if stop is not None and stop.position > position else None
-
-
 def stops(rows: RowReader) -> dict[str, Stop]:
     """Where processors stopped, by name."""
     return {found[0]: Stop(*found) for found in _few(rows, STOPS)}  # type: ignore[arg-type, misc]
@@ -67,9 +58,8 @@ def _few(rows: RowReader, table: Table, *where: Where) -> Iterator[tuple[Scalar,
 def record_stop(rows: Rows, name: str, event: StoredEvent | Recorded, error: CqrsError) -> None:
     """Keep where and why a processor stopped, unless another runner could take the event meanwhile."""
     now = rows.checkpoint(name)
-    if now is None or now.position >= event.position:
-        return
-    rows.put(STOPS, [Stop(name, event.position, event.stream, event.type, error.code, error.message, now_us())])
+    if now is not None and now.position < event.position:
+        rows.put(STOPS, [Stop(name, event.position, event.stream, event.type, error.code, error.message, now_us())])
 
 
 def clear_stop(rows: Rows, name: str) -> None:
@@ -83,10 +73,8 @@ def now_us() -> int:
 
 def skips(rows: RowReader) -> dict[str, list[Skip]]:
     """The events that processors pass over, by name and position."""
-    found: dict[str, list[Skip]] = {}
-    for row in _few(rows, SKIPS):
-        found.setdefault(row[0], []).append(Skip(*row))  # type: ignore[arg-type]
-    return found
+    found = (Skip(*row) for row in _few(rows, SKIPS))  # type: ignore[arg-type]
+    return {name: list(of_name) for name, of_name in groupby(found, key=attrgetter("projection"))}
 
 
 def skips_of(rows: RowReader, projection: str) -> list[Skip]:
@@ -108,29 +96,22 @@ def containing(checkpoint: Checkpoint, position: int) -> Checkpoint:
     return checkpoint._replace(definition=json.dumps(definition, separators=(",", ":")))
 
 
-def skip(
-    store: Store,
-    wanted: Skip,
-    reached: int | None,
-    status: str,
-    also: Callable[[Rows], None] = lambda rows: None,
-) -> None:
+def skip(store: Store, wanted: Skip, reached: int | None, role: Role, also: Callable[[Rows], None]) -> None:
     """Pass an event over, for ever and on record.
 
-    reached: how far the processor has come (None: it never ran), or its rebuild. status: the
-    command that shows where it stands. also: what changes in the same transaction. Raises `NotFound` without
-    such an event, and `Misuse` for one that was taken or is skipped already: who said so first, and why, stays.
+    reached: how far the processor has come (None: it never ran), or its rebuild. role: what errors call it.
+    also: what changes in the same transaction. Raises `NotFound` without such an event, `Misuse` if it was taken.
     """
     name, position = wanted.projection, wanted.position
+    named: dict[str, Any] = {role: name}
     event = next(store.read(Selection(after=position - 1, limit=1)), None) if position > 0 else None
     if event is None or event.position != position:
-        raise NotFound(f"there is no event @{position}", code="event-not-found", hint=f"{status} says where it stopped")
+        raise NotFound(f"there is no event @{position}", code="event-not-found", **named)
     if any(known.position == position for known in skips_of(store.rows, name)):
-        raise Misuse(f"{name} skips @{position} already", hint=status)
+        raise Misuse(f"{name} skips @{position} already", skipped=position, **named)
     if reached is not None and position <= reached:
-        raise Misuse(
-            f"{name} has taken @{position} in already, it is at @{reached}", hint="only what lies ahead can be skipped"
-        )
+        message = f"{name} has taken @{position} in already, it is at @{reached}"
+        raise Misuse(message, hint="only what lies ahead can be skipped")
     with store.transaction() as rows:
         rows.put(SKIPS, [wanted])
         also(rows)

@@ -36,10 +36,7 @@ class Node(NamedTuple):
 
 
 def trace(store: Store, what: str) -> list[Node]:
-    """The story that an id (of a command, an event, a correlation) or an `@position` belongs to.
-
-    Raises `NotFound`.
-    """
+    """The story that an id (of a command, event, correlation) or an `@position` belongs to. Raises `NotFound`."""
     return _Story(store, _correlation(store, what)).roots
 
 
@@ -65,9 +62,8 @@ def _correlation(store: Store, what: str) -> str:
             return commit.correlation_id
     if next(store.correlated(what), None) is not None:
         return what
-    for dropped in (False, True):
-        for letter in letters.letters(store.rows, Where("command_id", "=", what), dropped=dropped):
-            return letter.outgoing.correlation_id
+    for dead in letters.all_letters(store.rows, Where("command_id", "=", what)):
+        return dead.outgoing.correlation_id
     raise NotFound(f"nothing in the store has the id {what}", code="id-not-found")
 
 
@@ -77,15 +73,14 @@ class _Story:
     def __init__(self, store: Store, correlation_id: str) -> None:
         self.roots: list[Node] = []
         self._events: dict[str, Node] = {}
-        self._reactions: dict[tuple[str, str], Node] = {}
+        self._reactions: dict[str, Node] = {}
         for commit in store.correlated(correlation_id):
             self._add(commit)
         pending = outbox.correlated(store.rows, correlation_id)
         known = store.known([outgoing.command_id for outgoing in pending])
-        absent: list[tuple[outbox.Outgoing, outbox.DeadLetter | None]] = [
-            (outgoing, None) for outgoing in pending if outgoing.command_id not in known
-        ]
-        absent += [(letter.outgoing, letter) for letter in letters.of_story(store.rows, correlation_id)]
+        dead = letters.all_letters(store.rows, Where("correlation_id", "=", correlation_id))
+        absent: list[tuple[outbox.Outgoing, outbox.DeadLetter | None]] = [(one.outgoing, one) for one in dead]
+        absent += [(outgoing, None) for outgoing in pending if outgoing.command_id not in known]
         for outgoing, letter in sorted(absent, key=lambda one: (one[0].position, one[0].number)):
             self._hang_outgoing(outgoing, letter)
 
@@ -100,23 +95,18 @@ class _Story:
             self._events[event.event_id] = below
 
     def _hang_outgoing(self, outgoing: outbox.Outgoing, letter: outbox.DeadLetter | None) -> None:
+        kind, due_us = "deadline" if outgoing.due_us else "waiting", outgoing.due_us or None
         if letter is not None:
             kind, due_us = "failed" if letter.dropped_us is None else "dropped", None
-        else:
-            kind, due_us = "deadline" if outgoing.due_us else "waiting", outgoing.due_us or None
         node = Node(outgoing.command_id, kind, outgoing.command, None, None, due_us, [], letter)
         self._hang(node, outgoing.event_id, f"{outgoing.reaction}.{outgoing.clause}")
 
     def _hang(self, node: Node, cause: str | None, reaction: object) -> None:
-        event = self._events.get(cause) if cause is not None else None
-        if event is None:
-            self.roots.append(node)
-        elif not isinstance(reaction, str):
-            event.children.append(node)
-        else:
-            above = self._reactions.get((event.id, reaction))
-            if above is None:
-                above = Node(f"{event.id} {reaction}", "reaction", reaction, event.position, event.stream, None, [])
-                self._reactions[event.id, reaction] = above
-                event.children.append(above)
-            above.children.append(node)
+        above = self._events.get(cause or "")
+        if above is not None and isinstance(reaction, str):
+            id, event = f"{above.id} {reaction}", above
+            if id not in self._reactions:
+                self._reactions[id] = Node(id, "reaction", reaction, event.position, event.stream, None, [])
+                event.children.append(self._reactions[id])
+            above = self._reactions[id]
+        (self.roots if above is None else above.children).append(node)

@@ -26,8 +26,7 @@ class Waiting:
         if self._wanted.startswith("@"):
             position = parse_position(self._wanted)
             if position and not self._store.wait(position - 1, self._seconds):
-                what = f"the log is at @{self._store.head()}, not yet at {self._wanted}"
-                raise self._late(what, position=position)
+                raise self._late(f"the log is at @{self._store.head()}, not yet at {self._wanted}", position=position)
             return position
         while True:
             head = self._store.head()  # first: what comes after it ends the wait below

@@ -20,15 +20,14 @@ from cqrs_cli.workbench.snapshots import Snapshots
 
 
 class CachedStates:
-    """The states that the last commands left, by stream: all that they are made of is in the log.
+    """The states that the last commands left, by stream; over the limit the one that was put in longest ago goes.
 
-    Over the limit the one that was put in longest ago goes. Each step is one operation on the dict, so that several
-    threads may take and put; a state that was taken is nobody else's.
+    Each step is one operation on the dict, so that several threads may take and put.
     """
 
     def __init__(self, limit: int) -> None:
         self._states: OrderedDict[str, State[Any]] = OrderedDict()
-        self._limit = limit
+        self._limit, self.clear = limit, self._states.clear
 
     def take(self, stream: str) -> State[Any] | None:
         """The state of the stream, which the caller may change; the cache has it no more."""
@@ -39,10 +38,6 @@ class CachedStates:
         self._states[state.stream] = state
         if len(self._states) > self._limit:
             self._states.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget all states."""
-        self._states.clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._states))
@@ -56,7 +51,7 @@ class Aggregates:
         self._folds: dict[str, AggregateFold] = {}
         self._has_snapshots = any(each.cls.keywords.snapshot_every for each in engine.domain.aggregates.values())
         self.cached = CachedStates(engine.limits.cached_states)
-        self.snapshots = Snapshots(engine.store, lambda stream: self.fold_of(self._domain.aggregate_of(stream)))
+        self.snapshots = Snapshots(engine, lambda stream: self.fold_of(self._domain.aggregate_of(stream)))
 
     def fold_of(self, aggregate: AggregateType) -> AggregateFold:
         """The aggregate's fold, made once."""
@@ -66,10 +61,7 @@ class Aggregates:
         return fold
 
     def stream_of(self, aggregate: type[Aggregate] | str, *key: Any) -> str:
-        """The stream of the aggregate with this key, a value for each part; a stream's own name as it is.
-
-        Raises `NotFound` for a class of another domain and for a name without a key, `InvalidInput` for another key.
-        """
+        """The stream of the aggregate with this key, or of this name. Raises `NotFound`, `InvalidInput`."""
         if isinstance(aggregate, str):
             if key:
                 raise InvalidInput(f"{aggregate!r} with a key", hint="a stream's name alone, or a class and its key")
@@ -78,40 +70,28 @@ class Aggregates:
             return aggregate
         kind = self._domain.aggregate(aggregate)
         if len(key) != len(kind.key):
-            raise InvalidInput(
-                f"the key of {aggregate.__name__} is ({', '.join(kind.key)}), not {len(key)} values",
-                hint="one value for each part",
-            )
+            message = f"the key of {aggregate.__name__} is ({', '.join(kind.key)}), not {len(key)} values"
+            raise InvalidInput(message, hint="one value for each part")
         stream = kind.stream_of(key)
         kind.key_of(stream)  # a text for a UUID must be one
         return stream
 
-    def newest(self, aggregate: AggregateType, stream: str) -> State[Any]:
-        """The aggregate as the log has it now; at version 0 where there is no stream yet."""
-        return self.snapshots.load(self.fold_of(aggregate), stream)
-
     def load(
         self, aggregate: type[A] | str, *key: Any, at: int | None = None, at_position: int | None = None
     ) -> State[A]:
-        """The aggregate with this key, or of this stream. at: up to this version; at_position: of the log.
-
-        Raises `NotFound` if it (or the version) is not there, `Undecodable`, `DomainFailed`.
-        """
+        """See `Workbench.load`."""
         stream = self.stream_of(aggregate, *key)
-        before = None if at_position is None else at_position + 1
-        state = self.snapshots.load(self.fold_of(self._domain.aggregate_of(stream)), stream, at=at, before=before)
+        fold = self.fold_of(self._domain.aggregate_of(stream))
+        state = self.snapshots.load(fold, stream, at=at, before=_end(at_position))
         self._check_found(stream, state.version, at)
         return state
 
     def steps(
         self, aggregate: type[A] | str, *key: Any, at: int | None = None, at_position: int | None = None
     ) -> Iterator[tuple[Recorded, State[A]]]:
-        """Each event of the aggregate with the state after it, each state an object of its own.
-
-        Raises, before the first, `NotFound` as `load` does.
-        """
+        """See `Workbench.steps`."""
         stream = self.stream_of(aggregate, *key)
-        wanted = Selection(stream=stream, before=None if at_position is None else at_position + 1)
+        wanted = Selection(stream=stream, before=_end(at_position))
         fold = self.fold_of(self._domain.aggregate_of(stream))
         last = next(iter(self._store.read(wanted._replace(backwards=True, limit=1))), None)
         self._check_found(stream, 0 if last is None else last.version, at)
@@ -125,11 +105,10 @@ class Aggregates:
         return steps()
 
     def all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State[Any]]:
-        """Every aggregate of the domain (or of one category), stream by stream; at_position: as the log was then."""
-        before = None if at_position is None else at_position + 1
+        """See `Workbench.replay_all`."""
         for name in [category] if category is not None else sorted(self._domain.aggregates):
             fold = self.fold_of(self._domain.aggregate_of(name))
-            events = self._store.scan(Selection(category=name, before=before, by_stream=True))
+            events = self._store.scan(Selection(category=name, before=_end(at_position), by_stream=True))
             for stream, of_stream in groupby(events, key=itemgetter(1)):
                 yield fold.over(fold.empty(stream), of_stream)
 
@@ -142,18 +121,13 @@ class Aggregates:
     def _check_found(self, stream: str, version: int, at: int | None) -> None:
         """Raise `NotFound` for a version of a stream (0: there is no event) that is not what was asked for."""
         if at is not None and 0 < version < at:
-            raise NotFound(
-                f"{stream} has no version {at}, it is at {version}",
-                code="version-not-found",
-                hint=f"cqrs log {stream} lists its events",
-                stream=stream,
-            )
+            message = f"{stream} has no version {at}, it is at {version}"
+            raise NotFound(message, code="version-not-found", stream=stream)
+        if version == 0 and self._store.version(stream):
+            raise NotFound(f"no stream {stream} at that point", code="stream-not-found", stream=stream, later=True)
         if version == 0:
-            if not self._store.version(stream):
-                raise no_stream(self._store, stream)
-            raise NotFound(
-                f"no stream {stream} at that point",
-                code="stream-not-found",
-                hint=f"cqrs log {stream} shows when it began",
-                stream=stream,
-            )
+            raise no_stream(self._store, stream)
+
+
+def _end(at_position: int | None) -> int | None:
+    return None if at_position is None else at_position + 1

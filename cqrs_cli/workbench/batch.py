@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.decision import Decided, Target, target_of
@@ -14,36 +15,35 @@ from cqrs_cli.stores.contract import Append
 from cqrs_cli.workbench.outcome import Expect, Outcome, OutcomeStatus, Request, committed, unchanged
 from cqrs_cli.workbench.sender import Sender
 
+_STATUSES: dict[type[CqrsError], OutcomeStatus] = {
+    Rejected: "rejected",
+    NotFound: "not-found",
+    Conflict: "conflict",
+    Misuse: "invalid",
+    CqrsError: "failed",
+}
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes a dozen for each command
 
 
 def send_batch(sender: Sender, requests: Iterable[Request | None], fail_fast: bool = False) -> Iterator[Outcome]:
-    """Outcomes in the order of the requests, each given only once it is durable. Errors are outcomes.
-
-    None among the requests means that nothing more is at hand now: what waits is written.
-    fail_fast: nothing after the first request without success is decided, save what was already
+    """See `Workbench.send_batch`. fail_fast: nothing after the first request without success is decided, save what was
     decided together with it when only the write showed that somebody else had been faster.
     """
     batch = _Batch(sender)
     for group in _groups(requests, sender.engine.limits.written_together):
-        failed_once = False
-        for outcome in batch.outcomes(group, fail_fast):
-            yield outcome
-            failed_once = failed_once or outcome.error is not None
-        if fail_fast and failed_once:
+        yield from batch.outcomes(group, fail_fast)
+        if fail_fast and batch.failed:
             return
 
 
 def _groups(requests: Iterable[Request | None], size: int) -> Iterator[list[Request]]:
     group: list[Request] = []
-    for request in requests:
+    for request in chain(requests, [None]):
         if request is not None:
             group.append(request)
         if group and (request is None or len(group) == size):
             yield group
             group = []
-    if group:
-        yield group
 
 
 class _Slot(NamedTuple):
@@ -52,16 +52,6 @@ class _Slot(NamedTuple):
     decided: Decided | None
     stream: str | None
     follows: str | None = None  # the command in the same write on whose events this one was decided
-
-
-class _Nothing(NamedTuple):
-    """In the place of a stream's last decision."""
-
-    command_id: str | None = None
-    state: State[Any] | None = None
-
-
-_NOTHING = _Nothing()
 
 
 class _Batch:
@@ -74,6 +64,7 @@ class _Batch:
     def __init__(self, sender: Sender) -> None:
         self._sender, self._store, self._cached = sender, sender.engine.store, sender.aggregates.cached
         self._domain, self._envelope = sender.engine.domain, sender.engine.domain.envelope
+        self.failed = False  # whether an outcome was an error
         self._known: set[str] = set()
         self._slots: list[_Slot] = []
         self._ids: set[str] = set()  # decided in this group, not written yet
@@ -88,11 +79,8 @@ class _Batch:
         for request in group:
             slot = self._slot(request)
             if slot is None:
-                failed_once = False
-                for outcome in self._write():
-                    yield outcome
-                    failed_once = failed_once or outcome.error is not None
-                if fail_fast and failed_once:
+                yield from self._write()
+                if fail_fast and self.failed:
                     return
                 slot = self._slot(request)
                 assert slot is not None
@@ -118,21 +106,19 @@ class _Batch:
                     return _Slot(request, known._replace(line=request.line), None, None)
             target = target_of(self._domain, command)
             stream = target.stream
-            before = self._waiting.get(stream, _NOTHING)
-            if before is None:
+            before = self._waiting.get(stream)
+            if before is None and stream in self._waiting:
                 return None
-            decided = self._decided(command, sent, target, request.expect, before.state)
+            decided = self._decided(command, sent, target, request.expect, before and before.state)
         except StoreFailed:
             raise
         except CqrsError as error:
-            self._lose(stream)
-            return _Slot(request, self._first_answer(request) or failed(request, error), None, stream)
+            return _Slot(request, self._first_answer(request, stream) or failed(request, error), None, stream)
         if decided.commit is None:
-            self._lose(stream)
-            return _Slot(request, self._first_answer(request) or unchanged(decided, request.line), None, stream)
+            return _Slot(request, self._first_answer(request, stream) or unchanged(decided, request.line), None, stream)
         self._ids.add(command_id)
         self._waiting[stream] = decided
-        return _new(_Slot, (request, None, decided, stream, before.command_id))
+        return _new(_Slot, (request, None, decided, stream, before and before.command_id))
 
     def _decided(
         self, command: Command, sent: SentCommand, target: Target, expect: Expect, waiting: State[Any] | None
@@ -146,8 +132,10 @@ class _Batch:
             return sender.decide(command, sent, target, expect, target.empty())
         return sender.decide_on_cached(command, sent, target, expect, cached or target.assumed())
 
-    def _first_answer(self, request: Request) -> Outcome | None:
-        """The first answer to a command that somebody else sent with this id since the group was looked up."""
+    def _first_answer(self, request: Request, stream: str | None) -> Outcome | None:
+        """The first answer, if somebody else sent it meanwhile. The state that it came to nothing on counts no more."""
+        if stream in self._waiting:
+            self._waiting[stream] = None
         command = request.command
         assert command is not None
         if not self._store.known([command.meta.command_id]):
@@ -157,10 +145,6 @@ class _Batch:
         except CqrsError as error:
             return failed(request, error)
         return known._replace(line=request.line) if known is not None else None
-
-    def _lose(self, stream: str | None) -> None:
-        if stream is not None and stream in self._waiting:
-            self._waiting[stream] = None
 
     def _write(self) -> Iterator[Outcome]:
         """Write what waits and give the outcomes, in order."""
@@ -185,7 +169,9 @@ class _Batch:
                     self._cached.put(decided.state)
                 yield committed(decided, answer, self._envelope, slot.request.line)
             else:
-                yield self._outcome(slot, answer, broken)
+                outcome = self._outcome(slot, answer, broken)
+                self.failed = self.failed or outcome.error is not None
+                yield outcome
         self._sender.aggregates.take_snapshots(written)
 
     def _outcome(self, slot: _Slot, answer: Receipt | CqrsError | None, broken: set[str]) -> Outcome:
@@ -217,18 +203,7 @@ class _Batch:
 def failed(request: Request, error: CqrsError | None) -> Outcome:
     """The outcome of a request that came to nothing, by the kind of its error."""
     error = error if error is not None else Misuse("there is no command")
-    status: OutcomeStatus
-    match error:
-        case Rejected():
-            status = "rejected"
-        case NotFound():
-            status = "not-found"
-        case Conflict():
-            status = "conflict"
-        case Misuse():
-            status = "invalid"
-        case _:
-            status = "failed"
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     command = request.command
     if command is None:
         return Outcome(status, request.name, request.command_id, line=request.line, error=error)

@@ -7,19 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 from cqrs_cli.domain.decision import Decided
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, NeedsRebuild, StoreFailed
+from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.commits import Recorded
-from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.rows import Scalar, Where
-from cqrs_cli.workbench.outcome import RowChange
-from cqrs_cli.workbench.processors.projections import Projector
-from cqrs_cli.workbench.processors.rows import Key, RowFold
-from cqrs_cli.workbench.processors.status import gone
+from cqrs_cli.stores.contract import Selection
+from cqrs_cli.stores.rows import Where
+from cqrs_cli.workbench.engine import Engine
+from cqrs_cli.workbench.outcome import Outcome, RowChange
+from cqrs_cli.workbench.processors.rows import Key, RowFold, reader_of
+from cqrs_cli.workbench.processors.status import needs_rebuild, why_rebuild
 
 Shown = dict[str, Any] | None
 
@@ -27,10 +26,17 @@ Shown = dict[str, Any] | None
 class DryRun:
     """One decision, looked at before it is written."""
 
-    def __init__(self, store: Store, domain: Domain, projector: Projector) -> None:
-        self._store, self._domain, self._projector = store, domain, projector
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._store, self._domain = engine, engine.store, engine.domain
 
-    def events(self, command: Command, decided: Decided) -> tuple[Recorded, ...]:
+    def outcome(self, command: Command, decided: Decided) -> Outcome:
+        """The events and the changes of rows. Raises what inline projections would: `NotUnique`, `NeedsRebuild` …"""
+        events, projections = self._events(command, decided), sorted(self._domain.projections.items())
+        changes = [change for _, projection in projections for change in self._changes(projection, events)]
+        name, command_id = decided.sent.type, decided.command_id
+        return Outcome("dry-run", name, command_id, events, decided.stream, decided.before, changes=changes)
+
+    def _events(self, command: Command, decided: Decided) -> tuple[Recorded, ...]:
         """The events as they would be recorded if nothing came in between."""
         if decided.commit is None:
             return ()
@@ -56,16 +62,8 @@ class DryRun:
         )
         return tuple(map(self._domain.envelope, recorded))
 
-    def changes(self, events: Sequence[Recorded]) -> list[RowChange]:
-        """The rows that would change. Raises what inline projections would: `NotUnique`, `DomainFailed`, `Misuse`."""
-        return [
-            change
-            for name in sorted(self._domain.projections)
-            for change in self._of(self._domain.projections[name], events)
-        ]
-
-    def _of(self, projection: RowType, events: Sequence[Recorded]) -> Iterator[RowChange]:
-        fold = self._projector.fold_of(projection)
+    def _changes(self, projection: RowType, events: Sequence[Recorded]) -> Iterator[RowChange]:
+        fold = RowFold(self._engine, projection)
         concerned = [event for event in events if event.type in fold.types]
         if not concerned:
             return
@@ -84,10 +82,8 @@ class DryRun:
         for key, row in before.items():
             after = _shown(fold, key)
             if after != row:
-                shown = {
-                    column.column.name: column.decode(part)
-                    for column, part in zip(projection.key_columns, key, strict=True)
-                }
+                parts = zip(projection.key_columns, key, strict=True)
+                shown = {column.column.name: column.decode(part) for column, part in parts}
                 yield RowChange(projection.name, jsonable(shown), row, after)
 
     def _usable(self, projection: RowType) -> int | None:
@@ -95,12 +91,9 @@ class DryRun:
         checkpoint = self._store.rows.checkpoint(projection.name)
         if checkpoint is None:
             return None
-        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
+        reason = why_rebuild(self._store.rows, projection, projection.definition, checkpoint)
         if reason is not None and projection.inline:
-            raise NeedsRebuild(
-                f"the inline projection {projection.name} needs a rebuild: {reason}",
-                hint=f"cqrs project {projection.name} --rebuild",
-            )
+            raise needs_rebuild(projection.name, reason, "the inline projection ")
         return checkpoint.position if reason is None else None
 
     def _rows_now(
@@ -118,34 +111,23 @@ class DryRun:
 
     def _refuse_taken(self, projection: RowType, fold: RowFold, usable: int | None) -> None:
         """Raise `NotUnique` as the write would."""
-        table = projection.table
-        names = [column.name for column in table.columns]
-        key_places = [names.index(name) for name in table.key]
+        table, key_in = projection.table, reader_of(projection.table, projection.table.key)
         puts, deletes = fold.changes()
         decimals = {column.name for column in table.columns if column.kind == "decimal"}
-        changed = {_parts(row, key_places) for row in puts} | set(deletes)
+        changed = {key_in(row) for row in puts} | set(deletes)
         for group in table.unique:
-            places = [names.index(name) for name in group]
-            seen: set[tuple[Any, ...]] = set()
+            values_in, seen = reader_of(table, group), set[tuple[Any, ...]]()
             for row in puts:
-                values = _parts(row, places)
+                values = values_in(row)
                 if None in values:
                     continue
-                compared = tuple(
-                    [
-                        Decimal(str(value)) if name in decimals else value
-                        for name, value in zip(group, values, strict=True)
-                    ]
-                )
-                where = [Where(name, "=", value) for name, value in zip(group, values, strict=True)]
+                pairs = list(zip(group, values, strict=True))
+                compared = tuple([Decimal(str(value)) if name in decimals else value for name, value in pairs])
+                where = [Where(name, "=", value) for name, value in pairs]
                 others = self._store.rows.select(table, where) if usable is not None else ()
-                if compared in seen or any(_parts(other, key_places) not in changed for other in others):
+                if compared in seen or any(key_in(other) not in changed for other in others):
                     raise not_unique(table, group, values)
                 seen.add(compared)
-
-
-def _parts(row: Sequence[Scalar], places: Sequence[int]) -> tuple[Scalar, ...]:
-    return tuple(row[place] for place in places)
 
 
 def _shown(fold: RowFold, key: Key) -> Shown:

@@ -21,14 +21,42 @@ def now() -> datetime:
 
 
 class Limits(NamedTuple):
-    """How far a workbench goes. written_together: commands in one durable write of a batch. cached_states: streams.
+    """How much a workbench takes on at a time: for its memory and its patience, never for what comes out.
 
-    tries: how often a command is decided anew when others append in between.
+    Commands. written_together: in one durable write of a batch. cached_states: streams. tries: how often a command is
+    decided anew when others append in between. outbox_page: commands of reactions that are sent together.
+    Reading. page_rows: of a query, if nobody says how many. batch_events, batch_bytes: read from the log between two
+    looks at whether to stop. idle_events: how far a processor goes without events of its own before its checkpoint
+    is moved for it alone. inline_lag: events that a commit may have to fold besides its own.
+    Folding. waiting_events, waiting_bytes: gathered before rows are written. answered_events: of a reaction, whose
+    commands wait to be written. loaded_rows: by one query. cached_rows, cached_keys: of each projection.
+    rebuild_rounds: how often a rebuild goes after new events to have no more than swapped_events left for the swap,
+    while nobody can append. compared_rows: at one position, compare_tries: how often, of rows that move meanwhile.
+    Running. look_again: seconds after which a runner that waits looks at its clock and at whether to stop.
+    report_every: seconds between two reports of a drain.
     """
 
     written_together: int = 2_000
     cached_states: int = 10_000
     tries: int = 20
+    outbox_page: int = 1_000
+    page_rows: int = 100
+    batch_events: int = 5_000
+    batch_bytes: int = 4 * 1024 * 1024
+    idle_events: int = 10_000
+    inline_lag: int = 10_000
+    waiting_events: int = 50_000
+    waiting_bytes: int = 16 * 1024 * 1024
+    answered_events: int = 500
+    loaded_rows: int = 500
+    cached_rows: int = 100_000
+    cached_keys: int = 50_000
+    rebuild_rounds: int = 10
+    swapped_events: int = 1_000
+    compared_rows: int = 100
+    compare_tries: int = 200
+    look_again: float = 0.2
+    report_every: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

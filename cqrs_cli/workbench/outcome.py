@@ -71,10 +71,9 @@ class Outcome(NamedTuple):
 def committed(decided: Decided, receipt: Receipt, envelope: Envelope, line: int | None = None) -> Outcome:
     """The outcome once it is written. line: of the request, in a batch."""
     (events, duplicate), stream, before = receipt, decided.stream, decided.before
-    status: Literal["duplicate", "committed"] = "committed"
+    status = "duplicate" if duplicate else "committed"
     if duplicate:
-        first = events[0]
-        status, stream, before = "duplicate", first.stream, first.version - 1
+        stream, before = events[0].stream, events[0].version - 1
     events = tuple(map(envelope, events))
     return _new(Outcome, (status, decided.sent.type, decided.command_id, events, stream, before, line, None, ()))
 

@@ -9,48 +9,43 @@ from enum import Enum
 from typing import Any, TypeVar, cast
 
 from cqrs_cli.domain.columns import ColumnCodec
-from cqrs_cli.domain.domain import Domain, did_you_mean
+from cqrs_cli.domain.domain import did_you_mean
 from cqrs_cli.domain.query import Page, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.stores import rows
-from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Order, Scalar
+from cqrs_cli.workbench.engine import Engine
+from cqrs_cli.workbench.processors.rows import reader_of
 
 Row = TypeVar("Row", bound=RowModel)
 
-PAGE_SIZE = 100
 MOST_ROWS = 1_000_000_000
 
 
 class QueryReader:
-    """The `Read` that `Query.run` is given. `fresh` is called once for each read model before it is first read."""
+    """The `Read` that `Query.run` is given. `ready` is called once for each read model before it is first read."""
 
     def __init__(
         self,
-        store: Store,
-        domain: Domain,
-        fresh: Callable[[RowType], None],
+        engine: Engine,
+        ready: Callable[[RowType], None],
         limit: int | None = None,
         cursor: str | None = None,
     ) -> None:
-        self._store, self._domain, self._fresh = store, domain, fresh
-        self._limit, self._cursor = limit if limit is not None else PAGE_SIZE, cursor
+        self._store, self._domain, self._ready = engine.store, engine.domain, ready
+        self._limit, self._cursor = limit if limit is not None else engine.limits.page_rows, cursor
         if not 0 < self._limit < MOST_ROWS:
-            raise InvalidInput(
-                f"a page has from one row to {MOST_ROWS - 1:,}, not {limit}",
-                hint="leave the limit out for the usual size",
-            )
+            message = f"a page has from one row to {MOST_ROWS - 1:,}, not {limit}"
+            raise InvalidInput(message, hint="leave the limit out for the usual size")
         self._seen: set[str] = set()
 
     def get(self, projection: type[Row], *key: Any) -> Row | None:
         """The row with this key, or None. Raises `InvalidInput` for a key of another shape."""
         kind = self._read(projection)
         if len(key) != len(kind.key_columns):
-            raise InvalidInput(
-                f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values",
-                hint="one value for each part",
-            )
+            message = f"the key of {kind.name} is ({', '.join(kind.table.key)}), not {len(key)} values"
+            raise InvalidInput(message, hint="one value for each part")
         stored = tuple(_encode(column, part) for column, part in zip(kind.key_columns, key, strict=True))
         found = self._store.rows.load(kind.table, [stored]).get(stored)
         return None if found is None else cast(Row, row_maker(kind)(found))
@@ -67,10 +62,8 @@ class QueryReader:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
         kind = self._read(projection)
         ordering = _order(kind, order)
-        after = _read_cursor(self._cursor, kind, ordering)
-        found = list(
-            self._store.rows.select(kind.table, _conditions(kind, where, equals), ordering, after, self._limit + 1)
-        )
+        after, conditions = _read_cursor(self._cursor, kind, ordering), _conditions(kind, where, equals)
+        found = list(self._store.rows.select(kind.table, conditions, ordering, after, self._limit + 1))
         rows = cast(list[Row], list(map(row_maker(kind), found[: self._limit])))
         if len(found) <= self._limit:
             return Page(rows)
@@ -79,7 +72,7 @@ class QueryReader:
     def _read(self, cls: type[RowModel]) -> RowType:
         kind = self._domain.row_type_of(cls)
         if kind.name not in self._seen:
-            self._fresh(kind)
+            self._ready(kind)
             self._seen.add(kind.name)
         return kind
 
@@ -88,11 +81,8 @@ def _column(kind: RowType, name: str) -> ColumnCodec:
     for column in kind.columns:
         if column.column.name == name:
             return column
-    raise Misuse(
-        f"{kind.name} has no column {name!r}",
-        code="unknown-column",
-        hint=did_you_mean(name, [column.column.name for column in kind.columns]),
-    )
+    near = did_you_mean(name, [column.column.name for column in kind.columns])
+    raise Misuse(f"{kind.name} has no column {name!r}", code="unknown-column", hint=near)
 
 
 def _encode(column: ColumnCodec, value: Any) -> Scalar:
@@ -103,17 +93,14 @@ def _encode(column: ColumnCodec, value: Any) -> Scalar:
     try:
         return column.encode(value)
     except InvalidInput as error:
-        raise InvalidInput(
-            f"{column.column.name}: {error.message}", hint=f"{column.column.name} is a {column.column.kind} column"
-        ) from None
+        name, kind = column.column.name, column.column.kind
+        raise InvalidInput(f"{name}: {error.message}", hint=f"{name} is a {kind} column") from None
 
 
 def _conditions(kind: RowType, where: Sequence[Where], equals: dict[str, Any]) -> list[rows.Where]:
     conditions = []
-    for field, operator, value in (
-        *where,
-        *(Where(name, "=", value) for name, value in equals.items() if value is not None),
-    ):
+    named = (Where(name, "=", value) for name, value in equals.items() if value is not None)
+    for field, operator, value in (*where, *named):
         column = _column(kind, field)
         many = operator == "in"
         if many and (isinstance(value, str) or not isinstance(value, Iterable)):
@@ -136,18 +123,9 @@ def _signature(kind: RowType, order: Sequence[Order]) -> str:
     return ",".join([kind.name, *("-" * term.descending + term.column for term in order)])
 
 
-def _write_cursor(values: Sequence[Scalar], kind: RowType, order: Sequence[Order]) -> str:
-    by_name = dict(zip((column.column.name for column in kind.columns), values, strict=True))
-    content = [_signature(kind, order), *(by_name[name] for name in _cursor_columns(kind, order))]
+def _write_cursor(values: tuple[Scalar, ...], kind: RowType, order: Sequence[Order]) -> str:
+    content = [_signature(kind, order), *reader_of(kind.table, _cursor_columns(kind, order))(values)]
     return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> tuple[Scalar, ...] | None:
@@ -155,10 +133,10 @@ def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> t
         return None
     try:
         signature, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, RecursionError):  # binascii's and json's errors are ValueErrors
+        for value in values:
+            str(value).encode()  # half a surrogate pair is no text
+    except (ValueError, TypeError, RecursionError):  # binascii's, json's and Unicode's errors are ValueErrors
         signature, values = None, []
-    if any(isinstance(value, str) and not _is_text(value) for value in values):
-        signature = None
     scalars = all(value is None or type(value) in (str, int, float) for value in values)
     if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)) or not scalars:
         raise InvalidInput("this cursor is not one of this query's", hint="take it from the page before, unchanged")

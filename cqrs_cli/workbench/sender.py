@@ -91,7 +91,6 @@ class Sender:
             other = " with other fields" if was in names else ""
             raise CommandReused(
                 f"the command id {command_id} was used before, for {was}{other}",
-                hint=f"a new command needs a new id; look at the first one: cqrs trace {command_id}",
                 command_id=command_id,
             )
         first = recorded.events[0]
@@ -118,17 +117,12 @@ class Sender:
         """Decide without writing. state: the aggregate of the stream, if it is at hand; it is given away."""
         fold = self.aggregates.fold_of(target.aggregate)
         if state is None:
-            state = self.aggregates.newest(target.aggregate, target.stream)
+            state = self.aggregates.snapshots.load(fold, target.stream)
         before = state.version
         if expect is not None and before != (0 if expect == "new" else expect):
             stream = target.stream
-            raise Conflict(
-                f"{stream} is at version {before}, expected {expect}",
-                hint=f"look at it: cqrs log {stream}" if before else "it is not there yet, so `new` is what to expect",
-                stream=stream,
-                actual=before,
-                expected=expect,
-            )
+            message = f"{stream} is at version {before}, expected {expect}"
+            raise Conflict(message, stream=stream, actual=before, expected=expect)
         return decide(fold, target, state, command, sent, self.service)
 
     def decide_on_cached(

@@ -17,12 +17,14 @@ from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.state_json import restored, state_json
 from cqrs_cli.errors import CqrsError, Misuse, NotFound
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.names import no_stream
 from cqrs_cli.stores.operational import SNAPSHOTS
 from cqrs_cli.stores.rows import RowReader, Where
+from cqrs_cli.workbench.engine import Engine
 
-GROUP = 100
-NONE_SECONDS = 1.0
+_GROUP = 100
+_NONE_SECONDS = 1.0
 """For so long a store without snapshots is not asked again: loads are many, and none needs one."""
 _REMEMBERED = 10_000
 
@@ -59,30 +61,20 @@ class Taken(NamedTuple):
 class Snapshots:
     """The snapshots of a store. fold_of: the fold of a stream's aggregate; raises `NotFound`."""
 
-    def __init__(self, store: Store, fold_of: Callable[[str], AggregateFold]) -> None:
-        self._store, self.fold_of = store, fold_of
+    def __init__(self, engine: Engine, fold_of: Callable[[str], AggregateFold]) -> None:
+        self._store, self._clock, self.fold_of = engine.store, engine.clock, fold_of
         self._fingerprints: dict[str, str] = {}
         self._refused: dict[str, Snapshot] = {}  # met by a load, to be replaced by the next write
         self._some, self._none_until = False, 0.0  # whether the store was seen to have any, and when to look again
 
-    # ── loading ───────────────────────────────────────────────────────────────────────────────
-
     def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State[Any]:
-        """The aggregate as the log has it, through its snapshot if one counts.
-
-        at: up to this version. before: up to this position, exclusive.
-        """
-        start = self.start(fold, stream)
-        if (
-            start is None
-            or (at is not None and at < start.version)
-            or (before is not None and before <= start.position)
-        ):
+        """The aggregate as the log has it, by its snapshot if that counts. at: a version; before: a position."""
+        start = self.start(fold, stream) or fold.empty(stream)
+        if (at is not None and at < start.version) or (before is not None and before <= start.position):
             start = fold.empty(stream)
         limit = None if at is None else at - start.version
-        return fold.over(
-            start, self._store.scan(Selection(stream=stream, after=start.position, before=before, limit=limit))
-        )
+        rest = Selection(stream=stream, after=start.position, before=before, limit=limit)
+        return fold.over(start, self._store.scan(rest))
 
     def start(self, fold: AggregateFold, stream: str) -> State[Any] | None:
         """The state that the stream's snapshot holds; None if there is none that counts."""
@@ -92,7 +84,7 @@ class Snapshots:
             snapshot = _load(self._store.rows, [stream]).get(stream)
             if snapshot is None and not self._some:
                 self._some = next(self._store.rows.select(SNAPSHOTS, limit=1), None) is not None
-                self._none_until = time.monotonic() + NONE_SECONDS
+                self._none_until = time.monotonic() + _NONE_SECONDS
         except CqrsError:  # the log answers without it
             return None
         if snapshot is None:
@@ -125,10 +117,8 @@ class Snapshots:
 
     def _in_log(self, stream: str, version: int, position: int) -> bool:
         """Whether that is where the log has that version of the stream."""
-        if position < 1:
-            return False
-        found = next(iter(self._store.scan(Selection(after=position - 1, before=position + 1, limit=1))), None)
-        return found is not None and (found.position, found.stream, found.version) == (position, stream, version)
+        found = self._store.scan(Selection(after=position - 1, limit=1)) if position > 0 else ()
+        return any((one.position, one.stream, one.version) == (position, stream, version) for one in found)
 
     def _fingerprint(self, fold: AggregateFold) -> str:
         category = fold.aggregate.category
@@ -136,8 +126,6 @@ class Snapshots:
         if found is None:
             found = self._fingerprints[category] = fingerprint(fold.aggregate)
         return found
-
-    # ── after a send ──────────────────────────────────────────────────────────────────────────
 
     def due(self, stream: str, before: int, after: int) -> bool:
         """Whether `snapshot_every` wants a snapshot of the stream, now that it went from one version to another."""
@@ -163,15 +151,10 @@ class Snapshots:
             except (Exception, SystemExit) as error:
                 _warn(made[0].stream, error)
 
-    # ── by command ────────────────────────────────────────────────────────────────────────────
-
     def take(self, streams: Iterable[str]) -> Iterator[Taken]:
-        """Take snapshots of these streams, folded from their first events.
-
-        Raises `NotFound`, `Undecodable`, `DomainFailed` …
-        """
+        """Take snapshots of these streams, folded from their first events. Raises `NotFound`, `DomainFailed` …"""
         remaining = iter(streams)
-        while group := list(islice(remaining, GROUP)):
+        while group := list(islice(remaining, _GROUP)):
             made, refused = [], {}
             for stream in group:
                 fold = self.fold_of(stream)
@@ -200,15 +183,11 @@ class Snapshots:
             except CqrsError as error:
                 yield Judged(snapshot, None, error.message)
 
-    # ── writing ───────────────────────────────────────────────────────────────────────────────
-
     def _made(self, fold: AggregateFold, state: State[Any]) -> Snapshot:
         """The snapshot of a state. Raises `InvalidInput` if it would not come back the same."""
-        text = state_json(fold.aggregate, state.state)
-        version = fold.aggregate.cls.keywords.version
-        return Snapshot(
-            state.stream, state.version, state.position, version, self._fingerprint(fold), text, time.time_ns() // 1000
-        )
+        declared, text = fold.aggregate.cls.keywords.version, state_json(fold.aggregate, state.state)
+        made_by, now_us = self._fingerprint(fold), micros(self._clock())
+        return Snapshot(state.stream, state.version, state.position, declared, made_by, text, now_us)
 
     def _write(self, made: list[Snapshot]) -> set[str]:
         """Write what is newer or better than what is there; the streams that were written."""
@@ -225,11 +204,10 @@ class Snapshots:
 
     def _replaces(self, new: Snapshot, old: Snapshot | None) -> bool:
         """Not a newer one that another writer took meanwhile with the same code."""
-        if old is None or old == self._refused.get(new.stream):
+        if old is None or old == self._refused.get(new.stream) or old.version < new.version:
             return True
-        if (old.aggregate_version, old.fingerprint) != (new.aggregate_version, new.fingerprint):
-            return True
-        return old.version < new.version or (old.version == new.version and old[:-1] != new[:-1])
+        same_code = (old.aggregate_version, old.fingerprint) == (new.aggregate_version, new.fingerprint)
+        return not same_code or (old.version == new.version and old[:-1] != new[:-1])
 
 
 def select(store: Store, category: str | None = None) -> Iterator[Snapshot]:
@@ -241,18 +219,13 @@ def select(store: Store, category: str | None = None) -> Iterator[Snapshot]:
 
 
 def drop(store: Store, streams: Iterable[str] | None = None, category: str | None = None) -> int:
-    """Throw snapshots away: of these streams, of a category, or all; how many. Needs no domain.
-
-    Raises `NotFound` if one of the streams has none; then none is dropped.
-    """
+    """Throw snapshots away: of these streams (`NotFound`: none), of a category, or all; how many. Needs no domain."""
     wanted = list(dict.fromkeys(streams)) if streams is not None else [one.stream for one in select(store, category)]
     with store.transaction() as rows:
         found = rows.load(SNAPSHOTS, [(stream,) for stream in wanted]) if streams is not None else {}
         for stream in wanted if streams is not None else ():
             if (stream,) not in found:
-                raise NotFound(
-                    f"there is no snapshot of {stream}", code="snapshot-not-found", hint="cqrs snapshot list"
-                )
+                raise NotFound(f"there is no snapshot of {stream}", code="snapshot-not-found", stream=stream)
         rows.delete(SNAPSHOTS, [(stream,) for stream in wanted])
     return len(wanted)
 

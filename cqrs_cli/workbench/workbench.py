@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast, overload
 
@@ -29,7 +29,7 @@ from cqrs_cli.workbench.aggregates import Aggregates
 from cqrs_cli.workbench.engine import Clock, Engine, Limits
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.workbench.processors.inline import InlineProjections
-from cqrs_cli.workbench.processors.processor import Progress
+from cqrs_cli.workbench.processors.loop import Progress
 from cqrs_cli.workbench.processors.projections import Plan, Projector
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.sender import Sender
@@ -80,13 +80,10 @@ class Workbench:
         self.store, self.domain, self.read_only = store, domain, read_only
         self.codec = Codec(domain.events, domain.commands)
         self.engine = Engine(store, domain, self.codec, Services(domain, services), limits=limits or Limits())
-        self._projector = Projector(store, domain, self.codec)
-        inline = InlineProjections(
-            store, self._projector, [rows for rows in domain.projections.values() if rows.inline]
-        )
+        self._projector = Projector(self.engine)
         self.aggregates = Aggregates(self.engine)
         self.snapshots = self.aggregates.snapshots
-        self._sender = Sender(self.engine, self.aggregates, inline)
+        self._sender = Sender(self.engine, self.aggregates, InlineProjections(self._projector))
 
     @classmethod
     def open(
@@ -99,10 +96,7 @@ class Workbench:
         durability: str | None = None,
         services: Mapping[type, Any] | None = None,
     ) -> Self:
-        """A workbench on the store behind a path or URL. Raises `NotFound`, `Unavailable`, `Damaged` as stores do.
-
-        create: as for `open_store`.
-        """
+        """A workbench on a store, as `open_store` gives it. Raises `NotFound`, `Unavailable`, `Damaged`."""
         store = open_store(url, create=create, read_only=read_only, durability=durability)
         return cls(store, domain, read_only=read_only, services=services)
 
@@ -134,17 +128,7 @@ class Workbench:
         decided = self._sender.decide(command, sent, target_of(self.domain, command), expect)
         from cqrs_cli.workbench.dry_run import DryRun
 
-        dry = DryRun(self.store, self.domain, self._projector)
-        events = dry.events(command, decided)
-        return Outcome(
-            "dry-run",
-            sent.type,
-            command.meta.command_id,
-            events,
-            decided.stream,
-            decided.before,
-            changes=dry.changes(events),
-        )
+        return DryRun(self.engine).outcome(command, decided)
 
     def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
         """Send many commands in grouped durable writes. Outcomes come in order, once durable; errors are outcomes.
@@ -168,9 +152,8 @@ class Workbench:
     ) -> State[Any]:
         """The aggregate with this key: `load(Account, "ada")`, a value for each part; or of a stream, by its name.
 
-        at: as it was at this version; at_position: of the log.
-        Raises `NotFound` if it (or the version) is not there, `InvalidInput` for another key, `Undecodable`,
-        `DomainFailed`.
+        at: as it was at this version; at_position: of the log. Raises `NotFound` if it (or the version) is not there,
+        `InvalidInput` for another key, `Undecodable`, `DomainFailed`.
         """
         return self.aggregates.load(aggregate, *key, at=at, at_position=at_position)
 
@@ -189,10 +172,7 @@ class Workbench:
     def steps(
         self, aggregate: type[Aggregate] | str, *key: Any, at: int | None = None, at_position: int | None = None
     ) -> Iterator[tuple[Recorded, State[Any]]]:
-        """Each event of an aggregate with the state after it, which is the caller's own to keep.
-
-        Raises, before the first, `NotFound` as `load` does.
-        """
+        """Each event with the state after it, which is the caller's own to keep. Raises at once what `load` does."""
         return self.aggregates.steps(aggregate, *key, at=at, at_position=at_position)
 
     def replay_all(self, category: str | None = None, *, at_position: int | None = None) -> Iterator[State[Aggregate]]:
@@ -206,10 +186,7 @@ class Workbench:
     # ── the read side ─────────────────────────────────────────────────────────────────────────
 
     def project(self, *names: str, progress: Progress | None = None) -> list[ProcessorStatus]:
-        """Catch projections up with the log (all of the domain without names) and say where they stand.
-
-        Every one is tried; then the first error is raised.
-        """
+        """Catch projections up (all without names); where they stand. All are tried, the first error is raised."""
         errors = self.try_project(names, progress)
         if errors:
             raise errors[0]
@@ -227,7 +204,7 @@ class Workbench:
         chosen = self._chosen(names)
         from cqrs_cli.workbench.processors.rebuild import Rebuild
 
-        Rebuild(self.store, self.domain, self._projector, chosen).run(progress, restart)
+        Rebuild(self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
     def statuses(self, *names: str) -> list[ProcessorStatus]:
@@ -240,7 +217,7 @@ class Workbench:
 
     def skip(self, name: str, position: int, *, by: str, reason: str) -> None:
         """Let a projection pass over an event that it can't take: on record, for ever."""
-        self._projector.skip(self.domain.projection(name), position, by, reason)
+        self._projector.skip(self.domain.projection(name).name, position, by, reason)
 
     @overload
     def rows(self, projection: type[Row]) -> Iterator[Row]: ...
@@ -252,26 +229,17 @@ class Workbench:
         yield from map(row_maker(kind), self.store.rows.select(kind.table))
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
-        """Compare a projection's live rows with a fresh fold of the log. Writes nothing to the store."""
+        """Compare a projection's live rows with what the log folds to. Writes nothing to the store."""
         from cqrs_cli.workbench.processors.refold import check
 
-        return check(self.store, self._projector, self.domain.rows_of(name), sample, progress)
+        return check(self._projector, self.domain.rows_of(name), sample, progress)
 
     def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
-        """The rows of a projection as they were at a log position, from a fold beside the live ones.
+        """The rows of a projection as they were. What can't be folded is an error before the first row."""
+        from cqrs_cli.workbench.processors.refold import rows_at
 
-        They are folded by the time it returns, so what can't be folded is an error before the first row is used.
-        """
-        rows = self._folded_up_to(self.domain.rows_of(name), position, progress)
-        first = list(islice(rows, 1))
-        return chain(first, rows)
-
-    def _folded_up_to(self, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
-        from cqrs_cli.workbench.processors.refold import Refold
-
-        with Refold(self.store, self._projector, projection) as refold:
-            refold.advance(min(position, self.store.head()), progress)
-            yield from map(row_maker(projection), refold.rows.select(refold.table))
+        rows = rows_at(self._projector, self.domain.rows_of(name), min(position, self.store.head()), progress)
+        return chain(list(islice(rows, 1)), rows)
 
     def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
         """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
@@ -302,16 +270,8 @@ class Workbench:
     def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
         from cqrs_cli.workbench.query_reader import QueryReader
 
-        def fresh(rows: RowType) -> None:
-            if rows.name in self.domain.reactions:  # their rows move when they run
-                self._projector.refuse_outdated(rows)
-            elif self.read_only:
-                self._projector.refuse_gone(rows)
-            else:
-                for error in self._projector.catch_up([rows]).values():
-                    raise error
-
-        return QueryReader(self.store, self.domain, fresh, limit, cursor)
+        ready = partial(self._projector.ready_to_read, read_only=self.read_only)
+        return QueryReader(self.engine, ready, limit, cursor)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
         """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""
@@ -346,7 +306,7 @@ class Workbench:
 
     def skip_in_reaction(self, name: str, position: int, *, by: str, reason: str) -> None:
         """Let a reaction pass over an event that it can't take: on record, for ever."""
-        self._reactor.skip(self.domain.reaction(name), position, by, reason)
+        self._projector.skip(self.domain.reaction(name).name, position, by, reason, "reaction")
 
     def failed(self, *, dropped: bool = False) -> list[DeadLetter]:
         """The commands of reactions that were given up, or those of them that were dropped since."""
@@ -366,7 +326,7 @@ class Workbench:
     def _reactor(self) -> Reactor:
         from cqrs_cli.workbench.processors.reactions import Reactor
 
-        return Reactor(self.store, self.domain, self.codec, self._projector, self.engine.services)
+        return Reactor(self._projector)
 
     def _courier(self, clock: Clock | None = None) -> Courier:
         from cqrs_cli.workbench.processors.delivery import Courier

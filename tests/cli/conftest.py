@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,6 @@ from cqrs_cli.cli.shell import boundary
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.workbench.processors import runner
 from tests import office
 from tests.reacting import pay
 
@@ -162,7 +162,8 @@ def filled(members: Any) -> Any:
 def shop(here: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ran]:
     """`here` on the office domain, with a store where the reactions have begun."""
     monkeypatch.setenv("CQRS_APP", "tests.office:domain")
-    monkeypatch.setattr(runner, "REPORT_EVERY", float("inf"))  # a slow machine would have more to say
+    # A slow machine would have more to say.
+    monkeypatch.setattr(Workbench, "runner", partialmethod(Workbench.runner, ticks=lambda: 0.0))
     with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
         bench.runner().drain()
     return here

@@ -150,6 +150,31 @@ def test_nothing_below_the_shell_names_its_commands(room: str) -> None:
             "mend the code and run cqrs run again, or: cqrs run --skip r@7 --reason …",
         ),
         (errors.DomainFailed("x", hint="the domain's own", projection="p", position=7), "the domain's own"),
+        (
+            errors.DomainFailed("x", projection="r", reaction="r", position=7, rebuilding=True),
+            "mend the code and run cqrs project r --rebuild again, or: cqrs run --skip r@7 --reason …",
+        ),
+        (
+            errors.DomainFailed("x", projection="p", position=7, afresh=True),
+            "mend the code, or: cqrs project p --skip @7 --reason …",
+        ),
+        (
+            errors.DomainFailed("x", projection="p", position=7, taken=True),
+            "mend the code, or leave the event out: cqrs project p --rebuild stops at it, then "
+            "cqrs project p --skip @7 --reason …",
+        ),
+        (errors.Misuse("x", projection="p", skipped=7), "cqrs project p --status"),
+        (errors.Misuse("x", reaction="r", skipped=7), "cqrs run --status"),
+        (
+            errors.NotFound("x", code="event-not-found", projection="p"),
+            "cqrs project p --status says where it stopped",
+        ),
+        (errors.NotFound("x", code="event-not-found", reaction="r"), "cqrs run --status says where it stopped"),
+        (errors.NotFound("x", code="event-not-found"), "cqrs log shows what there is"),
+        (
+            errors.NotFound("x", code="stream-not-found", stream="a-1", later=True),
+            "cqrs log a-1 shows when it began",
+        ),
     ],
     ids=lambda given: given.code + str(given.details) if isinstance(given, errors.CqrsError) else "",
 )
@@ -162,3 +187,9 @@ def test_of_several_errors_the_first_is_said_and_the_others_with_their_hints() -
     assert (error.code, error.message, error.exit_code) == ("not-begun", "a", 1)
     assert say(error) == "cqrs run starts it"
     assert error.details == {"complaints": ["also: b (cqrs project p --rebuild)"]}
+
+
+@pytest.mark.parametrize("room", ["workbench", "log", "history"])
+def test_no_command_is_named_below_the_shell(room: str) -> None:
+    files = sorted((ROOT / "cqrs_cli" / room).rglob("*.py"))
+    assert [file.name for file in files if re.search(r"\bcqrs [a-z]", file.read_text(encoding="utf-8"))] == []

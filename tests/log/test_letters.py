@@ -7,9 +7,10 @@ import pytest
 
 from cqrs_cli.errors import NotFound, Rejected
 from cqrs_cli.log import outbox
-from cqrs_cli.log.letters import drop, letter, letters, of_story
+from cqrs_cli.log.letters import all_letters, drop, letter, letters
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
+from cqrs_cli.stores.rows import Where
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_open_ones_and_dropped_ones(store: Store) -> None:
     assert [one.command_id for one in letters(store.rows)] == [first, other]
     (dropped,) = letters(store.rows, dropped=True)
     assert dropped[1:] == (second, "sold-out", "no", 5, 9, "ada", "of no use")
-    assert [one.command_id for one in of_story(store.rows, "s1")] == [first, second]
+    assert [one.command_id for one in all_letters(store.rows, Where("correlation_id", "=", "s1"))] == [first, second]
     with pytest.raises(NotFound) as caught:
         letter(store.rows, second)
     assert caught.value.code == "dead-letter-not-found"

@@ -25,7 +25,11 @@ FALLBACKS = {
     "configuration": ("a store is a file, as in --store shop.db{store!s:.0}",),
     "conflict": (),
     "dead-letter-not-found": ("cqrs run --failed lists them",),
-    "event-not-found": ("cqrs log shows what there is",),
+    "event-not-found": (
+        "cqrs run{reaction!s:.0} --status says where it stopped",
+        "cqrs project {projection} --status says where it stopped",
+        "cqrs log shows what there is",
+    ),
     "id-not-found": ("the id of a command, an event or a correlation, or @position; cqrs log --json shows them",),
     "locked": ("try again when it is done; cqrs doctor shows the lock",),
     "not-a-store": ("is it the right file? another one: --store PATH",),
@@ -39,7 +43,11 @@ FALLBACKS = {
         'the tables: cqrs sql "SELECT name FROM sqlite_schema"',
     ),
     "store-not-found": ("the first cqrs send creates it; another one: --store PATH",),
-    "stream-not-found": ("{category} is a category: --category {category}", "cqrs streams lists what there is"),
+    "stream-not-found": (
+        "{category} is a category: --category {category}",
+        "cqrs log {stream}{later!s:.0} shows when it began",
+        "cqrs streams lists what there is",
+    ),
     "timed-out": (
         "a longer --timeout, or a cheaper statement{seconds!s:.0}",
         "a longer --timeout, or look whether it was sent",
@@ -49,6 +57,21 @@ FALLBACKS = {
 }
 """By code: what is said if the error says nothing itself, the first whose details are there."""
 
+SKIPS = (
+    "cqrs run --skip {reaction}@{position} --reason …",
+    "cqrs project {projection} --skip @{position} --reason …",
+)
+STOPS = (
+    "mend the code, or leave the event out: cqrs project {projection} --rebuild stops at it, then {skip}{taken!s:.0}",
+    "mend the code, or: {skip}{afresh!s:.0}",
+    "mend the code and run cqrs project {projection} --rebuild again, or: {skip}{rebuilding!s:.0}",
+    "mend the code and run cqrs run again, or: {skip}{reaction!s:.0}",
+    "mend the code and run cqrs project {projection} again, or: {skip}",
+)
+"""Whatever the code: what can be done about an event that something can't take, the first whose details are there."""
+SKIPPED = ("cqrs run --status{reaction!s:.0}{skipped!s:.0}", "cqrs project {projection} --status{skipped!s:.0}")
+"""Whatever the code: where to see what is skipped already."""
+
 
 def say(error: CqrsError) -> str | None:
     """The hint for an error in the words of this shell; None if there is none."""
@@ -56,7 +79,7 @@ def say(error: CqrsError) -> str | None:
         return say(error.errors[0])
     first, rest = WORDS.get(error.code, ""), FALLBACKS.get(error.code, ())
     own = _filled(first, error.details) or error.hint or _about_a_stop(error) or _about_a_version(error)
-    return own or next(filter(None, (_filled(words, error.details) for words in rest)), None)
+    return own or _first(rest, error.details) or _first(SKIPPED, error.details)
 
 
 def unfinished(errors: Sequence[CqrsError]) -> Unfinished:
@@ -67,6 +90,10 @@ def unfinished(errors: Sequence[CqrsError]) -> Unfinished:
 def in_brackets(hint: str | None) -> str:
     """The hint behind a sentence, if there is one."""
     return f" ({hint})" if hint else ""
+
+
+def _first(choices: Sequence[str], details: Mapping[str, Any]) -> str | None:
+    return next(filter(None, (_filled(words, details) for words in choices)), None)
 
 
 def _filled(words: str, details: Mapping[str, Any]) -> str | None:
@@ -87,11 +114,5 @@ def _about_a_version(error: CqrsError) -> str | None:
 
 def _about_a_stop(error: CqrsError) -> str | None:
     """What can be done about an event that a projection or reaction can't take."""
-    details = error.details
-    if "position" not in details:
-        return None
-    again, skip = _filled("cqrs run", details), _filled("cqrs run --skip {reaction}@{position} --reason …", details)
-    if skip is None:
-        again = _filled("cqrs project {projection}" + " --rebuild" * bool(details.get("rebuilding")), details)
-        skip = _filled("cqrs project {projection} --skip @{position} --reason …", details)
-    return f"mend the code and run {again} again, or: {skip}" if skip else None
+    skip = _first(SKIPS, error.details)
+    return _first(STOPS, {**error.details, "skip": skip}) if skip else None

@@ -8,15 +8,7 @@ from typing import NamedTuple
 
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
-from cqrs_cli.errors import (
-    AggregateNotFound,
-    CommandReused,
-    Conflict,
-    CqrsError,
-    NotFound,
-    Rejected,
-    StoreFailed,
-)
+from cqrs_cli.errors import AggregateNotFound, CommandReused, Conflict, CqrsError, NotFound, Rejected, StoreFailed
 from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent
@@ -26,8 +18,6 @@ from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.engine import Clock, Engine
 from cqrs_cli.workbench.outcome import Request
 from cqrs_cli.workbench.sender import Sender
-
-PAGE = 1_000
 
 
 class Delivery(NamedTuple):
@@ -42,10 +32,7 @@ class Delivery(NamedTuple):
 
 
 class Courier:
-    """Sends outgoing commands with their derived ids: however often one is tried, it is honoured once.
-
-    clock: for deadlines, and for the times of dead letters.
-    """
+    """Sends outgoing commands with their derived ids: each is honoured once. clock: for deadlines and dead letters."""
 
     def __init__(self, engine: Engine, sender: Sender, clock: Clock) -> None:
         self._store, self._domain, self._codec, self._sender = engine.store, engine.domain, engine.codec, sender
@@ -63,10 +50,7 @@ class Courier:
         return deliveries
 
     def send(self, page: Sequence[Outgoing]) -> list[Delivery]:
-        """Send these, in order; they wait in the outbox until they are settled.
-
-        Raises `StoreFailed`; what was sent is honoured once, however often it is sent again.
-        """
+        """Send these, in order; they wait in the outbox until they are settled. Raises `StoreFailed`."""
         deliveries: list[Delivery] = []
         commands: dict[Outgoing, Command] = {}
         for outgoing in page:
@@ -89,10 +73,7 @@ class Courier:
         return Delivery(failed.outgoing, "sent") if ours else failed
 
     def _is_ours(self, outgoing: Outgoing) -> bool:
-        """Whether the commit with the derived id is this command's, accepted or rejected: then it is done.
-
-        Without a look at its fields: its class may have changed since.
-        """
+        """Whether the commit with the derived id is this command's, whatever its fields: its class may have changed."""
         commit = self._store.commit(outgoing.command_id)
         if commit is None or commit.command is None:
             return False
@@ -109,13 +90,12 @@ class Courier:
             metadata=json.loads(outgoing.metadata),
         )
 
-    # ── what comes to nothing ─────────────────────────────────────────────────────────────────
-
     def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
         if isinstance(error, Conflict) and not isinstance(error, CommandReused):
             return Delivery(outgoing, "held", error)
         reaction = self._domain.reactions[outgoing.reaction]
-        if not (_is_rejection(error) and _hears_rejections(reaction)):
+        heard = reaction.rows.evolvers.keys() | reaction.reactors.keys() if reaction.rows else ()
+        if not isinstance(error, Rejected | AggregateNotFound) or CommandRejected not in heard:
             return Delivery(outgoing, "dead", error)
         try:
             return self._rejected(reaction, outgoing, command, error)
@@ -125,20 +105,15 @@ class Courier:
             return Delivery(outgoing, "dead", failure)
 
     def _rejected(self, reaction: ReactionType, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
-        """Tell the process, in its own stream, in a commit with the command's id.
-
-        If another runner's attempt was accepted meanwhile, that id is taken: one answer wins, for ever.
-        """
-        event = self._codec.encode(
-            CommandRejected(
-                command=outgoing.command,
-                command_id=outgoing.command_id,
-                code=error.code,
-                reason=error.message,
-                data=json.loads(outgoing.data),
-            )
+        """Tell the process, in its own stream, in a commit with the command's id: of two answers one wins, for ever."""
+        rejected = CommandRejected(
+            command=outgoing.command,
+            command_id=outgoing.command_id,
+            code=error.code,
+            reason=error.message,
+            data=json.loads(outgoing.data),
         )
-        meta = command.meta
+        event, meta = self._codec.encode(rejected), command.meta
         commit = Commit(
             id=outgoing.command_id,
             events=(NewEvent(f"{reaction.name}-{outgoing.process}", event.type, event.schema_version, event.data),),
@@ -149,29 +124,21 @@ class Courier:
             metadata=outgoing.metadata,
         )
         receipt = self._store.append(commit, (), self._sender.inline_hook())
-        if receipt.events[0].type != event.type:
-            return Delivery(outgoing, "sent")
-        return Delivery(outgoing, "rejected", error)
+        ours = receipt.events[0].type == event.type
+        return Delivery(outgoing, "rejected", error) if ours else Delivery(outgoing, "sent")
 
     def settle(self, rows: Rows, deliveries: Sequence[Delivery]) -> None:
         """Take out of the outbox what is done with; what came to nothing becomes a dead letter."""
-        dead = [delivery for delivery in deliveries if delivery.status == "dead"]
-        # Another runner's attempt may have been accepted just now.
-        honoured = {delivery.outgoing for delivery in dead if self._is_ours(delivery.outgoing)}
-        done = [delivery.outgoing for delivery in deliveries if delivery.status in ("sent", "rejected")]
-        outbox.remove(rows, [*done, *honoured])
-        for delivery in dead:
-            if delivery.outgoing not in honoured:
-                assert delivery.error is not None
-                outbox.bury(rows, delivery.outgoing, delivery.error, self.now_us())
-
-    # ── dead letters ──────────────────────────────────────────────────────────────────────────
+        settled = list(map(self._unless_ours, deliveries))  # another runner's attempt may have been accepted just now
+        outbox.remove(rows, [one.outgoing for one in settled if one.status in ("sent", "rejected")])
+        for outgoing, status, error in settled:
+            if status == "dead" and error is not None:
+                outbox.bury(rows, outgoing, error, self.now_us())
 
     def retry(self, command_id: str) -> Delivery:
-        """Send a dead letter once more. Raises `NotFound`, and `StoreFailed`.
+        """Send a dead letter once more, under the same id unless that was taken by something else.
 
-        Under the same id, so that it stays once even if it had come through after all; under a new
-        one only if that id was taken by something else.
+        Raises `NotFound`, and `StoreFailed`.
         """
         letter = letters.letter(self._store.rows, command_id)
         taken = command_id in self._store.known([command_id]) and not self._is_ours(letter.outgoing)
@@ -180,7 +147,7 @@ class Courier:
             raise NotFound(
                 f"no reaction {letter.outgoing.reaction} in the domain {self._domain.name!r}",
                 code="reaction-not-found",
-                hint="load the domain that has it, or put the command away: cqrs run --drop ID --reason …",
+                reaction=letter.outgoing.reaction,
             )
         with self._store.transaction() as rows:
             outgoing = outbox.revive(rows, letter, attempt)
@@ -189,15 +156,3 @@ class Courier:
     def drop(self, command_id: str, by: str, because: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
         letters.drop(self._store, [command_id], by, because, self.now_us())
-
-
-def _is_rejection(error: CqrsError) -> bool:
-    """Whether the aggregate said no, or is not there."""
-    return isinstance(error, Rejected | AggregateNotFound)
-
-
-def _hears_rejections(reaction: ReactionType) -> bool:
-    """Whether a process manager has a clause for its rejected commands."""
-    if reaction.rows is None:
-        return False
-    return CommandRejected in reaction.rows.evolvers or CommandRejected in reaction.reactors

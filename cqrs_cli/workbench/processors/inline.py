@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.domain.row_model import outdated
 from cqrs_cli.errors import DomainFailed, Misuse
 from cqrs_cli.stores.commits import Recorded
-from cqrs_cli.stores.contract import Inline, Selection, Store
+from cqrs_cli.stores.contract import Inline, Selection
 from cqrs_cli.stores.rows import Rows
-from cqrs_cli.workbench.processors.processor import Poisoned, needs_rebuild
+from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.projections import Projector, begin
-
-CATCH_UP = 10_000
+from cqrs_cli.workbench.processors.status import needs_rebuild
 
 
 class InlineProjections:
     """The inline projections of a domain, as the hook of an append."""
 
-    def __init__(self, store: Store, projector: Projector, projections: Sequence[RowType]) -> None:
-        self._store, self._projector, self._projections = store, projector, projections
-        self._ready = not projections
+    def __init__(self, projector: Projector) -> None:
+        self._projector, self._store, self._limits = projector, projector.engine.store, projector.engine.limits
+        self._projections = [rows for rows in projector.engine.domain.projections.values() if rows.inline]
+        self._ready = not self._projections
 
     def hook(self) -> Inline | None:
         """What an append runs in its transaction; None without inline projections.
 
-        The first call catches them up, so that the transaction of an append stays short. While the log is
-        empty they begin with its first commit: one that is refused then leaves nothing.
+        The first call catches them up, so that the transaction stays short. While the log is empty they begin with its
+        first commit: one that is refused then leaves nothing.
         """
         if not self._ready and self._store.head():
             for error in self._projector.catch_up(self._projections).values():
@@ -42,21 +42,18 @@ class InlineProjections:
             reason = outdated(checkpoint.definition, projection.definition)
             if reason is not None:
                 raise needs_rebuild(projection.name, reason)
-            if first - checkpoint.position > CATCH_UP:
+            behind = first - 1 - checkpoint.position
+            if behind >= self._limits.inline_lag:
                 raise Misuse(
-                    f"the inline projection {projection.name} is {first - checkpoint.position - 1} events behind",
+                    f"the inline projection {projection.name} is {behind} events behind",
                     code="behind",
-                    hint=f"cqrs project {projection.name}",
+                    projection=projection.name,
                 )
             one = self._projector.processor(projection, checkpoint, reader=rows)
             # Somebody may have appended without the domain (an import): what they left out comes first.
-            missed = (
-                list(self._store.read(Selection(types=one.handler.types, after=checkpoint.position, before=first)))
-                if checkpoint.position < first - 1
-                else []
-            )
+            missed = Selection(types=one.handler.types, after=checkpoint.position, before=first)
             try:
-                one.handler.gather(one.own([*missed, *recorded]))
+                one.handler.gather(one.own([*(self._store.read(missed) if behind else ()), *recorded]))
                 one.handler.writes().apply(rows)
             except Poisoned as fault:
                 raise fault.error from fault

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.process_manager import ProcessManager
-from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.log import stops
-from cqrs_cli.log.stops import (
-    Skip,
-    containing,
-    now_us,
-    skip,
-    skips_of,
-)
-from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
-from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, needs_rebuild
+from cqrs_cli.workbench.engine import Engine
+from cqrs_cli.workbench.processors.batches import batches
+from cqrs_cli.workbench.processors.handler import Poisoned
+from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.rows import RowFold
-from cqrs_cli.workbench.processors.status import ProcessorStatus, gone, status_of
-
-REBUILD = "~rebuild"
-"""What follows the name of a projection in the name of the checkpoint of its rebuild."""
+from cqrs_cli.workbench.processors.status import (
+    REBUILD,
+    ProcessorStatus,
+    Whereabouts,
+    gone,
+    look,
+    needs_rebuild,
+    refuse_outdated,
+    status_of,
+)
 
 
 class Plan(NamedTuple):
@@ -41,15 +41,8 @@ class Plan(NamedTuple):
 class Projector:
     """Catches projections up with the log, and says where they stand."""
 
-    def __init__(self, store: Store, domain: Domain, codec: Codec) -> None:
-        self._store, self._domain, self._codec = store, domain, codec
-
-    def fold_of(self, projection: RowType, table: Table | None = None, reader: RowReader | None = None) -> RowFold:
-        """A fold over the projection's rows, or over those of another table of the same shape."""
-        source = table if table is not None else projection.table
-        rows = reader if reader is not None else self._store.rows
-        routes = self._domain.routes[projection.name]
-        return RowFold(projection, routes, self._codec, lambda keys: rows.load(source, keys), source)
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self._store = engine, engine.store
 
     def processor(
         self,
@@ -61,27 +54,20 @@ class Projector:
         goal: Callable[[], int] | None = None,
     ) -> Processor:
         """The projection on its way from a checkpoint, over its rows or those of another table."""
-        skips = [skip.position for skip in skips_of(self._store.rows, projection.name)]
-        return Processor(self.fold_of(projection, table, reader), checkpoint, projection.definition, skips, goal)
-
-    # ── where it stands ───────────────────────────────────────────────────────────────────────
+        fold, skips = RowFold(self.engine, projection, reader, table), stops.skips_of(self._store.rows, projection.name)
+        return Processor(fold, checkpoint, projection.definition, skips, goal=goal)
 
     def status(self, projection: RowType) -> ProcessorStatus:
         """Where a projection stands."""
-        rows, head, name = self._store.rows, self._store.head(), projection.name
-        skips, checkpoint, building = skips_of(rows, name), rows.checkpoint(name), rows.checkpoint(name + REBUILD)
-        if checkpoint is None:
-            return ProcessorStatus(name, "projection", "new", 0, head, skips=skips)
-        found = status_of(rows, projection, projection.definition, checkpoint, head)
-        return found._replace(skips=skips, rebuilding=building.position if building is not None else None)
+        return status_of(self._store, projection.name, "projection", projection, projection.definition)
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
         trial = self.processor(projection, Checkpoint(projection.name, 0, projection.definition))
-        fold = self.fold_of(projection)
+        fold = RowFold(self.engine, projection)
         fold.start_empty()
         events = sum(count for name, count in self._store.types().items() if name in fold.types)
-        sample = trial.own(next(batches(self._store, [trial], self._store.head()))[0])
+        sample = trial.own(next(batches(self.engine, [trial], self._store.head()))[0])
         seconds = None
         if sample:
             start = time.perf_counter()
@@ -90,124 +76,92 @@ class Projector:
             seconds = (time.perf_counter() - start) / len(sample) * events * 1.3  # and the writing
         return Plan(projection.name, events, self._store.rows.count(projection.table), seconds)
 
-    # ── catching up ───────────────────────────────────────────────────────────────────────────
-
     def catch_up(self, projections: Sequence[RowType], progress: Progress | None = None) -> dict[str, CqrsError]:
         """Bring live rows to the head, all in one go; the errors of those that could not be, by name.
 
         `NeedsRebuild`, or `DomainFailed`, `Undecodable` … for an event that can't be taken: the rows are then as
         before that event, and the stop is recorded. Raises `StoreFailed`.
         """
-        ready, errors = self.ready(projections)
-        loop = Loop(self._store, between=_told(progress))
-        for name, fault in loop.bring(ready).items():
-            errors[name] = self.stood_still(name, fault, stopped)
-        loop.settle([one for one in ready if one.name not in errors])
-        return errors
-
-    def ready(self, projections: Sequence[RowType]) -> tuple[list[Processor], dict[str, CqrsError]]:
-        """Projections made ready to be brought along the log, and the errors of those that can't be, by name."""
-        known = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
-        stopped_at, skipped = stops.stops(self._store.rows), stops.skips(self._store.rows)
-        processors: list[Processor] = []
+        found = look(self._store.rows, [projection.name for projection in projections])
+        live: list[Processor] = []
         errors: dict[str, CqrsError] = {}
         for projection in projections:
             try:
-                checkpoint = known.get(projection.name) or self._begun(projection)
+                live.append(self.live(projection, found[projection.name]))
             except StoreFailed:
                 raise
-            except CqrsError as error:  # a table of somebody else's has its name
+            except CqrsError as error:
                 errors[projection.name] = error
-                continue
-            reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
-            if reason is not None:
-                errors[projection.name] = needs_rebuild(projection.name, reason)
-                continue
-            skips = [skip.position for skip in skipped.get(projection.name, ())]
-            one = Processor(self.fold_of(projection), checkpoint, projection.definition, skips)
-            one.stopped = projection.name in stopped_at
-            processors.append(one)
-        return processors, errors
+        loop = Loop(self.engine, telling(progress))
+        for name, fault in loop.bring(live).items():
+            errors[name] = self.stood_still(name, fault)
+        loop.settle([one for one in live if one.name not in errors])
+        return errors
+
+    def live(self, projection: RowType, found: Whereabouts) -> Processor:
+        """The projection, to be brought along the log. Raises `NeedsRebuild`, or `Misuse` if its table is not ours."""
+        checkpoint = found.checkpoint or self._begun(projection)
+        refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
+        return Processor(RowFold(self.engine, projection), checkpoint, projection.definition, found.skips, found.stop)
 
     def _begun(self, projection: RowType) -> Checkpoint:
         with self._store.transaction() as rows:
             return rows.checkpoint(projection.name) or begin(rows, projection)
 
-    def stood_still(
-        self, name: str, fault: CqrsError | Poisoned, told: Callable[[str, Poisoned], CqrsError]
-    ) -> CqrsError:
+    def stood_still(self, name: str, fault: CqrsError | Poisoned) -> CqrsError:
         """The error of a processor that stands still; the stop at an event is put on record."""
         if not isinstance(fault, Poisoned):
             return fault
         with self._store.transaction() as rows:
             stops.record_stop(rows, name, fault.event, fault.error)
-        return told(name, fault)
+        role = "reaction" if name in self.engine.domain.reactions else "projection"
+        return stopped(fault, f"{name} stopped", **{role: name})
 
-    def skip(self, projection: RowType, position: int, by: str, reason: str) -> None:
-        """Pass the event at `position` over, for ever and on record. Raises `NotFound`, `Misuse`, `Conflict`.
+    def skip(self, name: str, position: int, by: str, reason: str, role: stops.Role = "projection") -> None:
+        """Let a processor pass the event at `position` over, for ever and on record.
 
         One that a rebuild can't take may be in the live rows: they keep it, and their status says so. A rebuild
-        that has taken it in begins anew.
+        that has taken it in begins anew. Raises `NotFound`, `Misuse`, `Conflict`.
         """
-        live, building = (self._store.rows.checkpoint(projection.name + suffix) for suffix in ("", REBUILD))
-        reached = self.reached(projection.name, position)
-        status = f"cqrs project {projection.name} --status"
+        live, building = (self._store.rows.checkpoint(name + suffix) for suffix in ("", REBUILD))
+        stuck = building if building is not None and position > building.position else live
 
         def also(rows: Rows) -> None:
             if live is not None and position <= live.position:
-                rows.move(live.name, live, containing(live, position))
+                rows.move(name, live, stops.containing(live, position))
             if building is not None and position <= building.position:
                 rows.forget(building.name)
 
-        skip(self._store, Skip(projection.name, position, by, now_us(), reason), reached, status, also)
+        reached = stuck.position if stuck is not None else None
+        stops.skip(self._store, stops.Skip(name, position, by, stops.now_us(), reason), reached, role, also)
 
-    def reached(self, name: str, position: int) -> int | None:
-        """How far it has come that may have taken the event at `position`: the live rows, or a rebuild of them.
+    def ready_to_read(self, projection: RowType, read_only: bool) -> None:
+        """Catch the rows up, where that may be. Those of reactions are read as they are: they move when these run.
 
-        None if it never ran.
+        Raises `NeedsRebuild` for rows that are gone, or that were made with another definition and are to be moved.
         """
-        checkpoint, building = (self._store.rows.checkpoint(name + suffix) for suffix in ("", REBUILD))
-        if building is not None and position > building.position:
-            checkpoint = building  # it is the rebuild that can't take the event
-        return checkpoint.position if checkpoint is not None else None
-
-    def refuse_gone(self, projection: RowType) -> None:
-        """Raise `Misuse` (needs-rebuild) if the rows are to be read as they are, and somebody dropped them."""
-        reason = gone(self._store.rows, projection)
-        if reason is not None and self._store.rows.checkpoint(projection.name) is not None:
-            raise needs_rebuild(projection.name, reason)
-
-    def refuse_outdated(self, projection: RowType) -> None:
-        """Raise `Misuse` (needs-rebuild) if there were rows, and they are gone or were made with another definition."""
         checkpoint = self._store.rows.checkpoint(projection.name)
-        if checkpoint is None:
-            return
-        reason = outdated(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
-        if reason is not None:
+        if projection.name in self.engine.domain.reactions:
+            if checkpoint is not None:
+                refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
+        elif not read_only:
+            for error in self.catch_up([projection]).values():
+                raise error
+        elif checkpoint is not None and (reason := gone(self._store.rows, projection)) is not None:
             raise needs_rebuild(projection.name, reason)
 
 
-def stopped(name: str, fault: Poisoned, again: str = "", what: str = "", skip: str = "") -> CqrsError:
-    """The error of the poison event, saying which projection it stopped and what can be done."""
+def stopped(fault: Poisoned, what: str, **details: Any) -> CqrsError:
+    """The error of the poison event, saying what it stopped. details: by which a face knows what can be done."""
     position = fault.event.position
-    again, skip = again or f"cqrs project {name}", skip or f"cqrs project {name} --skip @{position} --reason …"
-    return fault.error.retold(
-        f"{what}{name} stopped at @{position}: {fault.error.message}",
-        hint=f"mend the code and run {again} again, or: {skip}",
-        projection=name,
-        position=position,
-    )
+    told = fault.error.retold(f"{what} at @{position}: {fault.error.message}", position=position, **details)
+    told.hint = None  # what would help with the error alone is not what helps with the stop
+    return told
 
 
-def _told(progress: Progress | None) -> Callable[[Sequence[str], int, int], None]:
-    return lambda _, position, goal: None if progress is None else progress(position, goal)
-
-
-def skip_words(rows: RowType, position: int) -> str:
-    """The command that passes the event over, for a projection or a process manager."""
-    if issubclass(rows.cls, ProcessManager):
-        return f"cqrs run --skip {rows.name}@{position} --reason …"
-    return f"cqrs project {rows.name} --skip @{position} --reason …"
+def named(rows: RowType) -> dict[str, str]:
+    """The details by which an error names who has these rows."""
+    return {"projection": rows.name} | ({"reaction": rows.name} if issubclass(rows.cls, ProcessManager) else {})
 
 
 def begin(rows: Rows, projection: RowType, table: Table | None = None) -> Checkpoint:

@@ -2,60 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cqrs_cli.domain.clauses import Clause
-from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command, Meta
-from cqrs_cli.domain.process_manager import After, Cancel, ReactionType
+from cqrs_cli.domain.process_manager import After, Answer, Cancel, ReactionType
 from cqrs_cli.domain.routes import keys_of
 from cqrs_cli.domain.shared_objects import own_copy
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
-from cqrs_cli.log.outbox import Cancelled, Change, Outgoing
+from cqrs_cli.log.outbox import Cancelled, OutboxChange, Outgoing
 from cqrs_cli.stores.commits import Recorded, SentCommand
 from cqrs_cli.stores.moments import micros, moment
-from cqrs_cli.workbench.processors.processor import Poisoned, Writes
+from cqrs_cli.workbench.engine import Engine
+from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 from cqrs_cli.workbench.processors.rows import RowFold
-
-Service = Callable[[type, str], Any]
-
-
-MOST_EVENTS = 500
-"""Events whose commands wait to be written: each may have many."""
 
 
 class ReactionHandler:
-    """Takes events for one reaction: first the evolve, then what its clauses answer, which see the row as it is then.
+    """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then."""
 
-    What a clause gives depends on the event, the row and the services alone. fold: of a process manager's rows;
-    None for a policy. service: an instance of a type, and who asks for it.
-    """
-
-    def __init__(
-        self, reaction: ReactionType, domain: Domain, codec: Codec, fold: RowFold | None, service: Service
-    ) -> None:
-        self._reaction, self._domain, self._codec, self._fold, self._service = reaction, domain, codec, fold, service
-        self._routes = domain.react_routes[reaction.name]
+    def __init__(self, engine: Engine, reaction: ReactionType) -> None:
+        self._reaction, self._domain, self._codec = reaction, engine.domain, engine.codec
+        self._service, self._most = engine.services, engine.limits.answered_events
+        self._fold = RowFold(engine, reaction.rows) if reaction.rows else None
+        self._routes = engine.domain.react_routes[reaction.name]
         self._keys = {event: keys_of(reaction.rows, route) for event, route in self._routes.items() if reaction.rows}
         self._policy = None if reaction.rows else reaction.cls()
-        self._nested = (
-            [column.column.name for column in reaction.rows.columns if column.column.kind == "json"]
-            if (reaction.rows)
-            else []
-        )
+        columns = reaction.rows.columns if reaction.rows else ()
+        self._nested = [column.column.name for column in columns if column.column.kind == "json"]
         answered = {name for event in self._routes for name in (event.stored.name, *event.stored.aliases)}
-        self.types = frozenset(answered) | (fold.types if fold else frozenset())
+        self.types = frozenset(answered) | (self._fold.types if self._fold else frozenset())
         self.needs_envelope = True
-        self._changes: list[Change] = []
-        self.taken = 0
+        self._changes: list[OutboxChange] = []
+        self._taken = 0
 
     @property
     def is_full(self) -> bool:
         """Whether so much waits to be written that it is time to do it."""
-        return self.taken >= MOST_EVENTS or (self._fold is not None and self._fold.is_full)
+        return self._taken >= self._most or (self._fold is not None and self._fold.is_full)
 
     def gather(self, events: Sequence[Recorded]) -> None:
         """Fold the events and ask the clauses, event by event. Raises `Poisoned`."""
@@ -70,28 +56,28 @@ class ReactionHandler:
                 self._changes += self._answers(event)
             except CqrsError as error:
                 raise Poisoned(event, error) from error
-        self.taken += len(events)
+        self._taken += len(events)
 
     def writes(self) -> Writes:
         """The rows that changed, and what is wanted of the outbox. Raises as `RowFold.writes`."""
-        changes, self._changes, self.taken = self._changes, [], 0
+        changes, self._changes, self._taken = self._changes, [], 0
         rows = Writes() if self._fold is None else self._fold.writes()
         return rows._replace(commands=changes)
 
     def forget(self) -> None:
         """Drop what was gathered: the store is the truth again."""
-        self._changes, self.taken = [], 0
+        self._changes, self._taken = [], 0
         if self._fold is not None:
             self._fold.forget()
 
-    def _answers(self, recorded: Recorded) -> list[Change]:
+    def _answers(self, recorded: Recorded) -> list[OutboxChange]:
         """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
         if route is None:
             return []
         event = self._codec.decode(recorded)
-        changes: list[Change] = []
+        changes: list[OutboxChange] = []
         number = 0
         for key in self._keys_of(cls, event, recorded):
             if event is None:
@@ -114,29 +100,23 @@ class ReactionHandler:
             where = f"the key of {_where(self._routes[cls].clause, recorded)}"
             raise domain_failed(error, where, position=recorded.position) from error
 
-    def _asked(
-        self, clause: Clause, key: tuple[Any, ...], event: Any, recorded: Recorded
-    ) -> list[Command | After | Cancel]:
+    def _asked(self, clause: Clause, key: tuple[Any, ...], event: Any, recorded: Recorded) -> list[Answer]:
         extra = [recorded if kind is Recorded else self._service(kind, clause.where) for kind in clause.services]
         try:
             result = clause.function(self._instance(key), event, *extra)
             if result is None:
                 return []
-            answers = [result] if isinstance(result, Command | After | Cancel) else list(result)
+            answers = [result] if isinstance(result, Answer) else list(result)
         except BaseException as error:
             raise domain_failed(error, _where(clause, recorded), position=recorded.position) from error
         for answer in answers:
             command = answer.command if isinstance(answer, After) else answer
             if not isinstance(command, Command | Cancel):
-                raise DomainFailed(
-                    f"{_where(clause, recorded)} gave {type(command).__name__}",
-                    hint="a reaction answers with commands, After(delay, command) or Cancel(name)",
-                )
+                hint = "a reaction answers with commands, After(delay, command) or Cancel(name)"
+                raise DomainFailed(f"{_where(clause, recorded)} gave {type(command).__name__}", hint=hint)
             if not isinstance(getattr(answer, "name", None), str | None):
-                raise DomainFailed(
-                    f"{_where(clause, recorded)}: the name of a deadline is a text, not {answer!r}",
-                    hint='After(delay, command, name="payment") and Cancel("payment")',
-                )
+                said = f"{_where(clause, recorded)}: the name of a deadline is a text, not {answer!r}"
+                raise DomainFailed(said, hint='After(delay, command, name="payment") and Cancel("payment")')
         return answers
 
     def _instance(self, key: tuple[Any, ...]) -> Any:
@@ -153,25 +133,21 @@ class ReactionHandler:
         return copy
 
     def _change(
-        self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, number: int, answer: Command | After | Cancel
-    ) -> Change:
-        process = self._process(key)
+        self, clause: Clause, key: tuple[Any, ...], recorded: Recorded, number: int, answer: Answer
+    ) -> OutboxChange:
+        # The key as text, as it stands in the name of the process's own stream; '' for a policy.
+        process = self._reaction.stream_of(key).partition("-")[2] if self._reaction.rows else ""
+        if not process and (isinstance(answer, Cancel) or (isinstance(answer, After) and answer.name)):
+            did = "named a deadline, but a policy can't cancel it"
+            if isinstance(answer, Cancel):
+                did = "gave Cancel, but a policy remembers nothing"
+            raise DomainFailed(f"{_where(clause, recorded)} {did}", hint="make it a ProcessManager")
         if isinstance(answer, Cancel):
-            if not process:
-                raise DomainFailed(
-                    f"{_where(clause, recorded)} gave Cancel, but a policy remembers nothing",
-                    hint="make it a ProcessManager",
-                )
             return Cancelled(self._reaction.name, process, answer.name)
         deadline, due_us = None, 0
         command = answer.command if isinstance(answer, After) else answer
         if isinstance(answer, After):
             deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer)
-            if not process and answer.name:
-                raise DomainFailed(
-                    f"{_where(clause, recorded)} named a deadline, but a policy can't cancel it",
-                    hint="make it a ProcessManager",
-                )
         sent, data = self._sent(clause, recorded, command)
         metadata = {**command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
         return Outgoing(
@@ -193,32 +169,23 @@ class ReactionHandler:
             metadata=Meta(metadata=metadata).metadata_json or "{}",
         )
 
-    def _process(self, key: tuple[Any, ...]) -> str:
-        """The key as text, as it stands in the name of the process's own stream; '' for a policy."""
-        return "" if self._reaction.rows is None else self._reaction.stream_of(key).partition("-")[2]
-
     def _due(self, clause: Clause, recorded: Recorded, answer: After) -> int:
+        said = f"{_where(clause, recorded)}: After({answer.delay!r}, …)"
         try:
             due_us = micros(moment(recorded.recorded_us) + answer.delay)
         except (OverflowError, TypeError) as error:
-            raise DomainFailed(
-                f"{_where(clause, recorded)}: After({answer.delay!r}, …) is no time: {error}",
-                hint="the delay is a timedelta, counted from the event",
-            ) from None
+            hint = "the delay is a timedelta, counted from the event"
+            raise DomainFailed(f"{said} is no time: {error}", hint=hint) from None
         if due_us < recorded.recorded_us:
-            raise DomainFailed(
-                f"{_where(clause, recorded)}: After({answer.delay!r}, …) lies before the event",
-                hint="a delay is not negative; a command without After is sent at once",
-            )
+            hint = "a delay is not negative; a command without After is sent at once"
+            raise DomainFailed(f"{said} lies before the event", hint=hint)
         return due_us
 
     def _sent(self, clause: Clause, recorded: Recorded, command: Command) -> tuple[SentCommand, bytes]:
         """The command as it is stored, if it comes back the same and somebody decides it."""
         if type(command) not in self._domain.deciders:
-            raise DomainFailed(
-                f"{_where(clause, recorded)} gave {type(command).__name__}, which nobody decides",
-                hint=f"make its aggregate part of the domain {self._domain.name!r}",
-            )
+            said = f"{_where(clause, recorded)} gave {type(command).__name__}, which nobody decides"
+            raise DomainFailed(said, hint=f"make its aggregate part of the domain {self._domain.name!r}")
         sent = self._codec.sent(command)  # which proves that it survives JSON
         assert sent.data is not None
         return sent, sent.data

@@ -5,40 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
 from cqrs_cli.log.stops import clear_stop
-from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
-from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Processor, Progress, batches, overtaken
-from cqrs_cli.workbench.processors.projections import REBUILD, Projector, skip_words, stopped
-
-ROUNDS = 10
-SHORT = 1_000
-"""Events that the last transaction may have to fold, while nobody can append."""
+from cqrs_cli.workbench.processors.batches import batches
+from cqrs_cli.workbench.processors.handler import Poisoned
+from cqrs_cli.workbench.processors.loop import Loop, Progress, overtaken, telling
+from cqrs_cli.workbench.processors.processor import Processor
+from cqrs_cli.workbench.processors.projections import Projector, named, stopped
+from cqrs_cli.workbench.processors.status import REBUILD
 
 
 class Rebuild:
     """The rebuild of some projections, all or none."""
 
-    def __init__(self, store: Store, domain: Domain, projector: Projector, projections: Sequence[RowType]) -> None:
-        self._store, self._domain, self._projector, self._projections = store, domain, projector, projections
+    def __init__(self, projector: Projector, projections: Sequence[RowType]) -> None:
+        self._projector, self._projections = projector, projections
+        self._engine, self._store = projector.engine, projector.engine.store
 
     def run(self, progress: Progress | None = None, restart: bool = False) -> None:
-        """Fold the rows from the beginning, beside the live ones, and swap them in.
+        """Fold the rows from the beginning, beside the live ones, and swap them in. Appends go on meanwhile.
 
-        Appends go on meanwhile. Interrupted, the live rows are untouched and the next rebuild goes
-        on where this one stopped, unless `restart` or the code of the projection changed.
-        Raises `DomainFailed`, `Undecodable`, `NotUnique` … for an event that can't be taken, and
-        `Conflict` if another process finished the same rebuild before.
+        Interrupted, the next rebuild goes on where this one stopped, unless `restart` or the projection's code changed.
+        Raises `DomainFailed`, `NotUnique` … for an event that can't be taken, `Conflict` if another finished it before.
         """
         for projection in self._projections:
             self._begin(projection, restart)
-        for _ in range(ROUNDS):
+        for _ in range(self._engine.limits.rebuild_rounds):
             self._build(progress)
             # Meanwhile events were appended, and the reactions of a process manager went on.
-            if all(self._left(projection) <= SHORT for projection in self._projections):
+            if all(self._left(projection) <= self._engine.limits.swapped_events for projection in self._projections):
                 break
         with self._store.transaction() as rows:
             for projection in self._projections:
@@ -60,22 +57,20 @@ class Rebuild:
             if restart or found is None or found.definition != projection.definition:
                 rows.drop(beside.name)
                 rows.create(beside._replace(indexes=()))  # filling a table is faster before it has them
-                if found is not None:
-                    rows.forget(name)
+                rows.forget(name)
                 rows.move(name, None, Checkpoint(name, 0, projection.definition))
 
     def _build(self, progress: Progress | None) -> None:
         """Fold all of them up to their goals, in one reading of the log."""
         processors = [self._processor(projection, self._store.rows) for projection in self._projections]
-        loop = Loop(self._store, between=lambda _, at, goal: None if progress is None else progress(at, goal))
+        loop = Loop(self._engine, telling(progress))
         faults = loop.bring(processors)
         loop.settle([one for one in processors if one.name not in faults])
         for projection in self._projections:
             fault = faults.get(projection.name + REBUILD)
             if isinstance(fault, Poisoned):
-                again = f"cqrs project {projection.name} --rebuild"
-                skip = skip_words(projection, fault.event.position)
-                raise stopped(projection.name, fault, again, "the rebuild of ", skip) from fault.error
+                what = f"the rebuild of {projection.name} stopped"
+                raise stopped(fault, what, rebuilding=True, **named(projection)) from fault.error
             if fault is not None:
                 raise fault
 
@@ -92,15 +87,11 @@ class Rebuild:
 
     def _goal(self, projection: RowType, rows: RowReader) -> int:
         """Where a rebuild ends: at the head, or, for the rows of a process manager, where its reactions are."""
-        if projection.name not in self._domain.reactions:
+        if projection.name not in self._engine.domain.reactions:
             return self._store.head()
         checkpoint = rows.checkpoint(projection.name)
         if checkpoint is None:
-            raise Misuse(
-                f"{projection.name} has not run yet: there is nothing to rebuild",
-                code="not-begun",
-                hint="cqrs run starts it",
-            )
+            raise Misuse(f"{projection.name} has not run yet: there is nothing to rebuild", code="not-begun")
         return checkpoint.position
 
     def _swap(self) -> None:
@@ -112,7 +103,7 @@ class Rebuild:
     def _swap_one(self, projection: RowType, rows: Rows) -> None:
         one, goal = self._processor(projection, rows), self._goal(projection, rows)
         try:
-            for events, _ in batches(self._store, [one], goal):
+            for events, _ in batches(self._engine, [one], goal):
                 one.handler.gather(one.own(events))
                 one.handler.writes().apply(rows)
         except Poisoned as fault:

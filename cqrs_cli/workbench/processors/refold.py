@@ -1,6 +1,6 @@
-"""Read models folded afresh beside the live ones: as they were at a position, and whether the live rows drifted.
+"""Read models folded again beside the live ones: as they were at a position, and whether the live rows drifted.
 
-The fold is kept in a store of its own in a temporary folder, so that it needs no memory for the
+They are folded into a store of their own in a temporary folder, so that it needs no memory for the
 rows, writes nothing to the live store, and works on one that can only be read.
 """
 
@@ -10,23 +10,27 @@ import heapq
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.domain.row_model import RowModel, RowType, outdated, row_maker
 from cqrs_cli.errors import CqrsError, NotFound, Unavailable
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Scalar
-from cqrs_cli.workbench.processors.processor import Loop, Poisoned, Progress, needs_rebuild
-from cqrs_cli.workbench.processors.projections import Projector, begin, skip_words
-from cqrs_cli.workbench.processors.rows import RowFold
+from cqrs_cli.workbench.processors.handler import Poisoned
+from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
+from cqrs_cli.workbench.processors.projections import Projector, begin, named, stopped
+from cqrs_cli.workbench.processors.rows import Key, RowFold, reader_of
+from cqrs_cli.workbench.processors.status import needs_rebuild
 
-RETRIES = 200
-LOOKED_AT = 100
+_Row = tuple[Scalar, ...]
+_Pair = tuple[Key, _Row | None, _Row | None]
+Wanted = Callable[[Key], bool]
 
 
 class Drift(NamedTuple):
@@ -48,161 +52,123 @@ class Check(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether all rows are as a fresh fold has them."""
+        """Whether all rows are as the log has them."""
         return not self.drift
 
 
 class Refold:
-    """A projection's rows, folded from the beginning. Use it as a context manager; `rows` reads them.
+    """A projection's rows, folded from the beginning into `store`, in `table`; wanted: only rows with such keys."""
 
-    live: the store with the events, and the rows beside which it is folded. wanted: only the rows whose
-    stored key it says yes to.
-    """
-
-    def __init__(
-        self,
-        live: Store,
-        projector: Projector,
-        projection: RowType,
-        wanted: Callable[[tuple[Any, ...]], bool] | None = None,
-    ) -> None:
-        self._live, self._projector, self._projection, self._wanted = live, projector, projection, wanted
-        self._stack = ExitStack()
+    def __init__(self, projector: Projector, projection: RowType, store: Store, wanted: Wanted | None = None) -> None:
+        self._engine, self._projection, self._store, self.rows = projector.engine, projection, store, store.rows
         self._goal = 0
-        self._progress: Progress | None = None
         # What is unique is a rule for commands; a fold of what happened is compared without it.
         self.table = projection.table._replace(unique=(), indexes=())
-
-    def __enter__(self) -> Self:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cqrs-fresh-"))
-        self._store: Store = self._stack.enter_context(
-            open_store(str(Path(folder) / "fresh.db"), create=True, durability="relaxed")
-        )
-        with self._store.transaction() as rows:
-            checkpoint = begin(rows, self._projection, self.table)
-        self._processor = self._projector.processor(
-            self._projection, checkpoint, table=self.table, reader=self._store.rows, goal=lambda: self._goal
+        with store.transaction() as rows:
+            checkpoint = begin(rows, projection, self.table)
+        self._processor = projector.processor(
+            projection, checkpoint, table=self.table, reader=self.rows, goal=lambda: self._goal
         )
         assert isinstance(self._processor.handler, RowFold)
-        self._processor.handler.wanted = self._wanted
-        self._loop = Loop(self._live, self._store, self._told)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    @property
-    def rows(self) -> RowReader:
-        """The rows as far as they were folded."""
-        return self._store.rows
+        self._processor.handler.wanted = wanted
 
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
-        self._goal, self._progress = max(position, self._goal), progress
-        for fault in self._loop.bring([self._processor]).values():
+        self._goal = max(position, self._goal)
+        for fault in Loop(self._engine, telling(progress), self._store).bring([self._processor]).values():
             if isinstance(fault, Poisoned):
-                raise self._explained(fault) from fault.error
+                raise self._stopped(fault) from fault.error
             raise fault
 
-    def _told(self, _: Sequence[str], position: int, goal: int) -> None:
-        if self._progress is not None:
-            self._progress(position, goal)
+    def _stopped(self, fault: Poisoned) -> CqrsError:
+        what = f"{self._projection.name} can't be folded afresh: it stops"
+        live = self._engine.store.rows.checkpoint(self._projection.name)
+        if live is None or live.position < fault.event.position:
+            return stopped(fault, what, afresh=True, **named(self._projection))
+        # The live rows took the event, so that only a rebuild can leave it out.
+        return stopped(fault, what, taken=True, **named(self._projection))
 
-    def _explained(self, fault: Poisoned) -> CqrsError:
-        """Which projection the event stops, and what can be done."""
-        name, position, error = self._projection.name, fault.event.position, fault.error
-        hint, skip = "mend the code, or: {}", skip_words(self._projection, position)
-        checkpoint = self._live.rows.checkpoint(name)
-        if checkpoint is not None and position <= checkpoint.position:
-            # The live rows took it, so only a rebuild can leave it out.
-            hint = f"mend the code, or leave the event out: cqrs project {name} --rebuild stops at it, then {{}}"
-        message = f"{name} can't be folded afresh: it stops at @{position}: {error.message}"
-        return error.retold(message, hint=hint.format(skip), projection=name, position=position)
+
+@contextmanager
+def refold(projector: Projector, projection: RowType, wanted: Wanted | None = None) -> Iterator[Refold]:
+    """A refold at the beginning of the log, and the store that it needs as long as it is used."""
+    with (
+        tempfile.TemporaryDirectory(prefix="cqrs-refold-") as folder,
+        open_store(str(Path(folder) / "refold.db"), create=True, durability="relaxed") as store,
+    ):
+        yield Refold(projector, projection, store, wanted)
+
+
+def rows_at(projector: Projector, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
+    """The rows as they were at a position, in the order of their keys; folded when the first is asked for."""
+    with refold(projector, projection) as folded:
+        folded.advance(position, progress)
+        yield from map(row_maker(projection), folded.rows.select(folded.table))
 
 
 def check(
-    store: Store,
-    projector: Projector,
-    projection: RowType,
-    sample: int | None = None,
-    progress: Progress | None = None,
+    projector: Projector, projection: RowType, sample: int | None = None, progress: Progress | None = None
 ) -> Check:
-    """Fold afresh up to where the live rows stand, and compare row by row. Writes nothing to the store, locks nothing.
+    """Fold again up to where the live rows stand, and compare row by row. Writes nothing to the store, locks nothing.
 
-    sample: so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection
-    that never ran, `Misuse` (needs-rebuild) for one of another definition and `Unavailable` (busy)
-    if rows that differ change all the time.
+    sample: so many rows, chosen by a hash of their keys. Raises `NotFound` for a projection that never ran,
+    `NeedsRebuild`, and `Unavailable` (busy) if rows that differ change all the time.
     """
-    chosen = None
-    if sample is not None and sample < store.rows.count(projection.table):
-        chosen = _sampler(store.rows, projection, sample)
-    with Refold(store, projector, projection, chosen) as refold:
-        checkpoint = _checkpoint(store.rows, projection)
-        refold.advance(checkpoint.position, progress)
-        compared, differing = _compare(store.rows, refold, projection, chosen)
+    live, key_of, chosen = projector.engine.store.rows, reader_of(projection.table, projection.table.key), None
+    if sample is not None and sample < live.count(projection.table):
+        chosen = _sampler(map(key_of, live.select(projection.table)), sample)
+    with refold(projector, projection, chosen) as again:
+        checkpoint = _checkpoint(live, projection)
+        again.advance(checkpoint.position, progress)
+        compared, differing = 0, []
+        for pair in _side_by_side(live.select(projection.table), again.rows.select(again.table), key_of):
+            if chosen is None or chosen(pair[0]):
+                compared += 1
+                if pair[1] != pair[2]:
+                    differing.append(pair)
         position = checkpoint.position
-        if differing and store.rows.checkpoint(projection.name) != checkpoint:
+        if differing and live.checkpoint(projection.name) != checkpoint:
             # Somebody projected meanwhile: only what still differs at one and the same position is drift.
-            position, differing = _again(store, refold, projection, [key for key, _, _ in differing])
-        drift = [one for key, ours, theirs in differing for one in _drift(projection, key, ours, theirs)]
+            position, differing = _compared_again(projector, projection, again, [key for key, _, _ in differing])
+        drift = [one for pair in differing for one in _drift(projection, *pair)]
         return Check(projection.name, position, compared, drift)
 
 
 def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
     checkpoint = rows.checkpoint(projection.name)
     if checkpoint is None:
-        raise NotFound(
-            f"{projection.name} has no rows yet", code="never-projected", hint=f"cqrs project {projection.name}"
-        )
+        raise NotFound(f"{projection.name} has no rows yet", code="never-projected", projection=projection.name)
     reason = outdated(checkpoint.definition, projection.definition)
     if reason is not None:
         raise needs_rebuild(projection.name, reason)
     return checkpoint
 
 
-def _sampler(live: RowReader, projection: RowType, sample: int) -> Callable[[tuple[Any, ...]], bool]:
+def _sampler(keys: Iterator[Key], sample: int) -> Wanted:
     """Whether a key is in the sample: those with the smallest hashes are. It remembers one number a sampled row."""
     salt = int.from_bytes(os.urandom(4))
 
-    def hashed(key: tuple[Any, ...]) -> int:
+    def hashed(key: Key) -> int:
         return crc32(repr(key).encode(), salt)
 
-    keys = map(_key_reader(projection), live.select(projection.table))
     largest = max(heapq.nsmallest(sample, map(hashed, keys)), default=0)
-    return lambda stored_key: hashed(stored_key) <= largest
+    return lambda key: hashed(key) <= largest
 
 
-_Row = tuple[Scalar, ...]
-_Pair = tuple[_Row, _Row | None, _Row | None]
-
-
-def _compare(
-    live: RowReader, refold: Refold, projection: RowType, chosen: Callable[[_Row], bool] | None
+def _compared_again(
+    projector: Projector, projection: RowType, again: Refold, keys: Sequence[Key]
 ) -> tuple[int, list[_Pair]]:
-    """How many rows were compared, and those that differ: key, live row, fresh row."""
-    key_of = _key_reader(projection)
-    compared, differing = 0, []
-    for key, ours, theirs in _side_by_side(live.select(projection.table), refold.rows.select(refold.table), key_of):
-        if chosen is None or chosen(key):
-            compared += 1
-            if ours != theirs:
-                differing.append((key, ours, theirs))
-    return compared, differing
-
-
-def _again(store: Store, refold: Refold, projection: RowType, keys: Sequence[_Row]) -> tuple[int, list[_Pair]]:
     """Those of the rows that differ while nobody moves the projection, and the position of the last look."""
+    live, limits = projector.engine.store.rows, projector.engine.limits
     differing: list[_Pair] = []
     position = 0
-    for start in range(0, len(keys), LOOKED_AT):
-        part = keys[start : start + LOOKED_AT]
-        for _ in range(RETRIES):
-            checkpoint = _checkpoint(store.rows, projection)
-            refold.advance(checkpoint.position)
-            ours, theirs = store.rows.load(projection.table, part), refold.rows.load(refold.table, part)
-            if store.rows.checkpoint(projection.name) == checkpoint:
+    for start in range(0, len(keys), limits.compared_rows):
+        part = keys[start : start + limits.compared_rows]
+        for _ in range(limits.compare_tries):
+            checkpoint = _checkpoint(live, projection)
+            again.advance(checkpoint.position)
+            ours, theirs = live.load(projection.table, part), again.rows.load(again.table, part)
+            if live.checkpoint(projection.name) == checkpoint:
                 break
         else:
             raise Unavailable(
@@ -215,37 +181,19 @@ def _again(store: Store, refold: Refold, projection: RowType, keys: Sequence[_Ro
     return position, differing
 
 
-def _drift(projection: RowType, key: _Row, ours: _Row | None, theirs: _Row | None) -> list[Drift]:
+def _drift(projection: RowType, key: Key, ours: _Row | None, theirs: _Row | None) -> list[Drift]:
     names = [column.name for column in projection.table.columns]
     shown = dict(zip(projection.table.key, key, strict=True))
     if ours is None or theirs is None:
-        return [Drift(shown, None, _as_dict(names, ours), _as_dict(names, theirs))]
+        live, folded = (None if row is None else dict(zip(names, row, strict=True)) for row in (ours, theirs))
+        return [Drift(shown, None, live, folded)]
     both = zip(names, ours, theirs, strict=True)
     return [Drift(shown, name, mine, other) for name, mine, other in both if mine != other]
 
 
-def _as_dict(names: Sequence[str], row: tuple[Scalar, ...] | None) -> dict[str, Scalar] | None:
-    return None if row is None else dict(zip(names, row, strict=True))
-
-
-def _key_reader(projection: RowType) -> Callable[[_Row], Any]:
-    """The function from a stored row to its key, as a tuple."""
-    names = [column.name for column in projection.table.columns]
-    places = [names.index(name) for name in projection.table.key]
-    return lambda row: tuple(row[place] for place in places)
-
-
-def _side_by_side(left: Iterator[_Row], right: Iterator[_Row], key_of: Callable[[_Row], Any]) -> Iterator[_Pair]:
+def _side_by_side(live: Iterator[_Row], folded: Iterator[_Row], key_of: Callable[[_Row], Key]) -> Iterator[_Pair]:
     """Both sides by key, which both are ordered by; None where one has no such row."""
-    ours, theirs = next(left, None), next(right, None)
-    while ours is not None or theirs is not None:
-        if theirs is None or (ours is not None and key_of(ours) < key_of(theirs)):
-            assert ours is not None
-            yield key_of(ours), ours, None
-            ours = next(left, None)
-        elif ours is None or key_of(theirs) < key_of(ours):
-            yield key_of(theirs), None, theirs
-            theirs = next(right, None)
-        else:
-            yield key_of(ours), ours, theirs
-            ours, theirs = next(left, None), next(right, None)
+    ours, theirs = ((key_of(row), "live", row) for row in live), ((key_of(row), "folded", row) for row in folded)
+    for key, found in groupby(heapq.merge(ours, theirs, key=itemgetter(0)), key=itemgetter(0)):
+        rows = {side: row for _, side, row in found}
+        yield key, rows.get("live"), rows.get("folded")

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
-from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
 from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener
 from cqrs_cli.domain.shared_objects import holds_twice, separate
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, StoredEvent
-from cqrs_cli.stores.rows import Scalar, Table
-from cqrs_cli.workbench.processors.processor import Poisoned, Writes
+from cqrs_cli.stores.rows import RowReader, Scalar, Table
+from cqrs_cli.workbench.engine import Engine
+from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 
 Key = tuple[Any, ...]
-Load = Callable[[Sequence[Key]], dict[Key, tuple[Scalar, ...]]]
 
-CACHED_ROWS = 100_000
-CACHED_KEYS = 50_000
-LOAD_KEYS = 500
-WAITING_EVENTS = 50_000
-WAITING_BYTES = 16 * 1024 * 1024
-DECODED = 8
+_DECODED = 8
 """How much more memory an event takes than its JSON, about."""
 
 
@@ -45,36 +38,28 @@ class _Step(NamedTuple):
 class RowFold:
     """The fold of one projection: a bounded cache of rows over what the store has.
 
-    Events are gathered first and applied together, so that the rows they concern are loaded in the
-    order of the table: of many rows, each page is then read once.
-
-    load: the stored rows for some keys. table: where they are kept; None: the projection's own. Rows that
-    were touched wait in `touched` until they are taken with `changes`; the cache keeps them for the
-    next batch.
+    Events are gathered first and applied together, so that the rows they concern are loaded in the order of the table.
+    rows, table: where they are; None: in the engine's store, in the projection's own table. Rows that were touched
+    wait in `touched` until they are taken with `changes`; the cache has them for the next batch.
     """
 
     def __init__(
-        self,
-        projection: RowType,
-        routes: Mapping[type[Event], Route],
-        codec: Codec,
-        load: Load,
-        table: Table | None = None,
+        self, engine: Engine, projection: RowType, rows: RowReader | None = None, table: Table | None = None
     ) -> None:
         self.projection, self._table = projection, table or projection.table
+        self._rows: RowReader | None = rows or engine.store.rows
+        self._codec, self._limits, self._routes = engine.codec, engine.limits, engine.domain.routes[projection.name]
         # The stored names of the events that concern the projection, aliases included.
-        self.types = frozenset(name for event in routes for name in (event.stored.name, *event.stored.aliases))
-        self.needs_envelope = any(route.needs_envelope for route in routes.values())
-        self._codec, self._load, self._routes = codec, load, routes
+        self.types = frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
+        self.needs_envelope = any(route.needs_envelope for route in self._routes.values())
         self._made, self._opened = row_maker(projection), row_opener(projection)
-        self._keys_of = {event: self._stored_keys(route) for event, route in routes.items()}
+        self._key_in = reader_of(self._table, self._table.key)
+        self._keys_of = {event: self._stored_keys(route) for event, route in self._routes.items()}
         self._steps: dict[tuple[str, int], _Step] = {}
         self._known: dict[tuple[str, ...], dict[str, Key]] = {}
         self._young: dict[Key, RowModel | None] = {}
         self._old: dict[Key, RowModel | None] = {}
-        nested = [column.column.name for column in projection.columns if column.column.kind == "json"]
-        self._flat = not nested
-        self._nested = nested
+        self._nested = [column.column.name for column in projection.columns if column.column.kind == "json"]
         self._settles = [
             (column.column.name, column.settle) for column in projection.columns if column.settle is not None
         ]
@@ -90,10 +75,11 @@ class RowFold:
     @property
     def is_full(self) -> bool:
         """Whether so much waits to be applied or written that it is time to do it."""
+        limits = self._limits
         return (
-            self._waiting_events >= WAITING_EVENTS
-            or self._waiting_bytes >= WAITING_BYTES
-            or len(self._missing) + len(self.touched) >= CACHED_ROWS // 2
+            self._waiting_events >= limits.waiting_events
+            or self._waiting_bytes >= limits.waiting_bytes
+            or len(self._missing) + len(self.touched) >= limits.cached_rows // 2
         )
 
     def row(self, key: Key) -> RowModel | None:
@@ -120,24 +106,19 @@ class RowFold:
             except CqrsError as error:
                 raise Poisoned(stored, error) from error
             known = step.known
-            if known is not None:
-                key = known.get(stored[1]) or self._spelt_key(step, stored[1])
-                if key is not None:
-                    if wanted is None or wanted(key):
-                        if key not in young and key not in old:
-                            missing[key] = None
-                        work.append((step, None, stored, key))
-                    continue
-            event, keys = self._decoded(step, stored)
+            spelt = None if known is None else known.get(stored[1]) or self._spelt_key(step, stored[1])
+            event: Any = None
+            keys: Iterable[Key] = (spelt,) if spelt is not None else ()
+            if spelt is None:
+                event, keys = self._decoded(step, stored)
+                self._waiting_bytes += _DECODED * len(stored[5])
             for key in keys:
-                if wanted is not None and not wanted(key):
-                    continue
-                if key not in young and key not in old:
-                    missing[key] = None
-                work.append((step, event, stored, key))
-                if step.isolate:
-                    event = None  # the next row decodes one of its own
-            self._waiting_bytes += DECODED * len(stored[5])
+                if wanted is None or wanted(key):
+                    if key not in young and key not in old:
+                        missing[key] = None
+                    work.append((step, event, stored, key))
+                    if step.isolate:
+                        event = None  # the next row decodes one of its own
         self._waiting_events += len(events)
         self._waiting_bytes += sum([len(stored[5]) for stored in events])
 
@@ -192,7 +173,7 @@ class RowFold:
 
     def start_empty(self) -> None:
         """Fold from nothing: the stored rows do not count."""
-        self._load = lambda _: {}
+        self._rows = None
 
     def keys_of(self, events: Sequence[Any]) -> list[Key]:
         """The stored keys of the rows that these events concern, each once."""
@@ -211,8 +192,6 @@ class RowFold:
         """The rows to write and the keys to remove since the last call, as the store takes them, by key."""
         puts, deletes = [], []
         columns = [(column.column.name, column.encode) for column in self.projection.columns]
-        places = [self.projection.columns.index(column) for column in self.projection.key_columns]
-        key_in = itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
         young, old, nested = self._young, self._old, self._nested
         for key in self._sorted(self.touched):
             row = young[key] if key in young else old.get(key)
@@ -223,24 +202,22 @@ class RowFold:
             try:
                 put = tuple([encode(values[name]) for name, encode in columns])
             except InvalidInput as error:
-                raise self._bad_value(row, error) from None
-            if nested:
-                seen: set[int] = set()
-                for name in nested:
-                    if holds_twice(values[name], seen):
-                        raise DomainFailed(
-                            f"{self.projection.cls.__name__}.{name} holds an object that the row holds in another "
-                            "place too: once loaded they are two",
-                            hint="put a copy in one of them: copy.deepcopy(…), list(…)",
-                        )
-            if key_in(put) != key:
-                raise DomainFailed(
-                    f"{self.projection.cls.__name__}: the row of {key!r} was given another key by an evolve",
-                    hint="a row keeps its key; key= says which rows an event concerns",
-                )
+                name = next(name for name, encode in columns if not _takes(encode, values[name]))
+                hint = "the evolve gave it a value of another type"
+                raise self._wrong(f".{name}: {error.message}", hint) from None
+            seen: set[int] = set()
+            for name in nested:
+                if holds_twice(values[name], seen):
+                    raise self._wrong(
+                        f".{name} holds an object that the row holds in another place too: once loaded they are two",
+                        "put a copy in one of them: copy.deepcopy(…), list(…)",
+                    )
+            if self._key_in(put) != key:
+                hint = "a row keeps its key; key= says which rows an event concerns"
+                raise self._wrong(f": the row of {key!r} was given another key by an evolve", hint)
             puts.append(put)
         self.touched = {}
-        if len(self._young) >= CACHED_ROWS // 2:
+        if len(self._young) >= self._limits.cached_rows // 2:
             self._old, self._young = self._young, {}
         return puts, deletes
 
@@ -277,23 +254,20 @@ class RowFold:
 
     def _bring_in(self, keys: list[Key]) -> None:
         young, made = self._young, self._made
-        for start in range(0, len(keys), LOAD_KEYS):
-            some = keys[start : start + LOAD_KEYS]
-            rows = self._load(some)
+        for start in range(0, len(keys), self._limits.loaded_rows):
+            some = keys[start : start + self._limits.loaded_rows]
+            rows = self._rows.load(self._table, some) if self._rows is not None else {}
             for key in some:
                 values = rows.get(key)
                 young[key] = made(values) if values is not None else None
 
     def _spelt_key(self, step: _Step, stream: str) -> Key | None:
-        """The key in the stream's name, if it is spelt there as it is stored: remembered, as the next event has it too.
-
-        Most keys are: they are not made values of and back, as that takes longer than the rest of the fold.
-        """
+        """The key in the stream's name, if it is stored as spelt: to make values of it and back takes long."""
         assert step.spelt is not None
         assert step.known is not None
         key = step.spelt(stream)
         if key is not None:
-            if len(step.known) >= CACHED_KEYS:
+            if len(step.known) >= self._limits.cached_keys:
                 step.known.clear()
             step.known[stream] = key
         return key
@@ -309,37 +283,41 @@ class RowFold:
         try:
             return tuple([column.encode(part) for column, part in zip(self.projection.key_columns, key, strict=True)])
         except InvalidInput as error:
-            raise DomainFailed(
-                f"{self.projection.cls.__name__}: {key!r} is no key: {error.message}",
-                hint="key= gives values of the key's own type",
-            ) from None
+            hint = "key= gives values of the key's own type"
+            raise self._wrong(f": {key!r} is no key: {error.message}", hint) from None
 
     def _step(self, stored: StoredEvent | Recorded) -> _Step:
         cls = self._codec.event_class(stored.type)
         route = self._routes[cls]
         kinds = stream_kinds(self.projection, route)
         spelt = spelt_key(kinds, route.categories) if kinds is not None else None
-        step = self._steps[(stored.type, stored.schema_version)] = _Step(
+        step = _Step(
             self._codec.decoder(stored.type, stored.schema_version),
             route.clause.function,
             self._keys_of[cls],
             spelt,
             self._known.setdefault(route.categories, {}) if spelt is not None else None,
             route.clause.recorded,
-            not (self._flat or self._codec.shareable(cls)),
+            bool(self._nested) and not self._codec.shareable(cls),
             route.clause.where,
         )
+        self._steps[stored.type, stored.schema_version] = step
         return step
 
-    def _bad_value(self, row: RowModel, error: InvalidInput) -> DomainFailed:
-        for column in self.projection.columns:
-            try:
-                column.encode(row.__dict__[column.column.name])
-            except InvalidInput as complaint:
-                return DomainFailed(
-                    f"{self.projection.cls.__name__}.{column.column.name}: {complaint.message}",
-                    hint="the evolve gave it a value of another type",
-                )
-        return DomainFailed(
-            f"{self.projection.cls.__name__}: {error.message}", hint="the evolve made a row that can't be stored"
-        )
+    def _wrong(self, what: str, hint: str) -> DomainFailed:
+        return DomainFailed(f"{self.projection.cls.__name__}{what}", hint=hint)
+
+
+def _takes(encode: Callable[[Any], Scalar], value: Any) -> bool:
+    try:
+        encode(value)
+    except InvalidInput:
+        return False
+    return True
+
+
+def reader_of(table: Table, names: Sequence[str]) -> Callable[[tuple[Scalar, ...]], Key]:
+    """The function from a stored row to its values in some columns."""
+    columns = [column.name for column in table.columns]
+    places = [columns.index(name) for name in names]
+    return itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)

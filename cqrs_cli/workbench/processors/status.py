@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.log.stops import Skip, Stop, contained, stop_ahead
+from cqrs_cli.errors import NeedsRebuild
+from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
+from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
+
+REBUILD = "~rebuild"
+"""What follows the name of a projection in the name of the checkpoint of its rebuild."""
+Kind = Literal["projection", "process", "policy"]
 
 
 class ProcessorStatus(NamedTuple):
@@ -22,7 +28,7 @@ class ProcessorStatus(NamedTuple):
     """
 
     name: str
-    kind: Literal["projection", "process", "policy"]
+    kind: Kind
     status: str
     position: int
     lag: int
@@ -38,17 +44,51 @@ class ProcessorStatus(NamedTuple):
     failed: int = 0
 
 
+class Whereabouts(NamedTuple):
+    """What the store knows of a processor. checkpoint: None if it never ran. skips: what it passes over."""
+
+    checkpoint: Checkpoint | None
+    stop: Stop | None = None
+    skips: Sequence[Skip] = ()
+
+
+def look(rows: RowReader, names: Iterable[str]) -> dict[str, Whereabouts]:
+    """What the store knows of each of these, in few queries."""
+    known, stopped_at, skipped = {one.name: one for one in rows.checkpoints()}, stops(rows), skips(rows)
+    return {name: Whereabouts(known.get(name), stopped_at.get(name), skipped.get(name, [])) for name in names}
+
+
 def gone(rows: RowReader, projection: RowType) -> str | None:
     """Why rows that have a checkpoint must be made anew, if somebody dropped their table."""
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def status_of(
-    rows: RowReader, kept: RowType | None, definition: str, checkpoint: Checkpoint, head: int
-) -> ProcessorStatus:
-    """What can be told from its checkpoint and its rows (kept: None for a policy), with today's definition."""
-    reason = outdated(checkpoint.definition, definition) or (gone(rows, kept) if kept is not None else None)
-    stop = stop_ahead(rows, checkpoint.name, checkpoint.position)
+def why_rebuild(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> str | None:
+    """Why what a processor has (kind: its rows; None for a policy) is not what today's definition makes of the log."""
+    return outdated(checkpoint.definition, definition) or (None if kind is None else gone(rows, kind))
+
+
+def needs_rebuild(name: str, reason: str, what: str = "") -> NeedsRebuild:
+    """The error of rows that must be made anew before anybody reads them or goes on with them."""
+    return NeedsRebuild(f"{what}{name} needs a rebuild: {reason}", projection=name)
+
+
+def refuse_outdated(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> None:
+    """Raise `NeedsRebuild` for what is to be gone on with, and can't be."""
+    reason = why_rebuild(rows, kind, definition, checkpoint)
+    if reason is not None:
+        raise needs_rebuild(checkpoint.name, reason)
+
+
+def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, definition: str) -> ProcessorStatus:
+    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition."""
+    rows, head = store.rows, store.head()
+    (checkpoint, stop, skips), building = look(rows, [name])[name], rows.checkpoint(name + REBUILD)
+    if checkpoint is None:
+        return ProcessorStatus(name, kind, "new", 0, head, skips=skips)
+    reason = why_rebuild(rows, shape, definition, checkpoint)
+    if stop is not None and stop.position <= checkpoint.position:
+        stop = None  # another runner has passed that since
     lag = max(head - checkpoint.position, 0)
     status = "behind" if lag else "ready"
     changed = reason is None and source_changed(checkpoint.definition, definition)
@@ -57,14 +97,16 @@ def status_of(
     elif stop is not None:
         status, reason = "stopped", f"at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"
     return ProcessorStatus(
-        checkpoint.name,
-        "projection",
+        name,
+        kind,
         status,
         checkpoint.position,
         lag,
-        rows.count(kept.table) if kept is not None else 0,
+        rows.count(shape.table) if shape is not None else 0,
         reason,
         stop,
-        source_changed=changed,
-        contained=contained(checkpoint),
+        skips,
+        changed,
+        building.position if building is not None and kind == "projection" else None,
+        contained(checkpoint),
     )

@@ -12,8 +12,8 @@ from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.workbench import query_reader as reader
 from tests.cli.conftest import PARCELS
+from tests.limited import limited
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ def test_the_next_page_is_the_line_as_it_was_typed() -> None:
 def test_that_rows_are_missing_is_said_with_q_too_if_nobody_asked_for_so_few(
     filled: Any, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "PAGE_SIZE", 2)
+    opened = Session.workbench
+    monkeypatch.setattr(Session, "workbench", lambda *asked, **how: limited(opened(*asked, **how), page_rows=2))
     ran = filled(f"query {query} -q --json")
     assert len(ran.json) == 2
     assert "there is more; the next page: cqrs query" in ran.err

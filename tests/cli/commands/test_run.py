@@ -1,17 +1,18 @@
 """`cqrs run`: draining, running on, dead letters, where reactions stand."""
 
 import getpass
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.workbench.processors import runner
 from tests import office
 from tests.conftest import ROOT
 from tests.reacting import sent
@@ -45,7 +46,7 @@ def test_once_drains_and_says_so_in_a_line(shop, paid, tmp_path):
 
 
 def test_a_backlog_is_worked_off_with_a_line_now_and_then(shop, paid, monkeypatch):
-    monkeypatch.setattr(runner, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(Workbench, "runner", partialmethod(Workbench.runner, ticks=itertools.count().__next__))
     paid("o1", "o2")
     *lines, last = shop("run --once").lines
     assert lines[0]["at_work"] == {"name": "counts", "position": 2, "head": 2}

@@ -146,7 +146,7 @@ def test_a_column_of_an_operational_table_that_is_gone_is_damage(store: SQLiteSt
         lambda: outbox.waiting(store.rows, ["x"]),
         lambda: letters(store.rows),
         lambda: stops.skips_of(store.rows, "x"),
-        lambda: stops.stop_of(store.rows, "x"),
+        lambda: stops.stops(store.rows).get("x"),
     ]
     if table.name != "cqrs_snapshots":
         with pytest.raises(Damaged):

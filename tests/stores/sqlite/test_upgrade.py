@@ -76,7 +76,7 @@ def check_found(store: SQLiteStore) -> None:
     assert (dropped.outgoing.process, dropped.dropped_by, dropped.dropped_because) == ("boom2", "ada", "no carrier")
     assert [(skip.position, skip.skipped_by) for skip in stops.skips_of(rows, "welcome")] == [(1, "ada")]
     assert [skip.reason for skip in stops.skips_of(rows, "counts")] == ["spoiled"]
-    stop = stops.stop_of(rows, "counts")
+    stop = stops.stops(rows).get("counts")
     assert stop is not None
     assert stop.error == "can't count this"
     assert [one.stream for one in select(store)] == ["order-a1", "order-late1"]
@@ -133,7 +133,7 @@ def test_the_work_that_waited_goes_on_in_the_tables_of_the_upgrade(old: Callable
             stops.clear_stop(rows, "counts")
         assert outbox.waiting(store.rows, ["fulfilment"]) == [again]
         assert [one.outgoing.process for one in letters(store.rows)] == ["late2"]
-        assert stops.stop_of(store.rows, "counts") is None
+        assert stops.stops(store.rows).get("counts") is None
         assert drop(store) == 2
         assert list(select(store)) == []
 

@@ -16,11 +16,11 @@ from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Rows
-from cqrs_cli.workbench.processors import runner as runner_module
 from cqrs_cli.workbench.processors.delivery import Courier, Delivery
 from cqrs_cli.workbench.processors.runner import Runner
 from cqrs_cli.workbench.sender import Sender
 from tests import office
+from tests.limited import limited
 from tests.reacting import Clock, dump, pay, sent, waiting
 
 ORDERS = ("o1", "bad1", "none1", "boom1", "o2")
@@ -61,7 +61,7 @@ def bench(open_bench: Callable[[], Workbench]) -> Workbench:
     return made
 
 
-def apply(store: Store, *changes: outbox.Change) -> list[Outgoing]:
+def apply(store: Store, *changes: outbox.OutboxChange) -> list[Outgoing]:
     with store.transaction() as rows:
         outbox.apply(rows, changes)
     return outbox.of_reaction(store.rows, "fulfilment")
@@ -216,7 +216,8 @@ def test_a_command_that_came_through_is_done_even_if_its_class_changed_since(ben
     pay(bench, "o1")
     with monkeypatch.context() as patch:
         patch.setattr(Courier, "settle", lambda *_: None)  # sent, and then the process was gone
-        patch.setattr(Runner, "_fresh", lambda self, page: [] if self._counts["sent"] else list(page))
+        waiting = Runner._waiting
+        patch.setattr(Runner, "_waiting", lambda self: [] if self._counts["sent"] else waiting(self))
         bench.runner().drain()
     (entry,) = outbox.waiting(bench.store.rows, ["fulfilment"])
     assert bench.store.commit(entry.command_id) is not None
@@ -238,7 +239,7 @@ def test_an_id_that_is_somebody_elses_is_a_dead_letter_and_neither_sent_nor_held
 
 
 def test_commands_that_are_outrun_do_not_hold_up_those_behind_them(bench, monkeypatch):
-    monkeypatch.setattr(runner_module, "PAGE", 2)
+    bench = limited(bench, outbox_page=2)
     pay(bench, "o1", "o2", "o3", "o4")
     real = Sender.decide
 
@@ -427,7 +428,7 @@ def test_a_retry_sends_it_under_the_same_id(failed, monkeypatch):
         failed.retry(letter.command_id)
 
 
-def test_a_retry_takes_another_id_only_if_the_first_is_somebody_elses(failed, monkeypatch):
+def test_a_retry_takes_another_id_only_if_the_first_is_somebody_elses(failed):
     (letter,) = failed.failed()
     failed.store.append(Commit(letter.command_id, (NewEvent("order-x", "Paid", 1, b"{}"),)))
     failed.retry(letter.command_id)

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Workbench, decide, evolve
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Request
-from cqrs_cli.workbench.processors import inline
+from tests.limited import limited
 from tests.members import ChangeEmail, Directory, Join, Joined, Leave, Member, Score, domain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,10 +152,8 @@ def test_what_was_imported_since_the_last_command_is_in_the_rows_before_the_next
     assert bench.check("directory").ok
 
 
-def test_a_command_does_not_wait_for_many_events_that_were_imported(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inline, "CATCH_UP", 4)
+def test_a_command_does_not_wait_for_many_events_that_were_imported(bench: Workbench) -> None:
+    bench = limited(bench, inline_lag=4)
     make_ready(bench)
     imported(bench, *((f"i{n}", "Joined", f"{n}") for n in range(3)))
     bench.send(Join(member_id="c", email="c@x.org"))
@@ -162,7 +161,7 @@ def test_a_command_does_not_wait_for_many_events_that_were_imported(
     head = bench.store.head()
     with pytest.raises(Misuse, match="the inline projection directory is 4 events behind") as caught:
         bench.send(Join(member_id="d", email="d@x.org"))
-    assert (caught.value.code, caught.value.hint) == ("behind", "cqrs project directory")
+    assert (caught.value.code, say(caught.value)) == ("behind", "cqrs project directory")
     assert (bench.store.head(), len(emails(bench))) == (head, 6)
     bench.project("directory")
     bench.send(Join(member_id="d", email="d@x.org"))
@@ -194,7 +193,7 @@ def test_rows_that_another_process_rebuilt_with_another_definition_refuse_comman
         other.rebuild("directory")
     with pytest.raises(Misuse, match="directory needs a rebuild") as caught:
         bench.send(Join(member_id="c", email="c@x.org"))
-    assert (caught.value.code, caught.value.hint) == ("needs-rebuild", "cqrs project directory --rebuild")
+    assert (caught.value.code, say(caught.value)) == ("needs-rebuild", "cqrs project directory --rebuild")
     assert emails(bench) == {"a": "A@X.ORG", "b": "B@X.ORG"}
 
 
@@ -212,7 +211,7 @@ def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench:
             with pytest.raises(Misuse) as caught:
                 other.send(Join(member_id="b", email="b@x.org"), dry_run=dry_run)
             assert caught.value.code == "needs-rebuild"
-            assert caught.value.hint == "cqrs project directory --rebuild"
+            assert say(caught.value) == "cqrs project directory --rebuild"
         other.rebuild("directory")
         other.send(Join(member_id="b", email="b@x.org"))
         assert emails(other) == {"a": "a@x.org", "b": "b@x.org"}
@@ -226,7 +225,7 @@ def test_a_table_that_is_gone_refuses_commands_until_it_is_rebuilt(bench: Workbe
     for dry_run in (True, False):
         with pytest.raises(Misuse) as caught:
             bench.send(Join(member_id="b", email="a@x.org"), dry_run=dry_run)
-        assert str(caught.value.hint).endswith("cqrs project directory --rebuild")
+        assert str(say(caught.value)).endswith("cqrs project directory --rebuild")
     bench.rebuild("directory")
     assert emails(bench) == {"a": "a@x.org"}
 

@@ -24,9 +24,10 @@ from cqrs_cli import (
     evolve,
     react,
 )
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.log import stops
 from cqrs_cli.stores.commits import Commit, NewEvent
-from cqrs_cli.workbench.processors import processor
+from tests.limited import limited
 
 MANY = 600
 
@@ -122,12 +123,10 @@ def totals(bench: Workbench) -> set[int]:
 
 
 @pytest.mark.parametrize("size", [1, 500, MANY - 1])
-def test_nobody_stands_in_the_middle_of_a_commit_when_told_to_stop(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_nobody_stands_in_the_middle_of_a_commit_when_told_to_stop(bench: Workbench, size: int) -> None:
     append(bench, "one", *[1] * MANY)
     append(bench, "two", 1)
-    monkeypatch.setattr(processor, "BATCH_EVENTS", size)
+    bench = limited(bench, batch_events=size)
     asked = count()
     bench.runner(stop=lambda: next(asked) >= 1).drain()  # as after SIGTERM: when the first batch is written
     assert totals(bench) <= {MANY, MANY + 1}
@@ -160,8 +159,8 @@ def test_an_altered_table_is_no_events_fault(bench: Workbench, tmp_path: Path, n
     failures = bench.runner().drain().failures
     assert list(failures) == [name]
     assert isinstance(failures[name], NeedsRebuild)
-    assert "--skip" not in str(failures[name].hint)
-    assert stops.stop_of(bench.store.rows, name) is None
+    assert "--skip" not in str(say(failures[name]))
+    assert stops.stops(bench.store.rows).get(name) is None
     bench.rebuild(name)
     assert bench.runner().drain().failures == {}
     assert totals(bench) == {3}
@@ -208,8 +207,8 @@ def test_what_a_react_does_to_the_row_is_nobodys_business(bench: Workbench) -> N
 def test_a_stop_that_was_passed_is_no_longer_on_record(bench: Workbench, name: str) -> None:
     bench.store.append(Commit("bad", (NewEvent("box-a", "Added", 1, b'{"number":"x"}'),)))
     assert set(bench.runner().drain().failures) == {"sum", "watch"}
-    assert stops.stop_of(bench.store.rows, name) is not None
+    assert stops.stops(bench.store.rows).get(name) is not None
     bench.skip("sum", 1, by="ada", reason="a test")
     bench.skip_in_reaction("watch", 1, by="ada", reason="a test")
     assert bench.runner().drain().failures == {}
-    assert stops.stop_of(bench.store.rows, name) is None
+    assert stops.stops(bench.store.rows).get(name) is None

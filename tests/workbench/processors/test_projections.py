@@ -15,17 +15,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cqrs_cli import Aggregate, Domain, Event, Projection, Where, Workbench, evolve
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, Undecodable
 from cqrs_cli.log import stops as poison
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.rows import Checkpoint
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import projections as projector
-from cqrs_cli.workbench.processors import rows as row_fold
+from cqrs_cli.workbench.processors.handler import Writes
 from cqrs_cli.workbench.processors.rows import RowFold
+from cqrs_cli.workbench.processors.status import REBUILD
 from tests.bank import Account, Balance, Between, Deposit, Deposited, Leg, Open, Split, domain
+from tests.limited import limited
 
 Written = tuple[str, str, int, str]
 
@@ -57,7 +58,8 @@ def everything(bench: Workbench) -> dict[str, list[Any]]:
 
 def folded(bench: Workbench, kind: RowType) -> list[Any]:
     """The rows of a pure fold, event by event, in memory, as the store would take them; by key."""
-    fold = RowFold(kind, bench.domain.routes[kind.name], bench.codec, lambda keys: {})
+    fold = RowFold(bench.engine, kind)
+    fold.start_empty()
     keys: dict[Any, None] = {}
     for event in bench.store.read():
         if event.type in fold.types:
@@ -174,11 +176,9 @@ def test_an_event_whose_key_is_none_concerns_no_row(tmp_path: Path) -> None:
         assert everything(bench) == {"by_label": [("x", 1)], "by_jar_and_label": [("a", "x", 1)]}
 
 
-def test_rows_in_memory_are_forgotten_before_the_event_that_failed_is_looked_for(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_in_memory_are_forgotten_before_the_event_that_failed_is_looked_for(bench: Workbench) -> None:
     """Several batches are gathered, folded and fail; then each is folded anew, the first without the poison."""
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
+    bench = limited(bench, batch_events=2)
     append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'))
     for amount in (1, 10, 100, 777, 1000):
         append(bench.store, paid("a", amount))
@@ -283,22 +283,22 @@ def test_incremental_rows_are_rebuilt_rows_are_a_fold_in_memory(
     commits: list[list[Written]], stops: set[int], batch: int, cached: int
 ) -> None:
     """Whatever the batches, the size of the cache and the moments at which somebody caught up."""
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(advance, "BATCH_EVENTS", batch)
-        patch.setattr(row_fold, "CACHED_ROWS", cached)
-        patch.setattr(row_fold, "LOAD_KEYS", 2)
-        with Workbench.open(f"{folder}/bank.db", domain, durability="relaxed") as bench:
-            for number, events in enumerate(commits):
-                append(bench.store, *events, id=f"c{number}")
-                if number in stops:
-                    bench.project()
-            bench.project()
-            incremental = everything(bench)
-            bench.rebuild(restart=True)
-            assert everything(bench) == incremental
-            for kind in domain.projections.values():
-                assert folded(bench, kind) == incremental[kind.name]
-            assert {status.status for status in bench.statuses()} == {"ready"}
+    with (
+        TemporaryDirectory() as folder,
+        Workbench.open(f"{folder}/bank.db", domain, durability="relaxed") as opened,
+    ):
+        bench = limited(opened, batch_events=batch, cached_rows=cached, loaded_rows=2)
+        for number, events in enumerate(commits):
+            append(bench.store, *events, id=f"c{number}")
+            if number in stops:
+                bench.project()
+        bench.project()
+        incremental = everything(bench)
+        bench.rebuild(restart=True)
+        assert everything(bench) == incremental
+        for kind in domain.projections.values():
+            assert folded(bench, kind) == incremental[kind.name]
+        assert {status.status for status in bench.statuses()} == {"ready"}
 
 
 class Odd(Event):
@@ -336,15 +336,13 @@ class Traps(Projection, key="thing_id"):
         self.exact = event.number  # type: ignore[assignment]  # an int among decimals
 
 
-def test_a_row_in_memory_is_the_row_that_would_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_in_memory_is_the_row_that_would_be_loaded(tmp_path: Path) -> None:
     things = Domain("t", Thing, Traps)
     dumps = []
     for batch in (1, 2, 1000):
-        monkeypatch.setattr(advance, "BATCH_EVENTS", batch)
-        monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
         for cached in (0, 1000):
-            monkeypatch.setattr(row_fold, "CACHED_ROWS", cached)
-            with Workbench.open(str(tmp_path / f"{batch}-{cached}.db"), things) as bench:
+            with Workbench.open(str(tmp_path / f"{batch}-{cached}.db"), things) as opened:
+                bench = limited(opened, batch_events=batch, waiting_events=1, cached_rows=cached)
                 for number in range(5):
                     zone = timezone(timedelta(hours=2 * number)) if number != 2 else None
                     at = datetime(2026, 1, 1, 1, tzinfo=zone)
@@ -380,12 +378,11 @@ def test_no_two_rows_share_what_an_event_holds(bench: Workbench) -> None:
     assert [leg.to for leg in found["c"].legs] == ["b", "c", "b", "c"]  # type: ignore[attr-defined]
 
 
-def test_large_events_come_in_small_batches(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_events_come_in_small_batches(bench: Workbench) -> None:
     for number in range(7):
         append(bench.store, paid(amount=number))
     size = len(next(bench.store.scan()).data)
-    monkeypatch.setattr(advance, "BATCH_BYTES", 2 * size)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+    bench = limited(bench, batch_bytes=2 * size, waiting_events=1)
     reached: list[int] = []
     bench.project("balance", progress=lambda position, head: reached.append(position))
     assert reached == [2, 4, 6, 7]
@@ -394,9 +391,8 @@ def test_large_events_come_in_small_batches(bench: Workbench, monkeypatch: pytes
 # ── checkpoint and rows (G6) ──────────────────────────────────────────────────────────────────
 
 
-def test_rows_and_checkpoint_are_one_transaction(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def test_rows_and_checkpoint_are_one_transaction(bench: Workbench) -> None:
+    bench = limited(bench, batch_events=2, waiting_events=1)
     for number in range(5):
         append(bench.store, paid(amount=10**number))
     sums = {0: 0, 2: 11, 4: 1111, 5: 11111}
@@ -422,7 +418,7 @@ def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch:
         raise OSError("the disk is on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(advance.Writes, "apply", failing)
+        patch.setattr(Writes, "apply", failing)
         with pytest.raises(OSError, match="fire"):
             bench.project("balance")
     assert bench.store.rows.checkpoint("balance").position == 1  # type: ignore[union-attr]
@@ -430,14 +426,12 @@ def test_a_write_that_fails_leaves_the_checkpoint(bench: Workbench, monkeypatch:
     assert [row.balance for row in bench.rows("balance")] == [2]  # type: ignore[attr-defined]
 
 
-def test_two_projectors_at_once_apply_each_event_once(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def test_two_projectors_at_once_apply_each_event_once(bench: Workbench, tmp_path: Path) -> None:
+    bench = limited(bench, batch_events=2, waiting_events=1)
     for number in range(12):
         append(bench.store, paid("ab"[number % 2], 10**number))
-    with Workbench.open(str(tmp_path / "bank.db"), domain) as other:
+    with Workbench.open(str(tmp_path / "bank.db"), domain) as opened:
+        other = limited(opened, batch_events=2, waiting_events=1)
         turns = Counter[str]()
 
         def interfere(position: int, head: int) -> None:
@@ -494,7 +488,7 @@ def test_a_poison_event_stops_its_projection_and_no_other(
             bench.project()
         assert caught.value.details["position"] == 5
         assert "balance stopped at @5" in str(caught.value)
-        assert "--skip @5" in str(caught.value.hint)
+        assert "--skip @5" in str(say(caught.value))
         assert [row.account_id for row in bench.rows("balance")] == ["a", "b", "c"]  # type: ignore[attr-defined]
         assert [row.amount for row in bench.rows("flow")] == [1]  # type: ignore[attr-defined]
         status = {one.name: one for one in bench.statuses()}
@@ -525,7 +519,7 @@ def test_a_table_that_was_altered_is_no_events_fault(bench: Workbench, tmp_path:
     with pytest.raises(Misuse) as caught:
         bench.project("balance")
     assert caught.value.code == "table-changed"
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
     bench.rebuild("balance")
     assert [row.balance for row in bench.rows(Balance)] == [11]
 
@@ -534,7 +528,7 @@ def test_a_rebuild_ends_the_stop_and_its_record(bench: Workbench) -> None:
     append(bench.store, ("a", "Opened", 1, '{"owner":"a","kind":"firm"}'), paid("a", 777))
     with pytest.raises(DomainFailed):
         bench.project("balance")
-    stop = poison.stop_of(bench.store.rows, "balance")
+    stop = poison.stops(bench.store.rows).get("balance")
     assert stop is not None
     bench.skip("balance", stop.position, by="ada", reason="a test")
     bench.store.append(Commit("more", (NewEvent("account-a", "Deposited", 3, b'{"amount":777,"note":""}'),)))
@@ -543,7 +537,7 @@ def test_a_rebuild_ends_the_stop_and_its_record(bench: Workbench) -> None:
     (later,) = [event.position for event in bench.store.read(Selection(backwards=True, limit=1))]
     bench.skip("balance", later, by="ada", reason="a test")
     bench.rebuild("balance")
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
 
 
 def test_a_stop_that_another_runner_has_passed_is_not_recorded(
@@ -559,7 +553,7 @@ def test_a_stop_that_another_runner_has_passed_is_not_recorded(
     passed_by_another(monkeypatch, passing)
     with pytest.raises(DomainFailed):
         bench.project("balance")
-    assert poison.stop_of(bench.store.rows, "balance") is None
+    assert poison.stops(bench.store.rows).get("balance") is None
     assert bench.statuses("balance")[0].status == "ready"
 
 
@@ -593,7 +587,7 @@ def test_a_rebuild_that_has_taken_in_what_is_skipped_begins_anew(bench: Workbenc
     with pytest.raises(DomainFailed):
         bench.project("balance")
     kind = bench.domain.projections["balance"]
-    beside, name = kind.table._replace(name="cqrs_new_balance"), kind.name + projector.REBUILD
+    beside, name = kind.table._replace(name="cqrs_new_balance"), kind.name + REBUILD
     with bench.store.transaction() as writing:  # a rebuild that was interrupted, by code that could take @2
         writing.create(beside)
         writing.put(beside, [("a", "", "private", 778, *row[4:]) for row in rows(bench, "balance")])
@@ -721,7 +715,7 @@ def test_a_changed_definition_needs_a_rebuild(bench: Workbench) -> None:
     with pytest.raises(Misuse) as caught:
         changed.project()
     assert caught.value.code == "needs-rebuild"
-    assert "--rebuild" in str(caught.value.hint)
+    assert "--rebuild" in str(say(caught.value))
     assert [row.balance for row in bench.rows("balance")] == [5]  # type: ignore[attr-defined]
     changed.rebuild()
     assert [row.balance for row in changed.rows("balance")] == [1]  # type: ignore[attr-defined]
@@ -729,11 +723,8 @@ def test_a_changed_definition_needs_a_rebuild(bench: Workbench) -> None:
     assert bench.statuses()[0].status == "needs-rebuild"
 
 
-def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(bench: Workbench) -> None:
+    bench = limited(bench, batch_events=2, waiting_events=1)
     for number in range(6):
         append(bench.store, paid(amount=10**number))
     bench.project()
@@ -757,9 +748,8 @@ def test_an_interrupted_rebuild_leaves_the_live_rows_and_goes_on(
     assert [row.balance for row in bench.rows("balance")] == [1111111]  # type: ignore[attr-defined]
 
 
-def test_appends_during_a_rebuild_are_not_missed(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def test_appends_during_a_rebuild_are_not_missed(bench: Workbench) -> None:
+    bench = limited(bench, batch_events=2, waiting_events=1)
     for number in range(4):
         append(bench.store, paid(amount=10**number))
     more = iter(range(4, 8))
@@ -803,10 +793,11 @@ def test_statuses(bench: Workbench) -> None:
     ]
 
 
-def test_the_cache_of_rows_is_bounded(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_fold, "CACHED_ROWS", 10)
+def test_the_cache_of_rows_is_bounded(bench: Workbench) -> None:
+    bench = limited(bench, cached_rows=10)
     kind = domain.projections["balance"]
-    fold = RowFold(kind, domain.routes["balance"], bench.codec, lambda keys: {})
+    fold = RowFold(bench.engine, kind)
+    fold.start_empty()
     for number in range(40):
         append(bench.store, *(paid(f"n{number}-{index}") for index in range(3)))
     sizes = []
@@ -817,10 +808,10 @@ def test_the_cache_of_rows_is_bounded(bench: Workbench, monkeypatch: pytest.Monk
     assert max(sizes) <= 12
 
 
-def test_a_fold_that_forgets_has_the_rows_of_the_store_again(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_that_forgets_has_the_rows_of_the_store_again(bench: Workbench) -> None:
     """Also those that only the older half of the cache still holds."""
-    monkeypatch.setattr(row_fold, "CACHED_ROWS", 4)
-    fold = bench._projector.fold_of(domain.projections["balance"])
+    bench = limited(bench, cached_rows=4)
+    fold = RowFold(bench.engine, domain.projections["balance"])
     for name in "abc":
         append(bench.store, paid(name))
     for event in bench.store.read():
@@ -851,10 +842,9 @@ def test_rows_are_models(bench: Workbench) -> None:
     )
 
 
-def test_several_batches_share_a_commit_until_one_fails(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_batches_share_a_commit_until_one_fails(bench: Workbench) -> None:
     """Rows are written seldom; an event that can't be taken still leaves what came before it, to the event."""
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 3)
+    bench = limited(bench, batch_events=1, waiting_events=3)
     for number in range(7):
         append(bench.store, paid(amount=number))
     reached: list[int] = []
@@ -869,9 +859,8 @@ def test_several_batches_share_a_commit_until_one_fails(bench: Workbench, monkey
     assert checkpoint.position == 8
 
 
-def test_rows_are_written_before_they_are_too_many(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(row_fold, "CACHED_ROWS", 4)  # half of them may wait
+def test_rows_are_written_before_they_are_too_many(bench: Workbench) -> None:
+    bench = limited(bench, batch_events=1, cached_rows=4)  # half of them may wait
     for number in range(6):
         append(bench.store, paid(f"a{number}"))
     reached: list[int] = []
@@ -894,11 +883,10 @@ def test_a_key_that_is_encoded_in_the_stream_is_its_value_in_the_row(bench: Work
     ],
 )
 def test_events_whose_key_must_be_decoded_wait_in_smaller_numbers(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str, event: Written, expected: list[int]
+    bench: Workbench, name: str, event: Written, expected: list[int]
 ) -> None:
     """They are kept decoded, which takes more memory than their bytes."""
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(row_fold, "WAITING_BYTES", 3 * len(event[3]))
+    bench = limited(bench, batch_events=1, waiting_bytes=3 * len(event[3]))
     for _ in range(6):
         append(bench.store, event)
     reached: list[int] = []
@@ -933,7 +921,7 @@ def test_the_id_of_a_stream_of_another_category_is_no_key(bench: Workbench, stre
     append(bench.store, paid("a", 2))
     with pytest.raises(DomainFailed, match=rf"balance stopped at @3: .*{stream} is no stream of account") as caught:
         bench.project("balance")
-    assert "--skip @3" in str(caught.value.hint)
+    assert "--skip @3" in str(say(caught.value))
     assert {row.account_id: row.balance for row in bench.rows("balance")} == {"a": 1, "a b": 1}  # type: ignore[attr-defined]
     bench.skip("balance", 3, by="eve", reason="not ours")
     bench.project("balance")

@@ -24,15 +24,15 @@ from cqrs_cli import (
     evolve,
     react,
 )
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.log import stops as poison
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import reaction_handler
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
+from tests.limited import limited
 from tests.reacting import dump, pay, sent, waiting
 
 
@@ -258,9 +258,8 @@ def test_a_fault_before_the_transaction_ends_leaves_nothing_of_the_batch(bell, m
     assert logged(bell) == [(1, "a")]
 
 
-def test_batches_are_small_and_lose_nothing(bell, monkeypatch):
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(reaction_handler, "MOST_EVENTS", 2)
+def test_batches_are_small_and_lose_nothing(bell):
+    bell = limited(bell, batch_events=2, answered_events=2)
     ticks(bell, *"abcde")
     assert bell.runner().drain().failures == {}
     assert logged(bell) == [(number, note) for number, note in enumerate("abcde", 1)]
@@ -279,7 +278,7 @@ def test_a_poison_event_stops_that_reaction_only_and_what_came_before_is_answere
     assert isinstance(error, DomainFailed)
     assert "counter stopped at @3" in error.message
     assert "can't take this" in error.message
-    assert "cqrs run --skip counter@3" in str(error.hint)
+    assert "cqrs run --skip counter@3" in str(say(error))
     counter, echo = bell.reactions()
     assert (counter.status, counter.position, counter.stop.position) == ("stopped", 2, 3)
     assert (echo.status, echo.position) == ("ready", bell.store.head())
@@ -310,7 +309,7 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
 
     ticks(bell, "a", "poison")
     bell.runner().drain()
-    assert poison.stop_of(bell.store.rows, "counter").position == 2
+    assert poison.stops(bell.store.rows).get("counter").position == 2
     assert bell.reactions("counter")[0].status == "stopped"
     at(2)
     assert bell.reactions("counter")[0].stop is None
@@ -320,7 +319,7 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
         poison.clear_stop(rows, "counter")
     monkeypatch.setattr(poison, "record_stop", late)
     assert "counter" in bell.runner().drain().failures
-    assert poison.stop_of(bell.store.rows, "counter") is None
+    assert poison.stops(bell.store.rows).get("counter") is None
 
 
 def test_after_a_fix_it_goes_on_where_it_stopped(bell, between):
@@ -493,7 +492,7 @@ def test_a_changed_definition_wants_a_rebuild_and_then_goes_on(tmp_path):
     with Workbench.open(path, changed) as bench:
         pay(bench, "o2")
         error = bench.runner().drain().failures["fulfilment"]
-        assert (error.code, error.hint) == ("needs-rebuild", "cqrs project fulfilment --rebuild")
+        assert (error.code, say(error)) == ("needs-rebuild", "cqrs project fulfilment --rebuild")
         (status,) = bench.reactions("fulfilment")
         assert (status.status, status.position) == ("needs-rebuild", position)
         bench.rebuild("fulfilment")

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.domain import row_model
 from cqrs_cli.errors import Conflict, DomainFailed, NotUnique
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import rows as row_fold
-from cqrs_cli.workbench.processors.projections import REBUILD
 from cqrs_cli.workbench.processors.rebuild import Rebuild
+from cqrs_cli.workbench.processors.status import REBUILD
 from cqrs_cli.workbench.workbench import Request
+from tests.limited import limited
 from tests.members import ChangeEmail, Join, Leave, Standing, domain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,18 +82,15 @@ def done(process: subprocess.Popen[str], code: int = 0) -> str:
 REBUILD_AND_DIE = """
 import os, signal, sys
 from cqrs_cli import Workbench
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import rows as row_fold
+from tests.limited import limited
 from tests.members import domain
-
-advance.BATCH_EVENTS = row_fold.WAITING_EVENTS = 2000
 
 def progress(position, goal):
     if position > 4000:
         os.kill(os.getpid(), signal.SIGKILL)
 
 with Workbench.open(sys.argv[1], domain) as bench:
-    bench.rebuild("standing", "city_total", progress=progress)
+    limited(bench, batch_events=2000, waiting_events=2000).rebuild("standing", "city_total", progress=progress)
 """
 
 
@@ -123,17 +120,17 @@ def test_a_killed_rebuild_leaves_the_live_rows_and_goes_on(path: Path) -> None:
 def test_a_rebuild_begins_anew_when_told_or_when_the_code_changed(
     path: Path, changed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
     done(child(REBUILD_AND_DIE, str(path)), -signal.SIGKILL)
-    with Workbench.open(str(path), domain) as bench:
+    with Workbench.open(str(path), domain) as opened:
+        bench = limited(opened, waiting_events=1)
         seen: list[int] = []
         projection = domain.projections["standing"]
         if changed:
             definition = json.loads(projection.definition) | {"source": "another"}
             monkeypatch.setitem(row_model._definitions, projection.cls, json.dumps(definition))
-        rebuild = Rebuild(bench.store, domain, bench._projector, [projection])
+        rebuild = Rebuild(bench._projector, [projection])
         rebuild.run(lambda position, goal: seen.append(position), restart=not changed)
-        assert min(seen) <= advance.BATCH_EVENTS
+        assert min(seen) <= bench.engine.limits.batch_events
         assert bench.check("standing").ok
 
 
@@ -213,16 +210,13 @@ def test_a_check_under_a_writer_and_a_runner_tells_no_lies(path: Path) -> None:
 RUN = """
 import os, sys, time
 from cqrs_cli import Workbench
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import rows as row_fold
+from tests.limited import limited
 from tests.members import domain
 
-advance.BATCH_EVENTS = 20
-row_fold.WAITING_EVENTS = 1  # many checkpoints to fight for
 with Workbench.open(sys.argv[1], domain) as bench:
     print("ready", flush=True)
     sys.stdin.readline()
-    bench.project()
+    limited(bench, batch_events=20, waiting_events=1).project()  # many checkpoints to fight for
 """
 
 
@@ -260,7 +254,7 @@ def test_two_rebuilds_at_once_leave_the_rows_of_one(path: Path) -> None:
         )  # no table, and no name of an index
 
 
-def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path) -> None:
     """A gives an e-mail up, B takes it, A takes B's: legal live, in a batch, and folded in batches of any size."""
     table = domain.projections["directory"].table
     with Workbench.open(str(tmp_path / "m.db"), domain) as bench:
@@ -278,8 +272,7 @@ def test_a_value_passes_from_row_to_row_also_when_rebuilt(tmp_path: Path, monkey
         live = list(bench.store.rows.select(table))
         assert live == [("a", "b@x.org"), ("c", "a@x.org")]
         for size in (1, 2, 3, 2_000):
-            monkeypatch.setattr(advance, "BATCH_EVENTS", size)
-            bench.rebuild("directory")
+            limited(bench, batch_events=size).rebuild("directory")
             assert list(bench.store.rows.select(table)) == live
             assert bench.check("directory").ok
 
@@ -319,7 +312,7 @@ def test_an_event_that_arrives_before_the_swap_and_can_not_be_taken_is_named(
         before_the_swap(monkeypatch, lambda: bench.store.append(bad))
         with pytest.raises(DomainFailed, match="the rebuild of city_total stopped at @10201") as caught:
             bench.rebuild("standing", "city_total")
-        assert caught.value.hint == (
+        assert say(caught.value) == (
             "mend the code and run cqrs project city_total --rebuild again, or: "
             "cqrs project city_total --skip @10201 --reason …"
         )

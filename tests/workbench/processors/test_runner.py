@@ -14,10 +14,10 @@ from cqrs_cli import Domain, Policy, Workbench, react
 from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.stores.moments import moment
-from cqrs_cli.workbench.processors import processor as advance
-from cqrs_cli.workbench.processors import rows as row_fold
+from cqrs_cli.workbench.processors.loop import Loop, overtaken
 from cqrs_cli.workbench.processors.runner import Round, Runner
 from tests import office
+from tests.limited import limited
 from tests.reacting import Clock, dump, pay, sent, waiting
 
 
@@ -36,16 +36,16 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 class Thread:
     """A runner in a thread of its own, with a workbench of its own, until it is stopped."""
 
-    def __init__(self, path: Path, clock: Callable[[], Any], domain: Domain = office.domain) -> None:
+    def __init__(self, path: Path, clock: Callable[[], Any], domain: Domain = office.domain, **limits: float) -> None:
         self.rounds: list[Round] = []
         self._stop = threading.Event()
         self._ready = threading.Event()
-        self._path, self._clock, self._domain = path, clock, domain
+        self._path, self._clock, self._domain, self._limits = path, clock, domain, limits
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         with Workbench.open(str(self._path), self._domain) as bench:
-            bench.runner(clock=self._clock, stop=self._stop.is_set).run(self._report)
+            limited(bench, **self._limits).runner(clock=self._clock, stop=self._stop.is_set).run(self._report)
 
     def _report(self, done: Round) -> None:
         self.rounds.append(done)
@@ -89,8 +89,8 @@ def test_a_drain_brings_everything_to_the_head_and_says_what_it_did(bench):
     assert (again.taken, again.sent, again.position) == (0, 0, done.position)
 
 
-def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
-    monkeypatch.setattr("cqrs_cli.workbench.processors.runner.PAGE", 2)
+def test_more_commands_than_a_page_are_all_sent(bench):
+    bench = limited(bench, outbox_page=2)
     pay(bench, *(f"o{number}" for number in range(7)))
     assert bench.runner().drain().sent == 14
 
@@ -99,13 +99,12 @@ def test_more_commands_than_a_page_are_all_sent(bench, monkeypatch):
 
 
 @pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def small_batches(bench: Workbench) -> Workbench:
+    return limited(bench, batch_events=1, waiting_events=1)
 
 
-@pytest.mark.usefixtures("small_batches")
-def test_a_long_drain_says_how_far_it_is(bench):
+def test_a_long_drain_says_how_far_it_is(small_batches):
+    bench = small_batches
     pay(bench, *(f"o{number}" for number in range(4)), "bad1")
     told: list[Round] = []
     seconds = itertools.count()
@@ -122,8 +121,8 @@ def test_a_long_drain_says_how_far_it_is(bench):
     assert (done.sent, done.rejected) == (9, 1)
 
 
-@pytest.mark.usefixtures("small_batches")
-def test_reports_are_told_now_and_then(bench):
+def test_reports_are_told_now_and_then(small_batches):
+    bench = small_batches
     pay(bench, *(f"o{number}" for number in range(20)))
     told: list[float] = []
     seconds = itertools.count()
@@ -141,8 +140,8 @@ def test_reports_are_told_now_and_then(bench):
     bench.runner(ticks=lambda: 0.0).drain(lambda _: pytest.fail("nobody waited"))
 
 
-@pytest.mark.usefixtures("small_batches")
-def test_what_was_told_during_a_drain_is_not_told_again_after_it(bench, monkeypatch):
+def test_what_was_told_during_a_drain_is_not_told_again_after_it(small_batches, monkeypatch):
+    bench = small_batches
     pay(bench, "o1", "o2")
     told: list[Round] = []
     waited: list[Round] = []
@@ -154,9 +153,9 @@ def test_what_was_told_during_a_drain_is_not_told_again_after_it(bench, monkeypa
     assert sum(one.sent for one in told) == waited[0].sent == 4
 
 
-@pytest.mark.usefixtures("small_batches")
 def test_what_stands_still_is_among_all_reports(tmp_path):
-    with Workbench.open(str(tmp_path / "office.db"), Domain("grumpy", office.domain, Grumpy)) as bench:
+    with Workbench.open(str(tmp_path / "office.db"), Domain("grumpy", office.domain, Grumpy)) as opened:
+        bench = limited(opened, batch_events=1, waiting_events=1)
         bench.runner().drain()
         seconds = itertools.count()
         runner = bench.runner(ticks=lambda: float(next(seconds)))
@@ -217,7 +216,7 @@ def test_no_deadline_fires_before_the_reactions_have_seen_what_may_cancel_it(uns
     assert done.next_due is None
 
 
-def test_no_deadline_of_a_reaction_that_stands_still_fires(unshipped, clock, monkeypatch):
+def test_no_deadline_of_a_reaction_that_stands_still_fires(unshipped, clock):
     clock.forward(hours=2)
     unshipped.store.append(_event("order-boom1", "Shipped", b"not JSON for this class: []"))
     runner = unshipped.runner(clock=clock)
@@ -246,7 +245,7 @@ class Grumpy(Policy):
         raise ValueError("no")
 
 
-def test_what_stops_does_not_stop_the_others(tmp_path, monkeypatch):
+def test_what_stops_does_not_stop_the_others(tmp_path):
     grumpy = Domain("grumpy", office.domain, Grumpy)
     with Workbench.open(str(tmp_path / "office.db"), grumpy) as bench:
         bench.runner().drain()
@@ -259,25 +258,24 @@ def test_what_stops_does_not_stop_the_others(tmp_path, monkeypatch):
 
 
 def test_what_another_process_rebuilds_meanwhile_is_no_failure(bench, monkeypatch):
-    real = advance.Loop.bring
+    real = Loop.bring
     runner = bench.runner()
     pay(bench, "o1")
 
-    def overtaken(self, processors, head):
+    def outrun(self, processors, head):
         others = [one for one in processors if one.name != "counts"]
-        return real(self, others, head) | ({"counts": advance.overtaken("counts")} if others != processors else {})
+        return real(self, others, head) | ({"counts": overtaken("counts")} if others != processors else {})
 
-    monkeypatch.setattr(advance.Loop, "bring", overtaken)
+    monkeypatch.setattr(Loop, "bring", outrun)
     done = runner.drain()
     assert (done.failures, done.sent) == ({}, 2)
-    monkeypatch.setattr(advance.Loop, "bring", real)
+    monkeypatch.setattr(Loop, "bring", real)
     runner.drain()
     assert [one.lag for one in bench.statuses()] == [0, 0]  # it was looked at again
 
 
-def test_stopping_lets_the_batch_end(bench, monkeypatch):
-    monkeypatch.setattr(advance, "BATCH_EVENTS", 1)
-    monkeypatch.setattr(row_fold, "WAITING_EVENTS", 1)
+def test_stopping_lets_the_batch_end(bench):
+    bench = limited(bench, batch_events=1, waiting_events=1)
     pay(bench, "o1", "o2", "o3")
     asked: list[int] = []
 
@@ -295,10 +293,9 @@ def test_stopping_lets_the_batch_end(bench, monkeypatch):
 # ── on and on ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_wakes_after_a_commit_of_somebody_else(bench, tmp_path, monkeypatch):
+def test_it_wakes_after_a_commit_of_somebody_else(bench, tmp_path):
     """By itself it would look again after half a minute only."""
-    monkeypatch.setattr("cqrs_cli.workbench.processors.runner.LOOK_AGAIN", 30.0)
-    with Thread(tmp_path / "office.db", Clock()) as thread:
+    with Thread(tmp_path / "office.db", Clock(), look_again=30.0) as thread:
         for number in range(3):
             pay(bench, f"o{number}")
             until(lambda number=number: f"Greet order-o{number}" in sent(bench.store), 20)
