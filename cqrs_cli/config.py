@@ -8,8 +8,6 @@
 Every value remembers where it came from; `cqrs config` prints them.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path

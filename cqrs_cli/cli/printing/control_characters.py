@@ -58,7 +58,7 @@ codecs.register_error("json", _json_instead)
 
 def visible(text: str) -> str:
     """One line for a terminal: every control character, newline and tab too, is written as an escape."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return _control().sub(_escape, text)
 
@@ -70,7 +70,7 @@ def visible_lines(text: str) -> str:
 
 def inert_json(text: str) -> str:
     """JSON text with the same meaning in which no control character is raw (line breaks between tokens may be)."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return _control("\n").sub(_escape_json, text)
 
@@ -83,7 +83,7 @@ def csv_text(text: str) -> str:
     """
     if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
         text = "'" + text
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return _control("\n\t").sub(_escape, text)
 

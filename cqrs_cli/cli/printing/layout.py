@@ -1,7 +1,5 @@
 """How wide the columns of a table are, and how it is drawn: by rich when small, as plain lines when large."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +14,6 @@ GROWN = 40
 WIDEST = 1_000
 """No column is wider: every row is filled up to its columns' widths, so one huge name would be paid for by each."""
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?")
-_ENDING = re.compile(r"(?:\x1b\[[0-9;]*m)*$")
 
 
 def text_width(text: str) -> int:
@@ -169,5 +166,5 @@ def _trimmed(line: str) -> str:
     """The line without blanks at its end, before the escapes of colours that may follow them."""
     if not line.endswith("m"):
         return line.rstrip(" ")
-    at = _ENDING.search(line).start()  # type: ignore[union-attr]  (it matches everywhere)
-    return line[:at].rstrip(" ") + line[at:]
+    text = re.split(r"((?:\x1b\[[0-9;]*m)+)$", line, maxsplit=1)
+    return text[0].rstrip(" ") + "".join(text[1:])

@@ -16,7 +16,6 @@ import contextlib
 import errno
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -140,6 +139,8 @@ def _report(error: CqrsError, session: Session) -> int:
 
 def _as_typed(hint: str, session: Session) -> str:
     """The hint with the store and domain that were named on the command line, so that its commands can be copied."""
+    import shlex
+
     given = [
         f"{name} {shlex.quote(value)}"
         for name in ("--app", "--store")
