@@ -125,10 +125,10 @@ def _report(error: CqrsError, session: Session) -> int:
     if wants_json(session):
         _tell(json_text(records.error(error, hint)))
     else:
-        if getattr(error, "traceback", None):
-            _tell(visible_lines(error.traceback))  # type: ignore[attr-defined]
+        if error.traceback:
+            _tell(visible_lines(error.traceback))
         _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
-        for complaint in getattr(error, "complaints", ()):
+        for complaint in error.complaints:
             _tell(f"  {visible(complaint)}")
         if hint is not None:
             _tell(f"hint: {visible(hint)}")

@@ -49,7 +49,7 @@ OWN = {
 }
 
 
-def command() -> Send:
+def group() -> Send:
     """The group `send`."""
     return group_of(Send, _send, "send")
 
