@@ -14,8 +14,10 @@ def main() -> int:
     """Run the command line of this process; returns the exit code. Ctrl-C is silent, even during imports."""
     gc.set_threshold(*GC_THRESHOLDS)
     try:
+        from cqrs_cli.cli.shell import plugin_search
         from cqrs_cli.cli.shell.boundary import run
 
+        plugin_search.shorten()
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130

@@ -11,8 +11,6 @@ the user, and where data goes (`output`) is never read from one: a folder that c
 Every value remembers where it came from; `cqrs config` prints them.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -85,7 +83,10 @@ class Settings:
     """The effective settings of one run.
 
     flags: values from the command line by setting name; they are believed over everything else.
-    environ, cwd: of this process unless given. Raises `ConfigurationError` (exit 2) for a value that
+    environ, cwd: of this process unless given. store: a URL, or a path relative to the working directory.
+    app: `module:attribute`, None if nothing says. output: a file, None for standard output. quiet: no notes, but
+    errors. debug: tracebacks of unexpected errors. progress: whether it may be shown. durability: of a store that
+    is made now, None for the store's own default. Raises `ConfigurationError` (exit 2) for a value that
     can't be used, an unknown key in the file, or a file that is no TOML.
     """
 
@@ -99,60 +100,21 @@ class Settings:
         self._flags = flags or {}
         self._environ = os.environ if environ is None else environ
         self.file, self._table = self._find_file()
-        self._values = {known.name: self._resolve(known) for known in KNOWN}
+        values = self._values = {known.name: self._resolve(known) for known in KNOWN}
+        self.store: str = values["store"].value
+        self.app: str | None = values["app"].value
+        self.format: str = values["format"].value
+        self.output: str | None = None if values["output"].value == "-" else values["output"].value
+        self.color: str = values["color"].value
+        self.quiet: bool = values["quiet"].value
+        self.debug: bool = values["debug"].value
+        self.progress = not values["no-progress"].value
+        self.durability: str | None = values["durability"].value
 
     @property
     def folder(self) -> Path:
         """The config file's folder, else the working directory: where modules are looked for first."""
         return self.file.parent if self.file else self.cwd
-
-    @property
-    def store(self) -> str:
-        """URL or path of the store; a relative path is relative to the working directory."""
-        return str(self._values["store"].value)
-
-    @property
-    def app(self) -> str | None:
-        """`module:attribute` of the domain, or None if nothing says."""
-        value = self._values["app"].value
-        return None if value is None else str(value)
-
-    @property
-    def format(self) -> str:
-        """One of `FORMATS`."""
-        return str(self._values["format"].value)
-
-    @property
-    def output(self) -> str | None:
-        """The file that data goes to; None (or `-`) is standard output."""
-        value = self._values["output"].value
-        return None if value in (None, "-") else str(value)
-
-    @property
-    def color(self) -> str:
-        """One of `COLORS`."""
-        return str(self._values["color"].value)
-
-    @property
-    def quiet(self) -> bool:
-        """No notes on standard error; errors are still printed."""
-        return bool(self._values["quiet"].value)
-
-    @property
-    def debug(self) -> bool:
-        """Tracebacks of unexpected errors."""
-        return bool(self._values["debug"].value)
-
-    @property
-    def progress(self) -> bool:
-        """Whether progress may be shown."""
-        return not self._values["no-progress"].value
-
-    @property
-    def durability(self) -> str | None:
-        """`full` or `relaxed` for a store that is made now; None: the store's own default."""
-        value = self._values["durability"].value
-        return None if value is None else str(value)
 
     def all(self) -> list[Setting]:
         """Every effective value with its source, in a fixed order."""

@@ -32,15 +32,28 @@ from typing import Any, ClassVar, Self
 
 
 class CqrsError(Exception):
-    """Base of all errors of this package: a message, a hint and a stable code."""
+    """Base of all errors of this package: a message, a hint and a stable code.
+
+    traceback: the part of it that is in the user's own code, if that raised. complaints: a line for each thing wrong.
+    """
 
     code: str = "error"
     exit_code: ClassVar[int] = 70
+    complaints: Sequence[str] = ()
 
-    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None, **details: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        traceback: str | None = None,
+        **details: Any,
+    ) -> None:
         super().__init__(message)
         self.message = str(message)  # a domain may raise with whatever it likes
         self.hint = hint
+        self.traceback = traceback
         self.details = details
         if code is not None:
             self.code = code
@@ -53,13 +66,6 @@ class CqrsError(Exception):
         again.hint, again.details = hint or self.hint, self.details | details
         again.__cause__, again.__traceback__ = self.__cause__, self.__traceback__
         return again
-
-    def as_dict(self) -> dict[str, Any]:
-        """The error as `{"code", "message", "hint", …details}`; a missing hint is left out."""
-        head: dict[str, Any] = {"code": self.code, "message": self.message}
-        if self.hint is not None:
-            head["hint"] = self.hint
-        return head | self.details
 
 
 class Rejected(CqrsError):
@@ -90,12 +96,10 @@ class InvalidInput(Misuse):
 
     code = "invalid-input"
 
-    def __init__(
-        self, message: str, complaints: tuple[str, ...] = (), *, hint: str | None = None, **details: Any
-    ) -> None:
+    def __init__(self, message: str, complaints: Sequence[str] = (), **details: Any) -> None:
         if complaints:
             details["complaints"] = list(complaints)
-        super().__init__(message, hint=hint, **details)
+        super().__init__(message, **details)
         self.complaints = complaints
 
 
@@ -127,10 +131,6 @@ class DomainNotLoaded(Misuse):
     """The domain can't be imported; `traceback` is the user's own part of it, if code ran."""
 
     code = "domain-not-loaded"
-
-    def __init__(self, message: str, *, hint: str | None = None, traceback: str | None = None, **details: Any) -> None:
-        super().__init__(message, hint=hint, **details)
-        self.traceback = traceback
 
 
 class NotFound(CqrsError):
@@ -204,9 +204,8 @@ class Unfinished(CqrsError):
     def __init__(self, errors: Sequence[CqrsError], complaints: Sequence[str] = ()) -> None:
         first = errors[0]
         details = {**first.details, "complaints": list(complaints)} if complaints else first.details
-        super().__init__(first.message, hint=first.hint, code=first.code, **details)
+        super().__init__(first.message, hint=first.hint, code=first.code, traceback=first.traceback, **details)
         self.errors, self.complaints = tuple(errors), list(complaints)
-        self.traceback = getattr(first, "traceback", None)
 
 
 class DomainFailed(CqrsError):
@@ -214,10 +213,6 @@ class DomainFailed(CqrsError):
 
     code = "domain-failed"
     exit_code = 8
-
-    def __init__(self, message: str, *, hint: str | None = None, traceback: str | None = None, **details: Any) -> None:
-        super().__init__(message, hint=hint, **details)
-        self.traceback = traceback
 
 
 class Undecodable(CqrsError):

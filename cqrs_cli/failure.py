@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from typing import Any
 
 from cqrs_cli.errors import DomainFailed
 
@@ -32,7 +33,7 @@ def shortened(error: BaseException) -> str:
     return "".join(lines).rstrip()
 
 
-def domain_failed(error: BaseException, where: str, **details: object) -> DomainFailed:
+def domain_failed(error: BaseException, where: str, **details: Any) -> DomainFailed:
     """What the user's code raised in `where`, as the typed error. `details` say for which event or command."""
     if isinstance(error, KeyboardInterrupt):
         raise error

@@ -242,7 +242,7 @@ def outcome(became: Outcome, hints: Hints) -> Record:
         "reason": error.message,
         "code": error.code,
     }
-    told = _error(error, hints(error)) | {"traceback": getattr(error, "traceback", None)}
+    told = _error(error, hints(error)) | {"traceback": error.traceback}
     del told["message"]
     return record | {name: value for name, value in told.items() if value is not None and name not in record}
 
@@ -250,7 +250,7 @@ def outcome(became: Outcome, hints: Hints) -> Record:
 def flat_outcome(became: Outcome) -> Record:
     """What became of a command, as a row."""
     error = became.error
-    reason = None if error is None else "; ".join([error.message, *getattr(error, "complaints", ())])
+    reason = None if error is None else "; ".join([error.message, *error.complaints])
     code = None if error is None else error.code
     before = (became.line, became.status, became.command, became.command_id, became.position, became.stream)
     return _named(FLAT_OUTCOME, (*before, len(became.events), code, reason))
@@ -265,8 +265,7 @@ def batch(by_status: Mapping[str, int], events: int) -> Record:
 
 def error(raised: CqrsError, hint: str | None) -> Record:
     """An error as an object of its own. hint: in the words of the face that shows it."""
-    trace = getattr(raised, "traceback", None)
-    return {"error": _error(raised, hint) | ({"traceback": trace} if trace else {})}
+    return {"error": _error(raised, hint) | ({"traceback": raised.traceback} if raised.traceback else {})}
 
 
 def _error(raised: CqrsError, hint: str | None) -> Record:

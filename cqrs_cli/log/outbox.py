@@ -5,8 +5,6 @@ with the store and never rebuilt. Nothing of the user's is imported here, so the
 the domain's code is broken.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Commits: what is appended, and what the log gives back."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, NamedTuple
 

@@ -1,9 +1,6 @@
 """What every part of a workbench works with, in one object instead of four to six parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -59,8 +56,7 @@ class Limits(NamedTuple):
     report_every: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(NamedTuple):
     """A domain on a store, with the services its clauses ask for, a clock and the limits."""
 
     store: Store
@@ -68,4 +64,4 @@ class Engine:
     codec: Codec
     services: Services
     clock: Clock = now
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()

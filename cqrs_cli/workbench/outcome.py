@@ -1,7 +1,5 @@
 """What became of a command, and how it was asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 

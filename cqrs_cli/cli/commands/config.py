@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
-
-
-def command() -> ShellCommand:
-    """The command `config`."""
-    return make(config)
 
 
 def config() -> None:

@@ -22,7 +22,6 @@ from typing import NamedTuple
 from cqrs_cli.cli.printing.documents import Table, Text
 from cqrs_cli.cli.printing.output import is_terminal
 from cqrs_cli.cli.shell import boundary
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import CqrsError
 
@@ -33,11 +32,6 @@ INK = "44444444-4444-4444-8444-444444444444"
 
 ORDER = re.compile(r"\border-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 STORE = "demo.db"
-
-
-def command() -> ShellCommand:
-    """`cqrs demo`."""
-    return make(demo)
 
 
 Run = Callable[[list[str]], tuple[int, str]]

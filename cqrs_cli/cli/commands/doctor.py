@@ -9,16 +9,10 @@ import typer
 
 from cqrs_cli import __version__, records
 from cqrs_cli.cli.printing.documents import Document, Report, Single, Table, Text
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.log.diagnosis import Diagnosis, examine
 from cqrs_cli.stores.sqlite.release import has_wal_reset_bug, release
-
-
-def command() -> ShellCommand:
-    """The command `doctor`."""
-    return make(doctor)
 
 
 def doctor() -> None:

@@ -11,7 +11,6 @@ from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.events import COLUMNS, event_row
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
 from cqrs_cli.log.selection import Asked, EventFilter
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
 # How long a follower waits before it looks again; the store may wake it earlier.
 PATIENCE = 1.0
-
-
-def command() -> ShellCommand:
-    """The command `log`."""
-    return make(log)
 
 
 def log(

@@ -17,7 +17,6 @@ from cqrs_cli.cli.printing.documents import Moment, Table
 from cqrs_cli.cli.printing.events import to_the_second
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.hints import in_brackets, say
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 
 _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "skipped"]
 _FAILED = ["id", "reaction", "command", "data", "reason", "position", "failed_at"]
-
-
-def command() -> ShellCommand:
-    """The command, as the table of `app.py` wants it."""
-    return make(run)
 
 
 def run(

@@ -9,7 +9,6 @@ import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table, Value
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.model_command import line_of
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NotFound
@@ -31,11 +30,6 @@ class Named(NamedTuple):
     cls: type[BaseModel]
     version: int | None
     words: frozenset[str]
-
-
-def command() -> ShellCommand:
-    """The command `schema`."""
-    return make(schema)
 
 
 def schema(

@@ -32,15 +32,15 @@ Category = Annotated[
 ]
 
 
-def command() -> Group:
-    """The group, as the table of `app.py` wants it."""
+def group() -> Group:
+    """The group `snapshot`."""
     app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
     app.callback()(_snapshot)
     for function in (take, list_, drop):
         app.command(function.__name__.strip("_"), cls=ShellCommand)(function)
-    group: Group = built(app)
-    group.name = "snapshot"
-    return group
+    made: Group = built(app)
+    made.name = "snapshot"
+    return made
 
 
 def _snapshot() -> None:

@@ -9,16 +9,10 @@ import typer
 
 from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
 PATIENCE = 30.0
-
-
-def command() -> ShellCommand:
-    """The command, as the table of `app.py` wants it."""
-    return make(sql)
 
 
 def sql(

@@ -11,21 +11,10 @@ from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.printing.documents import Document, Report, Single, Table
 from cqrs_cli.cli.printing.events import to_the_second
 from cqrs_cli.cli.shell import completion
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import NothingMatched
 from cqrs_cli.log import statistics
 from cqrs_cli.log.selection import check_limit, note_category
-
-
-def streams_command() -> ShellCommand:
-    """The command `streams`."""
-    return make(streams)
-
-
-def stats_command() -> ShellCommand:
-    """The command `stats`."""
-    return make(stats)
 
 
 def streams(

@@ -9,18 +9,13 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Graph
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
-from cqrs_cli.log.trace import Node, trace
+from cqrs_cli.log import trace as story
+from cqrs_cli.log.trace import Node
 from cqrs_cli.stores.moments import rfc3339
 
 
-def command() -> ShellCommand:
-    """The command, as the table of `app.py` wants it."""
-    return make(trace_command, "trace")
-
-
-def trace_command(
+def trace(
     what: Annotated[
         str,
         typer.Argument(metavar="ID", help="Of a command, an event or a correlation; or @1200, an event's position."),
@@ -34,7 +29,7 @@ def trace_command(
     """
     session = current()
     session.printer.only(Graph)
-    roots = trace(session.store(), what)
+    roots = story.trace(session.store(), what)
     session.printer.print(Graph("trace", roots, map(records.trace, roots), _line, _label, _shape, _is_absent))
 
 

@@ -32,11 +32,6 @@ def parse_pairs(text: str) -> list[tuple[str, str]]:
         position += 1
 
 
-def format_pairs(pairs: list[tuple[str, str]]) -> str:
-    """A text that `parse_pairs` reads back as these pairs."""
-    return ",".join(f"{_quote(key)}={_quote(value)}" for key, value in pairs)
-
-
 def _key(text: str, start: int) -> tuple[str, int]:
     while start < len(text) and text[start] == " ":
         start += 1
@@ -79,11 +74,3 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
     if end == len(text):
         raise KeyValueError(f"the quote {quote} in {text[start : start + 20]!r} is never closed")
     return content, end + 1
-
-
-def _quote(text: str) -> str:
-    plain = not text.startswith((*_QUOTES, " ")) and not text.endswith(" ")
-    if text and plain and not any(letter in ",=\\" for letter in text):
-        return text
-    escaped = "".join("\\" + letter if letter in '\\"' else letter for letter in text)
-    return f'"{escaped}"'

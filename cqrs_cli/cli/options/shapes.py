@@ -4,8 +4,6 @@
 else (options, payloads, complaints, examples) goes by these and never looks at a type hint again.
 """
 
-from __future__ import annotations
-
 import collections
 import collections.abc
 import contextlib
@@ -14,6 +12,7 @@ import enum
 import json
 import types
 import typing
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Union
 
@@ -22,9 +21,6 @@ from pydantic import BaseModel, JsonValue, RootModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from cqrs_cli.domain.pydantic_fast import UNDEFINED, is_complete
-
-if typing.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Scalar(NamedTuple):
@@ -69,7 +65,7 @@ class Json(NamedTuple):
 class Many(NamedTuple):
     """A list, set or tuple; `item` is the shape of each element."""
 
-    item: Shape
+    item: "Shape"
 
     @property
     def name(self) -> str:
@@ -79,7 +75,7 @@ class Many(NamedTuple):
 class Mapping(NamedTuple):
     """A dict; `value` is the shape of its values, keys are texts."""
 
-    value: Shape
+    value: "Shape"
 
     @property
     def name(self) -> str:
@@ -90,7 +86,7 @@ class Member(NamedTuple):
     """A field of a model. names: the field's own, then its aliases; the first of `public` is what JSON calls it."""
 
     name: str
-    shape: Shape
+    shape: "Shape"
     info: FieldInfo
     public: str
     names: tuple[str, ...]

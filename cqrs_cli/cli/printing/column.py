@@ -1,7 +1,5 @@
 """A column of a table, as a command declares it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _WHOLE = frozenset(

@@ -8,15 +8,11 @@ The method of a format that writes one has its name.
 A *record* is a mapping of JSON-ready values (decimals, ids, times, enums and models are understood too).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cqrs_cli.cli.printing.column import Column
-
-if TYPE_CHECKING:
-    from cqrs_cli.finding import Finding
+from cqrs_cli.finding import Finding
 
 Record = Mapping[str, Any]
 Columns = Sequence["str | Column"]
@@ -46,7 +42,7 @@ class Table(NamedTuple):
     live: bool = False
     members: Iterable[str] = ()
     whole: Record | None = None
-    flat: Table | None = None
+    flat: "Table | None" = None
     most: int | None = None
     more: Callable[[int], str] | None = None
     text: Callable[[Any], str] | None = None
@@ -83,7 +79,7 @@ class Report(NamedTuple):
 
     whole: Record
     rows: Table
-    parts: Sequence[Document]
+    parts: "Sequence[Document]"
 
 
 class Graph(NamedTuple):

@@ -1,7 +1,5 @@
 """How wide the columns of a table are, and how it is drawn: by rich when small, as plain lines when large."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +11,9 @@ from cqrs_cli.cli.printing.control_characters import visible
 GAP = 2
 LEAST = 12
 GROWN = 40
+WIDEST = 1_000
+"""No column is wider: every row is filled up to its columns' widths, so one huge name would be paid for by each."""
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?")
-_TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 def text_width(text: str) -> int:
@@ -42,7 +41,8 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int
     """
     titles = [visible(column.title or column.name) for column in columns]
     natural = [
-        max([text_width(title), *[text_width(row[index]) for row in rows]]) for index, title in enumerate(titles)
+        min(WIDEST, max([text_width(title), *[text_width(row[index]) for row in rows]]))
+        for index, title in enumerate(titles)
     ]
     right = [_numeric(row[index] for row in rows) for index in range(len(columns))]
     shown = list(range(len(columns)))
@@ -159,4 +159,12 @@ def drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], fitted: Fit,
         _environ={},
     )
     console.print(table)
-    return _TRAILING.sub(r"\1", out.getvalue())
+    return "".join(f"{_trimmed(line)}\n" for line in out.getvalue().splitlines())
+
+
+def _trimmed(line: str) -> str:
+    """The line without blanks at its end, before the escapes of colours that may follow them."""
+    if not line.endswith("m"):
+        return line.rstrip(" ")
+    text = re.split(r"((?:\x1b\[[0-9;]*m)+)$", line, maxsplit=1)
+    return text[0].rstrip(" ") + "".join(text[1:])

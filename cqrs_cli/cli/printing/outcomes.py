@@ -80,9 +80,9 @@ def _failure_lines(outcome: Outcome, error: CqrsError, debug: bool) -> Iterator[
     """What happened, then what was wrong, indented: complaints, the traceback (of the user's code, or all), a hint."""
     code = "" if error.code == outcome.status else f"[{error.code}]"
     yield f"line {outcome.line}: {outcome.status}{code}: {error.message}"
-    for complaint in getattr(error, "complaints", ()):
+    for complaint in error.complaints:
         yield f"  {complaint}"
-    trace = "".join(traceback.format_exception(error)) if debug else getattr(error, "traceback", None)
+    trace = "".join(traceback.format_exception(error)) if debug else error.traceback
     for line in (trace or "").splitlines():
         yield f"  {line}"
     hint = say(error)

@@ -7,12 +7,15 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from cqrs_cli import __version__
-from cqrs_cli.cli.shell.command import Group, Lazy, global_parameters
+from cqrs_cli.cli.shell.command import Group, Lazy, global_parameters, make
 from cqrs_cli.cli.shell.typer_fast import built
 
 
 class Entry(NamedTuple):
-    """A command: its name, the area it is listed in, `module:function` that builds it (of `cli.commands`), its help."""
+    """A command: its name, the area it is listed in, `module:function` (of `cli.commands`) and its help in a line.
+
+    The function is the command itself, typed; one that is called `group` makes a group of commands.
+    """
 
     name: str
     area: str
@@ -21,52 +24,22 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
-    Entry(
-        "send",
-        "Write",
-        "send.command:command",
-        "Send a command to the domain: cqrs send create-order …",
-    ),
-    Entry("run", "Write", "run:command", "Keep projections and reactions up to date."),
-    Entry("log", "Log", "log:command", "Events in the order of the log, of one stream or of all."),
-    Entry("streams", "Log", "streams:streams_command", "Streams with their versions."),
-    Entry("stats", "Log", "streams:stats_command", "How much is in the store, by category and type."),
-    Entry("trace", "Log", "trace:command", "What led to what: commands, events, reactions."),
-    Entry(
-        "replay",
-        "Aggregates",
-        "replay.command:command",
-        "State of aggregates, now or at a version or time.",
-    ),
-    Entry("snapshot", "Aggregates", "snapshot:command", "Snapshots of long streams: take, list, drop them."),
-    Entry(
-        "project",
-        "Read side",
-        "project.command:command",
-        "Bring read models up to date and print them.",
-    ),
-    Entry(
-        "query",
-        "Read side",
-        "query.command:command",
-        "Run a query: cqrs query orders-by-customer …",
-    ),
-    Entry("sql", "Read side", "sql:command", "One SELECT over the store, read only."),
-    Entry("schema", "Evolution", "schema:command", "The JSON Schema of a command, event or query."),
-    Entry(
-        "init",
-        "Store",
-        "init.command:command",
-        "Start a project: a small domain, its config and a test.",
-    ),
-    Entry(
-        "demo",
-        "Store",
-        "demo:command",
-        "A guided run of the orders sample in a temporary folder.",
-    ),
-    Entry("doctor", "Store", "doctor:command", "Versions, modes, sizes and lag, and what is wrong."),
-    Entry("config", "Store", "config:command", "Every setting and where it came from."),
+    Entry("send", "Write", "send.command:group", "Send a command to the domain: cqrs send create-order …"),
+    Entry("run", "Write", "run:run", "Keep projections and reactions up to date."),
+    Entry("log", "Log", "log:log", "Events in the order of the log, of one stream or of all."),
+    Entry("streams", "Log", "streams:streams", "Streams with their versions."),
+    Entry("stats", "Log", "streams:stats", "How much is in the store, by category and type."),
+    Entry("trace", "Log", "trace:trace", "What led to what: commands, events, reactions."),
+    Entry("replay", "Aggregates", "replay.command:replay", "State of aggregates, now or at a version or time."),
+    Entry("snapshot", "Aggregates", "snapshot:group", "Snapshots of long streams: take, list, drop them."),
+    Entry("project", "Read side", "project.command:project", "Bring read models up to date and print them."),
+    Entry("query", "Read side", "query.command:group", "Run a query: cqrs query orders-by-customer …"),
+    Entry("sql", "Read side", "sql:sql", "One SELECT over the store, read only."),
+    Entry("schema", "Evolution", "schema:schema", "The JSON Schema of a command, event or query."),
+    Entry("init", "Store", "init.command:init", "Start a project: a small domain, its config and a test."),
+    Entry("demo", "Store", "demo:demo", "A guided run of the orders sample in a temporary folder."),
+    Entry("doctor", "Store", "doctor:doctor", "Versions, modes, sizes and lag, and what is wrong."),
+    Entry("config", "Store", "config:config", "Every setting and where it came from."),
 )
 _BY_NAME = {entry.name: entry for entry in COMMANDS}
 _COMPLETION = ("--install-completion", "--show-completion")
@@ -148,7 +121,8 @@ class Root(Group):
 
 def _load(entry: Entry) -> Any:
     module, _, function = entry.target.partition(":")
-    return getattr(importlib.import_module(f"cqrs_cli.cli.commands.{module}"), function)()
+    found = getattr(importlib.import_module(f"cqrs_cli.cli.commands.{module}"), function)
+    return found() if function == "group" else make(found)
 
 
 def root() -> Root:

@@ -16,7 +16,6 @@ import contextlib
 import errno
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -126,10 +125,10 @@ def _report(error: CqrsError, session: Session) -> int:
     if wants_json(session):
         _tell(json_text(records.error(error, hint)))
     else:
-        if getattr(error, "traceback", None):
-            _tell(visible_lines(error.traceback))  # type: ignore[attr-defined]
+        if error.traceback:
+            _tell(visible_lines(error.traceback))
         _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
-        for complaint in getattr(error, "complaints", ()):
+        for complaint in error.complaints:
             _tell(f"  {visible(complaint)}")
         if hint is not None:
             _tell(f"hint: {visible(hint)}")
@@ -140,6 +139,8 @@ def _report(error: CqrsError, session: Session) -> int:
 
 def _as_typed(hint: str, session: Session) -> str:
     """The hint with the store and domain that were named on the command line, so that its commands can be copied."""
+    import shlex
+
     given = [
         f"{name} {shlex.quote(value)}"
         for name in ("--app", "--store")

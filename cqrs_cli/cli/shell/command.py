@@ -1,9 +1,6 @@
 """Commands as this shell builds them: plain help, the global options everywhere, modules loaded when needed.
 
-A module of the shell has one function that the table in `app.py` names:
-
-    def command() -> ShellCommand:
-        return make(log)
+A module of the shell has a function that the table in `app.py` names:
 
     def log(stream: Annotated[str | None, typer.Argument(help="…")] = None, …) -> int | None:
         \"\"\"What it does, in a sentence.\"\"\"
@@ -12,8 +9,7 @@ A module of the shell has one function that the table in `app.py` names:
 commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -83,59 +79,40 @@ def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | N
     return built(app)
 
 
-@contextmanager
-def _read_for(ctx: Any) -> Iterator[None]:
-    """Let an error say whose options were read: the hint names the command."""
-    try:
-        yield
-    except typer.TyperException as error:
-        name_command(error, ctx)
-        raise
-
-
-class ShellCommand(TyperCommand):
-    """A command that takes the global options and prints its help as plain text."""
+class _Global:
+    """What commands and groups share: the global options, read and explained."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Typer's own parsing."""
-        with _read_for(ctx):
-            return super().parse_args(ctx, args)
+        """Typer's own parsing; its errors say whose options were read, for the hint that names the command."""
+        try:
+            parsed: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+            return parsed
+        except typer.TyperException as error:
+            name_command(error, ctx)
+            raise
 
     def get_params(self, ctx: Any) -> Any:
         """Its own parameters and the global ones, which keep their meaning where names clash."""
-        parameters = [*super().get_params(ctx), *global_parameters()]
+        parameters = [*super().get_params(ctx), *global_parameters()]  # type: ignore[misc]
         spare(parameters)
         return parameters
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The global options in a line."""
-        super().format_epilog(ctx, formatter)
+        super().format_epilog(ctx, formatter)  # type: ignore[misc]
         formatter.write_paragraph()
         formatter.write_text(GLOBALS_LINE)
 
 
-class Group(TyperGroup):
+class ShellCommand(_Global, TyperCommand):
+    """A command that takes the global options and prints its help as plain text."""
+
+
+class Group(_Global, TyperGroup):
     """A group of commands that takes the global options too; unknown names are answered with near ones."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**{"rich_markup_mode": None, **attributes})
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Typer's own parsing."""
-        with _read_for(ctx):
-            return super().parse_args(ctx, args)
-
-    def get_params(self, ctx: Any) -> Any:
-        """Its own parameters and the global ones."""
-        parameters = [*super().get_params(ctx), *global_parameters()]
-        spare(parameters)
-        return parameters
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The global options in a line."""
-        super().format_epilog(ctx, formatter)
-        formatter.write_paragraph()
-        formatter.write_text(GLOBALS_LINE)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names. Raises what `unknown` makes if there is none."""

@@ -130,7 +130,8 @@ class Session:
                 )
 
             # What is there by now lives until the end, and is spared the searches for garbage then: a tenth of a short
-            # run. Not what follows: a file that the user's module leaves open is written when it is found as garbage.
+            # run, so a command imports what it needs before. Not what follows: a file that the user's module leaves
+            # open is written when it is found as garbage.
             gc.freeze()
             with _output_aside():
                 self._domain = load_domain(app, self.settings.folder)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cqrs_cli.cli.options.keyvalue import KeyValueError, format_pairs, parse_pairs
+from cqrs_cli.cli.options.keyvalue import KeyValueError, parse_pairs
+from tests.cli.options.pairs import format_pairs
 
 keys = st.text(min_size=1).filter(lambda key: key.strip(" ") != "")
 

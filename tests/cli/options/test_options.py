@@ -20,13 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
-from cqrs_cli.cli.options.keyvalue import format_pairs
+from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.parameters import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.options.payload import build
 from cqrs_cli.cli.options.shapes import shape_of
 from cqrs_cli.cli.shell.command import global_parameters
 from cqrs_cli.errors import InvalidInput, Misuse
+from tests.cli.options.pairs import format_pairs
 
 ID = "11111111-1111-4111-8111-111111111111"
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -23,7 +24,7 @@ from cqrs_cli.cli.printing.control_characters import (
     visible_lines,
 )
 from cqrs_cli.cli.printing.documents import Section, Sections, Single, Table, Text, Value
-from cqrs_cli.cli.printing.layout import fit, text_width
+from cqrs_cli.cli.printing.layout import WIDEST, fit, text_width
 from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.cli.printing.values import json_line, json_text
@@ -320,6 +321,27 @@ def test_without_a_terminal_lines_are_what_rich_would_draw(printed, records):
     in_lines = printed(lambda printer: printer.print(Table(records))).out
     colored = printed(lambda printer: printer.print(Table(records)), color="always").out
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == in_lines
+
+
+@pytest.mark.parametrize("color", ["never", "always"])
+def test_one_huge_name_is_not_paid_for_by_every_row(printed, color):
+    records = rows(500)
+    records[7]["stream"] = "order-" + "x" * 100_000
+    out = printed(lambda printer: printer.print(Table(records)), color=color).out
+    assert out.replace("\n", "").count("x") == 100_000
+    assert len(out) < 100_000 + 500 * (WIDEST + 100)
+
+
+@pytest.mark.parametrize("color", ["never", "always"])
+def test_four_times_the_text_is_no_more_than_four_times_the_work_or_so(printed, color):
+    def seconds(letters):
+        records = [{"name": "x" * letters}, *[{"name": str(number)} for number in range(10)]]
+        before = time.process_time()
+        printed(lambda printer: printer.print(Table(records)), color=color)
+        return time.process_time() - before
+
+    few, many = (min(seconds(letters) for _ in range(3)) for letters in (10_000, 40_000))
+    assert many < 10 * few + 0.01, "16 times if it is quadratic"
 
 
 def test_a_large_table_is_not_held_in_memory(printed):

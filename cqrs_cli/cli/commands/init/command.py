@@ -11,7 +11,6 @@ import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Report, Table, Text
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, Unavailable
 
@@ -23,11 +22,6 @@ TEMPLATES = {
     ".gitignore": "gitignore",
 }
 FIRST_COMMAND = "cqrs send add-product --sku pen --name Pen --price 1.50"
-
-
-def command() -> ShellCommand:
-    """`cqrs init`."""
-    return make(init)
 
 
 class Scaffolded(NamedTuple):

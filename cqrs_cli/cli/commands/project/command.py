@@ -16,18 +16,12 @@ from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.processor_status import print_remarks, print_statuses
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell import completion
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, StoreFailed, Undecodable
 from cqrs_cli.log.points import parse_point, parse_position
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
-
-
-def command() -> ShellCommand:
-    """The command, as the table of `app.py` wants it."""
-    return make(project)
 
 
 def project(

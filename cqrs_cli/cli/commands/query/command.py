@@ -44,7 +44,7 @@ OWN = {
 }
 
 
-def command() -> Queries:
+def group() -> Queries:
     """The group `query`."""
     return group_of(Queries, _query, "query")
 

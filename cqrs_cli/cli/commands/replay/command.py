@@ -13,7 +13,6 @@ from cqrs_cli.cli.commands.replay.verification import verify as verify_kept
 from cqrs_cli.cli.printing.documents import Single, Table
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
-from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
@@ -21,11 +20,6 @@ from cqrs_cli.history.changes import changes
 from cqrs_cli.log.points import Address, Point, parse_point, parse_stream
 from cqrs_cli.stores.streams import category_of
 from cqrs_cli.workbench.workbench import Workbench
-
-
-def command() -> ShellCommand:
-    """The command, as the table of `app.py` wants it."""
-    return make(replay)
 
 
 def replay(

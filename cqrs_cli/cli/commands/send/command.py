@@ -16,6 +16,7 @@ from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, by_word, group_of, model_command
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import AggregateNotFound, CqrsError, InvalidInput, Misuse, StoreNotFound
+from cqrs_cli.workbench.workbench import Workbench  # before the domain: see where `Session.domain` freezes
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from cqrs_cli.cli.printing.printer import Printer
     from cqrs_cli.domain.messages import Command
     from cqrs_cli.workbench.outcome import Expect, Outcome
-    from cqrs_cli.workbench.workbench import Workbench
 
 OWN = {
     "expect": Annotated[
@@ -49,7 +49,7 @@ OWN = {
 }
 
 
-def command() -> Send:
+def group() -> Send:
     """The group `send`."""
     return group_of(Send, _send, "send")
 
