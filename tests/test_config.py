@@ -1,12 +1,14 @@
 """Settings: where each value comes from, and what can't be used."""
 
+from typing import Any
+
 import pytest
 
 from cqrs_cli.config import KNOWN, Settings
 from cqrs_cli.errors import ConfigurationError
 
 
-def sources(settings):
+def sources(settings: Settings) -> dict[str, tuple[Any, str]]:
     return {setting.name: (setting.value, setting.source) for setting in settings.all()}
 
 

@@ -1,6 +1,8 @@
 """Finding the user's `Domain`."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ def module(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def failure(spec, folder):
+def failure(spec: str, folder: Path) -> Any:
     with pytest.raises(DomainNotLoaded) as caught:
         load_domain(spec, folder)
     assert caught.value.exit_code == 2

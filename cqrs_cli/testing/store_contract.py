@@ -406,7 +406,7 @@ class StoreContract(RowsContract):
         everything = list(store.read())
         assert len(everything) == 120
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
         @given(selections)
         def check(want: Selection) -> None:
             assert list(store.read(want)) == chosen(everything, want)

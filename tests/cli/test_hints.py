@@ -76,10 +76,11 @@ def test_no_error_is_raised_without_a_hint() -> None:
         if name in TOLD_AGAIN | OF_PROGRAMS or "scaffold" in name or name.startswith("cqrs_cli/testing/"):
             continue
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            raised = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT
-            given = {keyword.arg: keyword.value for keyword in call.keywords} if raised else {}
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT):
+                continue
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
             said = ast.unparse(given["code"]).strip("'") in FALLBACKS | WORDS if "code" in given else False
-            if raised and not said and not given.keys() & {"hint", None}:
+            if not said and not given.keys() & {"hint", None}:
                 without.append(f"{name}:{call.lineno}")
     assert without == []
 

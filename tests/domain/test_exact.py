@@ -4,7 +4,7 @@ import contextlib
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
@@ -15,6 +15,7 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.exact import Unproven, given_fields
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.payload import canonical_json
+from cqrs_cli.domain.pydantic_fast import to_json
 from cqrs_cli.errors import InvalidInput
 from tests.domain import golden_messages as golden
 
@@ -49,6 +50,7 @@ def looked_at(monkeypatch):
 def test_bytes_and_digests_are_those_of_old_stores(name, command):
     sent = Codec({}, {}).sent(command)
     # Large floats are written as 1e22 or 1e+22, by the version of pydantic; the digest does not depend on it.
+    assert sent.data
     assert [sent.data.decode().replace("e+", "e"), sent.digest.hex()] == [
         GOLDEN[name][0].replace("e+", "e"),
         GOLDEN[name][1],
@@ -67,9 +69,11 @@ PROVEN = [
 def test_what_is_proven_is_not_read_back_and_would_have_come_back_the_same(command, looked_at):
     sent = Codec({}, {}).sent(command)
     assert looked_at == []
+    assert sent.data
     assert Pay.model_validate_json(sent.data) == command
     shape = given_fields(Pay, EQUAL)
-    assert codec.to_json(shape(command)) == canonical_json(command, has_sets=False)
+    assert shape
+    assert to_json(shape(command)) == canonical_json(command, has_sets=False)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +102,16 @@ def test_an_instance_that_its_class_did_not_make_is_read_back(changes, looked_at
 
 def test_one_that_lacks_a_field_is_read_back(looked_at):
     command = Pay()
-    del command.__dict__["best"]
+    del vars(command)["best"]
     with pytest.raises((InvalidInput, AttributeError, KeyError)):
         Codec({}, {}).sent(command)
+    shape = given_fields(Pay, EQUAL)
+    assert shape
     with pytest.raises(Unproven):
-        given_fields(Pay, EQUAL)(command)
+        shape(command)
 
 
-def classes():
+def classes() -> list[Any]:
     class Upper(BaseModel):
         text: str
 

@@ -230,7 +230,7 @@ def test_pages_while_rows_come_and_go(bench: Workbench) -> None:
 def test_what_a_query_may_answer(bench: Workbench) -> None:
     assert isinstance(bench.query(Richest()), Page)
     assert names(bench.query(Richest(least=Decimal(5)))) == ["b", "c", "a", "d"]
-    assert len(bench.query(Richest())) == 6  # type: ignore[arg-type]
+    assert len(bench.query(Richest())) == 6
     assert ask(bench, lambda read: None) is None
     assert names(ask(bench, lambda read: [read.get(Balance, "a")])) == ["a"]
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ HEALTHY = {
 }
 
 
-def codes(**facts):
+def codes(**facts: Any) -> list[tuple[str, str]]:
     return [(finding.code, finding.severity) for finding in judge({**HEALTHY, **facts})]
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.conftest import ROOT
 from tests.reacting import sent
 
 
-def log(tmp_path):
+def log(tmp_path: Path) -> list[str]:
     with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
         return sent(bench.store)
 
@@ -74,7 +75,7 @@ def test_commands_that_came_to_nothing_and_stops_are_exit_1(shop, paid, monkeypa
 
     paid("o1")
     clause = office.domain.react_routes["fulfilment"][office.Paid]
-    changed = {
+    changed: dict[Any, Any] = {
         **office.domain.react_routes["fulfilment"],
         office.Paid: clause._replace(clause=clause.clause._replace(function=grumble)),
     }
@@ -238,11 +239,12 @@ class Running:
             encoding="utf-8",
         )
 
-    def line(self):
+    def line(self) -> Any:
         """The next line of progress."""
+        assert self.process.stdout
         return json.loads(self.process.stdout.readline())
 
-    def end(self, number):
+    def end(self, number: int) -> tuple[int, str]:
         """Send a signal; exit code and complaints."""
         self.process.send_signal(number)
         _, complaint = self.process.communicate(timeout=30)

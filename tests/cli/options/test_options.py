@@ -751,7 +751,8 @@ def test_what_needs_no_tidying_is_left_as_it_is(annotation: Any, value: Any) -> 
 
 
 def test_type_aliases() -> None:
-    alias = typing.TypeAliasType("alias", int) if hasattr(typing, "TypeAliasType") else int
+    made = getattr(typing, "TypeAliasType", None)
+    alias = made("alias", int) if made else int
 
     class Aliases(Strict):
         number: alias = 0  # type: ignore[valid-type]

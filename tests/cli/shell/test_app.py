@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def chosen(monkeypatch, here):
         for setting in current().settings.all():
             told[setting.name] = (setting.value, setting.source)
 
-    told = {}
+    told: dict[str, tuple[Any, str]] = {}
     monkeypatch.setattr(app, "_load", lambda entry: make(log))
 
     def run(words):
@@ -154,7 +155,9 @@ def test_naming_a_command_loads_nothing(monkeypatch):
     monkeypatch.setattr(app, "_load", lambda entry: pytest.fail(f"{entry.name} was loaded"))
     group = app.root()
     for name in group.list_commands(None):
-        assert group.get_command(None, name).get_short_help_str()
+        command = group.get_command(None, name)
+        assert command
+        assert command.get_short_help_str()
 
 
 HEAVY = (
@@ -181,7 +184,7 @@ def test_nothing_heavy_is_imported_to_say_what_there_is(tmp_path, words):
         assert not own & {f"cqrs_cli.cli.{entry.name}" for entry in app.COMMANDS}
 
 
-def modules(folder, words):
+def modules(folder: Path, words: str) -> list[str]:
     """The modules that a run of the shell imports."""
     script = (
         "import sys\nfrom cqrs_cli.__main__ import main\nsys.argv = ['cqrs'] + sys.argv[1:]\ncode = main()\n"

@@ -92,7 +92,8 @@ def test_a_reader_half_way_goes_on_beside_writers(store: SQLiteStore) -> None:
 
 
 def test_other_threads_see_a_transaction_when_it_is_committed(store: SQLiteStore) -> None:
-    inside, seen = threading.Event(), []
+    inside = threading.Event()
+    seen: list[Any] = []
 
     def look() -> None:
         assert inside.wait(10)

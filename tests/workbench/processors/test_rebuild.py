@@ -256,7 +256,7 @@ def test_two_rebuilds_at_once_leave_the_rows_of_one(path: Path) -> None:
         assert bench.check("standing").ok
         assert bench.store.rows.checkpoint("standing" + REBUILD) is None
         assert "cqrs_new" not in str(
-            bench.store._file.query("SELECT name FROM sqlite_master")
+            bench.store._file.query("SELECT name FROM sqlite_master")  # type: ignore[attr-defined]
         )  # no table, and no name of an index
 
 

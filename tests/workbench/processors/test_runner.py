@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,10 +299,14 @@ def test_stopping_lets_the_batch_end(bench, monkeypatch):
 def test_it_wakes_after_a_commit_of_somebody_else(bench, tmp_path, monkeypatch):
     """By itself it would look again after half a minute only."""
     monkeypatch.setattr("cqrs_cli.workbench.processors.runner.LOOK_AGAIN", 30.0)
+
+    def greeted(number: int) -> bool:
+        return f"Greet order-o{number}" in sent(bench.store)
+
     with Thread(tmp_path / "office.db", Clock()) as thread:
         for number in range(3):
             pay(bench, f"o{number}")
-            until(lambda number=number: f"Greet order-o{number}" in sent(bench.store), 20)
+            until(partial(greeted, number), 20)
         thread.stop()
         pay(bench, "last")  # and it sees that it is to stop
     assert sum(done.sent for done in thread.rounds) >= 6
