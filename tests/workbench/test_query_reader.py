@@ -264,7 +264,9 @@ def test_each_read_model_of_a_query_is_fresh(bench: Workbench) -> None:
     st.integers(1, 3),
     st.booleans(),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_pages_of_decimals_in_the_order_of_numbers(
     bench: Workbench, values: list[Decimal], limit: int, descending: bool
 ) -> None:

@@ -175,7 +175,7 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
         stderr=subprocess.PIPE,
     )
     assert follower.stdout is not None
-    watchdog = threading.Timer(30, follower.kill)
+    watchdog = threading.Timer(100, follower.kill)
     watchdog.start()
     try:
         seen = [json.loads(follower.stdout.readline())["position"] for _ in range(2)]
@@ -185,7 +185,7 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
                 seen.append(json.loads(follower.stdout.readline())["position"])
         assert seen == list(range(6, 28))
         follower.send_signal(signal.SIGINT)
-        out, err = follower.communicate(timeout=10)
+        out, err = follower.communicate(timeout=100)
     finally:
         watchdog.cancel()
         follower.kill()
@@ -222,7 +222,7 @@ def test_what_is_followed_is_given_at_once(orders, tmp_path, format):
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as follower:
-        watchdog = threading.Timer(30, follower.kill)
+        watchdog = threading.Timer(100, follower.kill)
         watchdog.start()
         try:
             with open_store(str(orders)) as store:

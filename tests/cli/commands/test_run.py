@@ -247,7 +247,7 @@ class Running:
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal; exit code and complaints."""
         self.process.send_signal(number)
-        _, complaint = self.process.communicate(timeout=30)
+        _, complaint = self.process.communicate(timeout=100)
         return self.process.returncode, complaint
 
 
@@ -280,12 +280,12 @@ def test_on_a_terminal_it_is_one_line(shop, paid, tmp_path):
         stderr=terminal,
     )
     os.close(terminal)
-    said, end = b"", time.monotonic() + 30
+    said, end = b"", time.monotonic() + 100
     while b"position 3" not in said and time.monotonic() < end:
         if select.select([controller], [], [], 0.2)[0]:
             said += os.read(controller, 4096)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(100) == 0
     os.close(controller)
     assert b"2 sent" in said
     assert b"\n" not in said

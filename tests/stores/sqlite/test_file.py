@@ -623,7 +623,7 @@ def test_a_writer_that_holds_the_lock_too_long(store: SQLiteStore, path: Path) -
         with store.transaction():
             began = time.monotonic()
             error = refusal(lambda: other.append(commit("c1")))
-            assert 0.15 < time.monotonic() - began < 2
+            assert 0.15 < time.monotonic() - began < Limits().timeout
             assert (type(error), error.code, error.exit_code) == (Unavailable, "locked", 7)
         other.append(commit("c1"))
         store.append(commit("c2"))
@@ -709,9 +709,9 @@ def test_a_close_after_reading_alone_does_not_wait(path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
     began = time.monotonic()
-    with SQLiteStore(str(path), limits=Limits(timeout=5)) as store:  # for writing, but there was nothing to write
+    with SQLiteStore(str(path), limits=Limits(timeout=60)) as store:  # for writing, but there was nothing to write
         assert store.head() == 1
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 50
     lock.release()
     lock.close()
 
