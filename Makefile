@@ -46,6 +46,7 @@ lint: .venv/.ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
 bench: .venv/.bench
@@ -55,7 +56,7 @@ docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
 
 faults: .venv/.ready
-	@$(BIN)/python -m pytest -q -rs -m faults
+	@$(BIN)/python -m pytest -q -rs -m faults --timeout 1800 -o faulthandler_timeout=1790
 
 clean:
 	@rm -rf .venv .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -57,7 +57,7 @@ class Bank(Application[UUID]):
             for notification in notifications:
                 happened = self.mapper.to_domain_event(notification)
                 key = notification.originator_id
-                accounts[key] = happened.mutate(accounts.get(key))  # type: ignore[attr-defined]
+                accounts[key] = happened.mutate(accounts.get(key))
             start = notifications[-1].id + 1
         return accounts
 

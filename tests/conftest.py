@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.slow import SLOW
+
+# An example may take long on a busy machine: no property says how fast something is.
+settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # Suites that are modules, not test files: marked before any of them is imported, from whichever folder.
 pytest.register_assert_rewrite(

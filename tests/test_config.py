@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from cqrs_cli.config import KNOWN, Settings
 from cqrs_cli.errors import ConfigurationError
 
 
-def sources(settings):
+def sources(settings: Settings) -> dict[str, tuple[Any, str]]:
     return {setting.name: (setting.value, setting.source) for setting in settings.all()}
 
 

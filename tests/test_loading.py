@@ -2,6 +2,8 @@
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ def module(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def failure(spec, folder):
+def failure(spec: str, folder: Path) -> Any:
     with pytest.raises(DomainNotLoaded) as caught:
         load_domain(spec, folder)
     assert caught.value.exit_code == 2

@@ -15,6 +15,8 @@ import pytest
 import cqrs_cli
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.timeout(600)  # pip installs from wherever it is told to
+
 
 def run(*words: str | Path, cwd: Path, exit_code: int = 0) -> str:
     """Run a program with nothing of this process's Python or settings in its environment."""

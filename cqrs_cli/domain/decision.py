@@ -166,12 +166,13 @@ def _encoded(codec: Codec, clause: Clause, state: Any, command: Command, service
 def _is_ordinary(commit: Commit) -> bool:
     """Whether it is far from all limits, so that no store can refuse it whatever it holds."""
     _, events, command, *named = commit
+    stream = events[0][0]
     if named != _UNNAMED or len(events) > 9:
         return False
-    size = 0 if command is None or command[3] is None else len(command[3])
+    size = 0 if command is None else len(command[3] or b"")
     for event in events:
         size += len(event[3])
-    return size < MAX_EVENT_BYTES and len(events[0][0]) < MAX_NAME_BYTES // 4
+    return size < MAX_EVENT_BYTES and len(stream) < MAX_NAME_BYTES // 4
 
 
 _UNNAMED = [None] * 4

@@ -130,7 +130,7 @@ class Domain:
             other = getattr(self._services[kind], "__qualname__", repr(self._services[kind]))
             raise DefinitionError(f"{kind.__name__} has a factory already: {other}", hint="keep one of them")
         self._services[kind] = factory
-        return factory
+        return factory  # pyright: ignore[reportReturnType]  # isinstance made it forget F
 
     def service(self, kind: type, asked_by: str) -> Any:
         """A new service of this type. Raises `DefinitionError` if nobody provides it."""

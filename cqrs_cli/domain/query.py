@@ -59,9 +59,11 @@ class Read(Protocol):
         order: field names, comma-separated, `-` before one for descending; ties go by key.
         equals: field=value; a value of None filters nothing, so that an optional parameter can be handed on.
         """
+        ...
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """As `rows`, one page of them: the limit and the cursor are the caller's (`--limit`, `--cursor`)."""
+        ...
 
 
 class Query(BaseModel, Generic[R]):

@@ -5,6 +5,9 @@ and nothing heavy is imported: the data commands of the shell start on them alon
 `cqrs_cli.testing.store_contract` is a store.
 """
 
+# pyright: reportReturnType=false
+# The docstring of a protocol's method is its body.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

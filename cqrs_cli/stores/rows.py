@@ -1,5 +1,8 @@
 """Rows: the tables of read models as a store sees them, their checkpoints, and the contract for both."""
 
+# pyright: reportReturnType=false
+# The docstring of a protocol's method is its body.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence

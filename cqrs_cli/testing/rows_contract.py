@@ -285,7 +285,7 @@ class RowsContract:
             assert [row[1] for row in store.rows.select(table, [Where("total", "=", digits)])] == [n]
             assert [row[1] for row in store.rows.select(table, [Where("total", ">", digits)])] == list(range(n + 1, 6))
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
     @given(
         content=sales_rows,
         column=st.sampled_from(["shop", "day", "total", "note"]),
@@ -307,7 +307,7 @@ class RowsContract:
         expected = [row for row in rows_ if holds(convert(row[at]), operator, given_, convert)]
         assert sorted(store.rows.select(SALES, [Where(column, operator, given_)]), key=str) == sorted(expected, key=str)
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
     @given(
         content=sales_rows,
         order=st.lists(

@@ -55,6 +55,7 @@ class Asks(Protocol[T_co]):
 
     def run(self, read: Read, /) -> T_co:
         """Answer, with what `read` gives."""
+        ...
 
 
 class Workbench:

@@ -100,7 +100,7 @@ Aliased.model_rebuild()
 
 def commands() -> Iterator[tuple[str, Command]]:
     """Each by a name for it."""
-    line = {"quantity": 2, "sku": 'é"\\/\u2028😀\x7f\x01', "price": "1.10"}
+    line: dict[str, Any] = {"quantity": 2, "sku": 'é"\\/\u2028😀\x7f\x01', "price": "1.10"}
     address = {"city": "Paris", "street": "Rue de la Paix"}
     yield "nested", Issue.model_validate({"lines": [line, line], "customer": "Ada", "address": address})
     yield "all set", Issue(invoice_id=ID, customer="", address=Address(**address, country="DE"), lines=[], note="\t\n")

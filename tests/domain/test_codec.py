@@ -366,7 +366,7 @@ def test_the_digest_is_that_of_the_canonical_form(annotation: Any, value: Any, c
     """For ever: a retry with newer code must have the digest of the command that it repeats."""
 
     class Some(Command):
-        value: annotation
+        value: annotation  # pyright: ignore[reportInvalidTypeForm]
 
     assert digest(Some(value=value)) == sha256(canonical.encode()).digest()
 

@@ -200,7 +200,7 @@ class Plain(Command):
     st.fixed_dictionaries(
         {},
         optional={
-            "zeta": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+            "zeta": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
             "alpha": st.integers(),
             "maybe": st.none() | st.booleans(),
             "ident": st.none() | st.uuids(),

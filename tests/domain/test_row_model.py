@@ -82,7 +82,7 @@ class Upper(Projection, key="id"):
 
 class ValidatedDefault(Projection, key="id"):
     id: str
-    amount: Decimal = Field(default=1, validate_default=True)  # type: ignore[assignment]
+    amount: Decimal = Field(default=1, validate_default=True)
 
 
 class Constructed(Projection, key="id"):

@@ -105,7 +105,7 @@ def check(path: Path, acknowledged: list[str]) -> None:
             previous = link_of(previous, recorded)
             assert previous == recorded.hash
         sizes = {c.id: len(c.events) for c in commits if c.id != "after"}
-        assert dict(store.rows.select(SIZES)) == sizes
+        assert {row[0]: row[1] for row in store.rows.select(SIZES)} == sizes
         assert store._file.query("PRAGMA integrity_check") == [("ok",)]
 
 

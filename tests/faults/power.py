@@ -435,7 +435,9 @@ def contents(store: SQLiteStore, said: list[str]) -> tuple[list[str], str]:
         previous = link_of(previous, recorded)
         assert previous == recorded.hash, "the hash chain"
     if SIZES.name in {name for (name,) in store._file.query("SELECT name FROM sqlite_master")}:
-        assert dict(store.rows.select(SIZES)) == {c.id: len(c.events) for c in commits}, "inline rows"
+        assert {row[0]: row[1] for row in store.rows.select(SIZES)} == {c.id: len(c.events) for c in commits}, (
+            "inline rows"
+        )
         made = [MADE]
     else:
         assert not commits, "inline rows"

@@ -53,7 +53,7 @@ def slow_loads() -> None:
         time.sleep(random.uniform(0, 0.004))
         return load(self, *arguments)
 
-    SQLiteRowReader.load = late  # type: ignore[method-assign]
+    SQLiteRowReader.load = late  # type: ignore[assignment, method-assign]
 
 
 def checkpoint_apart() -> None:
@@ -80,7 +80,7 @@ def checkpoint_apart() -> None:
         moves.extend(wanted)
 
     SQLiteStore.transaction = parted  # type: ignore[method-assign]
-    SQLiteRows.move_all = later  # type: ignore[method-assign]
+    SQLiteRows.move_all = later  # type: ignore[assignment, method-assign]
 
 
 def random_ids() -> None:
@@ -89,7 +89,7 @@ def random_ids() -> None:
 
     from cqrs_cli.log import outbox
 
-    outbox.command_id = lambda *_: str(uuid.uuid4())  # type: ignore[assignment]
+    outbox.command_id = lambda *_: str(uuid.uuid4())
 
 
 def no_compare() -> None:

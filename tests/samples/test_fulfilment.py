@@ -401,7 +401,7 @@ def test_two_runners_at_once(shop: Shop, cqrs: Shell) -> None:
         subprocess.Popen([*words, "run", "--once"], cwd=cqrs.folder, env=cqrs.environ, stdout=subprocess.DEVNULL)
         for _ in range(2)
     ]
-    assert [runner.wait(60) for runner in runners] == [0, 0]
+    assert [runner.wait(100) for runner in runners] == [0, 0]
     shop.drain()
     result = outcome(shop.bench)
     assert Counter(result["orders"]).total() == 10

@@ -30,4 +30,4 @@ class WrappedStore:
 
 def open_wrapped(url: str, *, create: Create, read_only: bool, durability: str | None) -> Store:
     path = url.removeprefix("wrapped:")
-    return WrappedStore(url, SQLiteStore(path, create=create, read_only=read_only, durability=durability))  # type: ignore[return-value]
+    return WrappedStore(url, SQLiteStore(path, create=create, read_only=read_only, durability=durability))  # pyright: ignore[reportReturnType]

@@ -209,6 +209,7 @@ def test_leaving_is_a_failure_of_the_domain(
     at.add(place)
     with pytest.raises(DomainFailed, match=f"raised {re.escape(told)}") as caught:
         use(bench)
+    assert caught.value.traceback
     assert "raise leaving[-1]" in caught.value.traceback
     assert caught.value.traceback.startswith(f'  File "{__file__}"'), "the user's frames come first"
     at.clear()

@@ -230,7 +230,7 @@ def test_pages_while_rows_come_and_go(bench: Workbench) -> None:
 def test_what_a_query_may_answer(bench: Workbench) -> None:
     assert isinstance(bench.query(Richest()), Page)
     assert names(bench.query(Richest(least=Decimal(5)))) == ["b", "c", "a", "d"]
-    assert len(bench.query(Richest())) == 6  # type: ignore[arg-type]
+    assert len(bench.query(Richest())) == 6
     assert ask(bench, lambda read: None) is None
     assert names(ask(bench, lambda read: [read.get(Balance, "a")])) == ["a"]
 
@@ -264,7 +264,9 @@ def test_each_read_model_of_a_query_is_fresh(bench: Workbench) -> None:
     st.integers(1, 3),
     st.booleans(),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_pages_of_decimals_in_the_order_of_numbers(
     bench: Workbench, values: list[Decimal], limit: int, descending: bool
 ) -> None:

@@ -140,12 +140,12 @@ def in_threads(work: Callable[[int], None]) -> None:
     start = threading.Barrier(THREADS)
 
     def one(number: int) -> None:
-        start.wait(10)
+        start.wait()
         work(number)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for future in [pool.submit(one, number) for number in range(THREADS)]:
-            future.result(60)
+            future.result()
 
 
 def slowly(path: str, number: int, decided: "multiprocessing.Queue[int]") -> None:
@@ -253,7 +253,7 @@ def ended(act: Callable[[], Any]) -> Any:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert found, "it hangs"
     return found[0]
 

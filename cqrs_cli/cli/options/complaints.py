@@ -135,7 +135,7 @@ def _walk(detail: ErrorDetails, record: Record, payload: Any, numbers: typing.Ma
         typed = numbers[tuple(path)][step] if there and isinstance(step, int) and tuple(path) in numbers else step
         inside.append(typed)
         path.append(typed)
-        value = value[step] if here or there else None
+        value = value[step] if here or there else None  # pyright: ignore  # it can't follow `here` and `there`
         shape = shape.item if isinstance(shape, Many) else shape.value if isinstance(shape, Mapping) else None
     return _Place(tuple(names), tuple(inside), tuple(path), tuple(labels), shape)
 

@@ -8,16 +8,17 @@ fairer and faster than SQLite's sleep-and-retry.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
 
 from cqrs_cli.stores.sqlite.errors import locked, read_only, unlockable
 
-try:
+if sys.platform == "win32":  # pragma: no cover
+    fcntl = None
+else:
     import fcntl
-except ImportError:  # pragma: no cover - Windows
-    fcntl = None  # type: ignore[assignment]
 
 PROBES = 20
 PROBE_SECONDS = 0.01

@@ -128,8 +128,9 @@ class ReactionHandler:
         if row is None:
             return kind.cls(**dict(zip(kind.table.key, key, strict=True)))
         copy = row.model_copy()
+        values = vars(copy)
         for name in self._nested:
-            copy.__dict__[name] = own_copy(copy.__dict__[name])
+            values[name] = own_copy(values[name])
         return copy
 
     def _change(

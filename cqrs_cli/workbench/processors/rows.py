@@ -145,11 +145,11 @@ class RowFold:
                 if result is not None:
                     row = self._returned(result)
                 if settles and row is not None:
-                    values = row.__dict__
+                    values = vars(row)
                     for name, settle in settles:
                         values[name] = settle(values[name])
                 if several and row is not None:
-                    separate(row.__dict__, several)
+                    separate(vars(row), several)
             except BaseException as error:
                 raise Poisoned(stored, self._failed(step, event, stored, error)) from error
             young[key] = row

@@ -23,7 +23,7 @@ HEALTHY = {
 }
 
 
-def codes(**facts):
+def codes(**facts: Any) -> list[tuple[str, str]]:
     return [(finding.code, finding.severity) for finding in judge({**HEALTHY, **facts})]
 
 

@@ -9,17 +9,19 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
-from cqrs_cli.stores.commits import Commit, NewEvent
-from cqrs_cli.stores.contract import Selection
+from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
+from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
+from tests.cli.conftest import Ran
 
 
-def positions(ran):
+def positions(ran: Ran) -> list[int]:
     return [record["position"] for record in ran.lines]
 
 
@@ -141,7 +143,7 @@ def test_reading_opens_read_only(orders, here, monkeypatch):
         asked.append(options)
         return open_store(url, **options)
 
-    asked = []
+    asked: list[Any] = []
     monkeypatch.setattr(registry, "open_store", opening)
     for words in ("log --json", "streams", "stats", "doctor"):
         assert here(words).code == 0
@@ -173,7 +175,7 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
         stderr=subprocess.PIPE,
     )
     assert follower.stdout is not None
-    watchdog = threading.Timer(30, follower.kill)
+    watchdog = threading.Timer(100, follower.kill)
     watchdog.start()
     try:
         seen = [json.loads(follower.stdout.readline())["position"] for _ in range(2)]
@@ -183,7 +185,7 @@ def test_following_skips_nothing_and_ends_silently(orders, tmp_path):
                 seen.append(json.loads(follower.stdout.readline())["position"])
         assert seen == list(range(6, 28))
         follower.send_signal(signal.SIGINT)
-        out, err = follower.communicate(timeout=10)
+        out, err = follower.communicate(timeout=100)
     finally:
         watchdog.cancel()
         follower.kill()
@@ -204,7 +206,7 @@ def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders)
             def read(self, selection):
                 return store.read(selection)
 
-        followed = itertools.islice(_following(Busy(), Selection()), 12)
+        followed = itertools.islice(_following(cast(Store, Busy()), Selection()), 12)
         assert [event.position for event in followed] == list(range(1, 13))
 
 
@@ -220,12 +222,13 @@ def test_what_is_followed_is_given_at_once(orders, tmp_path, format):
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as follower:
-        watchdog = threading.Timer(30, follower.kill)
+        watchdog = threading.Timer(100, follower.kill)
         watchdog.start()
         try:
             with open_store(str(orders)) as store:
                 store.append(Commit("new", (NewEvent("order-9", "Sudden", 1, b"{}"),)))
             line = ""
+            assert follower.stdout
             while "Sudden" not in line:  # past the head of the table
                 line = follower.stdout.readline()
                 assert line, "it was killed: the line was never pushed out"
@@ -244,9 +247,9 @@ def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
     broken = records.event
 
     class Broken:
-        def __init__(self, event):
+        def __init__(self, event: Recorded) -> None:
             self.__dict__.update(event._asdict(), data=b'{"n":NaN}', event_id="", command_id="")
 
-    monkeypatch.setattr("cqrs_cli.records.event", lambda event: broken(Broken(event)))
+    monkeypatch.setattr("cqrs_cli.records.event", lambda event: broken(cast(Recorded, Broken(event))))
     ran = here("log --json")
     assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)

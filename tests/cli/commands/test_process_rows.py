@@ -86,7 +86,7 @@ def test_an_event_that_a_rebuild_can_not_take_is_skipped_for_it(ran: Any, monkey
         raise ValueError("no")
 
     clause = routes[office.Shipped].clause._replace(function=fail)
-    broken = {**routes, office.Shipped: routes[office.Shipped]._replace(clause=clause)}
+    broken: dict[Any, Any] = {**routes, office.Shipped: routes[office.Shipped]._replace(clause=clause)}
     monkeypatch.setitem(office.domain.routes, "fulfilment", broken)
     for position in [event["position"] for event in ran("log --type Shipped --json").json]:
         checked = ran("project fulfilment --check")

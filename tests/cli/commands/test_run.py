@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.conftest import ROOT
 from tests.reacting import sent
 
 
-def log(tmp_path):
+def log(tmp_path: Path) -> list[str]:
     with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
         return sent(bench.store)
 
@@ -75,7 +76,7 @@ def test_commands_that_came_to_nothing_and_stops_are_exit_1(shop, paid, monkeypa
 
     paid("o1")
     clause = office.domain.react_routes["fulfilment"][office.Paid]
-    changed = {
+    changed: dict[Any, Any] = {
         **office.domain.react_routes["fulfilment"],
         office.Paid: clause._replace(clause=clause.clause._replace(function=grumble)),
     }
@@ -239,14 +240,15 @@ class Running:
             encoding="utf-8",
         )
 
-    def line(self):
+    def line(self) -> Any:
         """The next line of progress."""
+        assert self.process.stdout
         return json.loads(self.process.stdout.readline())
 
-    def end(self, number):
+    def end(self, number: int) -> tuple[int, str]:
         """Send a signal; exit code and complaints."""
         self.process.send_signal(number)
-        _, complaint = self.process.communicate(timeout=30)
+        _, complaint = self.process.communicate(timeout=100)
         return self.process.returncode, complaint
 
 
@@ -279,12 +281,12 @@ def test_on_a_terminal_it_is_one_line(shop, paid, tmp_path):
         stderr=terminal,
     )
     os.close(terminal)
-    said, end = b"", time.monotonic() + 30
+    said, end = b"", time.monotonic() + 100
     while b"position 3" not in said and time.monotonic() < end:
         if select.select([controller], [], [], 0.2)[0]:
             said += os.read(controller, 4096)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(100) == 0
     os.close(controller)
     assert b"2 sent" in said
     assert b"\n" not in said

@@ -71,7 +71,7 @@ class Tree(BaseModel):
         Annotated[int, Field(lt=-3)],
         Annotated[float, Field(gt=0, lt=1)],
         Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)],
-        Annotated[Decimal, Field(ge=100, le=200, multiple_of=Decimal("0.25"))],
+        Annotated[Decimal, Field(ge=100, le=200, multiple_of=Decimal("0.25"))],  # type: ignore[call-overload]
         Annotated[str, Field(min_length=10, max_length=12)],
         Annotated[str, Field(max_length=1)],
         Annotated[str, Field(pattern=r"^[A-Z]{2}\d+(x|y)?$", min_length=6)],

@@ -189,7 +189,7 @@ def test_a_time_limit(orders: Path, here: Any) -> None:
     start = time.monotonic()
     ran = here("sql", endless, "--timeout", "0.3", "--json")
     assert (ran.code, ran.error["code"]) == (7, "timed-out")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 25  # the usual limit is 30
     rows = here("sql", endless.replace("count(*)", "n"), "--timeout", "0.5", "--jsonl")
     assert rows.code == 7
     for wrong in ("0", "-1", "x", "inf", "nan"):

@@ -15,7 +15,7 @@ def test_the_shape_of_a_stream_is_the_documented_one(orders, here):
 
 
 def test_streams_are_selected_by_category_name_and_number(orders, here):
-    def names(words):
+    def names(words: str) -> list[str]:
         return [record["stream"] for record in here(f"streams {words} --jsonl").lines]
 
     assert names("order") == ["order-1", "order-2"]

@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
-from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.parameters import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.options.payload import build
@@ -751,7 +750,8 @@ def test_what_needs_no_tidying_is_left_as_it_is(annotation: Any, value: Any) -> 
 
 
 def test_type_aliases() -> None:
-    alias = typing.TypeAliasType("alias", int) if hasattr(typing, "TypeAliasType") else int
+    made = getattr(typing, "TypeAliasType", None)
+    alias = made("alias", int) if made else int
 
     class Aliases(Strict):
         number: alias = 0  # type: ignore[valid-type]

@@ -77,12 +77,12 @@ def test_every_format_has_a_file_and_says_what_it_writes() -> None:
     folder = Path(formats.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert files == config.FORMATS.keys()
-    kinds = {kind.__name__ for kind in Document.__args__}  # type: ignore[attr-defined]
+    kinds = {kind.__name__ for kind in Document.__args__}
     for name in config.FORMATS:
         kind = format_named(name)
         assert issubclass(kind, Format)
         assert kind.writes
         assert {one.__name__ for one in kind.writes} <= kinds
     written = {one for name in config.FORMATS for one in format_named(name).writes}
-    assert set(Document.__args__) - written == ALWAYS  # type: ignore[attr-defined]
+    assert set(Document.__args__) - written == ALWAYS
     assert {Findings, Graph, Moment} <= written

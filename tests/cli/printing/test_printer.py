@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -48,7 +50,7 @@ def printed(tmp_path, capsys):
     return run
 
 
-def rows(count):
+def rows(count: int) -> list[dict[str, Any]]:
     return [{"stream": f"order-{number}", "total": str(Decimal(number) / 2), "open": True} for number in range(count)]
 
 
@@ -251,7 +253,7 @@ def test_groups_and_sections(printed):
     ]  # fmt: skip
     assert json.loads(printed(groups, format="json").out)[2] == {"stream": "b-1", "state": {}}
 
-    parts = [{"projection": "p", "rows": iter([{"k": 1}])}, {"projection": "q", "rows": iter([])}]
+    parts: list[dict[str, Any]] = [{"projection": "p", "rows": iter([{"k": 1}])}, {"projection": "q", "rows": iter([])}]
 
     def sections(printer):
         assert printer.print(Sections(Section(p["projection"], {**p, "rows": list(p["rows"])}) for p in parts)) == 2
@@ -294,7 +296,7 @@ def test_large_tables_are_plain_lines_without_rich(printed, monkeypatch):
     def forbidden(*args):
         raise AssertionError("rich drew a large table")
 
-    def table(count):
+    def table(count: int) -> Any:
         return printed(lambda printer: printer.print(Table(rows(count))), color="always").out.splitlines()
 
     assert len(table(1000)) == 1002
@@ -347,7 +349,7 @@ def test_four_times_the_text_is_no_more_than_four_times_the_work_or_so(printed, 
 def test_a_large_table_is_not_held_in_memory(printed):
     seen = 0
 
-    def records():
+    def records() -> Iterator[Any]:
         nonlocal seen
         for row in rows(5000):
             seen += 1
@@ -358,7 +360,7 @@ def test_a_large_table_is_not_held_in_memory(printed):
             super().write(text)
             written.append(seen)
 
-    written = []
+    written: list[int] = []
 
     def work(printer):
         printer._output = Watching(None)
@@ -379,7 +381,7 @@ def test_the_width_on_a_pipe_is_that_of_the_content(printed):
 COLUMNS = [Column("stream"), Column("note"), Column("data")]
 
 
-def cells(*widths):
+def cells(*widths: int) -> list[list[str]]:
     return [["x" * width for width in widths]]
 
 
@@ -485,7 +487,7 @@ def test_notes_come_after_the_data_that_they_are_about(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", told)
     printer = Printer(Settings({"format": "jsonl"}, {}, tmp_path), {})
 
-    def records():
+    def records() -> Iterator[Any]:
         yield {"n": 1}
         printer.message("a note")
         yield {"n": 2}
@@ -499,7 +501,7 @@ def test_notes_come_after_the_data_that_they_are_about(tmp_path, monkeypatch):
 class _Into(io.RawIOBase):
     """Bytes that come late into a text."""
 
-    def __init__(self, text):
+    def __init__(self, text: io.StringIO) -> None:
         super().__init__()
         self._text = text
 
@@ -589,8 +591,8 @@ def test_progress_on_a_terminal_is_a_bar_after_half_a_second(printed, clock, mon
         assert terminal.getvalue() == before
 
 
-def work_quietly(clock):
-    def work(printer):
+def work_quietly(clock: Any) -> Callable[[Printer], None]:
+    def work(printer: Printer) -> None:
         with printer.progress("replayed", 100) as done:
             clock.now += 10
             done(40)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def chosen(monkeypatch, here):
         for setting in current().settings.all():
             told[setting.name] = (setting.value, setting.source)
 
-    told = {}
+    told: dict[str, tuple[Any, str]] = {}
     monkeypatch.setattr(app, "_load", lambda entry: make(log))
 
     def run(words):
@@ -154,7 +155,9 @@ def test_naming_a_command_loads_nothing(monkeypatch):
     monkeypatch.setattr(app, "_load", lambda entry: pytest.fail(f"{entry.name} was loaded"))
     group = app.root()
     for name in group.list_commands(None):
-        assert group.get_command(None, name).get_short_help_str()
+        command = group.get_command(None, name)
+        assert command
+        assert command.get_short_help_str()
 
 
 HEAVY = (

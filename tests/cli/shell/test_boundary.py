@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import typer
@@ -33,7 +35,7 @@ def command(monkeypatch, here):
     return run
 
 
-def raising(error):
+def raising(error: BaseException) -> Callable[[], None]:
     def log() -> None:
         """Fails."""
         raise error
@@ -128,7 +130,7 @@ def test_what_an_interrupted_or_failed_run_wrote_is_not_kept(command, tmp_path):
     assert (tmp_path / "out.txt").read_text() == "whole\n"
 
 
-def _without_parameters(work):
+def _without_parameters(work: Callable[[], Any]) -> Callable[[], None]:
     def log() -> None:
         work()
 
@@ -209,7 +211,7 @@ def test_whatever_is_raised_becomes_an_exit_code(command):
 
 
 def test_a_rejection_of_other_types_and_with_control_characters(command):
-    ran = command(raising(Rejected(5, code="a\x1b[2J")))
+    ran = command(raising(Rejected(cast(str, 5), code="a\x1b[2J")))
     assert (ran.code, ran.err) == (1, "error[a\\x1b[2J]: 5\n")
 
 
@@ -267,7 +269,7 @@ def test_commands_in_hints_are_for_the_store_and_domain_that_were_named(here, tm
 # ── real processes ────────────────────────────────────────────────────────────────────────────
 
 
-def start(folder, *words, python=(), **options):
+def start(folder: Path, *words: str, python: Sequence[str] = (), **options: Any) -> subprocess.Popen[Any]:
     """A process of its own, buffered as a user's is (whatever the one that tests)."""
     own = ("CQRS_", "PYTHON")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
@@ -292,10 +294,12 @@ def test_a_broken_pipe_is_141_and_silent(fill, tmp_path, python):
     fill(*[("order-1", "OrderCreated", {"text": "x" * 500})] * 500)
     for words in (["--jsonl"], ["--json"], []):
         with start(tmp_path, "log", *words, python=python) as running:
+            assert running.stdout
+            assert running.stderr
             running.stdout.read(10)
             running.stdout.close()
             assert running.stderr.read() == b""
-            assert running.wait(10) == 141
+            assert running.wait(100) == 141
 
 
 @pytest.mark.parametrize("words", ["log --json -n 1", "log -n 1", "--version", "log --help"])
@@ -305,7 +309,7 @@ def test_a_pipe_that_nobody_ever_read(orders, tmp_path, words, python):
     os.close(reading)
     running = start(tmp_path, *words.split(), python=python, stdout=writing)
     os.close(writing)
-    assert running.communicate(timeout=20)[1] == b""
+    assert running.communicate(timeout=100)[1] == b""
     assert running.returncode == 141
 
 
@@ -314,7 +318,7 @@ def test_a_pipe_that_nobody_ever_read(orders, tmp_path, words, python):
 def test_a_full_disk_is_an_error(orders, tmp_path, words, python):
     with open("/dev/full", "w") as full:
         running = start(tmp_path, *words.split(), python=python, stdout=full)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=100)
     assert running.returncode == 7
     assert json.loads(err)["error"]["code"] == "output"
 
@@ -326,7 +330,7 @@ os.execv(sys.executable, [sys.executable, "-m", "cqrs_cli", *sys.argv[1:]])
 """
 
 
-def closing(folder, descriptor, *words):
+def closing(folder: Path, descriptor: int, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the words with a standard stream closed."""
     return subprocess.run(
         [sys.executable, "-c", CLOSED, str(descriptor), *words],
@@ -375,10 +379,11 @@ def test_ctrl_c_during_imports_is_130_and_silent(tmp_path):
 
 def test_ctrl_c_while_working_is_130_and_silent(orders, tmp_path):
     running = start(tmp_path, "log", "-f", "--jsonl")
+    assert running.stdout
     running.stdout.readline()
     time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=10)
+    _, err = running.communicate(timeout=100)
     assert (running.returncode, err) == (130, b"")
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import pytest
 import typer
@@ -20,7 +20,7 @@ class Color(Enum):
     RED = "red"
 
 
-def made(short):
+def made(short: bool) -> Any:
     """A command of every kind of parameter, with the short way or with Typer's own; what it was called with."""
     told = []
 
@@ -47,7 +47,7 @@ def made(short):
     class Short(TyperCommand):
         def get_params(self, ctx):
             parameters = super().get_params(ctx)
-            plain.spare(parameters)
+            plain.spare(cast(Any, parameters))
             return parameters
 
     app = typer.Typer(add_completion=False)

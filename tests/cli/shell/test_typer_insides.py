@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -16,7 +16,7 @@ without_adapters = pytest.mark.skipif(
 INSIDES = re.compile(r"typer\.(core|main|completion|models|params|_\w+)\b|\b_?click\b")
 
 
-def app(kind=None):
+def app(kind: Any = None) -> Any:
     made = typer.Typer(add_completion=False)
 
     def main(number: Annotated[int, typer.Option("--number")] = 1, name: str | None = None) -> int:
@@ -26,7 +26,7 @@ def app(kind=None):
     return typer_fast.built(made)
 
 
-def failing(words):
+def failing(words: list[str]) -> typer.TyperException:
     command = app(typer_fast.TyperCommand)
     with pytest.raises(typer.TyperException) as raised:
         command.main(words, prog_name="cqrs", standalone_mode=False)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_no_index_is_made_over_a_text(store: SQLiteStore, kind: str, group: tupl
         rows.create(plain)
     by_hand(store, f"ALTER TABLE plain RENAME COLUMN {group[0]} TO gone")
     with store.transaction() as rows:
-        refusal(lambda: rows.index(plain._replace(**{kind: (group,)})))
+        refusal(lambda: rows.index(plain._replace(**cast(Any, {kind: (group,)}))))
 
 
 def test_the_view_of_a_table_takes_no_name_for_a_text(store: SQLiteStore) -> None:

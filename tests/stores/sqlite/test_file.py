@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import MAX_EMAX, MIN_ETINY, Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +222,9 @@ def test_a_reader_changes_no_byte_and_makes_no_lock_file(path: Path) -> None:
 
 def test_a_missing_store_is_not_made_by_reading(path: Path) -> None:
     os.chdir(path.parent)
-    for options in ({}, {"read_only": True}, {"read_only": True, "create": True}):
-        error = refusal(lambda options=options: SQLiteStore("shop.db", **options))
+    ways: list[dict[str, Any]] = [{}, {"read_only": True}, {"read_only": True, "create": True}]
+    for options in ways:
+        error = refusal(partial(SQLiteStore, "shop.db", **options))
         assert isinstance(error, NotFound)
         assert (error.message, error.code) == ("no store at shop.db", "store-not-found")
         assert say(error) == "the first cqrs send creates it; another one: --store PATH"
@@ -253,7 +255,7 @@ def make_half_ours(path: Path) -> None:
     ids=["text", "one byte", "another database", "half ours"],
 )
 @pytest.mark.parametrize("options", [{}, {"create": True}, {"read_only": True}])
-def test_a_file_that_is_no_store_is_refused_and_left_alone(path: Path, make: Any, options: dict[str, bool]) -> None:
+def test_a_file_that_is_no_store_is_refused_and_left_alone(path: Path, make: Any, options: dict[str, Any]) -> None:
     make(path)
     before = path.read_bytes()
     error = refusal(lambda: SQLiteStore(str(path), **options))
@@ -414,7 +416,7 @@ def test_an_empty_file_that_was_there_outlives_a_creation_that_fails(path: Path)
     path.touch(0o644)
     with SQLiteStore(str(path), create="lazily") as store:
         with pytest.raises(ZeroDivisionError):
-            store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
+            store.append(commit("c1"), inline=lambda rows, recorded: print(1 // 0))
         assert path.exists()
         store.append(commit("c1"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -468,8 +470,9 @@ def test_a_foreign_file_is_left_alone_whatever_journal_lies_beside_it(path: Path
         b"" if pages is None else bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 17, pages, 512, 4096)
     )
     Path(f"{path}-journal").write_bytes(header.ljust(512, b"\0"))
-    for options in ({}, {"create": True}, {"read_only": True}):
-        assert refusal(lambda options=options: SQLiteStore(str(path), **options)).code == "not-a-store"
+    ways: list[dict[str, Any]] = [{}, {"create": True}, {"read_only": True}]
+    for options in ways:
+        assert refusal(partial(SQLiteStore, str(path), **options)).code == "not-a-store"
     assert path.read_bytes() == b"notes " * 1000
 
 
@@ -621,7 +624,7 @@ def test_a_writer_that_holds_the_lock_too_long(store: SQLiteStore, path: Path) -
         with store.transaction():
             began = time.monotonic()
             error = refusal(lambda: other.append(commit("c1")))
-            assert 0.15 < time.monotonic() - began < 2
+            assert 0.15 < time.monotonic() - began < Limits().timeout
             assert (type(error), error.code, error.exit_code) == (Unavailable, "locked", 7)
         other.append(commit("c1"))
         store.append(commit("c2"))
@@ -707,16 +710,16 @@ def test_a_close_after_reading_alone_does_not_wait(path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 1)
     lock.acquire()
     began = time.monotonic()
-    with SQLiteStore(str(path), limits=Limits(timeout=5)) as store:  # for writing, but there was nothing to write
+    with SQLiteStore(str(path), limits=Limits(timeout=60)) as store:  # for writing, but there was nothing to write
         assert store.head() == 1
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 50
     lock.release()
     lock.close()
 
 
 def test_a_lock_is_free_again_after_a_failure(store: SQLiteStore, path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        store.append(commit("c1"), inline=lambda rows, recorded: 1 // 0)
+        store.append(commit("c1"), inline=lambda rows, recorded: print(1 // 0))
     with SQLiteStore(str(path), limits=Limits(timeout=0.1)) as other:
         other.append(commit("c1"))
 

@@ -1,7 +1,7 @@
 """What other programs see of a read model in SQLite: plain columns, a view to read through, indexes that are used."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.stores.rows import Column, Table, Where
+from cqrs_cli.stores.rows import Column, Rows, Table, Where
 from cqrs_cli.stores.sqlite.select import Select
 
 GOODS = Table(
@@ -105,11 +105,12 @@ def test_a_view_of_the_users_stays(store: Store, path: Path) -> None:
 def test_what_somebody_else_made_is_not_dropped(store: Store, path: Path, kind: str) -> None:
     hand(path, f"CREATE {kind} SELECT 7 AS a")
     hand(path, "CREATE VIEW Mine_view AS SELECT 8 AS b")
-    for drops in (
+    ways: list[Callable[[Rows], None]] = [
         lambda rows: rows.refuse_foreign("MINE"),
         lambda rows: rows.drop("Mine"),
         lambda rows: rows.rename(GOODS, "mine"),
-    ):
+    ]
+    for drops in ways:
         with pytest.raises(Misuse) as caught, store.transaction() as rows:
             drops(rows)
         assert caught.value.code == "table-name"
@@ -196,7 +197,7 @@ def test_an_index_finds_the_rows_of_a_range_if_they_are_few(
         connection.set_trace_callback(None)
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked[-1]}"))
         assert ("USING INDEX goods" in plan) is by_index, plan
-        every = list(store.rows.select(GOODS, where))
+        every: list[Any] = list(store.rows.select(GOODS, where))
         assert found == [row for row in every if after is None or row[0] > after[0]][:20]
         assert every == sorted(every)
         assert bool(every) is (where != [Where("price", ">", "99")])
@@ -210,7 +211,7 @@ digits = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(st.lists(st.none() | digits, max_size=8), digits, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
 def test_an_indexed_decimal_is_compared_exactly(
     store: Store, values: list[Decimal | None], wanted: Decimal, operator: str
@@ -220,7 +221,7 @@ def test_an_indexed_decimal_is_compared_exactly(
         rows.drop("goods")
         rows.create(GOODS)
         rows.put(GOODS, [(n, "a", None if value is None else str(value)) for n, value in enumerate(values)])
-    compare = {
+    compare: Any = {
         "=": lambda a: a == wanted, "!=": lambda a: a != wanted, "<": lambda a: a is not None and a < wanted,
         "<=": lambda a: a is not None and a <= wanted, ">": lambda a: a is not None and a > wanted, ">=": lambda a: a is not None and a >= wanted,
     }[operator]  # fmt: skip
@@ -229,4 +230,5 @@ def test_an_indexed_decimal_is_compared_exactly(
         [Where("price", operator, str(wanted))],
         [Where("shop", "=", "a"), Where("price", operator, str(wanted))],
     ):
-        assert sorted(row[0] for row in store.rows.select(GOODS, where)) == expected
+        found: list[Any] = [row[0] for row in store.rows.select(GOODS, where)]
+        assert sorted(found) == expected

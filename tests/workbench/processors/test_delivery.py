@@ -363,7 +363,7 @@ def _drain(path: Path, clock: Clock, crash: tuple[int, bool] | None = None) -> i
     """Drain with a workbench of its own; returns the writes that were left when a crash was ordered."""
     with open_store(str(path)) as store:
         crashing = _Crashing(store, *crash) if crash else None
-        bench = Workbench(crashing or store, office.domain)  # type: ignore[arg-type]
+        bench = Workbench(crashing or store, office.domain)  # pyright: ignore[reportArgumentType]
         try:
             bench.runner(clock=clock, start=0).drain()
             clock.forward(hours=2)
@@ -376,7 +376,7 @@ def _drain(path: Path, clock: Clock, crash: tuple[int, bool] | None = None) -> i
 @pytest.mark.parametrize("after", [False, True], ids=["before a write", "after a write"])
 def test_a_crash_at_any_write_leads_to_each_command_once(tmp_path, after):
     def filled(name: str) -> Path:
-        path = tmp_path / f"{name}.db"
+        path: Path = tmp_path / f"{name}.db"
         with Workbench.open(str(path), office.domain, durability="relaxed") as bench:
             pay(bench, *ORDERS)
         return path

@@ -29,6 +29,7 @@ from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.log import stops as poison
 from cqrs_cli.stores.contract import Selection
+from cqrs_cli.stores.operational import OUTBOX
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
@@ -297,7 +298,7 @@ def test_a_poison_event_stops_that_reaction_only_and_what_came_before_is_answere
 def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bell, monkeypatch):
     real = poison.record_stop
 
-    def at(position):
+    def at(position: int) -> None:
         with bell.store.transaction() as rows:
             checkpoint = rows.checkpoint("counter")
             rows.move("counter", checkpoint, checkpoint._replace(position=position))
@@ -405,7 +406,7 @@ def test_wrong_answers_stop_the_reaction_with_its_name(tmp_path, note, told):
         (error,) = bench.runner().drain().failures.values()
         assert told in error.message
         assert f"{part.__name__}.wrong (event 1, bell-b version 1)" in error.message
-        assert bench.store.rows.count(outbox.OUTBOX) == 0
+        assert bench.store.rows.count(OUTBOX) == 0
 
 
 # ── never without being run ───────────────────────────────────────────────────────────────────
@@ -415,7 +416,7 @@ def test_nothing_but_a_runner_reacts(bell, between):
     ticks(bell, "a")
     bell.runner().drain()
     ticks(bell, "b", "c")
-    head, queue = bell.store.head(), bell.store.rows.count(outbox.OUTBOX)
+    head, queue = bell.store.head(), bell.store.rows.count(OUTBOX)
     between.todo = [lambda: pytest.fail("it reacted")] * 20
     bell.rebuild("counter")
     bell.project()
@@ -428,7 +429,7 @@ def test_nothing_but_a_runner_reacts(bell, between):
     bell.statuses("counter")
     bell.plans("counter")
     bell.reactions()
-    assert (bell.store.head(), bell.store.rows.count(outbox.OUTBOX), len(between.todo)) == (head, queue, 20)
+    assert (bell.store.head(), bell.store.rows.count(OUTBOX), len(between.todo)) == (head, queue, 20)
     assert bell.reactions("counter")[0].position == 2
 
 
@@ -497,7 +498,7 @@ def test_a_changed_definition_wants_a_rebuild_and_then_goes_on(tmp_path):
         assert (status.status, status.position) == ("needs-rebuild", position)
         bench.rebuild("fulfilment")
         assert bench.reactions("fulfilment")[0].position == position
-        assert [row.total for row in bench.rows("fulfilment")] == [2, 1]
+        assert [row.total for row in bench.rows(Fulfilment)] == [2, 1]
         assert bench.runner().drain().failures == {}
         assert sent(bench.store)[-2:] == ["Ship order-o2", "Greet order-o2"]
 
