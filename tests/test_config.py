@@ -119,7 +119,7 @@ def foreign(monkeypatch):
             return found
         return os.stat_result([*found[:4], 4711, *found[5:10]])
 
-    monkeypatch.setattr(ownership.os, "stat", stat)
+    monkeypatch.setattr(os, "stat", stat)
     return lambda path: theirs.add(str(path))
 
 
@@ -146,7 +146,6 @@ def test_what_another_user_says_about_other_tools_is_no_matter(tmp_path, foreign
 
 
 def test_files_of_root_are_trusted_and_under_sudo_those_of_the_caller(tmp_path, monkeypatch):
-    monkeypatch.setattr(ownership.os, "stat", lambda path: SimpleNamespace(st_uid=uid))
     for euid, caller, uid, expected in (
         (1000, None, 1000, True),
         (1000, None, 0, True),
@@ -157,11 +156,14 @@ def test_files_of_root_are_trusted_and_under_sudo_those_of_the_caller(tmp_path, 
         (0, "", 1000, False),
         (0, "²", 2, False),
     ):
-        monkeypatch.setattr(ownership.os, "geteuid", lambda euid=euid: euid)
-        monkeypatch.delenv("SUDO_UID", raising=False)
-        if caller is not None:
-            monkeypatch.setenv("SUDO_UID", caller)
-        assert ownership.is_trusted(tmp_path) is expected, (euid, caller, uid)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "stat", lambda path, uid=uid: SimpleNamespace(st_uid=uid))
+            patch.setattr(os, "geteuid", lambda euid=euid: euid)
+            patch.delenv("SUDO_UID", raising=False)
+            if caller is not None:
+                patch.setenv("SUDO_UID", caller)
+            trusted = ownership.is_trusted(tmp_path)
+        assert trusted is expected, (euid, caller, uid)
 
 
 def test_a_folder_that_may_not_be_searched_is_passed_over(tmp_path, monkeypatch):

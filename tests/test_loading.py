@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli import ownership
 from cqrs_cli.errors import DomainNotLoaded
 from cqrs_cli.loading import belongs_to_user, load_domain
 
@@ -136,7 +135,7 @@ def test_code_belongs_to_the_user_if_nobody_else_can_say_what_it_runs(tmp_path, 
     assert trusts("shop.nothing")
     for theirs in (tmp_path, tmp_path / "shop", tmp_path / "shop" / "__init__.py", inner, inner / "model.py"):
         with monkeypatch.context() as patch:
-            patch.setattr(ownership.os, "stat", owned_by_another(theirs))
+            patch.setattr(os, "stat", owned_by_another(theirs))
             assert not trusts(), theirs
     tmp_path.chmod(0o1777)
     assert not trusts()

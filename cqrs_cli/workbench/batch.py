@@ -203,7 +203,7 @@ class _Batch:
 def failed(request: Request, error: CqrsError | None) -> Outcome:
     """The outcome of a request that came to nothing, by the kind of its error."""
     error = error if error is not None else Misuse("there is no command")
-    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    status: OutcomeStatus = next(word for kind, word in _STATUSES.items() if isinstance(error, kind))
     command = request.command
     if command is None:
         return Outcome(status, request.name, request.command_id, line=request.line, error=error)

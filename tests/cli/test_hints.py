@@ -90,7 +90,7 @@ def test_no_error_is_raised_without_a_hint() -> None:
 @pytest.mark.parametrize("room", ["stores", "domain", "scenario", "workbench", "log"])
 def test_nothing_below_the_shell_names_its_commands(room: str) -> None:
     named = [
-        f"{path.name}: {text.value}"
+        f"{path.name}: {text.value!s}"
         for path in sorted((ROOT / "cqrs_cli" / room).rglob("*.py"))
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.keyword) and call.arg == "hint"

@@ -176,7 +176,12 @@ def test_eight_writers_of_one_stream_never_outrun_each_other(tmp_path: Path) -> 
 
 def test_eight_threads_of_one_workbench_take_turns_at_a_stream(bench: Workbench) -> None:
     Counter.decided = 0
-    in_threads(lambda number: [bench.send(CountForLong(counter_id="all")) for _ in range(4)] and None)
+
+    def work(number: int) -> None:
+        for _ in range(4):
+            bench.send(CountForLong(counter_id="all"))
+
+    in_threads(work)
     assert bench.load(Counter, "all").state.count == 32
     assert Counter.decided <= 36
 

@@ -83,7 +83,7 @@ class Courier:
         command = self._codec.command(outgoing.command, outgoing.schema_version, outgoing.data.encode())
         return command.with_meta(
             command_id=outgoing.command_id,
-            timestamp=moment(outgoing.timestamp_us),
+            timestamp=moment(outgoing.due_us or outgoing.recorded_us),
             user_id=outgoing.user_id,
             correlation_id=outgoing.correlation_id,
             causation_id=outgoing.event_id,

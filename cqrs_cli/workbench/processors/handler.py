@@ -51,12 +51,14 @@ class Handler(Protocol):
     @property
     def is_full(self) -> bool:
         """Whether so much was gathered that it is time to write."""
+        ...
 
     def gather(self, events: Sequence[Any]) -> None:
         """Take events in. Raises `Poisoned` for one that it can't take."""
 
     def writes(self) -> Writes:
         """What is to be written of all that was gathered. Raises `Poisoned`, or an error of no one event."""
+        ...
 
     def forget(self) -> None:
         """Drop everything that was gathered or cached: the store is the truth again."""

@@ -104,7 +104,7 @@ def given_fields(model: BaseModel) -> dict[str, Any]:
 def complaints(call: Callable[[], object]) -> tuple[str, ...]:
     with pytest.raises(InvalidInput) as caught:
         call()
-    return caught.value.complaints
+    return tuple(caught.value.complaints)
 
 
 def flags(model: type[BaseModel]) -> list[tuple[str, ...]]:

@@ -121,7 +121,7 @@ def test_giving_it_back_after_a_commit(store: SQLiteStore, path: Path, fails: se
 def test_giving_it_back_after_a_failure(store: SQLiteStore, fails: set[int], number: int) -> None:
     fails.add(UNLOCKING)
     with pytest.raises(ZeroDivisionError):
-        store.append(commit("c2"), inline=lambda rows, recorded: 1 // 0)
+        store.append(commit("c2"), inline=lambda rows, recorded: rows.drop(str(1 // 0)))
     assert store.append(commit("c2")).position == 2
 
 

@@ -310,7 +310,9 @@ def test_a_stop_that_another_runner_has_passed_is_neither_recorded_nor_shown(bel
 
     ticks(bell, "a", "poison")
     bell.runner().drain()
-    assert poison.stops(bell.store.rows).get("counter").position == 2
+    stop = poison.stops(bell.store.rows).get("counter")
+    assert stop
+    assert stop.position == 2
     assert bell.reactions("counter")[0].status == "stopped"
     at(2)
     assert bell.reactions("counter")[0].stop is None

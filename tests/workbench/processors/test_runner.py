@@ -286,7 +286,8 @@ def test_stopping_lets_the_batch_end(bench):
     assert {one.position for one in bench.statuses()} == {2}  # the second batch was the last, for all
     assert sent(bench.store) == ["Pay order-o1", "Pay order-o2", "Pay order-o3"]
     bench.runner().drain()
-    assert [row.state for row in bench.rows("fulfilment")] == ["shipped"] * 3
+    rows: list[Any] = list(bench.rows("fulfilment"))
+    assert [row.state for row in rows] == ["shipped"] * 3
 
 
 # ── on and on ─────────────────────────────────────────────────────────────────────────────────
