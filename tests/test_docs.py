@@ -131,6 +131,7 @@ def complaints(text: str, folder: Path) -> list[str]:
     return wrong
 
 
+@pytest.mark.timeout(600)  # dozens of commands, each a process of its own
 @pytest.mark.parametrize("name", ["README.md", "docs/read-side.md"])
 def test_the_commands_of_a_document(name: str, tmp_path: Path) -> None:
     path = ROOT / name
