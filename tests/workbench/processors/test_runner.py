@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -294,11 +295,15 @@ def test_stopping_lets_the_batch_end(bench):
 
 
 def test_it_wakes_after_a_commit_of_somebody_else(bench, tmp_path):
-    """By itself it would look again after half a minute only."""
-    with Thread(tmp_path / "office.db", Clock(), look_again=30.0) as thread:
+    """By itself it would look again after a minute only."""
+
+    def greeted(number: int) -> bool:
+        return f"Greet order-o{number}" in sent(bench.store)
+
+    with Thread(tmp_path / "office.db", Clock(), look_again=60.0) as thread:
         for number in range(3):
             pay(bench, f"o{number}")
-            until(lambda number=number: f"Greet order-o{number}" in sent(bench.store), 20)  # type: ignore[misc]
+            until(partial(greeted, number), 30)
         thread.stop()
         pay(bench, "last")  # and it sees that it is to stop
     assert sum(done.sent for done in thread.rounds) >= 6
