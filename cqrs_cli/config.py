@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.near_names import did_you_mean
 from cqrs_cli.ownership import is_trusted, owner
 from cqrs_cli.stores.registry import path_of
 
@@ -277,9 +278,6 @@ def _known_keys(path: Path, table: Any) -> dict[str, Any]:
                 f"{path}: output is never read from a file", hint="-o FILE, or CQRS_OUTPUT, says where data goes"
             )
         if key not in names:
-            import difflib
-
-            near = difflib.get_close_matches(key, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            hint = did_you_mean(key, names, 1) or f"known: {', '.join(names)}"
             raise ConfigurationError(f"{path}: unknown setting {key!r}", hint=hint)
     return table

@@ -1,7 +1,5 @@
 """`cqrs trace`: what led to what, as a tree of commands, events and reactions."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -28,7 +26,7 @@ def trace(
     --format mermaid and dot draw it.
     """
     session = current()
-    session.printer.only(Graph)
+    session.printer.format.only(Graph)
     roots = story.trace(session.store(), what)
     session.printer.print(Graph("trace", roots, map(records.trace, roots), _line, _label, _shape, _is_absent))
 

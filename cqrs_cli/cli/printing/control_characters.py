@@ -5,8 +5,6 @@ window; a bidirectional mark may show a text in another order; a leading `=` is 
 begins with `::error` or holds `##[error]` is a command to a CI job that prints it.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from functools import cache

@@ -10,8 +10,6 @@ Under --json and --jsonl (as words, or from CQRS_FORMAT or the config file) an e
 standard error: `{"error": {"code", "message", "hint", …}}`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os
@@ -25,7 +23,7 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
-from cqrs_cli.cli.printing.standard_streams import stand_in
+from cqrs_cli.cli.printing.standard_streams import stand_in, tell
 from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
@@ -36,7 +34,7 @@ BUG = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
-COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
+COMPLETE = "_CQRS_COMPLETE"  # how a shell asks: see completion.py, which is imported for that alone
 
 
 def run(words: Sequence[str]) -> int:
@@ -179,29 +177,26 @@ def wants_json(session: Session) -> bool:
         elif word.startswith("--format="):
             asked = word.partition("=")[2]
     if asked is None:
-        try:
-            asked = session.settings.format
-        except CqrsError:
-            asked = os.environ.get("CQRS_FORMAT")
+        asked = _setting(session, "format", os.environ.get("CQRS_FORMAT"))
     return asked in ("json", "jsonl")
 
 
-def _wants_debug(session: Session) -> bool:
-    if "--debug" in session.words:
-        return True
+def _setting(session: Session, name: str, otherwise: Any) -> Any:
+    """A setting; or what holds where the settings themselves are what is wrong."""
     try:
-        return session.settings.debug
+        return getattr(session.settings, name)
     except CqrsError:
-        return False
+        return otherwise
+
+
+def _wants_debug(session: Session) -> bool:
+    return "--debug" in session.words or _setting(session, "debug", False)
 
 
 def _red(text: str, session: Session) -> str:
     choice = last_value(session.words, "--color")  # as a word, too, if the command line was not understood
     if choice is None:
-        try:
-            choice = session.settings.color
-        except CqrsError:
-            choice = os.environ.get("CQRS_COLOR", "auto")
+        choice = _setting(session, "color", os.environ.get("CQRS_COLOR", "auto"))
     return f"\x1b[1;31m{text}\x1b[0m" if wants_color(choice, sys.stderr, os.environ) else text
 
 
@@ -211,9 +206,8 @@ def _trace(error: BaseException) -> None:
     _tell(visible_lines("".join(traceback.format_exception(error)).rstrip("\n")))
 
 
-def _tell(text: Any) -> None:
-    """To standard error; if that is closed too, the exit code has to do."""
+def _tell(text: str) -> None:
+    """To standard error, below what was printed; if that is closed too, the exit code has to do."""
     with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be closed, and then be None
         sys.stdout.flush()
-    with contextlib.suppress(OSError, ValueError):
-        print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
+    tell(text)

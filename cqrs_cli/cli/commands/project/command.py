@@ -1,7 +1,5 @@
 """`cqrs project`: bring read models up to date, rebuild them, print them, say where they stand, check them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -9,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.options.combinations import only_one
+from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Section, Sections, Table
 from cqrs_cli.cli.printing.plurals import counted
@@ -64,68 +63,39 @@ def project(
     """
     session = current()
     chosen = names or []
-    _refuse_mixtures(
-        {
-            "--rebuild": rebuild,
-            "--status": status,
-            "--check": check,
-            "--at": at is not None,
-            "--skip": skip is not None,
-        },
-        {
-            "--restart": (restart, rebuild),
-            "--dry-run": (dry_run, rebuild),
-            "--sample": (sample is not None, check),
-            "--reason": (reason is not None, skip is not None),
-            "--as": (skipped_by is not None, skip is not None),
-        },
-    )
+    skips = skip is not None
+    only_one({"--rebuild": rebuild, "--status": status, "--check": check, "--at": at is not None, "--skip": skips})
+    for name, is_given, base, has_base in (
+        ("--restart", restart, "--rebuild", rebuild),
+        ("--dry-run", dry_run, "--rebuild", rebuild),
+        ("--sample", sample is not None, "--check", check),
+        ("--reason", reason is not None, "--skip", skips),
+        ("--as", skipped_by is not None, "--skip", skips),
+    ):
+        if is_given and not has_base:
+            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+    if not (status or check or (rebuild and dry_run)):  # rows are printed, whatever is done before
+        session.printer.can_hold(len(chosen) or len(session.domain().projections))
     if status:
         print_statuses(session, session.workbench(), chosen)
-        return None
-    if check:
-        bench = session.workbench()
-        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+    elif check:
         from cqrs_cli.cli.commands.project.drift import print_checks
 
-        return print_checks(
-            session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
-        )
-    if not (rebuild and dry_run):  # rows are printed, whatever is done before
-        _refuse_several_tables(session, chosen)
-    if at is not None:
+        bench = session.workbench()
+        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+        named = _names(bench, chosen) if chosen else every
+        return print_checks(session, bench, named, bool(chosen), _positive("--sample", sample))
+    elif at is not None:
         _print_past(session, session.workbench(), chosen, at)
-        return None
-    if rebuild and dry_run:
+    elif rebuild and dry_run:
         _print_plans(session, session.workbench(), chosen)
-        return None
-    if rebuild:
+    elif rebuild:
         _rebuild(session, chosen, restart)
-        return None
-    if skip is not None:
-        _skip(session, chosen, skip, reason, skipped_by)
-    bench = fresh_workbench(session, stale, wait, timeout, chosen)
-    return _catch_up(session, bench, chosen)
-
-
-def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool]]) -> None:
-    given = [name for name, is_given in modes.items() if is_given]
-    if len(given) > 1:
-        raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
-    for name, (is_given, has_base) in belongs.items():
-        if is_given and not has_base:
-            base = {
-                "--restart": "--rebuild",
-                "--dry-run": "--rebuild",
-                "--sample": "--check",
-                "--reason": "--skip",
-                "--as": "--skip",
-            }[name]
-            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
-
-
-def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
-    session.printer.can_hold(len(names) or len(session.domain().projections))
+    else:
+        if skip is not None:
+            _skip(session, chosen, skip, reason, skipped_by)
+        _catch_up(session, bench_to_read(session, stale, wait, timeout, chosen), chosen)
+    return None
 
 
 def _positive(option: str, text: str | None) -> int | None:
@@ -139,7 +109,7 @@ def _positive(option: str, text: str | None) -> int | None:
 # ── catching up ───────────────────────────────────────────────────────────────────────────────
 
 
-def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int | None:
+def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> None:
     chosen = _names(bench, names)
     errors: list[CqrsError] = []
     if not bench.read_only:
@@ -151,7 +121,6 @@ def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int |
     print_remarks(session, [one for one in statuses if one.name not in failed])
     if errors:
         raise unfinished(errors)
-    return None
 
 
 def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:

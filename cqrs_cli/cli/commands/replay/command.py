@@ -1,7 +1,5 @@
 """`cqrs replay`: the state of aggregates, folded from their events: now, at a version, at a time, or step by step."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -9,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.commands.replay.verification import verify as verify_kept
+from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
+from cqrs_cli.cli.options.combinations import only_one
+from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Single, Table
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
 from cqrs_cli.log.points import Address, Point, parse_point, parse_stream
@@ -59,11 +58,8 @@ def replay(
             "--category is for a replay of everything, not with streams", hint="give the streams or the category"
         )
     if verify:
-        if steps or at is not None:
-            raise Misuse(
-                f"--verify and {'--steps' if steps else '--at'} are two different things", hint="give one of them"
-            )
-        return verify_kept(session, streams or [], category)
+        only_one({"--verify": verify, "--steps": steps, "--at": at is not None and not steps})
+        return verify_snapshots(session, streams or [], category)
     if steps and not streams:
         raise Misuse("--steps needs a stream", hint="cqrs streams lists them")
     bench = session.workbench()
@@ -107,11 +103,8 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
         if point.version is not None:
             raise Misuse(f"--at {at} is a version, and every stream has its own", hint="--at @POSITION or --at TIME")
         before = _position(bench, point)
-    names = (
-        [bench.domain.aggregate_of(snake(category)).category]
-        if category is not None
-        else sorted(bench.domain.aggregates)
-    )
+    known = category_named(bench, category)
+    names = [known] if known is not None else sorted(bench.domain.aggregates)
     with session.printer.progress("replaying", bench.store.head()) as done:
 
         def states(name: str) -> Iterator[dict[str, Any]]:
