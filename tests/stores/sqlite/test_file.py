@@ -655,16 +655,16 @@ def test_who_could_not_begin_gives_the_lock_back(store: SQLiteStore, path: Path)
 
 def test_the_lock_is_held_from_begin_to_the_end_of_the_commit(store: SQLiteStore, path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.05)
-    held: list[str] = []
-    store._file.connection.set_trace_callback(held.append)
+    statements: list[str] = []
+    store._file.connection.set_trace_callback(statements.append)
 
     def look(rows: Any, recorded: Any) -> None:
         with pytest.raises(Unavailable):
             lock.acquire()
 
     store.append(commit("c1"), inline=look)
-    assert held[0] == "BEGIN IMMEDIATE"
-    assert held[-1] == "COMMIT"
+    assert statements[0] == "BEGIN IMMEDIATE"
+    assert statements[-1] == "COMMIT"
     lock.acquire()
     lock.release()
     lock.close()
@@ -972,6 +972,14 @@ def test_each_report_has_a_code_and_a_hint(name: str, committing: bool, code: st
     assert known.hint
 
 
+@pytest.mark.parametrize("name", ["SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX"])
+def test_a_page_that_can_not_be_read_may_be_the_disks_fault(name: str) -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorname = name
+    known = sqlite_errors.translate(error, "shop.db")
+    assert str(known) == "shop.db is damaged, or the disk could not read it: database disk image is malformed"
+
+
 def test_a_mistake_of_ours_is_not_dressed_up() -> None:
     error = sqlite3.OperationalError("no such table: nope")
     error.sqlite_errorname = "SQLITE_ERROR"
@@ -1043,16 +1051,16 @@ def test_what_is_no_number_has_no_key(text: str | None) -> None:
 
 
 def test_a_users_view_survives_a_rebuild(store: SQLiteStore, path: Path) -> None:
-    fresh = ITEMS._replace(name="items_fresh")
+    rebuilt = ITEMS._replace(name="items_rebuilt")
     with store.transaction() as rows:
         rows.create(ITEMS)
     connection = raw(path)
     connection.execute("CREATE VIEW mine AS SELECT id FROM items")
     connection.close()
     with store.transaction() as rows:
-        rows.create(fresh)
-        rows.put(fresh, [("a", "1", None)])
-        rows.rename(fresh, "items")
+        rows.create(rebuilt)
+        rows.put(rebuilt, [("a", "1", None)])
+        rows.rename(rebuilt, "items")
     connection = raw(path)
     assert connection.execute("SELECT * FROM mine").fetchall() == [("a",)]
     connection.close()

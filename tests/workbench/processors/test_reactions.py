@@ -307,7 +307,9 @@ def test_an_event_that_only_a_rebuild_can_t_take_stays_in_the_rows_until_it_can(
         patch.setitem(counting.routes["counter"], Ticked, broken)
         with pytest.raises(DomainFailed, match="the rebuild of counter stopped at @1") as caught:
             bell.rebuild("counter")
-    assert str(say(caught.value)).endswith("cqrs project counter --rebuild again, or: cqrs run --skip counter@1 --reason …")
+    assert str(say(caught.value)).endswith(
+        "cqrs project counter --rebuild again, or: cqrs run --skip counter@1 --reason …"
+    )
     bell.skip_in_reaction("counter", 1, by="ada", reason="known bug")
     assert bell.reactions("counter")[0].contained == {1}
     assert bell.runner().drain().failures == {}
