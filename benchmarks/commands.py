@@ -19,7 +19,8 @@ from benchmarks.sizes import Sizes
 from cqrs_cli.cli.commands.send.lines import LineReader
 from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent
+from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.conditions import AtVersion
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench

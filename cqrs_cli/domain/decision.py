@@ -15,15 +15,8 @@ from cqrs_cli.domain.messages import Command, kebab
 from cqrs_cli.errors import AggregateNotFound, CqrsError, DefinitionError, DomainFailed, Rejected
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.checks import check_append
-from cqrs_cli.stores.commits import (
-    MAX_COMMIT_EVENTS,
-    MAX_EVENT_BYTES,
-    AtVersion,
-    Commit,
-    NewEvent,
-    NewStream,
-    SentCommand,
-)
+from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, MAX_EVENT_BYTES, Commit, NewEvent, SentCommand
+from cqrs_cli.stores.conditions import AtVersion, NewStream
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
 
 _new = tuple.__new__  # the constructor of a named tuple takes twice as long, and a batch makes a dozen for each command

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 
-from cqrs_cli.stores.commits import RecordedCommit, SentCommand
+from cqrs_cli.stores.commits import SentCommand
 
 VERSION = 1
 GENESIS = bytes(32)
@@ -61,19 +61,3 @@ def link(
     for stream, version, type, schema_version, digest in events:
         text += f"{_text(stream)}{version},{_name(type)}{schema_version},64:{digest},"
     return sha256(text.encode()).digest()
-
-
-def link_of(previous: bytes, commit: RecordedCommit) -> bytes:
-    """The hash that a recorded commit must have after `previous`."""
-    events = [(e.stream, e.version, e.type, e.schema_version, sha256(e.data).hexdigest()) for e in commit.events]
-    return link(
-        previous,
-        commit.id,
-        commit.recorded_us,
-        commit.command,
-        commit.correlation_id,
-        commit.causation_id,
-        commit.user_id,
-        commit.metadata_json,
-        events,
-    )

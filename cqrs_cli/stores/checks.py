@@ -1,4 +1,4 @@
-"""What every store checks alike: names and limits before a write, conditions, ids and what is unique within it."""
+"""What every store checks alike: names and limits before a write, ids and what is unique within it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from cqrs_cli.errors import CommandReused, Conflict, InvalidInput, LimitExceeded, Misuse, NotUnique
+from cqrs_cli.errors import CommandReused, InvalidInput, LimitExceeded, Misuse, NotUnique
 from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
     MAX_DEPTH,
     MAX_EVENT_BYTES,
-    AtVersion,
     Commit,
-    Condition,
     NewEvent,
-    NewStream,
     RecordedCommit,
     SentCommand,
 )
+from cqrs_cli.stores.conditions import AtVersion, Condition, NewStream
 from cqrs_cli.stores.rows import Scalar, Table
 from cqrs_cli.stores.streams import MAX_NAME_BYTES, check_stream_name
 
@@ -168,29 +166,6 @@ def depth(data: bytes) -> int:
         elif byte in b"]}":
             level -= 1
     return deepest
-
-
-def check_version(condition: Condition, actual: int) -> None:
-    """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
-    if isinstance(condition, NewStream):
-        if actual:
-            stream = condition.stream
-            raise Conflict(
-                f"{stream} is at version {actual}, expected a new stream",
-                hint="it exists already: read it, decide again, then retry",
-                stream=stream,
-                expected=0,
-                actual=actual,
-            )
-    elif actual != condition[1]:
-        stream = condition.stream
-        raise Conflict(
-            f"{stream} is at version {actual}, expected {condition.version}",
-            hint="read it again, decide again, then retry",
-            stream=stream,
-            expected=condition.version,
-            actual=actual,
-        )
 
 
 def check_same(commit: Commit, recorded: RecordedCommit) -> None:

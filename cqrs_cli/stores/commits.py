@@ -1,4 +1,4 @@
-"""Commits: what is appended (`Commit` and its conditions), and what the log gives back."""
+"""Commits: what is appended, and what the log gives back."""
 
 from __future__ import annotations
 
@@ -53,22 +53,6 @@ class Commit(NamedTuple):
     causation_id: str | None = None
     user_id: str | None = None
     metadata: str | None = None
-
-
-class NewStream(NamedTuple):
-    """Condition: the stream does not exist yet."""
-
-    stream: str
-
-
-class AtVersion(NamedTuple):
-    """Condition: the stream is at exactly this version (0: it does not exist)."""
-
-    stream: str
-    version: int
-
-
-Condition = NewStream | AtVersion
 
 
 class StoredEvent(NamedTuple):

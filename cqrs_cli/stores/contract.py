@@ -1,7 +1,7 @@
 """The contract of a store: an append-only log, with rows beside it.
 
-Nothing here or in the values beside it (`commits`, `streams`, `rows`, `moments`) knows a user's class, and
-nothing heavy is imported: the data commands of the shell start on them alone. A store that passes
+Nothing here or in the values beside it (`commits`, `conditions`, `streams`, `rows`, `moments`) knows a user's class,
+and nothing heavy is imported: the data commands of the shell start on them alone. A store that passes
 `cqrs_cli.testing.store_contract` is a store.
 """
 
@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores.commits import Commit, Condition, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.commits import Commit, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.conditions import Condition
 from cqrs_cli.stores.rows import RowReader, Rows
 from cqrs_cli.stores.streams import StreamInfo
 

@@ -8,79 +8,50 @@ from __future__ import annotations
 
 from cqrs_cli.stores.rows import Column, Table
 
+
+def _columns(declared: str) -> tuple[Column, ...]:
+    """`name kind` for each column, with commas; `name kind null` where it may be absent."""
+    words = [column.split() for column in declared.split(",")]
+    return tuple(Column(name, kind, nullable=bool(null)) for name, kind, *null in words)
+
+
 STOPS = Table(
     "cqrs_stops",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("stream", "text"),
-        Column("type", "text"),
-        Column("code", "text"),
-        Column("error", "text"),
-        Column("stopped_us", "integer"),
+    _columns(
+        "projection text, position integer, stream text, type text, code text, error text, stopped_us integer",
     ),
     ("projection",),
 )
 SKIPS = Table(
     "cqrs_skips",
-    (
-        Column("projection", "text"),
-        Column("position", "integer"),
-        Column("skipped_by", "text"),
-        Column("skipped_us", "integer"),
-        Column("reason", "text"),
-    ),
+    _columns("projection text, position integer, skipped_by text, skipped_us integer, reason text"),
     ("projection", "position"),
 )
-COMMAND_COLUMNS = (
-    Column("reaction", "text"),
-    Column("event_id", "text"),
-    Column("number", "integer"),
-    Column("attempt", "integer"),
-    Column("position", "integer"),
-    Column("recorded_us", "integer"),
-    Column("process", "text"),
-    Column("clause", "text"),
-    Column("deadline", "text", nullable=True),
-    Column("due_us", "integer"),
-    Column("command", "text"),
-    Column("schema_version", "integer"),
-    Column("data", "text"),
-    Column("correlation_id", "text"),
-    Column("user_id", "text", nullable=True),
-    Column("metadata", "text"),
+_COMMAND = (
+    "reaction text, event_id text, number integer, attempt integer, position integer, recorded_us integer, "
+    "process text, clause text, deadline text null, due_us integer, command text, schema_version integer, data text, "
+    "correlation_id text, user_id text null, metadata text"
 )
 OUTBOX = Table(
     "cqrs_outbox",
-    (Column("slot", "text"), *COMMAND_COLUMNS),
+    _columns(f"slot text, {_COMMAND}"),
     ("reaction", "process", "slot"),
     indexes=(("reaction", "due_us", "position", "number"), ("correlation_id",)),
 )
 DEAD_LETTERS = Table(
     "cqrs_dead_letters",
-    (
-        *COMMAND_COLUMNS,
-        Column("command_id", "text"),
-        Column("code", "text"),
-        Column("reason", "text"),
-        Column("failed_us", "integer"),
-        Column("dropped_us", "integer", nullable=True),
-        Column("dropped_by", "text", nullable=True),
-        Column("dropped_because", "text", nullable=True),
+    _columns(
+        f"{_COMMAND}, command_id text, code text, reason text, failed_us integer, "
+        "dropped_us integer null, dropped_by text null, dropped_because text null"
     ),
     ("reaction", "event_id", "number", "attempt"),
     indexes=(("command_id",), ("correlation_id",)),
 )
 SNAPSHOTS = Table(
     "cqrs_snapshots",
-    (
-        Column("stream", "text"),
-        Column("version", "integer"),
-        Column("position", "integer"),
-        Column("aggregate_version", "integer"),
-        Column("fingerprint", "text"),
-        Column("state", "json"),
-        Column("taken_us", "integer"),
+    _columns(
+        "stream text, version integer, position integer, aggregate_version integer, fingerprint text, state json, "
+        "taken_us integer"
     ),
     ("stream",),
 )

@@ -46,40 +46,30 @@ def open_store(
     durability: `full` (default) or `relaxed`, recorded when the store is made.
     Raises `ConfigurationError` for a scheme that no installed package knows.
     """
-    if isinstance(url, str):
-        scheme = _scheme_of(url)
-        opener = _opener_of(url, scheme) if scheme not in (None, *_FILES) else open_sqlite
-        return opener(url, create=create, read_only=read_only, durability=durability)
-    return _open_file(os.fspath(url), create, read_only, durability)
-
-
-def open_sqlite(url: str, *, create: Create, read_only: bool, durability: str | None) -> Store:
-    """The `Opener` of the store that is built in: of paths, and of the schemes `sqlite` and `file`."""
-    path = path_of(url)
+    scheme = _scheme_of(url) if isinstance(url, str) else None
+    if isinstance(url, str) and scheme is not None and scheme not in _FILES:
+        return _opener_of(url, scheme)(url, create=create, read_only=read_only, durability=durability)
+    path = path_of(url) if isinstance(url, str) else os.fspath(url)
     if path is None:
         raise ConfigurationError(
             f"no store understands {url!r}",
             hint="a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db",
         )
-    return _open_file(path, create, read_only, durability)
-
-
-def _open_file(path: str, create: Create, read_only: bool, durability: str | None) -> Store:
     from cqrs_cli.stores.sqlite.store import SQLiteStore
 
     return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
 
 
-def _opener_of(url: str, scheme: str | None) -> Opener:
+def _opener_of(url: str, scheme: str) -> Opener:
     from importlib.metadata import entry_points
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if scheme not in found:
-        schemes = ", ".join(sorted({*_FILES, *found}))
+        known = sorted({*_FILES, *found})
         raise ConfigurationError(
             f"no store understands {url!r}",
-            hint=f"the schemes there are: {schemes}; a path is understood, too: shop.db, as in sqlite:shop.db",
-            schemes=sorted({*_FILES, *found}),
+            hint=f"the schemes there are: {', '.join(known)}; a path is understood, too: shop.db, as in sqlite:shop.db",
+            schemes=known,
         )
     try:
         opener: Opener = found[scheme].load()
@@ -106,9 +96,7 @@ def path_of(url: str) -> str | None:
     scheme = _scheme_of(url)
     if scheme is None:
         return url
-    if scheme in _FILES:
-        rest = url.partition(":")[2]
-        if rest.startswith("///"):
-            return "/" + rest.lstrip("/")
-        return None if rest.startswith("//") else rest
-    return None
+    rest = url[len(scheme) + 1 :]
+    if scheme not in _FILES or (rest.startswith("//") and not rest.startswith("///")):
+        return None
+    return "/" + rest.lstrip("/") if rest.startswith("/") else rest

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import Conflict, Unavailable
-from cqrs_cli.stores.commits import AtVersion, Recorded
+from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.conditions import AtVersion
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.testing.making import commit, event

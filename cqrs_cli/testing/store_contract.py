@@ -19,13 +19,12 @@ from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
     MAX_EVENT_BYTES,
-    AtVersion,
     Commit,
     NewEvent,
-    NewStream,
     Receipt,
     Recorded,
 )
+from cqrs_cli.stores.conditions import AtVersion, NewStream
 from cqrs_cli.stores.contract import Append, Selection, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.streams import category_of

@@ -20,6 +20,7 @@ from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
+from tests.stores.links import link_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = Table("sizes", (Column("id", "text"), Column("n", "integer")), ("id",))
@@ -101,7 +102,7 @@ def check(path: Path, acknowledged: list[str]) -> None:
         assert [e.position for c in commits for e in c.events] == list(range(1, store.head() + 1))
         previous = chain.GENESIS
         for recorded in commits:
-            previous = chain.link_of(previous, recorded)
+            previous = link_of(previous, recorded)
             assert previous == recorded.hash
         sizes = {c.id: len(c.events) for c in commits if c.id != "after"}
         assert dict(store.rows.select(SIZES)) == sizes

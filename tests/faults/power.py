@@ -39,6 +39,7 @@ from cqrs_cli.stores.sqlite.opening import Opening
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 from tests.faults.crashes import ROOT, SIZES
+from tests.stores.links import link_of
 
 NAME = "shop.db"
 SECTOR = 512
@@ -431,7 +432,7 @@ def contents(store: SQLiteStore, said: list[str]) -> tuple[list[str], str]:
     assert [e.position for c in commits for e in c.events] == list(range(1, store.head() + 1)), "positions"
     previous = chain.GENESIS
     for recorded in commits:
-        previous = chain.link_of(previous, recorded)
+        previous = link_of(previous, recorded)
         assert previous == recorded.hash, "the hash chain"
     if SIZES.name in {name for (name,) in store._file.query("SELECT name FROM sqlite_master")}:
         assert dict(store.rows.select(SIZES)) == {c.id: len(c.events) for c in commits}, "inline rows"

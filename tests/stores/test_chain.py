@@ -15,6 +15,7 @@ from cqrs_cli.stores.commits import SentCommand
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
+from tests.stores.links import link_of
 
 FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
 
@@ -96,7 +97,7 @@ def test_a_recorded_commit_links_to_its_hash(path: Path) -> None:
     previous = chain.GENESIS
     with SQLiteStore(str(path), read_only=True) as store:
         for recorded in store.commits():
-            assert chain.link_of(previous, recorded) == recorded.hash
+            assert link_of(previous, recorded) == recorded.hash
             assert recorded.hash is not None
             previous = recorded.hash
 
@@ -134,7 +135,7 @@ def test_any_change_of_the_content_breaks_the_chain(path: Path, table: str, chan
     previous, broken = chain.GENESIS, False
     with SQLiteStore(str(path), read_only=True) as store:
         for recorded in store.commits():
-            previous = chain.link_of(previous, recorded)
+            previous = link_of(previous, recorded)
             broken = broken or previous != recorded.hash
     assert broken
 

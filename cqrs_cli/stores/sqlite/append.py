@@ -9,8 +9,9 @@ from typing import Any
 
 from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.stores import chain
-from cqrs_cli.stores.checks import check_append, check_same, check_version
+from cqrs_cli.stores.checks import check_append, check_same
 from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit
+from cqrs_cli.stores.conditions import check_version
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite import read as sqlite_read
 from cqrs_cli.stores.sqlite.file import SQLiteFile

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from cqrs_cli.errors import CqrsError, StoreFailed
-from cqrs_cli.stores.commits import Commit, Condition, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.commits import Commit, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.conditions import Condition
 from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
 from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.sqlite import read as sqlite_read

@@ -11,7 +11,7 @@ import pytest
 from cqrs_cli.errors import Damaged, NeedsRebuild
 from cqrs_cli.log import outbox, stops
 from cqrs_cli.log.letters import letters
-from cqrs_cli.stores.commits import AtVersion
+from cqrs_cli.stores.conditions import AtVersion
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OPERATIONAL
 from cqrs_cli.stores.rows import Column, Order, RowReader, Rows, Table, Where

@@ -21,7 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cqrs_cli.errors import ConfigurationError, Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
-from cqrs_cli.stores.commits import NewStream
+from cqrs_cli.stores.conditions import NewStream
 from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.stores.rows import Checkpoint, Column, Table
 from cqrs_cli.stores.sqlite import errors as sqlite_errors

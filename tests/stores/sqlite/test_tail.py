@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli.errors import Conflict, InvalidInput
-from cqrs_cli.stores.commits import AtVersion, Commit, NewEvent, NewStream, Receipt, Recorded
+from cqrs_cli.stores.commits import Commit, NewEvent, Receipt, Recorded
+from cqrs_cli.stores.conditions import AtVersion, NewStream
 from cqrs_cli.stores.contract import Append, Store
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Rows

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli.errors import Conflict, Misuse, Unavailable
-from cqrs_cli.stores.commits import AtVersion
+from cqrs_cli.stores.conditions import AtVersion
 from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.stores.rows import Checkpoint, Column, Table
 from cqrs_cli.stores.sqlite.limits import Limits
