@@ -13,8 +13,8 @@ from cqrs_cli.stores.checks import check_append, check_same
 from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit
 from cqrs_cli.stores.conditions import check_version
 from cqrs_cli.stores.contract import Append
-from cqrs_cli.stores.sqlite import read as sqlite_read
 from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.read import SQLiteLogReader
 from cqrs_cli.stores.sqlite.rows import SQLiteRows
 
 _INSERTS = (
@@ -23,7 +23,6 @@ _INSERTS = (
     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
 )
-_CHUNK = 500
 _NO_STREAM = (0, 0)
 
 
@@ -65,7 +64,8 @@ class Batch:
     """
 
     __slots__ = (
-        "_careful", "_connection", "_drafts", "_file", "_known_ids", "_pending", "_recorded_us", "_tail", "_written"
+        "_careful", "_connection", "_drafts", "_file", "_known_ids", "_log", "_pending", "_recorded_us", "_tail",
+        "_written",
     )  # fmt: skip
 
     def __init__(
@@ -80,18 +80,11 @@ class Batch:
         self._drafts = drafts
         self._pending: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])
         self._careful = careful
-        self._known_ids = self._look_up([item.append.commit.id for item in drafts]) if careful else set()
+        self._log = SQLiteLogReader(file)
+        self._known_ids = self._log.known([item.append.commit.id for item in drafts]) if careful else set()
         self._written: set[str] = set()
         self._tail = file.tail
         self._read_tail()
-
-    def _look_up(self, ids: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        for at in range(0, len(ids), _CHUNK):
-            part = ids[at : at + _CHUNK]
-            sql = f"SELECT id FROM commits WHERE id IN ({_marks(part)})"
-            found.update(row[0] for row in self._connection.execute(sql, part))
-        return found
 
     def _read_tail(self) -> None:
         streams = set()
@@ -119,7 +112,7 @@ class Batch:
             for condition in conditions:
                 check_version(condition, streams.get(condition[0], _NO_STREAM)[1])
         except Conflict:
-            if self._careful or not self._look_up([commit.id]):
+            if self._careful or not self._log.known([commit.id]):
                 raise
             return self._answer_again(item)
         if inline is None:
@@ -147,7 +140,7 @@ class Batch:
 
     def _answer_again(self, item: Draft) -> Receipt:
         self.flush()
-        first = sqlite_read.commit(self._file, item.append.commit.id)
+        first = self._log.commit(item.append.commit.id)
         assert isinstance(first, RecordedCommit)
         check_same(item.append.commit, first)
         return Receipt(first.events, duplicate=True)
@@ -221,7 +214,3 @@ class Batch:
             if self._careful:
                 raise
             raise SeenBefore from None
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

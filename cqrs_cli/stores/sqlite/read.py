@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _SMALL_BYTES, _LARGE_BYTES = 256 * 1024, 4 * 1024 * 1024
 _LAST = 2**63 - 1
+_EVERYTHING = Selection()
 
 _STORED = "e.position, s.name, e.version, t.name, e.schema_version, CAST(e.data AS BLOB)"
 _ENVELOPE = (
@@ -30,23 +31,143 @@ _ENVELOPE = (
 # CROSS JOIN keeps the order of the tables: events first, in the order of the log.
 _STORED_FROM = "FROM events e CROSS JOIN streams s ON s.id = e.stream_id CROSS JOIN event_types t ON t.id = e.type_id"
 _RECORDED_FROM = _STORED_FROM + " CROSS JOIN commits c ON c.first_position = e.commit_position"
+_COMMIT = (
+    "SELECT first_position, event_count, id, command_type, command_schema_version, command_digest, "
+    "CAST(command_data AS BLOB), issued_at, coalesce(correlation_id, id), causation_id, user_id, metadata, "
+    "recorded_at, hash "
+    "FROM commits "
+)
+_EVENTS_BETWEEN = f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM} WHERE e.position BETWEEN ? AND ? ORDER BY e.position"
+_COMMITS_A_PAGE = 32
+_IDS_A_QUERY = 500
+_STREAMS = """
+SELECT s.name, s.category, e.version,
+       (SELECT c.recorded_at FROM events f JOIN commits c ON c.first_position = f.commit_position
+        WHERE f.stream_id = s.id AND f.version = 1),
+       c.recorded_at
+FROM streams s
+CROSS JOIN events e ON e.stream_id = s.id AND e.version = (SELECT max(version) FROM events WHERE stream_id = s.id)
+CROSS JOIN commits c ON c.first_position = e.commit_position
+WHERE s.name > ? AND {} ORDER BY s.name LIMIT ?
+"""
 
 _make_stored: Callable[[tuple[Any, ...]], StoredEvent] = partial(tuple.__new__, StoredEvent)
 _make_recorded: Callable[[tuple[Any, ...]], Recorded] = partial(tuple.__new__, Recorded)
 
 
-def scan(file: SQLiteFile, selection: Selection) -> Iterator[StoredEvent]:
-    """The selected events without envelopes."""
-    return _select(file, f"SELECT {_STORED} {_STORED_FROM}", _make_stored, selection)
+class SQLiteLogReader:
+    """The log, read only; the contract says more of each method."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def scan(self, selection: Selection = _EVERYTHING) -> Iterator[StoredEvent]:
+        """The selected events without envelopes."""
+        return _select(self._file, f"SELECT {_STORED} {_STORED_FROM}", _make_stored, selection)
+
+    def read(self, selection: Selection = _EVERYTHING) -> Iterator[Recorded]:
+        """The selected events with envelopes."""
+        return _select(self._file, f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM}", _make_recorded, selection)
+
+    def commit(self, id: str) -> RecordedCommit | None:
+        """The commit with this id, or None."""
+        for row in self._file.query(_COMMIT + "WHERE id = ?", (id,)):
+            return _commit_of(self._file, row)
+        return None
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the commit ids that the log has."""
+        found: set[str] = set()
+        for at in range(0, len(ids), _IDS_A_QUERY):
+            some = ids[at : at + _IDS_A_QUERY]
+            sql = f"SELECT id FROM commits WHERE id IN ({', '.join('?' * len(some))})"
+            found.update(row[0] for row in self._file.query(sql, some))
+        return found
+
+    def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
+        """Commits with this correlation id, in order; the commit that began it has it as its own id."""
+        sql = (
+            "WHERE (correlation_id = :id OR id = :id AND correlation_id IS NULL) AND first_position > :after "
+            "ORDER BY first_position LIMIT :page"
+        )
+        after = 0
+        while rows := self._file.query(_COMMIT + sql, {"id": correlation_id, "after": after, "page": _COMMITS_A_PAGE}):
+            for row in rows:
+                yield _commit_of(self._file, row)
+            after = rows[-1][0]
+
+    def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
+        """Commits that begin after a position, in order."""
+        after = max(0, min(after, _LAST))
+        left = _LAST if limit is None else limit
+        while left > 0:
+            rows = self._file.query(
+                _COMMIT + "WHERE first_position > ? ORDER BY first_position LIMIT ?",
+                (after, min(left, _COMMITS_A_PAGE)),
+            )
+            for row in rows:
+                yield _commit_of(self._file, row)
+            if len(rows) < min(left, _COMMITS_A_PAGE):
+                return
+            left -= len(rows)
+            after = rows[-1][0]
+
+    def version(self, stream: str) -> int:
+        """The stream's version; 0 if there is none."""
+        sql = "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = (SELECT id FROM streams WHERE name = ?)"
+        return int(self._file.query(sql, (stream,))[0][0])
+
+    def streams(
+        self, category: str | None = None, after: str | None = None, limit: int | None = None
+    ) -> Iterator[StreamInfo]:
+        """Streams by name (order of code points)."""
+        # A category's own name, if it is a stream, sorts before all others of the category.
+        ranges: list[tuple[str, tuple[str, ...]]] = [("TRUE", ())]
+        if category is not None:
+            ranges = [("s.name = ?", (category,)), ("s.name >= ? AND s.name < ?", (category + "-", category + "."))]
+        left = _LAST if limit is None else max(limit, 0)
+        for condition, values in ranges:
+            name = after or ""
+            while left:
+                wanted = min(left, self._file.limits.largest)
+                rows = self._file.query(_STREAMS.format(condition), (name, *values, wanted))
+                for row in rows:
+                    yield StreamInfo(*row)
+                left -= len(rows)
+                if len(rows) < wanted:
+                    break
+                name = rows[-1][0]
+
+    def head(self) -> int:
+        """The last position; 0 for an empty log."""
+        return _head(self._file)
+
+    def position_at(self, recorded_us: int) -> int:
+        """The last position recorded at or before a moment, by bisection: times never fall along the log."""
+        low, high = 0, self.head()  # the answer is in low..high; low is always the end of a commit that qualifies
+        while low < high:
+            middle = (low + high + 1) // 2
+            first, count, at = self._file.query(
+                "SELECT first_position, event_count, recorded_at FROM commits WHERE first_position <= ? "
+                "ORDER BY first_position DESC LIMIT 1",
+                (middle,),
+            )[0]
+            if at <= recorded_us:
+                low = first + count - 1
+            else:
+                high = first - 1
+        return low
+
+    def types(self) -> dict[str, int]:
+        """Event types with the number of their events, by name."""
+        sql = (
+            "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events GROUP BY type_id) c "
+            "JOIN event_types t ON t.id = c.type_id ORDER BY t.name"
+        )
+        return dict(self._file.query(sql))
 
 
-def read(file: SQLiteFile, selection: Selection) -> Iterator[Recorded]:
-    """The selected events with envelopes."""
-    return _select(file, f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM}", _make_recorded, selection)
-
-
-def head(file: SQLiteFile) -> int:
-    """The last position; 0 for an empty log."""
+def _head(file: SQLiteFile) -> int:
     return int(file.query("SELECT coalesce(max(position), 0) FROM events")[0][0])
 
 
@@ -99,7 +220,7 @@ def _log_pages(
     page, window = _Page(file.limits, selection.limit), file.limits.window
     low = max(0, min(selection.after, _LAST))
     before = _LAST if selection.before is None else min(selection.before, _LAST)
-    high = min(before, head(file) + 1)
+    high = min(before, _head(file) + 1)
     while page.left and low < high - 1:
         start, end = (max(low, high - 1 - window), high) if selection.backwards else (low, min(high, low + 1 + window))
         wanted = page.size
@@ -111,7 +232,7 @@ def _log_pages(
         else:
             low = rows[-1][0] if full else end - 1
             if low >= high - 1 and high < before:  # at the head as it was: there may be more by now
-                high = min(before, head(file) + 1)
+                high = min(before, _head(file) + 1)
         yield rows
 
 
@@ -160,7 +281,7 @@ def _grouped_pages(
     page = _Page(file.limits, selection.limit)
     stream_id = version = 0
     after = max(0, min(selection.after, _LAST))
-    before = min(_LAST if selection.before is None else selection.before, head(file) + 1)
+    before = min(_LAST if selection.before is None else selection.before, _head(file) + 1)
     while page.left:
         wanted = page.size
         rows = file.query(statement, (stream_id, version, after, before, *values, wanted))
@@ -171,154 +292,13 @@ def _grouped_pages(
         stream_id, version = file.query("SELECT stream_id, version FROM events WHERE position = ?", (rows[-1][0],))[0]
 
 
-# ── commits ───────────────────────────────────────────────────────────────────────────────────
-
-_COMMIT = (
-    "SELECT first_position, event_count, id, command_type, command_schema_version, command_digest, "
-    "CAST(command_data AS BLOB), issued_at, coalesce(correlation_id, id), causation_id, user_id, metadata, "
-    "recorded_at, hash "
-    "FROM commits "
-)
-_EVENTS_BETWEEN = f"SELECT {_STORED}, {_ENVELOPE} {_RECORDED_FROM} WHERE e.position BETWEEN ? AND ? ORDER BY e.position"
-_COMMITS_A_PAGE = 32
-_IDS_A_QUERY = 500
-
-
-def commit(file: SQLiteFile, id: str) -> RecordedCommit | None:
-    """The commit with this id, or None."""
-    for row in file.query(_COMMIT + "WHERE id = ?", (id,)):
-        return _commit_of(file, row)
-    return None
-
-
-def known(file: SQLiteFile, ids: Sequence[str]) -> set[str]:
-    """Those of the commit ids that the log has."""
-    found: set[str] = set()
-    for at in range(0, len(ids), _IDS_A_QUERY):
-        some = ids[at : at + _IDS_A_QUERY]
-        marks = ", ".join("?" * len(some))
-        found.update(row[0] for row in file.query(f"SELECT id FROM commits WHERE id IN ({marks})", tuple(some)))
-    return found
-
-
-def correlated(file: SQLiteFile, correlation_id: str) -> Iterator[RecordedCommit]:
-    """Commits with this correlation id, in order; the commit that began it has it as its own id."""
-    sql = (
-        _COMMIT
-        + "WHERE correlation_id = ? AND first_position > ? OR id = ? AND correlation_id IS NULL AND first_position > ? "
-    )
-    after = 0
-    while rows := file.query(
-        sql + "ORDER BY first_position LIMIT ?", (correlation_id, after, correlation_id, after, _COMMITS_A_PAGE)
-    ):
-        for row in rows:
-            yield _commit_of(file, row)
-        after = rows[-1][0]
-
-
-def commits(file: SQLiteFile, after: int, limit: int | None) -> Iterator[RecordedCommit]:
-    """Commits that begin after a position, in order."""
-    after = max(0, min(after, _LAST))
-    left = _LAST if limit is None else limit
-    while left > 0:
-        rows = file.query(
-            _COMMIT + "WHERE first_position > ? ORDER BY first_position LIMIT ?", (after, min(left, _COMMITS_A_PAGE))
-        )
-        for row in rows:
-            yield _commit_of(file, row)
-        if len(rows) < min(left, _COMMITS_A_PAGE):
-            return
-        left -= len(rows)
-        after = rows[-1][0]
-
-
 def _commit_of(file: SQLiteFile, row: tuple[Any, ...]) -> RecordedCommit:
-    (
-        first,
-        count,
-        id,
-        type,
-        schema_version,
-        digest,
-        data,
-        issued_at,
-        correlation_id,
-        causation_id,
-        user_id,
-        metadata,
-        at,
-        hash,
-    ) = row
+    first, count, id, *sent, correlation_id, causation_id, user_id, metadata, at, hash = row
+    type, _, digest, *_ = sent
     events: tuple[Recorded, ...] = ()
     if isinstance(first, int) and isinstance(count, int):
         events = tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, first + count - 1))))
     if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
         raise Damaged(f"the commit {id!r} is not whole", hint="another tool changed the store: restore a backup")
-    command = None if type is None else SentCommand(type, schema_version, digest, data, issued_at)
+    command = None if type is None else SentCommand(*sent)
     return RecordedCommit(id, command, correlation_id, causation_id, user_id, metadata, at, hash, events)
-
-
-# ── streams, types, times ─────────────────────────────────────────────────────────────────────
-
-_STREAMS = """
-SELECT s.name, s.category, e.version,
-       (SELECT c.recorded_at FROM events f JOIN commits c ON c.first_position = f.commit_position
-        WHERE f.stream_id = s.id AND f.version = 1),
-       c.recorded_at
-FROM streams s
-CROSS JOIN events e ON e.stream_id = s.id AND e.version = (SELECT max(version) FROM events WHERE stream_id = s.id)
-CROSS JOIN commits c ON c.first_position = e.commit_position
-WHERE s.name > ? AND {} ORDER BY s.name LIMIT ?
-"""
-
-
-def version(file: SQLiteFile, stream: str) -> int:
-    """The stream's version; 0 if there is none."""
-    sql = "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = (SELECT id FROM streams WHERE name = ?)"
-    return int(file.query(sql, (stream,))[0][0])
-
-
-def streams(file: SQLiteFile, category: str | None, after: str | None, limit: int | None) -> Iterator[StreamInfo]:
-    """Streams by name (order of code points)."""
-    # A category's own name, if it is a stream, sorts before all others of the category.
-    ranges: list[tuple[str, tuple[str, ...]]] = [("TRUE", ())]
-    if category is not None:
-        ranges = [("s.name = ?", (category,)), ("s.name >= ? AND s.name < ?", (category + "-", category + "."))]
-    left = _LAST if limit is None else max(limit, 0)
-    for condition, values in ranges:
-        name = after or ""
-        while left:
-            wanted = min(left, file.limits.largest)
-            rows = file.query(_STREAMS.format(condition), (name, *values, wanted))
-            for row in rows:
-                yield StreamInfo(*row)
-            left -= len(rows)
-            if len(rows) < wanted:
-                break
-            name = rows[-1][0]
-
-
-def types(file: SQLiteFile) -> dict[str, int]:
-    """Event types with the number of their events, by name."""
-    sql = (
-        "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events GROUP BY type_id) c "
-        "JOIN event_types t ON t.id = c.type_id ORDER BY t.name"
-    )
-    return dict(file.query(sql))
-
-
-def position_at(file: SQLiteFile, recorded_us: int) -> int:
-    """The last position recorded at or before a moment, by bisection: times never fall along the log."""
-    low, high = 0, head(file)  # the answer is in low..high; low is always the end of a commit that qualifies
-    while low < high:
-        middle = (low + high + 1) // 2
-        first, count, at = file.query(
-            "SELECT first_position, event_count, recorded_at FROM commits WHERE first_position <= ? "
-            "ORDER BY first_position DESC LIMIT 1",
-            (middle,),
-        )[0]
-        if at <= recorded_us:
-            low = first + count - 1
-        else:
-            high = first - 1
-    return low

@@ -10,23 +10,21 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from cqrs_cli.errors import CqrsError, StoreFailed
-from cqrs_cli.stores.commits import Commit, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.stores.commits import Commit, Receipt
 from cqrs_cli.stores.conditions import Condition
-from cqrs_cli.stores.contract import Append, Inline, Selection, SQLRows
+from cqrs_cli.stores.contract import Append, Inline, SQLRows
 from cqrs_cli.stores.moments import rfc3339
-from cqrs_cli.stores.sqlite import read as sqlite_read
 from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.read import SQLiteLogReader
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
 from cqrs_cli.stores.sqlite.rows import SQLiteRows
-from cqrs_cli.stores.streams import StreamInfo
 
-_EVERYTHING = Selection()
 _LIMITS = Limits()
 
 
-class SQLiteStore:
+class SQLiteStore(SQLiteLogReader):
     """A `Store` in a SQLite file. Its threads take turns; a forked child reopens it by itself."""
 
     def __init__(
@@ -45,8 +43,8 @@ class SQLiteStore:
         recorded when the store is made. clock: nanoseconds since 1970, for when commits were recorded.
         Raises `NotFound`, `Damaged` (not a store), `Unavailable` (newer format, rights), `ConfigurationError`.
         """
-        self._file = SQLiteFile(
-            path, create=create, read_only=read_only, durability=durability, limits=limits, clock=clock
+        super().__init__(
+            SQLiteFile(path, create=create, read_only=read_only, durability=durability, limits=limits, clock=clock)
         )
         self._rows = SQLiteRowReader(self._file)
         self.url = "sqlite:" + path
@@ -105,52 +103,6 @@ class SQLiteStore:
             yield rows
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────
-
-    def commit(self, id: str) -> RecordedCommit | None:
-        """The commit with this id, or None."""
-        return sqlite_read.commit(self._file, id)
-
-    def known(self, ids: Sequence[str]) -> set[str]:
-        """Those of the commit ids that the log has."""
-        return sqlite_read.known(self._file, ids)
-
-    def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
-        """The commits with this correlation id, in position order."""
-        return sqlite_read.correlated(self._file, correlation_id)
-
-    def commits(self, after: int = 0, limit: int | None = None) -> Iterator[RecordedCommit]:
-        """Commits whose events come after a position, in order."""
-        return sqlite_read.commits(self._file, after, limit)
-
-    def read(self, selection: Selection = _EVERYTHING) -> Iterator[Recorded]:
-        """The selected events with their envelopes."""
-        return sqlite_read.read(self._file, selection)
-
-    def scan(self, selection: Selection = _EVERYTHING) -> Iterator[StoredEvent]:
-        """The selected events without envelopes."""
-        return sqlite_read.scan(self._file, selection)
-
-    def version(self, stream: str) -> int:
-        """The stream's current version; 0 if there is no such stream."""
-        return sqlite_read.version(self._file, stream)
-
-    def streams(
-        self, category: str | None = None, after: str | None = None, limit: int | None = None
-    ) -> Iterator[StreamInfo]:
-        """Streams by name."""
-        return sqlite_read.streams(self._file, category, after, limit)
-
-    def head(self) -> int:
-        """The position of the newest event; 0 for an empty log."""
-        return sqlite_read.head(self._file)
-
-    def position_at(self, recorded_us: int) -> int:
-        """The last position recorded at or before this moment."""
-        return sqlite_read.position_at(self._file, recorded_us)
-
-    def types(self) -> dict[str, int]:
-        """Stored event types with the number of their events."""
-        return sqlite_read.types(self._file)
 
     def wait(self, after: int, timeout: float) -> bool:
         """Until the head is past `after`, or `timeout` seconds are over."""
