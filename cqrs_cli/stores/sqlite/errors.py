@@ -1,4 +1,4 @@
-"""What SQLite reports, as errors of `cqrs` with a code, a hint and an exit code."""
+"""What SQLite reports, as errors of `cqrs`: each has a code, and a hint unless a face finds one by the code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,52 @@ _OWN_PART = re.compile(rf"no such (?:table|view): {_OWN}$|no such column: |table
 """Of what every store has. A table of another name is a mistake of ours, or of a read model."""
 _PART = re.compile(r"no such (?:table|view|column): |table .* has (?:no column named|\d+ columns but) ")
 
+_RIGHTS = "check the rights of the file and of its folder, where SQLite keeps the journal"
+_BACKUP = "keep the file as it is and restore a backup beside it"
+_Report = tuple[tuple[str, ...], type[CqrsError], str, str, str | None]
+_REPORTS: tuple[_Report, ...] = (
+    (
+        ("SQLITE_BUSY", "SQLITE_LOCKED"), Unavailable, "locked", "{path} is locked by another process",
+        "try again when it is done; which programs have it open: fuser {path}",
+    ),
+    (
+        ("SQLITE_READONLY_ROLLBACK",), Unavailable, "read-only",
+        "{path} can't be read yet: a write was interrupted, and what it left has to be undone first", None,
+    ),
+    (
+        ("SQLITE_READONLY",), Unavailable, "read-only",
+        "{path} can't be written: the file or its folder is read-only", _RIGHTS,
+    ),
+    (
+        ("SQLITE_FULL",), Unavailable, "full", "no space left for {path}",
+        "nothing was written; make room, then try again",
+    ),
+    (
+        # Also of a page that the disk can't read: SQLite says the same of it.
+        ("SQLITE_CORRUPT",), Damaged, "damaged", "{path} is damaged, or the disk could not read it: {error}", _BACKUP,
+    ),
+    (("SQLITE_NOTADB",), Damaged, "damaged", "{path} is damaged: {error}", _BACKUP),
+    (
+        ("SQLITE_IOERR",), Unavailable, "io-error", "{path}: the disk or a size limit refused ({name})",
+        "nothing was written; check the space, the limits and the disk",
+    ),
+    (
+        ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_NOLFS"),
+        Unavailable, "cannot-open", "{path} can't be opened: {error}", _RIGHTS,
+    ),
+    (("SQLITE_TOOBIG",), Misuse, "too-big", "a value is too large for {path}", "keep large content elsewhere"),
+    (
+        ("SQLITE_CONSTRAINT",), Damaged, "damaged", "{path} refused the append: {error}",
+        "its tables were changed by hand; restore a backup",
+    ),
+)  # fmt: skip
+"""By the name of the report, the first that fits: the error's class, code, message and hint."""
+_UNSYNCED: _Report = (
+    ("SQLITE_IOERR",), Unavailable, "outcome-unknown",
+    "{path}: the disk failed while the commit was made durable ({name})",
+    "it may be there or not: send the same command id again",
+)  # fmt: skip
+
 
 def is_about_a_part(error: sqlite3.Error) -> bool:
     """Whether a table or column is not there that the statement names."""
@@ -20,38 +66,33 @@ def is_about_a_part(error: sqlite3.Error) -> bool:
 
 def missing(path: str) -> StoreNotFound:
     """There is no store at `path`."""
-    return StoreNotFound(
-        f"no store at {path}",
-        hint="the first cqrs send creates it; another one: --store PATH",
-        store=path,
-    )
+    return StoreNotFound(f"no store at {path}", store=path)
 
 
 def foreign(path: str, what: str) -> Damaged:
     """The file at `path` is something else: `what` ends the sentence."""
-    return Damaged(
-        f"{path} {what}", hint="is it the right file? another one: --store PATH", code="not-a-store", store=path
-    )
+    return Damaged(f"{path} {what}", code="not-a-store", store=path)
 
 
 def locked(path: str, seconds: float) -> Unavailable:
     """Another process held the store for longer than we wait."""
+    message = f"{path} is locked: another process has been writing for {seconds:g} seconds"
+    return Unavailable(message, code="locked", store=path)
+
+
+def unlockable(path: str, file: str, error: OSError) -> Unavailable:
+    """The system can't lock the lock file, which is not to say that somebody else has it."""
     return Unavailable(
-        f"{path} is locked: another process has been writing for {seconds:g} seconds",
-        hint="try again when it is done; cqrs doctor shows the lock",
-        code="locked",
+        f"{path} can't be locked: {file}: {error.strerror or error}",
+        hint="nothing was written; a store wants a file system with flock, best a local one",
+        code="cannot-lock",
         store=path,
     )
 
 
 def read_only(path: str, why: str) -> Unavailable:
     """The store can be read, not written."""
-    return Unavailable(
-        f"{path} can't be written: {why}",
-        hint="check the rights of the file and of its folder, where SQLite keeps the journal",
-        code="read-only",
-        store=path,
-    )
+    return Unavailable(f"{path} can't be written: {why}", hint=_RIGHTS, code="read-only", store=path)
 
 
 def damaged(path: str, error: UnicodeDecodeError) -> Damaged:
@@ -63,70 +104,25 @@ def damaged(path: str, error: UnicodeDecodeError) -> Damaged:
     )
 
 
-def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | sqlite3.Error:
-    """The typed error for what SQLite raised; a mistake of this package comes back as it is.
+def reported(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | None:
+    """The typed error for a report of the file, the disk or other processes, whatever the statement was; else None.
 
     committing: it was raised by COMMIT, so that a failed sync leaves open whether the commit is there.
     """
-    name = getattr(error, "sqlite_errorname", None) or ""
-    store = {"store": path}
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Unavailable(
-            f"{path} is locked by another process",
-            hint=f"try again when it is done; which programs have it open: fuser {path}",
-            code="locked",
-            **store,
-        )
-    if name == "SQLITE_READONLY_ROLLBACK":
-        return Unavailable(
-            f"{path} can't be read yet: a write was interrupted, and what it left has to be undone first",
-            hint="the next command that writes does it: cqrs project, send or run",
-            code="read-only",
-            **store,
-        )
-    if name.startswith("SQLITE_READONLY"):
-        return read_only(path, "the file or its folder is read-only")
-    if name.startswith("SQLITE_FULL"):
-        return Unavailable(
-            f"no space left for {path}", hint="nothing was written; make room, then try again", code="full", **store
-        )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith("Could not decode"):
-        return Damaged(
-            f"{path} is damaged: {error}", hint="keep the file as it is and restore a backup beside it", **store
-        )
-    if name.startswith("SQLITE_IOERR"):
-        if committing and "WRITE" not in name:
-            return Unavailable(
-                f"{path}: the disk failed while the commit was made durable ({name})",
-                hint="it may be there or not: send the same command id again",
-                code="outcome-unknown",
-                **store,
-            )
-        return Unavailable(
-            f"{path}: the disk or a size limit refused ({name})",
-            hint="nothing was written; check the space, the limits and the disk",
-            code="io-error",
-            **store,
-        )
-    if name.startswith(
-        ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_NOLFS")
-    ):
-        return Unavailable(
-            f"{path} can't be opened: {error}",
-            hint="check the rights of the file and of its folder, where SQLite keeps the journal",
-            code="cannot-open",
-            **store,
-        )
+    name = getattr(error, "sqlite_errorname", None) or ""  # Python's own errors have none
+    unsynced: tuple[_Report, ...] = (_UNSYNCED,) if committing and "WRITE" not in name else ()
+    for names, kind, code, message, hint in (*unsynced, *_REPORTS):
+        if name.startswith(names):
+            message = message.format(path=path, error=error, name=name)
+            return kind(message, hint=hint and hint.format(path=path), code=code, store=path)
+    return None
+
+
+def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | sqlite3.Error:
+    """The typed error for what SQLite raised; a mistake of this package comes back as it is. committing: as above."""
+    if str(error).startswith("Could not decode"):
+        return Damaged(f"{path} is damaged: {error}", hint=_BACKUP, store=path)
     if _OWN_PART.match(str(error)):
-        return Damaged(
-            f"{path} is damaged: {error}",
-            hint="another tool changed the store: restore a backup",
-            **store,
-        )
-    if name.startswith("SQLITE_TOOBIG"):
-        return Misuse(f"a value is too large for {path}", code="too-big", hint="keep large content elsewhere", **store)
-    if name.startswith("SQLITE_CONSTRAINT"):
-        return Damaged(
-            f"{path} refused the append: {error}", hint="its tables were changed by hand; restore a backup", **store
-        )
-    return error
+        hint = "another tool changed the store: restore a backup"
+        return Damaged(f"{path} is damaged: {error}", hint=hint, store=path)
+    return reported(error, path, committing=committing) or error

@@ -216,8 +216,11 @@ class SQLiteFile:
 
     @property
     def is_locked(self) -> bool | None:
-        """Whether somebody keeps the lock between processes; None where there is none, or we may not look."""
-        return sqlite_lock.is_held(self.real_path + "-lock") if self.unlocked_because is None else None
+        """Whether somebody keeps the lock between processes; None where there is none, or we may not look.
+
+        Raises `Unavailable` if the file system can't lock.
+        """
+        return sqlite_lock.is_held(self.path, self.real_path + "-lock") if self.unlocked_because is None else None
 
     @property
     def immutable(self) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 
-from cqrs_cli.stores.sqlite.errors import locked, read_only
+from cqrs_cli.stores.sqlite.errors import locked, read_only, unlockable
 
 try:
     import fcntl
@@ -53,8 +54,11 @@ def _file_system(path: str) -> str:
     return kind
 
 
-def is_held(path: str) -> bool | None:
-    """Whether somebody holds the lock file at `path` and keeps it; None if we may not look. Makes no file."""
+def is_held(store: str, path: str) -> bool | None:
+    """Whether somebody holds the lock file at `path` and keeps it; None if we may not look. Makes no file.
+
+    store: as in messages. Raises `Unavailable` if the file system can't lock.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -68,6 +72,8 @@ def is_held(path: str) -> bool | None:
                 return False
             except BlockingIOError:
                 time.sleep(PROBE_SECONDS)
+            except OSError as error:
+                raise unlockable(store, path, error) from error
         return True
     finally:
         os.close(file)
@@ -88,7 +94,10 @@ class WriteLock:
         self.timed_out = False
 
     def acquire(self, wait: bool = True) -> None:
-        """Take the lock. Raises `Unavailable`: locked (for too long, if we wait), or no lock file can be made."""
+        """Take the lock.
+
+        Raises `Unavailable`: locked (for too long, if we wait), no lock file can be made, or it can't be locked.
+        """
         while True:
             if self._file is None:
                 try:
@@ -101,6 +110,9 @@ class WriteLock:
                 if not wait:
                     raise locked(self._store, 0) from None
                 self._wait(self._file)
+            except OSError as error:
+                self.close()
+                raise unlockable(self._store, self._path, error) from error
             if os.fstat(self._file).st_nlink:
                 self.timed_out = False
                 return
@@ -109,10 +121,14 @@ class WriteLock:
     def _wait(self, file: int) -> None:
         """Block in a thread of its own, because `flock` knows no time-out."""
         done, guard, given_up = threading.Event(), threading.Lock(), False
+        failure: OSError | None = None
 
         def block() -> None:
+            nonlocal failure
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                failure = error
             finally:
                 with guard:
                     if given_up:
@@ -130,28 +146,30 @@ class WriteLock:
         if given_up:
             self.timed_out = True
             raise locked(self._store, self._timeout)
+        if failure is not None:
+            self.close()
+            raise unlockable(self._store, self._path, failure) from failure
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Let the next one in. Where unlocking fails, giving the file back does it: what was written stands."""
         if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+            except OSError:
+                self.close()
 
     def remove(self) -> None:
         """Take the lock file away while the lock is held: whoever waits for it begins again."""
         if self._file is not None:
-            os.unlink(self._path)
+            with suppress(OSError):
+                os.unlink(self._path)
 
     def close(self) -> None:
         """Give the lock file back. After a fork this leaves the parent's lock alone."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # it is closed all the same
+                os.close(file)
 
 
 class NoLock(WriteLock):

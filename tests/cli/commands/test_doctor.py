@@ -1,7 +1,9 @@
 """`cqrs doctor` and `cqrs config`."""
 
+import errno
 import os
 import platform
+from typing import Any
 
 import pytest
 
@@ -127,3 +129,19 @@ def test_config_says_where_each_value_came_from(here, monkeypatch, tmp_path):
 
 def test_a_person_sees_no_fact_without_a_value(orders, here):
     assert [line for line in here("doctor").out.split("\n\n")[0].splitlines() if len(line.split()) < 2] == []
+
+
+@pytest.mark.parametrize(
+    "words", [["doctor"], ["send", "register", "--parcel-id", "P2", "--weight", "1"]], ids=" ".join
+)
+def test_a_file_system_that_can_not_lock(
+    parcels: Any, here: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    assert parcels("send register --parcel-id P1 --weight 1").code == 0
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    ran = here(*words)
+    assert (ran.code, "error[cannot-lock]" in ran.err, "Traceback" in ran.err) == (7, True, False), ran.err
