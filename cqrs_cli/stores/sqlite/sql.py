@@ -10,11 +10,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
-from cqrs_cli.errors import Misuse, Unavailable
-from cqrs_cli.stores.sqlite.errors import translate
+from cqrs_cli.errors import CqrsError, Misuse, Unavailable
+from cqrs_cli.stores.sqlite.errors import reported
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 
 _PAGE = 500
@@ -22,20 +22,21 @@ _STEPS = 20_000
 _LONGEST = 64 * 1024 * 1024
 """Bytes that a value may have: `zeroblob(1e9)` is one step, which no time limit stops."""
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
-_PRAGMAS = frozenset(
-    {
-        "table_info",
-        "table_xinfo",
-        "table_list",
-        "index_list",
-        "index_info",
-        "index_xinfo",
-        "foreign_key_list",
-        "function_list",
-        "database_list",
-    }
-)
+_PRAGMAS = (
+    "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list",
+    "database_list", "function_list",
+)  # fmt: skip
+_TABLES = ("json_each", "json_tree", *(f"pragma_{name}" for name in _PRAGMAS))
+"""Virtual tables without a place in the file, which only read."""
 _FUNCTIONS = frozenset({"load_extension", "writefile", "readfile", "edit", "fts3_tokenizer"})
+_ACTIONS = {
+    getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ").lower()
+    for name in (
+        "INSERT", "UPDATE", "DELETE", "PRAGMA", "ATTACH", "DETACH", "TRANSACTION", "CREATE_TABLE",
+        "CREATE_TEMP_TABLE", "CREATE_VIEW", "CREATE_INDEX", "CREATE_TRIGGER", "DROP_TABLE", "DROP_VIEW",
+        "DROP_INDEX", "DROP_TRIGGER", "ALTER_TABLE", "REINDEX", "ANALYZE", "SAVEPOINT", "CREATE_VTABLE",
+    )
+}  # fmt: skip
 
 
 class ReadOnlySQL:
@@ -45,13 +46,18 @@ class ReadOnlySQL:
     """
 
     def __init__(self, file: SQLiteFile, statement: str, parameters: Mapping[str, Any], seconds: float) -> None:
-        self._file, self._left = file, seconds
-        self._limit = seconds
+        self._path, self._given = file.path, sorted(parameters)
+        self._limit = self._left = seconds
         self._stack = ExitStack()
         self._started = time.monotonic()
         self._refused: str | None = None
         self._connection = self._stack.enter_context(file.reader())
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        # At its first use SQLite makes such a table, and asks as if the schema were to be updated: so before
+        # somebody answers. What goes wrong here the statement meets again, if it concerns it.
+        with suppress(sqlite3.Error, UnicodeDecodeError):
+            for table in _TABLES:
+                self._connection.execute(f"EXPLAIN SELECT 1 FROM {table}")
         self._connection.set_authorizer(self._authorize)
         self._connection.set_progress_handler(self._out_of_time, _STEPS)
         try:
@@ -70,38 +76,27 @@ class ReadOnlySQL:
         self._started = time.monotonic()
         try:
             return work()
-        except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
-            raise Misuse(
-                f"{error}", code="sql", hint="one statement; parameters as --param name=value for :name"
-            ) from error
-        except UnicodeEncodeError as error:  # bytes of a command line that were none
-            raise Misuse(
-                f"{error.object[error.start : error.end]!r} is no text in UTF-8", code="sql", hint="UTF-8 is taken here"
-            ) from None
-        except sqlite3.Error as error:
-            if self._refused is not None:
-                raise Misuse(
-                    f"SQL may only read here: {self._refused}",
-                    code="sql",
-                    hint="rows change by cqrs send and cqrs project",
-                ) from error
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                raise Unavailable(
-                    f"the statement worked longer than {self._limit:g} s",
-                    code="timed-out",
-                    hint="a longer --timeout, or a cheaper statement",
-                ) from error
-            if str(error).startswith("Could not decode to UTF-8"):
-                raise Misuse(
-                    f"a text that the statement gives is no UTF-8: {error}", code="sql", hint="hex(…) shows its bytes"
-                ) from error
-            if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
-                raise Misuse(
-                    f"{error}", code="sql", hint='the tables: cqrs sql "SELECT name FROM sqlite_schema"'
-                ) from error
-            raise translate(error, self._file.path) from error
+        except (sqlite3.Error, UnicodeError) as error:
+            raise self._complaint(error) from error
         finally:
             self._left -= time.monotonic() - self._started
+
+    def _complaint(self, error: sqlite3.Error | UnicodeError) -> CqrsError:
+        """What is wrong with the statement, unless the store is to blame."""
+        if self._refused is not None:
+            return Misuse(f"SQL may only read here: {self._refused}", code="sql", refused=self._refused)
+        if isinstance(error, UnicodeEncodeError):  # bytes of a command line that were none
+            wrong = error.object[error.start : error.end]
+            return Misuse(f"{wrong!r} is no text in UTF-8", code="sql", hint="UTF-8 is taken here")
+        if isinstance(error, UnicodeError) or str(error).startswith("Could not decode to UTF-8"):
+            message = f"a text that the statement gives is no UTF-8: {error}"
+            return Misuse(message, code="sql", hint="hex(…) shows its bytes")
+        if isinstance(error, sqlite3.ProgrammingError):
+            return Misuse(str(error), code="sql", given=self._given)
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            message = f"the statement worked longer than {self._limit:g} s"
+            return Unavailable(message, code="timed-out", seconds=self._limit)
+        return reported(error, self._path) or Misuse(str(error), code="sql")
 
     def _out_of_time(self) -> int:
         return int(time.monotonic() - self._started > self._left)
@@ -112,18 +107,8 @@ class ReadOnlySQL:
         elif action in _READS or (action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS):
             return sqlite3.SQLITE_OK
         else:
-            self._refused = f"{_NAMES.get(action, 'this statement')} {first or ''}".strip()
+            self._refused = f"{_ACTIONS.get(action, 'this statement')} {first or ''}".strip()
         return sqlite3.SQLITE_DENY
-
-
-_NAMES = {
-    getattr(sqlite3, f"SQLITE_{name}"): name.replace("_", " ").lower()
-    for name in (
-        "INSERT", "UPDATE", "DELETE", "PRAGMA", "ATTACH", "DETACH", "TRANSACTION", "CREATE_TABLE",
-        "CREATE_TEMP_TABLE", "CREATE_VIEW", "CREATE_INDEX", "CREATE_TRIGGER", "DROP_TABLE", "DROP_VIEW",
-        "DROP_INDEX", "DROP_TRIGGER", "ALTER_TABLE", "REINDEX", "ANALYZE", "SAVEPOINT", "CREATE_VTABLE",
-    )
-}  # fmt: skip
 
 
 def _different(names: list[str]) -> list[str]:

@@ -55,6 +55,20 @@ ATTACKS = [
     "SELECT writefile('stolen.db', 'x')",
     "SELECT 1; DELETE FROM events",
     "EXPLAIN DELETE FROM events",
+    "UPDATE sqlite_master SET sql = 'x'",
+    "INSERT INTO sqlite_schema VALUES ('table', 'x', 'x', 0, '')",
+    "DELETE FROM sqlite_schema",
+    "UPDATE json_each SET value = 1",
+    "INSERT INTO pragma_table_info VALUES (1)",
+    "CREATE TABLE x AS SELECT * FROM json_each('[1]')",
+    "SELECT * FROM pragma_query_only",
+    "SELECT * FROM pragma_writable_schema",
+    "SELECT * FROM pragma_user_version",
+    "SELECT * FROM pragma_optimize",
+    "SELECT * FROM pragma_integrity_check",
+    "SELECT * FROM pragma_wal_checkpoint",
+    "SELECT * FROM pragma_journal_mode",
+    "SELECT * FROM json_each('[1]'), pragma_journal_mode",
 ]
 
 
@@ -113,6 +127,40 @@ def test_reading_in_every_format(orders: Path, here: Any) -> None:
         assert here("sql", looked, "--json").code == 0, looked
 
 
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("SELECT value FROM json_each('[1, 2]')", [{"value": 1}, {"value": 2}]),
+        ("SELECT fullkey FROM json_tree('{\"a\": 1}') WHERE atom IS NOT NULL", [{"fullkey": "$.a"}]),
+        ("SELECT count(*) AS n FROM event_log, json_each('[1, 2]') WHERE stream = 'order-1'", [{"n": 6}]),
+        ("SELECT name FROM pragma_table_info('cqrs_store')", [{"name": "name"}, {"name": "value"}]),
+        ("SELECT name FROM pragma_table_xinfo('event_types')", [{"name": "id"}, {"name": "name"}]),
+        ("SELECT wr FROM pragma_table_list('cqrs_store')", [{"wr": 1}]),
+        ("SELECT name FROM pragma_index_list('cqrs_store')", [{"name": "sqlite_autoindex_cqrs_store_1"}]),
+        ("SELECT name FROM pragma_index_info('sqlite_autoindex_streams_1')", [{"name": "name"}]),
+        ("SELECT count(*) AS n FROM pragma_index_xinfo('sqlite_autoindex_streams_1')", [{"n": 2}]),
+        (
+            "SELECT \"table\" FROM pragma_foreign_key_list('events') ORDER BY 1",
+            [{"table": name} for name in ("commits", "event_types", "streams")],
+        ),
+        ("SELECT DISTINCT name FROM pragma_function_list WHERE name = 'upper'", [{"name": "upper"}]),
+        ("SELECT name FROM pragma_database_list", [{"name": "main"}]),
+        ("PRAGMA table_info(cqrs_store)", None),
+    ],
+)
+def test_tables_of_sqlite_that_only_read(orders: Path, here: Any, statement: str, rows: list[Any] | None) -> None:
+    ran = here("sql", statement, "--json")
+    assert ran.code == 0, ran.err
+    assert rows is None or ran.json == rows
+
+
+def test_a_view_of_somebody_else_may_read_them(orders: Path, here: Any) -> None:
+    connection = sqlite3.connect(orders)
+    connection.execute("CREATE VIEW numbers AS SELECT value FROM json_each('[7]')")
+    connection.close()
+    assert here("sql", "SELECT * FROM numbers", "--json").json == [{"value": 7}]
+
+
 def test_parameters_are_values(orders: Path, here: Any) -> None:
     ran = here("sql", "SELECT count(*) AS n FROM event_log WHERE stream = :s", "--param", "s=order-1", "--json")
     assert ran.json == [{"n": 3}]
@@ -156,12 +204,41 @@ def test_no_value_eats_the_memory(orders: Path, here: Any) -> None:
 
 @pytest.mark.parametrize(
     ("statement", "said"),
-    [("SELEC 1", "syntax error"), ("SELECT * FROM nope", "no such table"), ("", ""), ("SELECT 'x", "")],
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT * FROM nope", "no such table"),
+        ("SELECT * FROM cqrs_nope", "no such table"),
+        ("", ""),
+        ("SELECT 'x", ""),
+        ("SELECT nosuch", "no such column: nosuch"),
+        ("SELECT upper(x)", "no such column: x"),
+        ("VALUES (a)", "no such column: a"),
+        ("SELECT nosuch FROM events", "no such column: nosuch"),
+        ("SELECT 1 LIMIT 'a'", "datatype mismatch"),
+        ("SELECT abs(-9223372036854775808)", "integer overflow"),
+        ("SELECT json_extract('{', '$')", "malformed JSON"),
+        ("SELECT json_extract('{}', CAST(x'ff' AS TEXT))", "is no UTF-8"),
+        ("SELECT 1; SELECT 2", "hint: one statement; parameters as --param name=value for :name"),
+        ("DELETE FROM events", "hint: rows change by cqrs send and cqrs project"),
+    ],
 )
 def test_mistakes(orders: Path, here: Any, statement: str, said: str) -> None:
     ran = here("sql", statement)
     assert ran.code in (0, 2) if statement == "" else ran.code == 2
     assert said in ran.err
+
+
+def test_a_first_statement_that_is_wrong_is_not_a_fault_of_the_store(
+    orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the first on its connection, SQLite calls it a change of the schema."""
+    from cqrs_cli.errors import Misuse
+    from cqrs_cli.stores.registry import open_store
+    from cqrs_cli.stores.sqlite import sql as sqlite_sql
+
+    monkeypatch.setattr(sqlite_sql, "_TABLES", ())
+    with open_store(orders, read_only=True) as store, pytest.raises(Misuse, match="no such column: nosuch"):
+        store.sql("SELECT nosuch", {}, 1)
 
 
 def test_no_domain_is_loaded_and_no_store_made(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
