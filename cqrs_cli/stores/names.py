@@ -14,13 +14,11 @@ _LAST = "\U0010ffff"
 
 
 def no_stream(store: Store, stream: str) -> NotFound:
-    """The error for a stream that is not there, with near names, or the option if it is the name of a category."""
-    names = _some_streams(store, category_of(stream))
-    if names and stream == category_of(stream):
-        hint = f"{stream} is a category: --category {stream}"
-    else:
-        hint = near_stream(store, stream) or "cqrs streams lists what there is"
-    return NotFound(f"no stream {stream}", code="stream-not-found", hint=hint, stream=stream)
+    """The error for a stream that is not there, with near names; details: `category`, if it is the name of one."""
+    is_category = stream == category_of(stream) and _some_streams(store, stream)
+    told = {"stream": stream, "category": stream} if is_category else {"stream": stream}
+    hint = None if is_category else near_stream(store, stream)
+    return NotFound(f"no stream {stream}", code="stream-not-found", hint=hint, **told)
 
 
 def near_stream(store: Store, stream: str) -> str | None:

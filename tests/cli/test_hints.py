@@ -1,6 +1,7 @@
 """Every error that the shell can print says what helps."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,26 @@ def test_no_error_is_raised_without_a_hint() -> None:
         if name in TOLD_AGAIN | OF_PROGRAMS or "scaffold" in name or name.startswith("cqrs_cli/testing/"):
             continue
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            raised = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT
-            given = {keyword.arg: keyword.value for keyword in call.keywords} if raised else {}
-            said = ast.unparse(given["code"]).strip("'") in FALLBACKS | WORDS if "code" in given else False
-            if raised and not said and not given.keys() & {"hint", None}:
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names - WITHOUT):
+                continue
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
+            code = ast.unparse(given["code"]).strip("'") if "code" in given else getattr(errors, call.func.id).code
+            said = code in FALLBACKS | WORDS and (code != "configuration" or "store" in given)
+            if not said and not given.keys() & {"hint", None}:
                 without.append(f"{name}:{call.lineno}")
     assert without == []
+
+
+def test_no_store_names_a_command_of_the_shell() -> None:
+    named = [
+        f"{path.name}: {text.value}"
+        for path in sorted((ROOT / "cqrs_cli" / "stores").rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.keyword) and call.arg == "hint"
+        for text in ast.walk(call.value)
+        if isinstance(text, ast.Constant) and re.search(r"cqrs [a-z]|--[a-z]", str(text.value))
+    ]
+    assert named == []
 
 
 @pytest.mark.parametrize(
@@ -99,6 +114,18 @@ def test_no_error_is_raised_without_a_hint() -> None:
         (errors.AggregateNotFound("x", stream="a-1", opener="open-door"), "cqrs send open-door opens one"),
         (errors.AggregateNotFound("x", stream="a-1"), "cqrs streams lists what there is"),
         (errors.CqrsError("x", code="of-the-domain"), None),
+        (errors.NotFound("x", code="stream-not-found", stream="a"), "cqrs streams lists what there is"),
+        (errors.NotFound("x", code="stream-not-found", stream="a", category="a"), "a is a category: --category a"),
+        (errors.ConfigurationError("x", store="a"), "a store is a file, as in --store shop.db"),
+        (errors.ConfigurationError("x"), None),
+        (errors.Unavailable("x", code="read-only"), "the next command that writes does it: cqrs project, send or run"),
+        (errors.Unavailable("x", code="locked"), "try again when it is done; cqrs doctor shows the lock"),
+        (errors.Damaged("x", code="not-a-store"), "is it the right file? another one: --store PATH"),
+        (errors.Unavailable("x", code="timed-out", seconds=1), "a longer --timeout, or a cheaper statement"),
+        (errors.Unavailable("x", code="timed-out"), "a longer --timeout, or look whether it was sent"),
+        (errors.Misuse("x", code="sql", refused="delete events"), "rows change by cqrs send and cqrs project"),
+        (errors.Misuse("x", code="sql", given=[]), "one statement; parameters as --param name=value for :name"),
+        (errors.Misuse("x", code="sql"), 'the tables: cqrs sql "SELECT name FROM sqlite_schema"'),
         (errors.Conflict("x", hint="read again", stream="a-1", actual=2, expected=1), "read again"),
         (errors.Conflict("x", stream="a-1", actual=2, expected=1), "look at it: cqrs log a-1"),
         (errors.Conflict("x", stream="a-1", actual=0, expected=1), "it is not there yet, so `new` is what to expect"),

@@ -22,6 +22,7 @@ FALLBACKS = {
     "aggregate-not-found": ("cqrs send {opener} opens one", "cqrs streams lists what there is"),
     "already-exists": ("look at it: cqrs replay {stream}",),
     "command-id-reused": ("a new command needs a new id; look at the first one: cqrs trace {command_id}",),
+    "configuration": ("a store is a file, as in --store shop.db{store!s:.0}",),
     "conflict": (),
     "dead-letter-not-found": ("cqrs run --failed lists them",),
     "event-not-found": ("cqrs log shows what there is",),
@@ -31,10 +32,18 @@ FALLBACKS = {
     "not-begun": ("cqrs run starts it",),
     "reaction-not-found": ("load the domain that has it, or put the command away: cqrs run --drop ID --reason …",),
     "snapshot-not-found": ("cqrs snapshot list",),
-    "sql": ('the tables: cqrs sql "SELECT name FROM sqlite_schema"',),
+    "read-only": ("the next command that writes does it: cqrs project, send or run",),
+    "sql": (
+        "rows change by cqrs send and cqrs project{refused!s:.0}",
+        "one statement; parameters as --param name=value for :name{given!s:.0}",
+        'the tables: cqrs sql "SELECT name FROM sqlite_schema"',
+    ),
     "store-not-found": ("the first cqrs send creates it; another one: --store PATH",),
-    "stream-not-found": ("cqrs streams lists what there is",),
-    "timed-out": ("a longer --timeout, or look whether it was sent",),
+    "stream-not-found": ("{category} is a category: --category {category}", "cqrs streams lists what there is"),
+    "timed-out": (
+        "a longer --timeout, or a cheaper statement{seconds!s:.0}",
+        "a longer --timeout, or look whether it was sent",
+    ),
     "version-not-found": ("cqrs log {stream}{version!s:.0}", "cqrs log {stream} lists its events"),
 }
 """By code: what is said if the error says nothing itself, the first whose details are there."""

@@ -42,7 +42,7 @@ class Opening:
         if durability is not None and durability not in _SYNCHRONOUS:
             raise ConfigurationError(f"no such durability: {durability!r}", hint="full or relaxed")
         if not path or path == ":memory:" or "\0" in path:
-            raise ConfigurationError(f"{path!r} is no path of a store", hint="a store is a file, as in --store shop.db")
+            raise ConfigurationError(f"{path!r} is no path of a store", code="configuration", store=path)
         self.path = path
         self.real_path = os.path.realpath(path)
         self.read_only = read_only
@@ -70,7 +70,7 @@ class Opening:
     def check_folder(self, create: bool) -> None:
         """Raise a typed error if no file can be there, or none can be made. create: one may be."""
         if os.path.isdir(self.real_path):
-            raise ConfigurationError(f"{self.path} is a folder", hint="a store is a file, as in --store shop.db")
+            raise ConfigurationError(f"{self.path} is a folder", code="configuration", store=self.path)
         if create and not os.path.isdir(os.path.dirname(self.real_path)):
             raise StoreNotFound(
                 f"no folder for the store {self.path}",

@@ -134,7 +134,6 @@ def changed(name: str, error: sqlite3.Error) -> NeedsRebuild | None:
         return None
     return NeedsRebuild(
         f"the table {name} is not as the projection made it: {error}",
-        hint=f"make it anew: cqrs project {name} --rebuild",
         code="table-changed",
         table=name,
     )

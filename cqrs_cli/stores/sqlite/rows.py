@@ -78,7 +78,6 @@ class SQLiteRows(SQLiteRowReader):
             if found != wanted:
                 raise NeedsRebuild(
                     f"the table {table.name} has other columns than the projection",
-                    hint=f"make it anew: cqrs project {table.name} --rebuild",
                     code="table-changed",
                     table=table.name,
                 )

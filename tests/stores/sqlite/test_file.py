@@ -20,6 +20,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import ConfigurationError, Conflict, CqrsError, Damaged, Misuse, NotFound, Unavailable
 from cqrs_cli.stores.conditions import NewStream
 from cqrs_cli.stores.contract import Append, Selection
@@ -57,7 +58,7 @@ def raw(path: Path) -> sqlite3.Connection:
 def refusal(act: Callable[[], Any]) -> CqrsError:
     with pytest.raises(CqrsError) as caught:
         act()
-    assert caught.value.hint
+    assert say(caught.value)
     return caught.value
 
 
@@ -224,7 +225,7 @@ def test_a_missing_store_is_not_made_by_reading(path: Path) -> None:
         error = refusal(lambda options=options: SQLiteStore("shop.db", **options))
         assert isinstance(error, NotFound)
         assert (error.message, error.code) == ("no store at shop.db", "store-not-found")
-        assert error.hint == "the first cqrs send creates it; another one: --store PATH"
+        assert say(error) == "the first cqrs send creates it; another one: --store PATH"
     assert list(path.parent.iterdir()) == []
 
 

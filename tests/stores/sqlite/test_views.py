@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
@@ -148,7 +149,7 @@ def test_a_table_that_is_gone_asks_for_a_rebuild(store: Store, path: Path) -> No
     hand(path, "DROP TABLE goods")
     with pytest.raises(Misuse) as caught, store.transaction() as rows:
         rows.put(GOODS, [(1, "a", "1")])
-    assert (caught.value.code, caught.value.hint) == ("table-changed", "make it anew: cqrs project goods --rebuild")
+    assert (caught.value.code, say(caught.value)) == ("table-changed", "make it anew: cqrs project goods --rebuild")
 
 
 def test_what_is_unique_as_a_number_is_found_by_an_index_that_other_tools_can_keep(store: Store, path: Path) -> None:

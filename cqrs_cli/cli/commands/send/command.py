@@ -256,7 +256,7 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
                 for outcome in outcomes:
                     tally.add(outcome)
             if tally.last_line:
-                raise error.retold(error.message, hint=f"{_how_far(tally, reader)}; {error.hint}") from error
+                raise error.retold(error.message, hint=f"{_how_far(tally, reader)}; {say(error)}") from error
             raise
     if not session.printer.format.has_end:
         session.printer.message(tally.line())
