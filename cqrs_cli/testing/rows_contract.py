@@ -141,15 +141,15 @@ class RowsContract:
         assert store.rows.checkpoint("sales") is None
 
     def test_a_new_table_takes_the_place_of_the_old_one(self, store: Store) -> None:
-        fresh = SALES._replace(name="sales_fresh")
+        rebuilt = SALES._replace(name="sales_rebuilt")
         with store.transaction() as rows:
             rows.create(SALES)
             rows.put(SALES, [("old", 1, None, None)])
-            rows.create(fresh)
-            rows.put(fresh, [("new", 1, None, None)])
-            rows.rename(fresh, "sales")
+            rows.create(rebuilt)
+            rows.put(rebuilt, [("new", 1, None, None)])
+            rows.rename(rebuilt, "sales")
         assert list(store.rows.select(SALES)) == [("new", 1, None, None)]
-        assert store.rows.count(fresh) == 0
+        assert store.rows.count(rebuilt) == 0
         with store.transaction() as rows:
             rows.drop("sales")
             rows.drop("sales")
@@ -246,13 +246,13 @@ class RowsContract:
             rows.put(prices, [("b", 1, "1.00", "x")])
 
     def test_what_is_unique_stays_so_when_the_table_is_replaced(self, store: Store) -> None:
-        fresh = PEOPLE._replace(name="people_fresh")
+        rebuilt = PEOPLE._replace(name="people_rebuilt")
         for _ in range(2):
             with store.transaction() as rows:
                 rows.create(PEOPLE)
-                rows.create(fresh)
-                rows.put(fresh, [(1, "a", "x", "m")])
-                rows.rename(fresh, "people")
+                rows.create(rebuilt)
+                rows.put(rebuilt, [(1, "a", "x", "m")])
+                rows.rename(rebuilt, "people")
         with pytest.raises(NotUnique), store.transaction() as rows:
             rows.put(PEOPLE, [(2, "a", "y", "m")])
 

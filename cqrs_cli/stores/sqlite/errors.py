@@ -14,6 +14,7 @@ _PART = re.compile(r"no such (?:table|view|column): |table .* has (?:no column n
 
 _RIGHTS = "check the rights of the file and of its folder, where SQLite keeps the journal"
 _BACKUP = "keep the file as it is and restore a backup beside it"
+_Raised = sqlite3.Error | UnicodeDecodeError
 _Report = tuple[tuple[str, ...], type[CqrsError], str, str, str | None]
 _REPORTS: tuple[_Report, ...] = (
     (
@@ -95,15 +96,6 @@ def read_only(path: str, why: str) -> Unavailable:
     return Unavailable(f"{path} can't be written: {why}", hint=_RIGHTS, code="read-only", store=path)
 
 
-def damaged(path: str, error: UnicodeDecodeError) -> Damaged:
-    """The error for a store in which something can't even be told: SQLite's own message about it is no text."""
-    return Damaged(
-        f"{path} is damaged: SQLite's message about it is no UTF-8 ({error.object[:60]!r})",
-        hint="restore a backup",
-        store=path,
-    )
-
-
 def reported(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | None:
     """The typed error for a report of the file, the disk or other processes, whatever the statement was; else None.
 
@@ -118,8 +110,11 @@ def reported(error: sqlite3.Error, path: str, *, committing: bool = False) -> Cq
     return None
 
 
-def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | sqlite3.Error:
+def translate(error: _Raised, path: str, *, committing: bool = False) -> CqrsError | _Raised:
     """The typed error for what SQLite raised; a mistake of this package comes back as it is. committing: as above."""
+    if isinstance(error, UnicodeDecodeError):  # something is damaged, and SQLite's own message about it is no text
+        message = f"{path} is damaged: SQLite's message about it is no UTF-8 ({error.object[:60]!r})"
+        return Damaged(message, hint="restore a backup", store=path)
     if str(error).startswith("Could not decode"):
         return Damaged(f"{path} is damaged: {error}", hint=_BACKUP, store=path)
     if _OWN_PART.match(str(error)):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import damaged, locked, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import locked, missing, read_only, translate
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
 from cqrs_cli.stores.sqlite.tail import Tail
@@ -43,15 +43,13 @@ class SQLiteFile:
         limits: Limits,
         clock: Callable[[], int],
     ) -> None:
-        timeout = limits.timeout
         self.limits, self.clock = limits, clock
-        self._opening = Opening(path, read_only=read_only, durability=durability, timeout=timeout)
+        self._opening = Opening(path, read_only=read_only, durability=durability, timeout=limits.timeout)
         self.path, self.real_path, self.read_only = path, self._opening.real_path, read_only
         self.unlocked_because = self._opening.unlocked_because
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
-        self._lock = kind(path, self.real_path + "-lock", timeout)
+        self._lock = kind(path, self.real_path + "-lock", limits.timeout)
         self._connection: sqlite3.Connection | None = None
-        self._timeout = timeout
         self._writers, self._turn = threading.RLock(), threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
@@ -179,10 +177,8 @@ class SQLiteFile:
         """All rows of one statement. Raises typed errors."""
         try:
             return self.execute(sql, parameters)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translate(error, self.path) from error
-        except UnicodeDecodeError as error:
-            raise damaged(self.path, error) from error
 
     def execute(
         self, sql: str, parameters: Any = (), prepare: Callable[[sqlite3.Connection], None] | None = None
@@ -328,10 +324,7 @@ class SQLiteFile:
 
     def _close(self) -> None:
         self._closed = True
-        if self._connection is None:
-            self._lock.close()
-            return
-        if self.read_only or self._absent:
+        if self._connection is None or self.read_only or self._absent:
             self._discard()
             self._lock.close()
             return
@@ -346,8 +339,8 @@ class SQLiteFile:
             self._lock.close()
 
     def _wait_for(self, turn: threading.RLock) -> None:
-        if not turn.acquire(True, self._timeout):
-            raise locked(self.path, self._timeout)
+        if not turn.acquire(True, self.limits.timeout):
+            raise locked(self.path, self.limits.timeout)
 
     def abandon(self) -> None:
         """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""

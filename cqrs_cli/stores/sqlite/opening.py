@@ -9,7 +9,7 @@ from typing import Literal
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import damaged, foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import foreign, missing, read_only, translate
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 2
@@ -228,12 +228,10 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
         if stored < 1:
             raise ValueError(stored)
         connection.execute("PRAGMA cache_size=-16000")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             raise foreign(path, "is not a SQLite database, or its header is damaged") from error
         raise translate(error, path) from error
-    except UnicodeDecodeError as error:
-        raise damaged(path, error) from error
     except (KeyError, ValueError) as error:
         raise foreign(path, "does not say which format of a cqrs store it has") from error
     if stored > FORMAT:

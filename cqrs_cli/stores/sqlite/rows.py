@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from binascii import hexlify
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -67,8 +66,9 @@ class SQLiteRows(SQLiteRowReader):
     def create(self, table: Table) -> None:
         """Make the table if it is not there; `Misuse` if one with other columns is."""
         _check_name(table.name)
+        places = {name: place for place, name in enumerate(table.key, 1)}
         wanted = [
-            (column.name, _sql_type(table, column.kind), int(not column.nullable), _place(column.name, table.key))
+            (column.name, _sql_type(table, column.kind), int(not column.nullable), places.get(column.name, 0))
             for column in table.columns
         ]
         if self._exists(table.name):
@@ -108,7 +108,7 @@ class SQLiteRows(SQLiteRowReader):
                 )
                 if self._file.query(there, (table.name, len(start), start, len(start) + 8)):
                     continue
-                index = start + hexlify(os.urandom(4)).decode()
+                index = start + os.urandom(4).hex()
                 # In backquotes, for an index names its columns alone, and takes what is in double quotes for a text.
                 marked = {name: f"`{name.replace('`', '``')}`" for name in group}
                 terms = ", ".join(
@@ -181,8 +181,7 @@ class SQLiteRows(SQLiteRowReader):
             self._run(table.name, f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})", many=rows)
         except Misuse as error:
             raise self._not_unique(table, table.unique, rows) or error from error
-        numbers = _unique_numbers(table)
-        taken = self._not_unique(table, numbers, rows) if numbers else None
+        taken = self._not_unique(table, _unique_numbers(table), rows)
         if taken is not None:
             raise taken
 
@@ -248,11 +247,7 @@ def _unique_numbers(table: Table) -> list[tuple[str, ...]]:
     An index of what `decimal_key` gives could, but other tools lack the function and could not write any more.
     """
     decimals = {column.name for column in table.columns if column.kind == "decimal"}
-    return [group for group in table.unique if not decimals.isdisjoint(group)] if decimals else []
-
-
-def _place(name: str, key: tuple[str, ...]) -> int:
-    return key.index(name) + 1 if name in key else 0
+    return [group for group in table.unique if not decimals.isdisjoint(group)]
 
 
 def _sql_type(table: Table, kind: str) -> str:

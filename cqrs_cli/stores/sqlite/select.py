@@ -52,29 +52,22 @@ class Select:
         self, where: Sequence[Where], order: Sequence[Order], after: Row | None, by_index: bool = False
     ) -> tuple[str, list[Any]]:
         """The SQL and its values. by_index: find the rows by an index and sort them, as they are `few`."""
-        conditions, values = [], []
-        for item in where:
-            condition, bound = self._condition(item)
-            conditions.append(condition)
-            values += bound
+        found = [self._condition(item) for item in where]
         terms = [(self._value(item.column), self._mark(item.column), item.descending) for item in order]
         # A + hides from SQLite that the table has the order of its key.
         terms += [("+" * by_index + self._value(name), self._mark(name), False) for name in self._table.key]
         # Decimals that are equal as numbers may differ as texts, and both may be keys.
         raw = [i for i, name in enumerate(self._table.key) if self._kinds[name] == "decimal"]
+        exact = [(qualified(self._table, self._table.key[i]), "?", False) for i in raw]
         if after is not None:
             if len(after) != len(terms):
                 raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
-            after += tuple(after[len(order) + i] for i in raw)
-        terms += [(qualified(self._table, self._table.key[i]), "?", False) for i in raw]
-        if after is not None:
-            condition, bound = _beyond(terms, after)
-            conditions.append(condition)
-            values += bound
+            found.append(_beyond([*terms, *exact], (*after, *(after[len(order) + i] for i in raw))))
         sql = f"SELECT {columns_of(self._table)} FROM {quote(self._table.name)}"
-        if conditions:
-            sql += " WHERE " + " AND ".join(f"({condition})" for condition in conditions)
-        return sql + " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in terms), values
+        if found:
+            sql += " WHERE " + " AND ".join(f"({condition})" for condition, _ in found)
+        sql += " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in (*terms, *exact))
+        return sql, [value for _, values in found for value in values]
 
     def few(self, where: Sequence[Where], order: Sequence[Order]) -> tuple[str, list[Any]] | None:
         """The SQL that counts the rows in a range of an index, up to `FEW`; None where there is nothing to choose.
@@ -87,15 +80,15 @@ class Select:
         ranges = [item for item in where if item.column in leading]
         if order or len({item.column for item in ranges}) != 1 or any(item.operator not in _RANGES for item in ranges):
             return None
-        conditions, values = [], []
-        for item in ranges:
-            near = item.column in self._indexed
-            column = self._indexed_value(item.column)
-            condition, bound = _near(column, item.operator, str(item.value)) if near else self._condition(item)
-            conditions.append(condition)
-            values += bound
-        found = f"SELECT 1 FROM {quote(self._table.name)} WHERE {' AND '.join(conditions)} LIMIT {FEW}"
-        return f"SELECT count(*) FROM ({found})", values
+        found = [
+            _near(self._indexed_value(item.column), item.operator, str(item.value))
+            if item.column in self._indexed
+            else self._condition(item)
+            for item in ranges
+        ]
+        conditions = " AND ".join(condition for condition, _ in found)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {quote(self._table.name)} WHERE {conditions} LIMIT {FEW})"
+        return sql, [value for _, values in found for value in values]
 
     def _value(self, name: str) -> str:
         if name not in self._kinds:

@@ -652,16 +652,16 @@ def test_who_could_not_begin_gives_the_lock_back(store: SQLiteStore, path: Path)
 
 def test_the_lock_is_held_from_begin_to_the_end_of_the_commit(store: SQLiteStore, path: Path) -> None:
     lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.05)
-    held: list[str] = []
-    store._file.connection.set_trace_callback(held.append)
+    statements: list[str] = []
+    store._file.connection.set_trace_callback(statements.append)
 
     def look(rows: Any, recorded: Any) -> None:
         with pytest.raises(Unavailable):
             lock.acquire()
 
     store.append(commit("c1"), inline=look)
-    assert held[0] == "BEGIN IMMEDIATE"
-    assert held[-1] == "COMMIT"
+    assert statements[0] == "BEGIN IMMEDIATE"
+    assert statements[-1] == "COMMIT"
     lock.acquire()
     lock.release()
     lock.close()
@@ -1040,16 +1040,16 @@ def test_what_is_no_number_has_no_key(text: str | None) -> None:
 
 
 def test_a_users_view_survives_a_rebuild(store: SQLiteStore, path: Path) -> None:
-    fresh = ITEMS._replace(name="items_fresh")
+    rebuilt = ITEMS._replace(name="items_rebuilt")
     with store.transaction() as rows:
         rows.create(ITEMS)
     connection = raw(path)
     connection.execute("CREATE VIEW mine AS SELECT id FROM items")
     connection.close()
     with store.transaction() as rows:
-        rows.create(fresh)
-        rows.put(fresh, [("a", "1", None)])
-        rows.rename(fresh, "items")
+        rows.create(rebuilt)
+        rows.put(rebuilt, [("a", "1", None)])
+        rows.rename(rebuilt, "items")
     connection = raw(path)
     assert connection.execute("SELECT * FROM mine").fetchall() == [("a",)]
     connection.close()

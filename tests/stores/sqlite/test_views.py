@@ -62,12 +62,12 @@ def test_a_view_follows_its_table(store: Store, path: Path) -> None:
     assert hand(path, "SELECT * FROM goods_view") == [(1, "a", "1.10"), (2, "b", None)]
     wider = GOODS._replace(columns=(*GOODS.columns, Column("more", "text", True)))
     with store.transaction() as rows:
-        fresh = wider._replace(name="cqrs_new_goods")
-        rows.create(fresh)
-        rows.put(fresh, [(3, "c", "3", "x")])
+        rebuilt = wider._replace(name="cqrs_new_goods")
+        rows.create(rebuilt)
+        rows.put(rebuilt, [(3, "c", "3", "x")])
     assert views(path) == ["goods_view"]  # what is being built has none
     with store.transaction() as rows:
-        rows.rename(fresh, "goods")
+        rows.rename(rebuilt, "goods")
     assert views(path) == ["goods_view"]
     assert hand(path, "SELECT id, more FROM goods_view") == [(3, "x")]
     with store.transaction() as rows:
