@@ -969,6 +969,14 @@ def test_each_report_has_a_code_and_a_hint(name: str, committing: bool, code: st
     assert known.hint
 
 
+@pytest.mark.parametrize("name", ["SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX"])
+def test_a_page_that_can_not_be_read_may_be_the_disks_fault(name: str) -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorname = name
+    known = sqlite_errors.translate(error, "shop.db")
+    assert str(known) == "shop.db is damaged, or the disk could not read it: database disk image is malformed"
+
+
 def test_a_mistake_of_ours_is_not_dressed_up() -> None:
     error = sqlite3.OperationalError("no such table: nope")
     error.sqlite_errorname = "SQLITE_ERROR"
