@@ -167,7 +167,7 @@ HEAVY = (
     "cqrs_cli.stores",
     "cqrs_cli.domain.domain",
 )
-VALUES = ("contract", "commits", "streams", "rows", "moments", "names", "registry")
+VALUES = ("contract", "commits", "conditions", "streams", "rows", "moments", "names", "registry")
 """Of the stores: what a command's signature needs, and no driver."""
 
 
