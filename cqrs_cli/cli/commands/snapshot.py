@@ -1,4 +1,4 @@
-"""`cqrs snapshot take|list|drop`: folds of streams that were kept, which loads go on from."""
+"""`cqrs snapshot take|list|drop`: stored folds of streams, which loads go on from."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cqrs_cli.cli.options.combinations import seconds
 from cqrs_cli.cli.options.jsontext import Sources
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.session import current
@@ -35,7 +36,7 @@ def sql(
     session = current()
     bound = dict(_split(text) for text in parameters or ())
     text = _from_stdin() if statement == "-" else statement
-    result = session.store().sql(text, bound, _seconds(timeout))
+    result = session.store().sql(text, bound, seconds(timeout, PATIENCE))
 
     def records() -> Iterator[dict[str, Any]]:
         for row in result:
@@ -64,13 +65,3 @@ def _split(text: str) -> tuple[str, str]:
             f"--param wants NAME=VALUE, not {text!r}", hint="--param city=Oslo stands for :city in the statement"
         )
     return name, value
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float(text) if text is not None else PATIENCE
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
-    return seconds

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cqrs_cli.cli.options.combinations import seconds
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import Misuse, Unavailable
@@ -20,7 +21,7 @@ Timeout = Annotated[str | None, typer.Option("--timeout", metavar="SECONDS", hel
 PATIENCE = 10.0
 
 
-def fresh_workbench(
+def bench_to_read(
     session: Session, stale: bool, wait: str | None, timeout: str | None, names: Sequence[str] = ()
 ) -> Workbench:
     """The workbench to read with: it can write, so that it catches up, unless `stale` or the store can't be written to.
@@ -32,7 +33,7 @@ def fresh_workbench(
     """
     if timeout is not None and wait is None:
         raise Misuse("--timeout goes with --wait", hint="--wait @POSITION or --wait COMMAND_ID says what to wait for")
-    seconds = _seconds(timeout)
+    patience = seconds(timeout, PATIENCE, zero=True)
     if stale:
         bench = session.workbench()
     else:
@@ -45,7 +46,7 @@ def fresh_workbench(
     as_it_is = [name for name in read if bench.read_only or name in bench.domain.reactions]
     processes = [name for name in as_it_is if name in bench.domain.reactions]
     if wait is not None:
-        waiting = Waiting(bench.store, wait, seconds)
+        waiting = Waiting(bench.store, wait, patience)
         position = waiting.for_log()
         try:
             waiting.for_checkpoints(as_it_is, position)
@@ -57,13 +58,3 @@ def fresh_workbench(
         mover = "; cqrs run moves process managers" if processes else ""
         session.printer.message(f"behind the head: {', '.join(behind)}{mover}")
     return bench
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float(text) if text is not None else PATIENCE
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
-    return seconds

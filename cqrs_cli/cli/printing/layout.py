@@ -49,19 +49,19 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], available: int
     if available is None:
         return Fit(shown, natural, right)
 
-    kept = {index for index in shown if columns[index].keeps}
+    whole = {index for index in shown if columns[index].keeps}
 
     def room() -> int:
-        return available - sum(natural[index] for index in shown if index in kept) - GAP * (len(shown) - 1)
+        return available - sum(natural[index] for index in shown if index in whole) - GAP * (len(shown) - 1)
 
     def narrowed() -> list[int]:
-        return [index for index in shown if index not in kept]
+        return [index for index in shown if index not in whole]
 
     def is_tight() -> bool:
         return sum(min(natural[index], LEAST) for index in narrowed()) > room()
 
     if folds and is_tight():
-        kept = set(sorted(kept)[:1])
+        whole = set(sorted(whole)[:1])
     while is_tight() and len(shown) > 1 and (droppable := [index for index in shown if not columns[index].keeps]):
         shown.remove(max(droppable, key=lambda index: (columns[index].drop, index)))
     widths = list(natural)

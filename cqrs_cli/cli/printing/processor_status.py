@@ -66,5 +66,5 @@ def print_remarks(session: Session, statuses: Sequence[ProcessorStatus]) -> None
 
 
 def _skip_text(skip: Any) -> str:
-    held = " (in the rows until they are rebuilt)" if skip["held"] else ""
-    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}{held}"
+    remark = " (in the rows until they are rebuilt)" if skip["held"] else ""
+    return f"@{skip['position']} by {skip['by']} on {skip['at'][:10]}: {skip['reason']}{remark}"

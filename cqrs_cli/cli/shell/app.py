@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("send", "Write", "send.command:group", "Send a command to the domain: cqrs send create-order …"),
-    Entry("run", "Write", "run:run", "Keep projections and reactions up to date."),
+    Entry("run", "Write", "run.command:run", "Keep projections and reactions up to date."),
     Entry("log", "Log", "log:log", "Events in the order of the log, of one stream or of all."),
     Entry("streams", "Log", "streams:streams", "Streams with their versions."),
     Entry("stats", "Log", "streams:stats", "How much is in the store, by category and type."),

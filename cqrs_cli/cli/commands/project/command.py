@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.options.combinations import only_one
+from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Section, Sections, Table
 from cqrs_cli.cli.printing.plurals import counted
@@ -64,22 +65,17 @@ def project(
     """
     session = current()
     chosen = names or []
-    _refuse_mixtures(
-        {
-            "--rebuild": rebuild,
-            "--status": status,
-            "--check": check,
-            "--at": at is not None,
-            "--skip": skip is not None,
-        },
-        {
-            "--restart": (restart, rebuild),
-            "--dry-run": (dry_run, rebuild),
-            "--sample": (sample is not None, check),
-            "--reason": (reason is not None, skip is not None),
-            "--as": (skipped_by is not None, skip is not None),
-        },
-    )
+    skips = skip is not None
+    only_one({"--rebuild": rebuild, "--status": status, "--check": check, "--at": at is not None, "--skip": skips})
+    for name, is_given, base, has_base in (
+        ("--restart", restart, "--rebuild", rebuild),
+        ("--dry-run", dry_run, "--rebuild", rebuild),
+        ("--sample", sample is not None, "--check", check),
+        ("--reason", reason is not None, "--skip", skips),
+        ("--as", skipped_by is not None, "--skip", skips),
+    ):
+        if is_given and not has_base:
+            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
     if status:
         print_statuses(session, session.workbench(), chosen)
         return None
@@ -92,7 +88,7 @@ def project(
             session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
         )
     if not (rebuild and dry_run):  # rows are printed, whatever is done before
-        _refuse_several_tables(session, chosen)
+        session.printer.can_hold(len(chosen) or len(session.domain().projections))
     if at is not None:
         _print_past(session, session.workbench(), chosen, at)
         return None
@@ -104,28 +100,8 @@ def project(
         return None
     if skip is not None:
         _skip(session, chosen, skip, reason, skipped_by)
-    bench = fresh_workbench(session, stale, wait, timeout, chosen)
+    bench = bench_to_read(session, stale, wait, timeout, chosen)
     return _catch_up(session, bench, chosen)
-
-
-def _refuse_mixtures(modes: dict[str, bool], belongs: dict[str, tuple[bool, bool]]) -> None:
-    given = [name for name, is_given in modes.items() if is_given]
-    if len(given) > 1:
-        raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
-    for name, (is_given, has_base) in belongs.items():
-        if is_given and not has_base:
-            base = {
-                "--restart": "--rebuild",
-                "--dry-run": "--rebuild",
-                "--sample": "--check",
-                "--reason": "--skip",
-                "--as": "--skip",
-            }[name]
-            raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
-
-
-def _refuse_several_tables(session: Session, names: Sequence[str]) -> None:
-    session.printer.can_hold(len(names) or len(session.domain().projections))
 
 
 def _positive(option: str, text: str | None) -> int | None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.commands.query.rows import by_rows, check_page_size, rows_command
-from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.commands.query.rows import Cursor, FailIfEmpty, Limit, by_rows, check_page_size, rows_command
+from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Single, Table, Value
 from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
     from cqrs_cli.workbench.workbench import Workbench
 
 OWN = {
-    "limit": Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")],
-    "cursor": Annotated[
-        str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
-    ],
-    "fail_if_empty": Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")],
+    "limit": Limit,
+    "cursor": Cursor,
+    "fail_if_empty": FailIfEmpty,
     "stale": Stale,
     "wait": Wait,
     "timeout": Timeout,
@@ -118,7 +116,7 @@ class Queries(DomainGroup):
             session = current()
             check_page_size(values.get("limit"))
             read = _rows_read(session.domain(), cast("type[Query[Any]]", cls))
-            bench = fresh_workbench(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
+            bench = bench_to_read(session, bool(values.get("stale")), values.get("wait"), values.get("timeout"), read)
             count = answer(session, bench, cast("Query[Any]", asked), values.get("limit"), values.get("cursor"))
             if not count and values.get("fail_if_empty"):
                 raise NothingMatched("no row matched", hint="without --fail-if-empty that is no error")

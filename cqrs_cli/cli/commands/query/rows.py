@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, fresh_workbench
+from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from cqrs_cli.domain.columns import ColumnCodec
     from cqrs_cli.domain.query import Where
     from cqrs_cli.domain.row_model import RowType
+
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")]
+Cursor = Annotated[
+    str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
+]
+FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")]
 
 _CONDITION = re.compile(r"\s*([^\W\d][\w-]*)\s*(!=|<=|>=|=|<|>|\bin\b|\bis\b)\s*(.*)", re.DOTALL)
 _MEMBER = re.compile(r"""\s*('[^']*'|"[^"]*"|[^,'"][^,]*?)\s*(?:,|$)""")
@@ -39,11 +45,9 @@ def rows_command(name: str, projection: RowType) -> ShellCommand:
         order: Annotated[
             str | None, typer.Option("--order", metavar="COLUMNS", help="'-total,name': columns, - for descending.")
         ] = None,
-        limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="At most so many rows a page.")] = None,
-        cursor: Annotated[
-            str | None, typer.Option("--cursor", metavar="CURSOR", help="The next page, as the one before said.")
-        ] = None,
-        fail_if_empty: Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")] = False,
+        limit: Limit = None,
+        cursor: Cursor = None,
+        fail_if_empty: FailIfEmpty = False,
         stale: Stale = False,
         wait: Wait = None,
         timeout: Timeout = None,
@@ -51,7 +55,7 @@ def rows_command(name: str, projection: RowType) -> ShellCommand:
         check_page_size(limit)
         session = current()
         conditions = [condition(projection, text) for text in where or ()]
-        bench = fresh_workbench(session, stale, wait, timeout, [projection.name])
+        bench = bench_to_read(session, stale, wait, timeout, [projection.name])
         with caught_up_or_unfinished():
             page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
         columns = [column.name for column in projection.table.columns]

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.commands.replay.verification import verify as verify_kept
+from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
+from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.printing.documents import Single, Table
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
@@ -59,11 +60,8 @@ def replay(
             "--category is for a replay of everything, not with streams", hint="give the streams or the category"
         )
     if verify:
-        if steps or at is not None:
-            raise Misuse(
-                f"--verify and {'--steps' if steps else '--at'} are two different things", hint="give one of them"
-            )
-        return verify_kept(session, streams or [], category)
+        only_one({"--verify": verify, "--steps": steps, "--at": at is not None and not steps})
+        return verify_snapshots(session, streams or [], category)
     if steps and not streams:
         raise Misuse("--steps needs a stream", hint="cqrs streams lists them")
     bench = session.workbench()

@@ -1,0 +1,24 @@
+"""Options that exclude each other, and seconds as they are typed."""
+
+from collections.abc import Mapping
+
+from cqrs_cli.errors import Misuse
+
+
+def only_one(options: Mapping[str, bool]) -> str | None:
+    """The option that was given, None if none was. Raises `Misuse` for two."""
+    given = [name for name, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise Misuse(f"{given[0]} and {given[1]} are two different things", hint="give one of them")
+    return given[0] if given else None
+
+
+def seconds(text: str | None, usual: float, zero: bool = False) -> float:
+    """The value of `--timeout`, `usual` without one. zero: is one too. Raises `Misuse`."""
+    try:
+        found = float(text) if text is not None else usual
+    except ValueError:
+        found = -1.0
+    if not (0 < found < 1e6 or (zero and found == 0)):
+        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
+    return found
