@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.near_names import did_you_mean
 from cqrs_cli.stores.registry import path_of
 
 _FORMATS = "cqrs_cli.cli.printing.formats"
@@ -213,9 +214,6 @@ def _known_keys(path: Path, table: Any) -> dict[str, Any]:
     names = [known.name for known in KNOWN]
     for key in table:
         if key not in names:
-            import difflib
-
-            near = difflib.get_close_matches(key, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            hint = did_you_mean(key, names, 1) or f"known: {', '.join(names)}"
             raise ConfigurationError(f"{path}: unknown setting {key!r}", hint=hint)
     return table

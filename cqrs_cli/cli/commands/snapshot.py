@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cqrs_cli import records
+from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.events import to_the_second
 from cqrs_cli.cli.printing.plurals import counted
@@ -77,7 +78,7 @@ def list_(category: Category = None) -> None:
     """Snapshots by stream: how far each goes, and whether it counts for today's code."""
     session = current()
     bench = session.workbench()
-    found = map(records.snapshot, bench.snapshots.all(_known(bench, category)))
+    found = map(records.snapshot, bench.snapshots.all(category_named(bench, category)))
     columns = records.SNAPSHOT
     session.printer.print(
         Table(
@@ -105,7 +106,7 @@ def chosen(bench: Workbench, streams: list[str] | None, category: str | None) ->
     for text in dict.fromkeys(streams or ()):
         yield _stream(text)
     if not streams:
-        known = _known(bench, category)
+        known = category_named(bench, category)
         for name in sorted(bench.domain.aggregates) if known is None else [known]:
             for info in bench.store.streams(category=name):
                 yield info.stream
@@ -124,7 +125,3 @@ def _stream(text: str) -> str:
             hint=f"cqrs snapshot … {address.stream}",
         )
     return address.stream or ""
-
-
-def _known(bench: Workbench, category: str | None) -> str | None:
-    return None if category is None else bench.domain.aggregate_of(snake(category)).category

@@ -28,7 +28,7 @@ def trace(
     --format mermaid and dot draw it.
     """
     session = current()
-    session.printer.only(Graph)
+    session.printer.format.only(Graph)
     roots = story.trace(session.store(), what)
     session.printer.print(Graph("trace", roots, map(records.trace, roots), _line, _label, _shape, _is_absent))
 

@@ -6,7 +6,6 @@ the place inside it, what is wrong, and what was there. No URLs, no dumps.
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 
 from cqrs_cli.cli.options.shapes import Choice, Flag, Many, Mapping, Record, Scalar, Shape, holds_secret
 from cqrs_cli.errors import InvalidInput
+from cqrs_cli.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from cqrs_cli.cli.options.parameters import Options
@@ -167,8 +167,8 @@ def _steps(inside: Iterable[str | int]) -> str:
 
 
 def _near(record: Record, name: str) -> str:
-    near = difflib.get_close_matches(name, [member.public for member in record.members], 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = did_you_mean(name, [member.public for member in record.members], 1)
+    return f"; {near}" if near else ""
 
 
 def _is_plain(value: Any) -> bool:

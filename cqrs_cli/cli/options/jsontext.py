@@ -75,6 +75,11 @@ _MAX_DEPTH = 200  # more than a payload may have, and far from the limits of Pyt
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse)
 
 
+def unreadable(what: str, error: OSError | ValueError, hint: str) -> Misuse:
+    """The error for a file that can't be read."""
+    return Misuse(f"{what}: {getattr(error, 'strerror', None) or error}", code=UNREADABLE_FILE, hint=hint)
+
+
 class Sources:
     """Reads `@file` and `@-`; stdin can be read by one asker only."""
 
@@ -94,12 +99,8 @@ class Sources:
             with open(name, "rb") as file:
                 return file.read()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise Misuse(
-                f"{asker}: can't read {name!r}: {reason}",
-                code=UNREADABLE_FILE,
-                hint=f"paths begin at {os.getcwd()}; - is standard input",
-            ) from None
+            hint = f"paths begin at {os.getcwd()}; - is standard input"
+            raise unreadable(f"{asker}: can't read {name!r}", error, hint) from None
 
     def claim_stdin(self, asker: str) -> None:
         """Say that `asker` is going to read stdin. Raises `Misuse` when another one does."""

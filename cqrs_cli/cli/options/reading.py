@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option
 from cqrs_cli.cli.options.shapes import Choice, Json, Loose, Many, Record, Shape
 from cqrs_cli.errors import Misuse
+from cqrs_cli.near_names import did_you_mean
 
 
 class Unreadable(ValueError):
@@ -176,5 +176,4 @@ def _check_utf8(text: str) -> None:
 
 def _unknown(record: Record, key: str) -> str:
     names = [member.public for member in record.members]
-    near = difflib.get_close_matches(key, names, 1)
-    return f"no such key {key!r}; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
+    return f"no such key {key!r}; " + (did_you_mean(key, names, 1) or f"known are {', '.join(names)}")

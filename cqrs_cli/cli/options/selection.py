@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cqrs_cli.cli.shell import completion
+
+if TYPE_CHECKING:
+    from cqrs_cli.workbench.workbench import Workbench
 
 Address = Annotated[
     str | None,
@@ -35,3 +38,10 @@ Before = Annotated[str | None, typer.Option(metavar="@POSITION", help="Before th
 Limit = Annotated[int | None, typer.Option("-n", "--limit", metavar="N", help="The first N in reading order.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="From the newest.")]
 FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if nothing matched.")]
+
+
+def category_named(bench: Workbench, text: str | None) -> str | None:
+    """The category that a text names, None for all. Raises `NotFound`."""
+    from cqrs_cli.domain.messages import snake
+
+    return None if text is None else bench.domain.aggregate_of(snake(text)).category

@@ -70,13 +70,9 @@ class Printer:
 
     # ── before any work ───────────────────────────────────────────────────────────────────────
 
-    def only(self, kind: type) -> None:
-        """Refuse a format that can't write documents of this kind: `Misuse`."""
-        self.format.only(kind)
-
     def ready(self) -> None:
         """Refuse what can't be printed before anything is written to a store: `Misuse`."""
-        self.only(Table)
+        self.format.only(Table)
         _ = self._output.stream
 
     def can_hold(self, tables: int) -> None:

@@ -44,25 +44,25 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
 def print_remarks(session: Session, statuses: Sequence[ProcessorStatus]) -> None:
     """What is to be known of projections beyond their rows: why they stand still, and that their code changed."""
     for one in statuses:
-        if one.status == "needs-rebuild":
-            session.printer.message(f"{one.name} needs a rebuild: {one.reason}; cqrs project {one.name} --rebuild")
-        elif one.status == "stopped":
-            session.printer.message(f"{one.name} stopped {one.reason}")
-        elif one.source_changed:
-            session.printer.message(
-                f"{one.name}: its code is not the one that its rows were made with; "
-                f"if it means something else now: raise version=, or cqrs project {one.name} --rebuild"
-            )
-        if one.contained:
-            session.printer.message(
-                f"{one.name}: its rows hold {', '.join(f'@{at}' for at in sorted(one.contained))}, skipped since; "
-                f"cqrs project {one.name} --rebuild"
-            )
-        if one.rebuilding is not None:
-            session.printer.message(
-                f"a rebuild of {one.name} runs or was interrupted at @{one.rebuilding}; "
-                f"cqrs project {one.name} --rebuild goes on"
-            )
+        for text in _remarks(one):
+            session.printer.message(text)
+
+
+def _remarks(one: ProcessorStatus) -> Iterator[str]:
+    again = f"cqrs project {one.name} --rebuild"
+    if one.status == "needs-rebuild":
+        yield f"{one.name} needs a rebuild: {one.reason}; {again}"
+    elif one.status == "stopped":
+        yield f"{one.name} stopped {one.reason}"
+    elif one.source_changed:
+        yield (
+            f"{one.name}: its code is not the one that its rows were made with; "
+            f"if it means something else now: raise version=, or {again}"
+        )
+    if one.contained:
+        yield f"{one.name}: its rows hold {', '.join(f'@{at}' for at in sorted(one.contained))}, skipped since; {again}"
+    if one.rebuilding is not None:
+        yield f"a rebuild of {one.name} runs or was interrupted at @{one.rebuilding}; {again} goes on"
 
 
 def _skip_text(skip: Any) -> str:

@@ -36,7 +36,7 @@ BUG = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
-COMPLETE = "_CQRS_COMPLETE"  # how a shell asks; see completion.py
+COMPLETE = "_CQRS_COMPLETE"  # how a shell asks: see completion.py, which is imported for that alone
 
 
 def run(words: Sequence[str]) -> int:
@@ -179,29 +179,26 @@ def wants_json(session: Session) -> bool:
         elif word.startswith("--format="):
             asked = word.partition("=")[2]
     if asked is None:
-        try:
-            asked = session.settings.format
-        except CqrsError:
-            asked = os.environ.get("CQRS_FORMAT")
+        asked = _setting(session, "format", os.environ.get("CQRS_FORMAT"))
     return asked in ("json", "jsonl")
 
 
-def _wants_debug(session: Session) -> bool:
-    if "--debug" in session.words:
-        return True
+def _setting(session: Session, name: str, otherwise: Any) -> Any:
+    """A setting; or what holds where the settings themselves are what is wrong."""
     try:
-        return session.settings.debug
+        return getattr(session.settings, name)
     except CqrsError:
-        return False
+        return otherwise
+
+
+def _wants_debug(session: Session) -> bool:
+    return "--debug" in session.words or _setting(session, "debug", False)
 
 
 def _red(text: str, session: Session) -> str:
     choice = last_value(session.words, "--color")  # as a word, too, if the command line was not understood
     if choice is None:
-        try:
-            choice = session.settings.color
-        except CqrsError:
-            choice = os.environ.get("CQRS_COLOR", "auto")
+        choice = _setting(session, "color", os.environ.get("CQRS_COLOR", "auto"))
     return f"\x1b[1;31m{text}\x1b[0m" if wants_color(choice, sys.stderr, os.environ) else text
 
 

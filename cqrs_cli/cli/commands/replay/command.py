@@ -11,11 +11,11 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
 from cqrs_cli.cli.options.combinations import only_one
+from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Single, Table
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
 from cqrs_cli.log.points import Address, Point, parse_point, parse_stream
@@ -105,11 +105,8 @@ def _replay_all(session: Session, bench: Workbench, category: str | None, at: st
         if point.version is not None:
             raise Misuse(f"--at {at} is a version, and every stream has its own", hint="--at @POSITION or --at TIME")
         before = _position(bench, point)
-    names = (
-        [bench.domain.aggregate_of(snake(category)).category]
-        if category is not None
-        else sorted(bench.domain.aggregates)
-    )
+    known = category_named(bench, category)
+    names = [known] if known is not None else sorted(bench.domain.aggregates)
     with session.printer.progress("replaying", bench.store.head()) as done:
 
         def states(name: str) -> Iterator[dict[str, Any]]:

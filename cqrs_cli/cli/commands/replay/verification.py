@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cqrs_cli import records
+from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Findings, Table
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.finding import Finding
 from cqrs_cli.history.snapshot_comparison import Difference, compare
@@ -71,7 +71,7 @@ def _streams(bench: Workbench, streams: Sequence[str], category: str | None) -> 
             raise no_stream(bench.store, address.stream or "")
         yield address.stream or ""
     if not streams:
-        known = None if category is None else bench.domain.aggregate_of(snake(category)).category
+        known = category_named(bench, category)
         for snapshot in select(bench.store, known):
             if category_of(snapshot.stream) in bench.domain.aggregates:
                 yield snapshot.stream

@@ -46,7 +46,7 @@ class _Signals:
 def keep_up(session: Session, once: bool, start: int | None) -> int:
     """Run until stopped, or once; returns the exit code."""
     printer = session.printer
-    printer.only(Moment)
+    printer.format.only(Moment)
     if not once and (printer.format.has_end or session.settings.output is not None):
         raise Misuse("a run has no end, so neither --json nor -o can be complete", hint="--once, or --jsonl")
     signals = _Signals()

@@ -280,11 +280,9 @@ def _lines(name: str) -> Iterator[BinaryIO]:
     try:
         file = open(name, "rb")  # noqa: SIM115  (errors of opening only)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Misuse(
-            f"--batch: can't read {name!r}: {reason}",
-            code="unreadable-file",
-            hint="a file of JSON lines, or - for standard input",
-        ) from None
+        from cqrs_cli.cli.commands.send.lines import FILE
+        from cqrs_cli.cli.options.jsontext import unreadable
+
+        raise unreadable(f"--batch: can't read {name!r}", error, FILE) from None
     with file:
         yield file

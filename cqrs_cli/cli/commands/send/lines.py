@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import select
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from cqrs_cli.cli.options import complaints
-from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, parse_json
+from cqrs_cli.cli.options.jsontext import JsonTextError, parse_json, unreadable
 from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.payload import validate
 from cqrs_cli.cli.options.shapes import Record, record_of
 from cqrs_cli.cli.shell.model_command import by_word, look_up
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import CqrsError, InvalidInput, Misuse
+from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.near_names import did_you_mean
 from cqrs_cli.workbench.outcome import Expect, Request
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _CHUNK = 256 * 1024
 KEYS = ("command", "data", "command_id", "user_id", "timestamp", "correlation_id", "metadata", "expect")
 
 _EXPECT = "the version that the stream is expected to have, 'new' for no stream yet"
+FILE = "a file of JSON lines, or - for standard input"
 _LINE = """a line of JSON: {"command": "create-order", "data": {…}}"""
 _NAMES: dict[type, str] = {str: "a text", dict: "an object"}
 _NEEDED: dict[str, type] = {"command": str, "data": dict}
@@ -119,9 +120,9 @@ class LineReader:
         """What reading a command of this name needs, from now on in `_kinds`."""
         cls = self._domain.commands.get(name) or look_up(self._words, name)
         if cls is None:
-            near = difflib.get_close_matches(name, [*self._words, *self._domain.commands], 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            found.append(complaints.Complaint((), "command", f"the domain has no command {name!r}{hint}"))
+            near = did_you_mean(name, [*self._words, *self._domain.commands], 1)
+            message = f"the domain has no command {name!r}" + (f"; {near}" if near else "")
+            found.append(complaints.Complaint((), "command", message))
             return None
         record = record_of(cls)
         kind = self._kinds[name] = _Kind(cls, record, needs_normalising(record))
@@ -154,11 +155,7 @@ def _read(file: BinaryIO) -> bytes:
     try:
         chunk: bytes = file.read1(_CHUNK)  # type: ignore[attr-defined]  # every binary file of a shell is buffered
     except OSError as error:
-        raise Misuse(
-            f"--batch: the lines can't be read: {error.strerror or error}",
-            code=UNREADABLE_FILE,
-            hint="a file of JSON lines, or - for standard input",
-        ) from error
+        raise unreadable("--batch: the lines can't be read", error, FILE) from error
     return chunk
 
 
@@ -182,8 +179,7 @@ def _plain_envelope(given: dict[str, Any]) -> bool:
 def _envelope_complaints(given: dict[str, Any]) -> Iterator[complaints.Complaint]:
     for name in given:
         if name not in KEYS:
-            near = difflib.get_close_matches(name, KEYS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"
+            hint = did_you_mean(name, KEYS, 1) or f"known are {', '.join(KEYS)}"
             yield complaints.Complaint((), name, f"there is no such member; {hint}")
     for name, kind in _NEEDED.items():
         if name not in given:

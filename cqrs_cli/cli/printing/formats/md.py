@@ -7,16 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import markdown_text
-from cqrs_cli.cli.printing.documents import TABULAR, Outcomes, Report, Single
-from cqrs_cli.cli.printing.formats import Format
-from cqrs_cli.cli.printing.formats.table import TableFormat
+from cqrs_cli.cli.printing.documents import TABULAR
+from cqrs_cli.cli.printing.formats.table import TitledTables
 
 
-class MarkdownFormat(TableFormat):
+class MarkdownFormat(TitledTables):
     """Tables of Markdown, under headings of the second level."""
 
     writes = TABULAR
-    for_people = False
 
     def inert(self, text: str) -> str:
         return markdown_text(text)
@@ -25,16 +23,6 @@ class MarkdownFormat(TableFormat):
         self.printer.line(f"{'' if first else chr(10)}## {markdown_text(title)}\n")
 
     def draw(self, columns: Sequence[Column], rows: list[list[str]], rest: Iterable[list[str]], live: bool) -> None:
-        """Line by line."""
         titles = [markdown_text(column.title or column.name) for column in columns]
         for cells in itertools.chain([titles], [None], rows, rest):
             self.printer.line("|" + " --- |" * len(columns) if cells is None else f"| {' | '.join(cells)} |", live)
-
-    def single(self, document: Single) -> int:
-        return Format.single(self, document)
-
-    def report(self, document: Report) -> int:
-        return Format.report(self, document)
-
-    def outcomes(self, document: Outcomes) -> int:
-        return Format.outcomes(self, document)

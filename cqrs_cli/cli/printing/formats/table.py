@@ -16,11 +16,20 @@ from cqrs_cli.cli.printing.values import cell_text
 DRAWN_ROWS = 1_000
 
 
-class TableFormat(Format):
-    """Tables, trees, and sentences."""
+class TitledTables(Format):
+    """Tables one below the other, each under its title: how a title and a table look is the format's own."""
 
-    writes = (*TABULAR, Graph, Moment)
-    for_people = True
+    def inert(self, text: str) -> str:
+        """The text of a cell, harmless."""
+        raise NotImplementedError
+
+    def title(self, title: str, first: bool) -> None:
+        """Write a title. first: nothing stands above it."""
+        raise NotImplementedError
+
+    def draw(self, columns: Sequence[Column], rows: list[list[str]], rest: Iterable[list[str]], live: bool) -> None:
+        """Write the first rows and the rest of them. live: as they come."""
+        raise NotImplementedError
 
     def table(self, document: Table) -> int:
         document = document.flat or document
@@ -43,6 +52,28 @@ class TableFormat(Format):
             self.printer.message(document.more(hidden))
         return next(counted)
 
+    def sections(self, document: documents.Sections) -> int:
+        number = 0
+        for number, section in enumerate(document.sections, 1):
+            self.title(section.title, first=number == 1)
+            self._part(iter(section.record["rows"]), section.columns, False)
+        return number
+
+    def _part(self, records: Iterator[documents.Record], columns: documents.Columns | None, live: bool) -> None:
+        head = list(itertools.islice(records, 1 if live else DRAWN_ROWS + 1))
+        if head:
+            shown = chosen_columns(columns, head)
+            cells = [[self.inert(cell_text(record.get(column.name))) for column in shown] for record in head]
+            rest = ([self.inert(cell_text(record.get(column.name))) for column in shown] for record in records)
+            self.draw(shown, cells, rest, live)
+
+
+class TableFormat(TitledTables):
+    """Tables, trees, and sentences."""
+
+    writes = (*TABULAR, Graph, Moment)
+    for_people = True
+
     def single(self, document: documents.Single) -> int:
         record = document.row(document.record) if document.row else document.record
         titles = [visible(name) for name in record]
@@ -50,13 +81,6 @@ class TableFormat(Format):
         for title, value in zip(titles, record.values(), strict=True):
             self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip())
         return 1
-
-    def sections(self, document: documents.Sections) -> int:
-        number = 0
-        for number, section in enumerate(document.sections, 1):
-            self.title(section.title, first=number == 1)
-            self._part(iter(section.record["rows"]), section.columns, False)
-        return number
 
     def report(self, document: documents.Report) -> int:
         for number, part in enumerate(document.parts):
@@ -75,8 +99,6 @@ class TableFormat(Format):
             document.tell(outcome)
         return count
 
-    # ── what Markdown does in its own way ─────────────────────────────────────────────────────
-
     def inert(self, text: str) -> str:
         return visible(text)
 
@@ -85,7 +107,6 @@ class TableFormat(Format):
         self.printer.line(text if first else "\n" + text)
 
     def draw(self, columns: Sequence[Column], rows: list[list[str]], rest: Iterable[list[str]], live: bool) -> None:
-        """The first rows and the rest of them. live: as they come."""
         from cqrs_cli.cli.printing.layout import drawn, fit, plain_lines
 
         printer, terminal = self.printer, self.printer.width
@@ -101,14 +122,6 @@ class TableFormat(Format):
         if len(fitted.shown) < len(columns):
             gone = [column.name for index, column in enumerate(columns) if index not in fitted.shown]
             printer.message(f"not shown, the terminal is too narrow: {', '.join(gone)} (--format jsonl has everything)")
-
-    def _part(self, records: Iterator[documents.Record], columns: documents.Columns | None, live: bool) -> None:
-        head = list(itertools.islice(records, 1 if live else DRAWN_ROWS + 1))
-        if head:
-            shown = chosen_columns(columns, head)
-            cells = [[self.inert(cell_text(record.get(column.name))) for column in shown] for record in head]
-            rest = ([self.inert(cell_text(record.get(column.name))) for column in shown] for record in records)
-            self.draw(shown, cells, rest, live)
 
 
 def _tree(graph: Graph) -> Iterator[str]:
