@@ -4,8 +4,6 @@ Who calls it catches `BaseException`: neither a `sys.exit()` nor a `CancelledErr
 nor the rest of a batch, as if all had gone well. Ctrl-C goes on: `domain_failed` raises it again.
 """
 
-from __future__ import annotations
-
 import os
 import traceback
 from typing import Any

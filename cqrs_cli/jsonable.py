@@ -1,7 +1,5 @@
 """Values as plain JSON values, for people and programs: one way for states, rows and whatever is printed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """Which names may have been meant by one that there is not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

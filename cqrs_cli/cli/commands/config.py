@@ -1,7 +1,5 @@
 """`cqrs config`: every setting and where it came from."""
 
-from __future__ import annotations
-
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.session import current

@@ -5,8 +5,6 @@ it answers is compared with what it must answer: a demo that differs fails. What
 for word in a shell: the settings are shown first, and the order's id follows from a command id.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

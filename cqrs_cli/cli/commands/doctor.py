@@ -1,7 +1,5 @@
 """`cqrs doctor`: versions, modes, sizes and lag, and what is wrong with them."""
 
-from __future__ import annotations
-
 import platform
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`cqrs sql`: somebody's own SELECT over the store, read only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`cqrs streams` and `cqrs stats`: what there is."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """`cqrs trace`: what led to what, as a tree of commands, events and reactions."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

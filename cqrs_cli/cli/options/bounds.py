@@ -1,7 +1,5 @@
 """Dates, times and durations near a bound that pydantic names in an error: JSON Schemas don't tell such bounds."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Each place of the payload has a list of candidates. All places begin with their 
 pydantic complains about a place, that place takes its next candidate.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import typing

@@ -1,7 +1,5 @@
 """How fresh what is read must be: `--stale`, `--wait @P|COMMAND_ID`, `--timeout`; shared by `project` and `query`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

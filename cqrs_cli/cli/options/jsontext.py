@@ -1,7 +1,5 @@
 """Texts that come from outside: strict JSON, and `@file` / `@-` with one reader of stdin."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

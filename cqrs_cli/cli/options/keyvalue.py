@@ -10,8 +10,6 @@ A value (or key) that begins with `"` or `'` ends at the next such quote; elsewh
 anything else (`C:\temp`). Values stay texts: `007` keeps its zeros.
 """
 
-from __future__ import annotations
-
 _QUOTES = "\"'"
 _ESCAPABLE = ",=\\" + _QUOTES
 

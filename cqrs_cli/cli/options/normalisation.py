@@ -1,7 +1,5 @@
 """JSON as it was read, made ready for a model: fields under their own names, floats where digits don't matter."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

@@ -1,7 +1,5 @@
 r"""A text that matches a regular expression: `^[A-Z]{3}-\d+$` → `AAA-0`."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import string

@@ -1,7 +1,5 @@
 """From option texts and `-d` to one payload, and from the payload to a validated model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """From the texts of an option to its value. What can't be read is left out, and all of it is complained about."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

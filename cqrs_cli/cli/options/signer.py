@@ -1,7 +1,5 @@
 """Who stands on record for a skip or a drop: `--as USER`, else the user of this machine."""
 
-from __future__ import annotations
-
 import getpass
 
 from cqrs_cli.errors import Misuse

@@ -4,8 +4,6 @@ Payloads come from anywhere. A control character may move the cursor, set the cl
 window; a bidirectional mark may show a text in another order; a leading `=` is run by a spreadsheet.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from functools import cache

@@ -1,10 +1,8 @@
 """Events and moments in tables."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from cqrs_cli.cli.printing.column import Column
+from cqrs_cli.cli.printing.documents import Column
 
 COLUMNS = (
     Column("position", "pos"),

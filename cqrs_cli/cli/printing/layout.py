@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import visible
+from cqrs_cli.cli.printing.documents import Column
 
 GAP = 2
 LEAST = 12

@@ -1,7 +1,5 @@
 """What became of commands, printed: one JSON shape for all, lines for people, counts and an exit code for a batch."""
 
-from __future__ import annotations
-
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator

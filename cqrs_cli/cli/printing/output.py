@@ -1,7 +1,5 @@
 """Where data goes: standard output, or a file that is written beside and renamed at the end."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import stat

@@ -8,8 +8,6 @@
 Everything is made inert: values can't reach the terminal as control sequences, nor a spreadsheet as formulas.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from cqrs_cli.cli.printing.documents import Document, Table
 from cqrs_cli.cli.printing.formats import format_named
 from cqrs_cli.cli.printing.output import Output, is_terminal, terminal_width, wants_color
 from cqrs_cli.cli.printing.progress import Progress
+from cqrs_cli.cli.printing.standard_streams import tell
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.registry import path_of
@@ -55,7 +54,7 @@ class Printer:
     def error(self, text: str) -> None:
         """One of several errors, on standard error, with -q too. One line."""
         self.flush()
-        _tell(visible(text))
+        tell(visible(text))
 
     def progress(self, label: str, total: int | None = None, unit: str = "events") -> Progress:
         """Progress of long work on standard error: see `Progress`.
@@ -118,12 +117,3 @@ class Printer:
     def flush(self) -> None:
         """Push out what is buffered."""
         self._output.flush()
-
-
-def _tell(text: str) -> None:
-    """A line on standard error; that nobody reads it is no reason to fail."""
-    try:
-        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return

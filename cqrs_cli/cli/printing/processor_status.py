@@ -1,7 +1,5 @@
 """Where projections stand, for people and programs: `cqrs project --status`, and what is said beside the rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Standard streams that the caller closed (`>&-`): Python has None in their place, which nobody expects."""
 
-from __future__ import annotations
-
 import errno
 import io
 import sys
@@ -43,3 +41,12 @@ def stand_in() -> None:
         sys.stdout = Refusing()
     if sys.stderr is None:
         sys.stderr = Silent()
+
+
+def tell(text: str) -> None:
+    """A line on standard error; that nobody reads it is no reason to fail."""
+    try:
+        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return

@@ -1,7 +1,5 @@
 """Values as text: JSON for programs, one-line cells for people."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from enum import Enum

@@ -10,8 +10,6 @@ Under --json and --jsonl (as words, or from CQRS_FORMAT or the config file) an e
 standard error: `{"error": {"code", "message", "hint", …}}`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os
@@ -25,7 +23,7 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
-from cqrs_cli.cli.printing.standard_streams import stand_in
+from cqrs_cli.cli.printing.standard_streams import stand_in, tell
 from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
@@ -208,9 +206,8 @@ def _trace(error: BaseException) -> None:
     _tell(visible_lines("".join(traceback.format_exception(error)).rstrip("\n")))
 
 
-def _tell(text: Any) -> None:
-    """To standard error; if that is closed too, the exit code has to do."""
+def _tell(text: str) -> None:
+    """To standard error, below what was printed; if that is closed too, the exit code has to do."""
     with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be closed, and then be None
         sys.stdout.flush()
-    with contextlib.suppress(OSError, ValueError):
-        print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
+    tell(text)

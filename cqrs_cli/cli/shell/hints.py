@@ -3,8 +3,6 @@
 say(error)      the hint to print: this shell's words for the error's code, else what the error says itself
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -8,28 +8,14 @@ lists of strings need none. Everything else, and anything unusual, goes the slow
 without this module all commands work as before, slower. `tests/cli/shell/test_typer_fast.py` compares the two ways.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from typer import CallbackParam, Context, Typer, TyperException
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand as TyperCommand
+from typer.core import TyperGroup as TyperGroup
 from typer.main import get_command
-
-__all__ = [
-    "TyperCommand",
-    "TyperGroup",
-    "Usage",
-    "built",
-    "completion_script",
-    "install_completion",
-    "name_command",
-    "spare",
-    "start_completion",
-    "usage",
-]
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 

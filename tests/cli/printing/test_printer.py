@@ -14,7 +14,6 @@ from uuid import UUID
 
 import pytest
 
-from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import (
     csv_text,
     inert_json,
@@ -23,7 +22,7 @@ from cqrs_cli.cli.printing.control_characters import (
     visible,
     visible_lines,
 )
-from cqrs_cli.cli.printing.documents import Section, Sections, Single, Table, Text, Value
+from cqrs_cli.cli.printing.documents import Column, Section, Sections, Single, Table, Text, Value
 from cqrs_cli.cli.printing.layout import WIDEST, fit, text_width
 from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.printing.printer import Printer

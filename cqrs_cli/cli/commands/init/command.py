@@ -1,7 +1,5 @@
 """`cqrs init [DIR]`: a small domain of one's own to begin with, its settings, and its scenarios as tests."""
 
-from __future__ import annotations
-
 import shlex
 from importlib.resources import files
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`cqrs project`: bring read models up to date, rebuild them, print them, say where they stand, check them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -76,32 +74,28 @@ def project(
     ):
         if is_given and not has_base:
             raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+    if not (status or check or (rebuild and dry_run)):  # rows are printed, whatever is done before
+        session.printer.can_hold(len(chosen) or len(session.domain().projections))
     if status:
         print_statuses(session, session.workbench(), chosen)
-        return None
-    if check:
-        bench = session.workbench()
-        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+    elif check:
         from cqrs_cli.cli.commands.project.drift import print_checks
 
-        return print_checks(
-            session, bench, _names(bench, chosen) if chosen else every, bool(chosen), _positive("--sample", sample)
-        )
-    if not (rebuild and dry_run):  # rows are printed, whatever is done before
-        session.printer.can_hold(len(chosen) or len(session.domain().projections))
-    if at is not None:
+        bench = session.workbench()
+        every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
+        named = _names(bench, chosen) if chosen else every
+        return print_checks(session, bench, named, bool(chosen), _positive("--sample", sample))
+    elif at is not None:
         _print_past(session, session.workbench(), chosen, at)
-        return None
-    if rebuild and dry_run:
+    elif rebuild and dry_run:
         _print_plans(session, session.workbench(), chosen)
-        return None
-    if rebuild:
+    elif rebuild:
         _rebuild(session, chosen, restart)
-        return None
-    if skip is not None:
-        _skip(session, chosen, skip, reason, skipped_by)
-    bench = bench_to_read(session, stale, wait, timeout, chosen)
-    return _catch_up(session, bench, chosen)
+    else:
+        if skip is not None:
+            _skip(session, chosen, skip, reason, skipped_by)
+        _catch_up(session, bench_to_read(session, stale, wait, timeout, chosen), chosen)
+    return None
 
 
 def _positive(option: str, text: str | None) -> int | None:
@@ -115,7 +109,7 @@ def _positive(option: str, text: str | None) -> int | None:
 # ── catching up ───────────────────────────────────────────────────────────────────────────────
 
 
-def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int | None:
+def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> None:
     chosen = _names(bench, names)
     errors: list[CqrsError] = []
     if not bench.read_only:
@@ -127,7 +121,6 @@ def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> int |
     print_remarks(session, [one for one in statuses if one.name not in failed])
     if errors:
         raise unfinished(errors)
-    return None
 
 
 def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:

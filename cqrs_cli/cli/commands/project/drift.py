@@ -1,7 +1,5 @@
 """`cqrs project --check`: the rows compared with a fresh fold of the log."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

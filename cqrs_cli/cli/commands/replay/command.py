@@ -1,7 +1,5 @@
 """`cqrs replay`: the state of aggregates, folded from their events: now, at a version, at a time, or step by step."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any

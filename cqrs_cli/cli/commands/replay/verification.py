@@ -1,7 +1,5 @@
 """`cqrs replay --verify`: loads through snapshots against folds from the start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`cqrs run`: keep projections and reactions up to date, and look after commands that came to nothing."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

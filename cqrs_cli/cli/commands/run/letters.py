@@ -1,7 +1,5 @@
 """`cqrs run --failed`, `--retry` and `--drop`: commands that came to nothing. To list and drop, the store is enough."""
 
-from __future__ import annotations
-
 import time
 
 from cqrs_cli import records

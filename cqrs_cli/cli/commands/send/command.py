@@ -245,7 +245,7 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
     session = current()
     reader = LineReader(session.domain())
     tally = Tally()
-    with _lines(name) as file:
+    with _opened(name) as file:
         bench = session.workbench(write=True)
         outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
         try:
@@ -272,17 +272,11 @@ def _how_far(tally: Tally, reader: LineReader) -> str:
     return f"stopped after {tally.line()}; {again}"
 
 
-@contextlib.contextmanager
-def _lines(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
+def _opened(name: str) -> contextlib.AbstractContextManager[BinaryIO]:
     try:
-        file = open(name, "rb")  # noqa: SIM115  (errors of opening only)
+        return contextlib.nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb")
     except (OSError, ValueError) as error:
         from cqrs_cli.cli.commands.send.lines import FILE
         from cqrs_cli.cli.options.jsontext import unreadable
 
         raise unreadable(f"--batch: can't read {name!r}", error, FILE) from None
-    with file:
-        yield file

@@ -35,7 +35,7 @@ FILE = "a file of JSON lines, or - for standard input"
 _LINE = """a line of JSON: {"command": "create-order", "data": {…}}"""
 _NAMES: dict[type, str] = {str: "a text", dict: "an object"}
 _NEEDED: dict[str, type] = {"command": str, "data": dict}
-_KINDS: dict[str, type] = {"command_id": str, "user_id": str, "timestamp": str, "correlation_id": str, "metadata": dict}
+_KINDS = _NEEDED | {"command_id": str, "user_id": str, "timestamp": str, "correlation_id": str, "metadata": dict}
 
 
 class _Kind(NamedTuple):
@@ -181,14 +181,12 @@ def _envelope_complaints(given: dict[str, Any]) -> Iterator[complaints.Complaint
         if name not in KEYS:
             hint = did_you_mean(name, KEYS, 1) or f"known are {', '.join(KEYS)}"
             yield complaints.Complaint((), name, f"there is no such member; {hint}")
-    for name, kind in _NEEDED.items():
-        if name not in given:
-            yield complaints.Complaint((), name, "is required")
-        elif not isinstance(given[name], kind):
-            yield complaints.Complaint((), name, f"expected {_NAMES[kind]}, found {complaints.kind(given[name])}")
     for name, kind in _KINDS.items():
-        if given.get(name) is not None and not isinstance(given[name], kind):
-            yield complaints.Complaint((), name, f"expected {_NAMES[kind]}, found {complaints.kind(given[name])}")
+        value = given.get(name)
+        if name in _NEEDED and name not in given:
+            yield complaints.Complaint((), name, "is required")
+        elif not isinstance(value, kind) and (name in _NEEDED or value is not None):
+            yield complaints.Complaint((), name, f"expected {_NAMES[kind]}, found {complaints.kind(value)}")
     try:
         _expect(given.get("expect"))
     except InvalidInput as error:

@@ -1,7 +1,5 @@
 """CSV: RFC 4180, in which no cell is run by a spreadsheet."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterable
 from typing import Any

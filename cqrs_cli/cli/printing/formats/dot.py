@@ -1,7 +1,5 @@
 """DOT: a graph for Graphviz."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """GitHub: workflow commands, which annotate a run."""
 
-from __future__ import annotations
-
 from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Findings
 from cqrs_cli.cli.printing.formats import Format

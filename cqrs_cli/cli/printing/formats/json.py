@@ -1,7 +1,5 @@
 """JSON: the data itself, an object for one thing, an array for many."""
 
-from __future__ import annotations
-
 from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Outcomes, Record, Report, Sections, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.values import json_line, json_text

@@ -1,7 +1,5 @@
 """JSON lines: a record a line, as it comes."""
 
-from __future__ import annotations
-
 from cqrs_cli.cli.printing.documents import Moment, Outcomes, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.formats.json import JsonFormat

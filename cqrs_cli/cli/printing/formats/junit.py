@@ -1,7 +1,5 @@
 """JUnit XML: a test case for each thing checked."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 from cqrs_cli.cli.printing.documents import Findings

@@ -1,13 +1,10 @@
 """Markdown: tables in which neither Markdown nor HTML is read."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Sequence
 
-from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import markdown_text
-from cqrs_cli.cli.printing.documents import TABULAR
+from cqrs_cli.cli.printing.documents import TABULAR, Column
 from cqrs_cli.cli.printing.formats.table import TitledTables
 
 

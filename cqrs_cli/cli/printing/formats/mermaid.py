@@ -1,7 +1,5 @@
 """Mermaid: a flow chart."""
 
-from __future__ import annotations
-
 from cqrs_cli.cli.printing.documents import Graph, Text
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.formats.dot import numbered

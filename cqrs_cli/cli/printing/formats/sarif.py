@@ -1,7 +1,5 @@
 """SARIF 2.1.0, for code scanning."""
 
-from __future__ import annotations
-
 from cqrs_cli import __version__
 from cqrs_cli.cli.printing.documents import Findings, Value
 from cqrs_cli.cli.printing.formats import Format

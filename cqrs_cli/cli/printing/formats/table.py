@@ -1,15 +1,12 @@
 """The table: what a person reads, drawn when it is small, in plain lines when it is large or goes on."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cqrs_cli.cli.printing import documents
-from cqrs_cli.cli.printing.column import Column
 from cqrs_cli.cli.printing.control_characters import visible
-from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Table, Text, chosen_columns
+from cqrs_cli.cli.printing.documents import TABULAR, Column, Graph, Moment, Table, Text, chosen_columns
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.values import cell_text
 

@@ -1,7 +1,5 @@
 """TSV: cells between tabs, in which a tab or a line break is an escape."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 
