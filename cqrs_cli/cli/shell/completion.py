@@ -61,7 +61,7 @@ class _Session(Session):
 
         app, folder = self.settings.app, self.settings.folder
         if app is not None and not belongs_to_user(app, folder):
-            raise ConfigurationError(f"{app} in {folder} is not only yours")
+            raise ConfigurationError(f"{app} in {folder} is not only yours", hint="others may write there")
         return super().domain()
 
 

@@ -180,7 +180,7 @@ class Runner:
         head, start = self._store.head(), self._start
         if start is not None and start > head:
             message = f"there is no position @{start} yet, the head is @{head}"
-            raise Misuse(message, hint="--from takes a position of the log")
+            raise Misuse(message, hint="a position of the log: 0 for its beginning")
         return head if start is None else start
 
     def _catch_up(self, head: int) -> None:
