@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from cqrs_cli.errors import CqrsError
     from cqrs_cli.finding import Finding
     from cqrs_cli.history.changes import Change
+    from cqrs_cli.history.consequences import Concerned
     from cqrs_cli.history.snapshot_comparison import Difference
+    from cqrs_cli.log.context import EventContext
     from cqrs_cli.log.diagnosis import Diagnosis
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.log.statistics import Statistics
@@ -110,6 +112,31 @@ def event(recorded: Recorded) -> Record:
         "user_id": recorded.user_id,
         "recorded_at": rfc3339(recorded.recorded_us),
         "metadata": _checked((recorded.metadata_json or "{}").encode("utf-8", "surrogatepass"), recorded.position),
+    }
+
+
+def shown(seen: EventContext, did: Record) -> Record:
+    """An event with what stands round it. did: what it changed in the state and which rows it concerns, if known."""
+    command, cause = seen.commit.command, seen.cause
+    sent: Record | None = None
+    if command is not None:
+        data = None if command.data is None else _checked(command.data, seen.event.position)
+        sent = {"command": command.type, "schema_version": command.schema_version, "data": data}
+        sent |= {"command_id": seen.commit.id, "issued_at": rfc3339(command.issued_at)}
+    return {
+        **event(seen.event),
+        "command": sent,
+        "caused_by": None if cause is None else {**_node(cause), "reaction": seen.reaction},
+        "led_to": [{**_node(child), "reaction": node.name} for node in seen.led_to for child in node.children],
+        **did,
+    }
+
+
+def consequences(changed: Iterable[Change] | None, rows: Iterable[Concerned] | None) -> Record:
+    """What an event changed in the state of its aggregate, and which rows it concerns; None: not known."""
+    return {
+        "changes": None if changed is None else [_named(CHANGE, change) for change in changed],
+        "rows": None if rows is None else [{"projection": row.projection, "key": jsonable(row.key)} for row in rows],
     }
 
 

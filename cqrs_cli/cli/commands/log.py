@@ -41,6 +41,12 @@ def log(
     Reads the store only: the domain is not loaded, and a store is never made.
     """
     session = current()
+    if stream is not None and stream.startswith("@"):
+        raise Misuse(
+            f"{stream} is one event",
+            code="address",
+            hint=f"cqrs show {stream} shows it; cqrs log --before {stream} shows what came before it",
+        )
     wanted = EventFilter(Asked(stream, category, types, since, until, after, before, limit, reverse))
     if follow:
         _check_follow(wanted, session)

@@ -15,7 +15,7 @@ Address = Annotated[
     str | None,
     typer.Argument(
         metavar="STREAM",
-        help="A stream (order-17), what led to its version 5 (order-17@5), or all up to a position (@1200).",
+        help="A stream (order-17), or what led to its version 5 (order-17@5).",
         autocompletion=completion.streams,
         show_default=False,
     ),

@@ -74,10 +74,14 @@ class Table(NamedTuple):
 
 
 class Single(NamedTuple):
-    """One record: names and values in two columns, or one JSON object, or a table of one row. row: as of `Table`."""
+    """One record: names and values in two columns, or one JSON object, or a table of one row.
+
+    row, text: as of `Table`.
+    """
 
     record: Record
     row: Row | None = None
+    text: Callable[[Any], str] | None = None
 
 
 class Section(NamedTuple):

@@ -28,6 +28,8 @@ def _member(value: Any) -> str:
         return value  # type: ignore[no-any-return]
     if kind is str:
         return _quote(value)
+    if kind is dict and RawJson in map(type, value.values()):
+        return json_line(value)
     if kind is int:
         return str(value)
     if value is None:

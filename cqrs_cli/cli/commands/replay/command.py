@@ -10,8 +10,8 @@ from cqrs_cli import records
 from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
 from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.selection import category_named
+from cqrs_cli.cli.printing.changes import change_line
 from cqrs_cli.cli.printing.documents import Single, Table
-from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
@@ -149,9 +149,5 @@ def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
 
 
 def _step_row(record: Any) -> dict[str, Any]:
-    told = [f"{change['path']}: {_short(change['old'])} → {_short(change['new'])}" for change in record["changes"]]
-    return {"version": record["version"], "type": record["event"]["type"], "changes": "; ".join(told)}
-
-
-def _short(value: Any) -> str:
-    return "∅" if value is None else "''" if value == "" else cell_text(value)
+    told = "; ".join(map(change_line, record["changes"]))
+    return {"version": record["version"], "type": record["event"]["type"], "changes": told}

@@ -3,6 +3,7 @@
 from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Outcomes, Record, Report, Sections, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.values import json_line, json_text
+from cqrs_cli.jsonable import RawJson
 
 
 class JsonFormat(Format):
@@ -24,7 +25,8 @@ class JsonFormat(Format):
         return count
 
     def single(self, document: Single) -> int:
-        self.printer.line(json_text(document.record, indent=2))
+        stored = RawJson in map(type, document.record.values())  # as it is: a number keeps its digits
+        self.printer.line(json_line(document.record) if stored else json_text(document.record, indent=2))
         return 1
 
     def sections(self, document: Sections) -> int:

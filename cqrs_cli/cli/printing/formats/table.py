@@ -72,6 +72,8 @@ class TableFormat(TitledTables):
     for_people = True
 
     def single(self, document: documents.Single) -> int:
+        if document.text is not None:
+            return self.text(Text(document.text(document.record)))
         record = document.row(document.record) if document.row else document.record
         titles = [visible(name) for name in record]
         width = max(map(len, titles), default=0)
