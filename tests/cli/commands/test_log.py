@@ -15,6 +15,7 @@ import pytest
 
 from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
+from cqrs_cli.log.selection import Asked, EventFilter
 from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
@@ -69,6 +70,25 @@ def test_the_shape_of_a_record_is_the_documented_one(orders, here):
         ("order-1@2 --reverse -n 1", [3]),
         ("--since 1h", [1, 2, 3, 4, 5, 6, 7]),
         ("--until 2020-01-01", []),
+        ("--type ItemAdded,order-shipped --type CreditNoteIssued", [3, 4, 5, 6, 7]),
+        ("--last 2", [6, 7]),
+        ("--last 2 order-1", [3, 5]),
+        ("--last 99 --type ItemAdded", [3, 6]),
+        ("--user ada", [1, 2, 3, 4, 5, 6, 7]),
+        ("--user ad", []),
+        ("--command create-order -n 2", [1, 2]),
+        ("--command pay,CreateOrder --last 1", [7]),
+        ("--command pay", []),
+        ("--correlation story-1 --category order --after @1 --before @7 --type ItemAdded", [3, 6]),
+        ("--correlation story-1 order-1 --reverse -n 2", [5, 3]),
+        ("--correlation story-2", []),
+        ("--grep 12.50", [1]),
+        ("--grep total", [1, 2]),
+        ("--grep total --last 1", [2]),
+        ("--grep total --reverse -n 1", [2]),
+        ("--grep channel -n 3", [1, 2, 3]),
+        ("--grep Total", []),
+        ("--grep total --user bob", []),
         ("--since 2020-01-01 --until 2020-01-02T00:00Z", []),
     ],
 )
@@ -206,7 +226,7 @@ def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders)
             def read(self, selection):
                 return store.read(selection)
 
-        followed = itertools.islice(_following(cast(Store, Busy()), Selection()), 12)
+        followed = itertools.islice(_following(cast(Store, Busy()), EventFilter(Asked()), Selection()), 12)
         assert [event.position for event in followed] == list(range(1, 13))
 
 
@@ -253,3 +273,55 @@ def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
     monkeypatch.setattr("cqrs_cli.records.event", lambda event: broken(cast(Recorded, Broken(event))))
     ran = here("log --json")
     assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)
+
+
+# ── what no store selects ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ['a "quoted" word', "back\\slash", "é", "tab\there", "\U0001f600"])
+def test_a_text_is_found_as_it_reads_and_as_it_stands_in_json(fill, here, text):
+    fill(("a-1", "Said", {"text": f"<{text}>"}), ("a-2", "Said", {"text": "else"}))
+    assert positions(here("log", "--grep", text, "--jsonl")) == [1]
+    assert positions(here("log", "--grep", json.dumps(text)[1:-1], "--jsonl")) in ([1], [])
+    assert positions(here("log", "--grep", json.dumps(text, ensure_ascii=False)[1:-1], "--jsonl")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "number"), [("", 7), ("order-1", 3), ("--grep total", 2), ("--last 3", 3), ("x-1", None)]
+)
+def test_only_how_many(orders, here, words, number):
+    ran = here(f"log --count {words}")
+    if number is None:
+        assert ran.code == 3
+        return
+    assert ran.out == f"{number}\n"
+    assert here(f"log --count {words} --json").json == {"count": number}
+    assert here(f"log --count {words} --csv").out == f"count\n{number}\n"
+
+
+def test_a_count_of_nothing_can_fail(orders, here):
+    assert here("log --count --grep nothing").code == 0
+    assert here("log --count --grep nothing --fail-if-empty").code == 5
+
+
+@pytest.mark.parametrize(
+    "words", ["--last 2 -n 1", "--last 2 --reverse", "--last 0", "--last -1", "-f --count --jsonl"]
+)
+def test_what_does_not_go_together(orders, here, words):
+    ran = here(f"log {words}")
+    assert ran.code == 2
+    assert "hint" in ran.err
+
+
+def test_a_follower_begins_with_the_last_and_filters_what_comes(orders, fill):
+    with open_store(str(orders), read_only=True) as store:
+        wanted = EventFilter(Asked(grep="total", last=1))
+        following = _following(store, wanted, wanted.on(store, print))
+        assert next(following).position == 2
+        fill(("order-3", "OrderCreated", {"n": 1}), ("order-3", "OrderCreated", {"total": 1}))
+        assert next(following).position == 9
+        wanted = EventFilter(Asked(types=["ItemAdded"], limit=3))
+        following = _following(store, wanted, wanted.on(store, print))
+        assert [next(following).position, next(following).position] == [3, 6]
+        fill(("order-3", "ItemAdded", {}), ("order-3", "ItemAdded", {}))
+        assert [event.position for event in following] == [10]
