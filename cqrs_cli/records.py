@@ -184,6 +184,11 @@ def flat_statistics(record: Record) -> list[Record]:
     ]
 
 
+def counted(by: str, value: str | None, events: int) -> Record:
+    """How many events there are of one day, user, type …: by is the name of the member."""
+    return {by: value, "events": events}
+
+
 def trace(root: Node) -> Record:
     """A root of a trace, with all that it led to under `children`."""
     return {**_node(root), "children": RawJson(_children(root))}
