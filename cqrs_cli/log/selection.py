@@ -27,6 +27,7 @@ class Asked(NamedTuple):
     address: a stream, `order-17@5` or `@1200`. since, until: times. after, before: positions. limit: at most so
     many, in reading order. reverse: from the newest. last: the newest so many, in the order of the log.
     user, commands, correlation: of the command that an event came of. grep: a text in the payload or the metadata.
+    where: conditions, as in `log.matching.holds`.
     """
 
     address: str | None = None
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     correlation: str | None = None
     grep: str | None = None
     last: int | None = None
+    where: Iterable[str] | None = None
 
 
 class EventFilter:
@@ -54,7 +56,7 @@ class EventFilter:
         self.until = parse_time(asked.until) if asked.until is not None else None
         self.before = parse_position(asked.before) if asked.before is not None else None
         self.types, self.reverse, stream = _listed(asked.types), asked.reverse, self.address.stream
-        self.matches = matcher(asked.user, _listed(asked.commands), asked.grep)
+        self.matches = matcher(asked.user, _listed(asked.commands), asked.grep, asked.where or ())
         self.correlation, self.last = asked.correlation, asked.last
         after = parse_position(asked.after) if asked.after is not None else 0
         category = asked.category.replace("-", "_") if asked.category is not None else None

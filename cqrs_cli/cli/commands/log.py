@@ -35,6 +35,7 @@ def log(
     commands: options.Commands = None,
     correlation: options.Correlation = None,
     grep: options.Grep = None,
+    where: options.Where = None,
     limit: options.Limit = None,
     last: options.Last = None,
     reverse: options.Reverse = False,
@@ -54,7 +55,8 @@ def log(
             hint=f"cqrs show {stream} shows it; cqrs log --before {stream} shows what came before it",
         )
     asked = Asked(stream, category, types, since, until, after, before, limit, reverse)
-    wanted = EventFilter(asked._replace(user=user, commands=commands, correlation=correlation, grep=grep, last=last))
+    asked = asked._replace(user=user, commands=commands, correlation=correlation, grep=grep, last=last, where=where)
+    wanted = EventFilter(asked)
     if follow:
         _check_follow(wanted, count, session)
     store = session.store()

@@ -84,6 +84,7 @@ def stats(
     user: options.User = None,
     commands: options.Commands = None,
     grep: options.Grep = None,
+    where: options.Where = None,
     fail_if_empty: options.FailIfEmpty = False,
 ) -> None:
     """How much is in the store, by category and type.
@@ -93,7 +94,7 @@ def stats(
     "events"}.
     """
     session = current()
-    asked = Asked(None, category, types, since, until, user=user, commands=commands, grep=grep)
+    asked = Asked(None, category, types, since, until, user=user, commands=commands, grep=grep, where=where)
     if by is not None:
         if by not in statistics.BY:
             raise Misuse(f"--by {by}: nothing is counted so", hint=f"by {', '.join(statistics.BY)}")

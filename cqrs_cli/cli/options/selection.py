@@ -47,6 +47,10 @@ Correlation = Annotated[
 Grep = Annotated[
     str | None, typer.Option("--grep", metavar="TEXT", help="With this text in the payload or the metadata.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="CONDITION", help="'data.amount < 0 and user = till-1'; all of several must hold."),
+]
 Count = Annotated[bool, typer.Option("--count", help="Only how many there are.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="From the newest.")]
 FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if nothing matched.")]

@@ -325,3 +325,50 @@ def test_a_follower_begins_with_the_last_and_filters_what_comes(orders, fill):
         assert [next(following).position, next(following).position] == [3, 6]
         fill(("order-3", "ItemAdded", {}), ("order-3", "ItemAdded", {}))
         assert [event.position for event in following] == [10]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("data.total = 12.5", [1]),
+        ("data.total < 10", [2]),
+        ("data.n > 1.05 and data.n < 2", [3]),
+        ("stream = order-1 and type != OrderCreated", [3, 5]),
+        ("category = credit_note", [4]),
+        ("user = ada and position in (2, 4)", [2, 4]),
+        ("metadata.channel = web and version = 1", [1, 2, 4]),
+        ("command = CreateOrder and not data.total is null", [1, 2]),
+        ("recorded_at > 2020-01-01 and position >= 6", [6, 7]),
+        ("correlation_id = story-1 and command_id like '%-7'", [7]),
+        ("causation_id is null and event_id = 'command-1:1'", [1]),
+        ("schema_version = 1", []),
+    ],
+)
+def test_a_condition(orders, here, condition, expected):
+    assert positions(here("log", "--where", condition, "--jsonl")) == expected
+    assert here("log", "--where", condition, "--count").out == f"{len(expected)}\n"
+
+
+def test_several_conditions_and_their_mistakes(orders, here):
+    assert positions(here("log", "--where", "data.total > 1", "--where", "data.total < 10", "--jsonl")) == [2]
+    ran = here("log", "--where", "usr = ada", "--json")
+    assert (ran.code, ran.error["code"], ran.error["message"]) == (
+        2,
+        "expression",
+        "there is no field 'usr': »usr« = ada",
+    )
+    ran = here("log", "--where", "position > x", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "expression")
+
+
+def test_a_condition_on_data_that_is_no_json(here, tmp_path):
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        store.append(Commit("1", (NewEvent("a-1", "A", 1, b"{}"),)))
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "cqrs.db") as file:
+        file.execute("DROP TRIGGER IF EXISTS events_are_never_changed")
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f'DROP TRIGGER "{name}"')
+        file.execute("UPDATE events SET data = '{'")
+    assert here("log --where data.x=1").code == 6
