@@ -28,7 +28,7 @@ Scope = Callable[[str], Any]
 """From the first part of a name to its value; None for what is absent."""
 
 _TOKEN = re.compile(
-    r"""(?P<blank>\s+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r"""(?P<blank>\s+)|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")"""
     r"""|(?P<value>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?)"""
     r"""|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<word>[^\W\d][\w-]*\w|[^\W\d])|(?P<sign><>|<=|>=|==|!=|[-+*/%<>=().,\[\]])""",
     re.DOTALL,
@@ -36,13 +36,26 @@ _TOKEN = re.compile(
 _WORDS = {"null": "None", "none": "None", "true": "True", "false": "False"}
 _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "like", "for", "if"})
 _SIGNS = {"=": "==", "<>": "!="}
+_ESCAPED = re.compile(r"""\\(['"\\])|(['"])\2""")
+
+
+class Comparison(NamedTuple):
+    """A field and what it is compared with, as it was typed. operator: = != < <= > >= in. value: None for null."""
+
+    name: str
+    operator: str
+    value: str | tuple[str, ...] | None
 
 
 class Expression(NamedTuple):
-    """A condition, compiled. names: the first parts of the names in it."""
+    """A condition, compiled. names: the first parts of the names in it.
+
+    comparisons: what must all hold, if that is all there is to it; then a store can select by it.
+    """
 
     text: str
     names: frozenset[str]
+    comparisons: tuple[Comparison, ...] | None
     value: Callable[[Scope], Any]
 
     def matches(self, scope: Scope) -> bool:
@@ -69,7 +82,10 @@ def expression(text: str, names: Collection[str]) -> Expression:
         at = min(_place(places, at), len(text))
         raise _wrong(text, at, at + 1, "this is no condition") from None
     checked = _Checked(text, places, source, names)
+    comparisons = _Comparisons(source, names).of(tree.body)
     body = checked.visit(tree.body)
+    if not checked.used:
+        raise _wrong(text, 0, len(text), "this names no field")
     code = ast.fix_missing_locations(
         ast.Expression(
             ast.Lambda(ast.arguments([], [ast.arg("_scope")], None, [], [], None, []), body),
@@ -77,7 +93,7 @@ def expression(text: str, names: Collection[str]) -> Expression:
     )
     known = {"__builtins__": {}, **_FUNCTIONS, **checked.constants}
     function: Callable[[Scope], Any] = eval(compile(code, "<condition>", "eval"), known)
-    return Expression(text, frozenset(checked.used), function)
+    return Expression(text, frozenset(checked.used), comparisons, function)
 
 
 # ── from what was typed to Python ─────────────────────────────────────────────────────────────
@@ -98,6 +114,8 @@ def _as_python(text: str) -> tuple[str, list[tuple[int, int]]]:
             word = _spelled(word)
         elif kind == "value":
             word = repr(word)
+        elif kind == "text":
+            word = repr(_ESCAPED.sub(lambda escaped: escaped[1] or escaped[2], word[1:-1]))
         elif kind == "sign":
             word = _SIGNS.get(word, word)
         elif kind == "number" and sum(map(str.isdigit, word)) > MOST_DIGITS:
@@ -142,6 +160,17 @@ _COMPARED = {
     ast.NotIn: "_not_in",
     ast.Is: "_equal",
     ast.IsNot: "_unequal",
+}
+_SPELLED = {
+    ast.Eq: "=",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.In: "in",
+    ast.Is: "=",
+    ast.IsNot: "!=",
 }
 _RECKONED = {ast.Add: "_plus", ast.Sub: "_minus", ast.Mult: "_times", ast.Div: "_divided", ast.Mod: "_rest"}
 
@@ -192,6 +221,9 @@ class _Checked(ast.NodeTransformer):
         if isinstance(node.slice, ast.Slice):
             raise self._wrong(node, "a place is one number or name")
         return _called("_member", self.visit(node.value), self.visit(node.slice))
+
+    def visit_List(self, node: ast.List) -> Any:
+        return ast.List([self._side(one) for one in node.elts], ast.Load())
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         return ast.BoolOp(node.op, [self.visit(value) for value in node.values])
@@ -257,6 +289,8 @@ class _Checked(ast.NodeTransformer):
     def _side(self, node: ast.AST, in_list: bool = False) -> Any:
         """A side of a comparison, where a word that is no field is a text."""
         if in_list and isinstance(node, (ast.Tuple, ast.List)):
+            if not node.elts:
+                raise self._wrong(node, "after `in` stand values")
             return ast.Tuple([self._side(one) for one in node.elts], ast.Load())
         is_word = isinstance(node, ast.Name) and node.id not in self._own and node.id not in self._names
         if in_list and (is_word or isinstance(node, ast.Constant) or _is_text(node)):
@@ -284,6 +318,54 @@ class _Checked(ast.NodeTransformer):
     def _wrong(self, node: Any, what: str, hint: str | None = None) -> Misuse:
         start, end = _place(self._places, node.col_offset), _place(self._places, node.end_col_offset)
         return _wrong(self._text, start, max(start + 1, min(end, len(self._text))), what, hint)
+
+
+class _Comparisons:
+    """Finds out whether a condition is nothing but comparisons of fields with values, all of which must hold."""
+
+    def __init__(self, source: str, names: Collection[str]) -> None:
+        self._source, self._names = source, names
+
+    def of(self, node: ast.AST) -> tuple[Comparison, ...] | None:
+        """What is compared; None if there is more to it."""
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+            parts = [self.of(value) for value in node.values]
+            return None if None in parts else tuple(one for part in parts for one in part or ())
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            return None
+        operator, name, right = _SPELLED.get(type(node.ops[0])), self._field(node.left), node.comparators[0]
+        if operator is None or name is None:
+            return None
+        if operator == "in":
+            values = [self._value(one) for one in right.elts] if isinstance(right, (ast.Tuple, ast.List)) else [None]
+            return None if None in values else (Comparison(name, operator, tuple(map(str, values))),)
+        if _is_null(right):
+            return (Comparison(name, operator, None),) if operator in ("=", "!=") else None
+        value = self._value(right)
+        return None if value is None else (Comparison(name, operator, value),)
+
+    def _field(self, node: ast.AST) -> str | None:
+        name = node.id if isinstance(node, ast.Name) else self._dashed(node)
+        name = name if name is None else name.replace("-", "_")
+        return name if name in self._names else None
+
+    def _value(self, node: ast.AST) -> str | None:
+        """A value that was typed; None for anything else."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        sign = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+        if isinstance(sign, ast.Constant) and sign.value is not None:
+            return ast.get_source_segment(self._source, node)
+        if isinstance(node, ast.Name):
+            return None if node.id in self._names else node.id
+        word = self._dashed(node)
+        return None if word is None or word.replace("-", "_") in self._names else word
+
+    @staticmethod
+    def _dashed(node: ast.AST) -> str | None:
+        if not (isinstance(node, ast.Call) and _is_text(node) and isinstance(node.args[0], ast.Constant)):
+            return None
+        return str(node.args[0].value)
 
 
 def _is_null(node: ast.AST) -> bool:
@@ -425,7 +507,9 @@ def _not_in(left: Any, right: Any) -> bool:
 
 def _like(left: Any, pattern: Any) -> bool:
     """SQL's LIKE, with upper and lower case told apart: `%` for any text, `_` for a letter."""
-    return isinstance(left, str) and _pattern(str(pattern)).fullmatch(left) is not None
+    if left is not None and not isinstance(left, str):
+        raise TypeError(f"{_shown(left)} is no text")
+    return left is not None and _pattern(str(pattern)).fullmatch(left) is not None
 
 
 @lru_cache(maxsize=64)

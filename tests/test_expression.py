@@ -81,13 +81,16 @@ def holds(text: str) -> bool:
         "lower(hotel) = ritz", "upper(hotel) = RITZ", "startswith(hotel, 'Ri')", "endswith(hotel, 'tz')", "contains(hotel, 'it')", "'it' in hotel", "contains(data.tags, 'a')", "'a' in data.tags",
         # numbers
         "taken + free = 7", "taken - free = 3", "taken * 2 > 9", "taken / 2 = 2.5", "taken % 2 = 1", "-taken = -5", "abs(-taken) = 5",
-        "price * 2 = 25", "data.amount + 1 = '-2.5'", "taken / 0 is null", "nothing + 1 is null", "0.1 + 0.2 = 0.3",
+        "price * 2 = 25", "data.amount + 1 = '-2.5'", "taken / 0 is null", "nothing + 1 is null", "taken * 0 + 0.1 + 0.2 = 0.3",
         # lists and models
         "len(data.items) = 2", "data.items[1].q = 11", "data.items[-1].q = 11", "any(i.q > 9 for i in data.items)",
         "all(i.q > 0 for i in data.items)", "not all(i.q > 1 for i in data.items)", "sum(i.q for i in data.items) = 12",
         "max(i.q for i in data.items) = 11", "len(i for i in data.items if i.q > 5) = 1", "any(len > 9 for len in data.items) = false",
         "min(taken, free) = 2", "sum(data.absent) = 0", "max(data.absent) is null", "not any(i.q for i in data.absent)",
         "part.sku = pen", "part.quantity = 2", "part.absent is null", "data['n'] = 7",
+        # texts as they are, and lists
+        """note = 'a "b" %'""", """note = "a ""b"" %" """, r"""note = 'a \"b\" %'""", "hotel != 'it''s'", r"hotel != 'a\b'", "data.tags = ['a', 'b']",
+        "data.tags = [a, b]", "data.tags != [a]",
     ],
 )  # fmt: skip
 def test_what_holds(text: str) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from cqrs_cli.domain.columns import ColumnCodec
@@ -19,6 +20,9 @@ from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.rows import reader_of
 
 Row = TypeVar("Row", bound=RowModel)
+
+Matches = Callable[[Any], bool]
+"""Whether a row matches."""
 
 MOST_ROWS = 1_000_000_000
 
@@ -60,14 +64,30 @@ class QueryReader:
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
+        return self.matching(projection, None, where=where, order=order, **equals)
+
+    def matching(
+        self,
+        projection: type[Row],
+        matches: Matches | None,
+        *,
+        where: Sequence[Where] = (),
+        order: str = "",
+        **equals: Any,
+    ) -> Page[Row]:
+        """A page of those of the rows that also match something that no store selects by."""
         kind = self._read(projection)
         ordering = _order(kind, order)
         after, conditions = _read_cursor(self._cursor, kind, ordering), _conditions(kind, where, equals)
-        found = list(self._store.rows.select(kind.table, conditions, ordering, after, self._limit + 1))
-        rows = cast(list[Row], list(map(row_maker(kind), found[: self._limit])))
-        if len(found) <= self._limit:
+        most = self._limit + 1 if matches is None else None
+        made = row_maker(kind)
+        selected = self._store.rows.select(kind.table, conditions, ordering, after, most)
+        found = ((values, cast(Row, made(values))) for values in selected)
+        page = list(islice((one for one in found if matches is None or matches(one[1])), self._limit + 1))
+        rows = [row for _, row in page[: self._limit]]
+        if len(page) <= self._limit:
             return Page(rows)
-        return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
+        return Page(rows, _write_cursor(page[self._limit - 1][0], kind, ordering))
 
     def _read(self, cls: type[RowModel]) -> RowType:
         kind = self._domain.row_type_of(cls)

@@ -261,12 +261,17 @@ class Workbench:
         name: str,
         *,
         where: Sequence[Where] = (),
+        matches: Callable[[Any], bool] | None = None,
         order: str = "",
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Any]:
-        """A page of the rows of a projection or process manager, without a query class: see `Read.page`."""
-        return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
+        """A page of the rows of a projection or process manager, without a query class: see `Read.page`.
+
+        matches: of the rows that `where` selects, those of which this is true.
+        """
+        cls = self.domain.rows_of(name).cls
+        return self._reader(limit, cursor).matching(cls, matches, where=where, order=order)
 
     def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
         from cqrs_cli.workbench.query_reader import QueryReader
