@@ -6,6 +6,7 @@ that are marked `slow`, and those whose names begin as one here: files, or singl
 """
 
 SLOW = (
+    "tests/cli/shell/test_examples.py::test_each_of_them_works",
     "tests/cli/commands/test_demo.py",
     "tests/cli/commands/test_doctor.py::test_a_lock_that_somebody_keeps",
     "tests/cli/commands/test_log.py::test_following_skips_nothing_and_ends_silently",

@@ -98,8 +98,15 @@ class _Global:
         return parameters
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The global options in a line."""
+        """Lines to copy, and the global options in a line."""
+        from cqrs_cli.cli.shell.examples import EXAMPLES
+
         super().format_epilog(ctx, formatter)  # type: ignore[misc]
+        examples = EXAMPLES.get(ctx.command.name, ())
+        if examples:
+            with formatter.section("Examples"):
+                for line in examples:  # whole, so that they can be copied
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
         formatter.write_paragraph()
         formatter.write_text(GLOBALS_LINE)
 
