@@ -65,7 +65,10 @@ class EventFilter:
         self.limit = check_limit(asked.limit)
         if asked.last is not None:
             if asked.limit is not None or self.reverse:
-                raise Misuse("--last N goes with neither -n nor --reverse", hint="--reverse -n N is from the newest")
+                raise Misuse(
+                    "--last N goes with neither -n nor --reverse",
+                    hint="a number and from the newest is the same set, the newest first",
+                )
             if asked.last < 1:
                 raise Misuse(f"--last can't be {asked.last}", hint="the newest so many are shown, from 1")
         backwards = self.reverse or self.last is not None

@@ -131,7 +131,11 @@ class Group(_Global, TyperGroup):
 
     def unknown(self, ctx: Any, name: str) -> CqrsError:
         """The error for a name that is no command of this group."""
-        hint = did_you_mean(name, self.list_commands(ctx)) or f"{ctx.command_path} --help lists them"
+        from cqrs_cli.cli.shell.other_words import COMMANDS
+
+        here = COMMANDS.get(name) if ctx.parent is None else None
+        hint = f"here that is {ctx.command_path} {here}" if here else did_you_mean(name, self.list_commands(ctx))
+        hint = hint or f"{ctx.command_path} --help lists them"
         return Misuse(f"no such command: {name}", hint=hint)
 
 
