@@ -10,7 +10,7 @@ from cqrs_cli.log.points import Address, parse_address
 from cqrs_cli.log.trace import Node, trace, walk
 from cqrs_cli.stores.commits import Recorded, RecordedCommit
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.names import no_stream
+from cqrs_cli.stores.names import no_stream, stream_named
 
 
 class EventContext(NamedTuple):
@@ -67,6 +67,8 @@ def _at(store: Store, address: Address) -> Recorded:
         selection = Selection(after=address.position - 1, before=address.position + 1)
         missing = f"there is no event @{address.position}, the head is @{store.head()}"
     else:
+        assert address.stream is not None
+        address = address._replace(stream=stream_named(store, address.stream))
         assert address.stream is not None
         latest = store.version(address.stream)
         if latest == 0:

@@ -13,7 +13,7 @@ from cqrs_cli.log.points import Address, parse_address, parse_position, parse_ti
 from cqrs_cli.near_names import did_you_mean
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.names import categories, no_stream
+from cqrs_cli.stores.names import categories, no_stream, stream_named
 from cqrs_cli.stores.streams import category_of
 
 _CAPITAL = re.compile("[A-Z]")
@@ -84,6 +84,9 @@ class EventFilter:
         """The selection on this store. A stream that is not there is `NotFound` (unless `missing_ok`); a type or
         category that is not there selects nothing, and `note` is told so."""
         selection, address, ends, types = self._selection, self.address, [self.before], None
+        if address.stream is not None:
+            address = address._replace(stream=stream_named(store, address.stream))
+            selection = selection._replace(stream=address.stream)
         if self.since is not None:
             selection = selection._replace(after=max(selection.after, store.position_at(self.since - 1)))
         if self.until is not None:

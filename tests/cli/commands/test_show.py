@@ -1,6 +1,7 @@
 """`cqrs show`: one event with its command, its cause, what it led to and what it did."""
 
 import json
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from cqrs_cli.stores.registry import open_store
 from tests import office
 from tests.reacting import pay
 
+PEN = "22222222-2222-4222-8222-222222222222"
 SHIP = outbox.command_id("pay-bad1:1", "fulfilment", 1)
 
 
@@ -141,3 +143,25 @@ def test_the_log_of_one_position_is_no_log(story):
     assert ran.code == 2
     assert "cqrs show @1" in ran.err
     assert "cqrs log --before @1" in ran.err
+
+
+def test_the_beginning_of_a_uuid_and_a_key_in_words(orders_app):
+    for _ in range(2):
+        ran = orders_app(
+            f"send create-order --customer-id {PEN} --item product_id={PEN},product_name=Pen,quantity=2,unit_price=1.50 "
+            "--shipping-address.street S --shipping-address.city C --shipping-address.postal-code 1 "
+            "--shipping-address.country FR"
+        )
+        assert ran.code == 0, ran.err
+    one, other = (record["stream"].removeprefix("order-") for record in orders_app("streams order --json").json)
+    shared = os.path.commonprefix([one, other])
+    short = one[: len(shared) + 1]
+    whole = orders_app(f"replay order-{one} --json").json
+    for words in (f"replay order-{short}", f"replay order {one}", f"replay order {short}"):
+        assert orders_app(f"{words} --json").json == whole
+    assert {record["stream"] for record in orders_app(f"log order-{short} --json").json} == {f"order-{one}"}
+    assert orders_app(f"show order-{short}@1 --json").json["stream"] == f"order-{one}"
+    ran = orders_app(f"replay order-{shared[:8]} --json")
+    assert (ran.code, ran.error["code"]) == (2, "ambiguous")
+    assert ran.error["hint"] == f"order-{one}, order-{other}"
+    assert len(orders_app(f"replay order {short} order {other} --json").json) == 2
