@@ -53,7 +53,10 @@ FALLBACKS = {
     "version-not-found": ("cqrs log {stream}{version!s:.0}", "cqrs log {stream} lists its events"),
     "needs-rebuild": ("cqrs project {table} --rebuild",),
 }
-"""By code: what is said if the error says nothing itself, the first whose details are there."""
+"""By code: what is said if the error says nothing itself, the first whose details are there.
+
+Details are quoted for a shell. `{name!s:.0}` says nothing: it wants the detail to be there.
+"""
 
 SKIPS = (
     "cqrs run --skip {reaction}@{position} --reason …",
@@ -95,8 +98,13 @@ def _first(choices: Sequence[str], details: Mapping[str, Any]) -> str | None:
 
 
 def _filled(words: str, details: Mapping[str, Any]) -> str | None:
+    import shlex  # only errors need it
+
+    quoted = {name: shlex.quote(told) if isinstance(told, str) else told for name, told in details.items()}
+    if "skip" in details:
+        quoted["skip"] = details["skip"]  # words of this table already
     try:
-        return words.format_map(details) or None
+        return words.format_map(quoted) or None
     except KeyError:
         return None
 
