@@ -1098,6 +1098,34 @@ def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) ->
     assert cost("c2") <= small * 1.05
 
 
+def test_the_cost_of_the_last_events_of_a_stream_does_not_depend_on_its_length(store: SQLiteStore) -> None:
+    """By version, in either direction; counted in steps of SQLite's machine."""
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    def cost(length: int) -> list[int]:
+        found = []
+        for bounds in (
+            {"after_version": length - 10},
+            {"backwards": True, "limit": 10},
+            {"after_version": length - 20, "before_version": length - 9, "backwards": True},
+            {"before_version": 11},
+        ):
+            steps[0] = 0
+            assert len(list(store.read(Selection(stream="order-1", **bounds)))) == 10  # type: ignore[arg-type]
+            found.append(steps[0])
+        return found
+
+    store.append(commit("c0", *[event("order-1")] * 100))
+    store._file.connection.set_progress_handler(count, 1)
+    short = cost(100)
+    store.append_many([races_append(f"m{m}", m) for m in range(3000)])
+    assert all(now <= before * 1.2 for before, now in zip(short, cost(3100), strict=True))
+
+
 def races_append(id: str, number: int) -> Any:
     from cqrs_cli.stores.contract import Append
 

@@ -26,7 +26,7 @@ from cqrs_cli import (
 )
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.log import stops
-from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, Commit, NewEvent
 from tests.limited import limited
 
 MANY = 600
@@ -133,6 +133,23 @@ def test_nobody_stands_in_the_middle_of_a_commit_when_told_to_stop(bench: Workbe
     assert {one.position for one in (*bench.statuses(), *bench.reactions())} <= {MANY, MANY + 1}
     bench.runner().drain()
     assert totals(bench) == {MANY + 1}
+
+
+def test_the_largest_commit_is_taken_whole(tmp_path: Path) -> None:
+    """It is longer than any page and any batch."""
+    with Workbench.open(str(tmp_path / "boxes.db"), Domain("boxes", Box, Sum)) as bench:
+        append(bench, "one", 1)
+        append(bench, "all", *[1] * MAX_COMMIT_EVENTS)
+        append(bench, "two", 1)
+        asked = count()
+        for size in (1, 500, 4_000):
+            small = limited(bench, batch_events=size)
+            small.runner(stop=lambda: next(asked) >= 1).drain()
+            assert {row.total for row in bench.rows(Sum)} <= {1, MAX_COMMIT_EVENTS + 1, MAX_COMMIT_EVENTS + 2}
+        bench.project()
+        assert [row.total for row in bench.rows(Sum)] == [MAX_COMMIT_EVENTS + 2]
+        assert bench.check("sum").ok
+        assert bench.replay("box-a").version == MAX_COMMIT_EVENTS + 2
 
 
 def test_a_poison_event_leaves_no_half_of_its_commit(bench: Workbench) -> None:
