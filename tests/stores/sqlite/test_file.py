@@ -1077,6 +1077,24 @@ def test_reading_leaves_no_snapshot_open(store: SQLiteStore, path: Path) -> None
         assert store._file.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_behind_a_link_is_its_owners_alone(tmp_path: Path, there: bool) -> None:
+    """What the link points to is made or, if it is an empty file, taken; the link stays what it is."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    target, link = folder / "log.db", tmp_path / "link.db"
+    if there:
+        target.touch()
+        target.chmod(0o666)
+    link.symlink_to(target)
+    with SQLiteStore(str(link), create=True) as made:
+        made.append(commit("c1"))
+        for path in (target, Path(f"{target}-wal"), Path(f"{target}-lock")):
+            assert path.stat().st_mode & 0o777 == 0o600, path
+    assert link.is_symlink()
+    assert not Path(f"{link}-lock").exists()
+
+
 def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) -> None:
     """Counted in steps of SQLite's machine, not in milliseconds."""
     steps = [0]
