@@ -319,6 +319,21 @@ def test_a_decimal_that_is_taken_is_taken_however_it_is_written(tmp_path: Path) 
         assert bench.check("lot_price").ok
 
 
+def test_a_batch_that_breaks_a_rule_is_parted_between_commits(tmp_path: Path) -> None:
+    """Within a commit a price may pass from one lot to another: half of it would break the rule, all of it does not."""
+
+    def priced(id: str, *prices: tuple[str, str]) -> Commit:
+        data = [(lot, json.dumps({"lot_id": lot, "price": price}).encode()) for lot, price in prices]
+        return Commit(id, tuple(NewEvent(f"lot-{lot}", "Priced", 1, one) for lot, one in data))
+
+    with Workbench.open(str(tmp_path / "lots.db"), Domain("lots", Lot, LotPrice)) as bench:
+        bench.store.append(priced("one", ("a", "1"), ("b", "2"), ("b", "1"), ("a", "3")))
+        bench.store.append(priced("two", ("c", "3")))
+        with pytest.raises(NotUnique) as caught:
+            bench.rebuild("lot_price")
+        assert caught.value.details["position"] == 5
+
+
 class Named(Event):
     tenant: str
     name: str

@@ -220,7 +220,7 @@ def test_of_two_runners_that_begin_at_once_the_first_says_where(bench, tmp_path,
     def begin(self: Reactor, *given: Any) -> Any:
         monkeypatch.undo()
         with Workbench.open(str(tmp_path / "office.db"), office.domain) as other:
-            other.runner(start=0).drain()
+            other.runner(start=0, stop=lambda: True).drain()  # begun, and nothing answered yet
             pay(other, "o2")
         return real(self, *given)
 
@@ -269,6 +269,19 @@ def test_a_runner_goes_on_with_the_rows_of_another_that_was_faster(bell, tmp_pat
     with Workbench.open(str(tmp_path / "bell.db"), counting, services={Between: Between()}) as other:
         ticks(other, "b")
         other.runner().drain()
+    ticks(bell, "c")
+    runner.drain()
+    assert logged(bell) == [(1, "a"), (2, "b"), (3, "c")]
+    assert [row.ticks for row in bell.rows("counter")] == [3]
+
+
+def test_what_was_folded_in_vain_is_forgotten(bell, between, tmp_path):
+    """While this one is in its first react, another takes that event and one more."""
+    runner = bell.runner()
+    ticks(bell, "a")
+    with Workbench.open(str(tmp_path / "bell.db"), counting, services={Between: Between()}) as other:
+        between.todo.append(lambda: (ticks(other, "b"), other.runner().drain()))
+        runner.drain()
     ticks(bell, "c")
     runner.drain()
     assert logged(bell) == [(1, "a"), (2, "b"), (3, "c")]
