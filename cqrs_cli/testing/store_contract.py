@@ -14,7 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cqrs_cli.errors import CommandReused, Conflict, CqrsError, InvalidInput, LimitExceeded, Misuse, NotFound
+from cqrs_cli.errors import (
+    CommandReused,
+    Conflict,
+    CqrsError,
+    Damaged,
+    InvalidInput,
+    LimitExceeded,
+    Misuse,
+    NotFound,
+    Unavailable,
+)
 from cqrs_cli.stores.commits import (
     MAX_COMMIT_BYTES,
     MAX_COMMIT_EVENTS,
@@ -294,6 +304,20 @@ class StoreContract(RowsContract):
             ("b-1", 1, "Rare"),
         ]
         assert list(store.rows.select(self.COUNTS)) == [("b1:1", 1), ("b4:1", 1)]
+
+    @pytest.mark.parametrize("failure", [Unavailable, Damaged])
+    def test_what_the_store_itself_suffers_is_no_one_commits_own(self, store: Store, failure: type[CqrsError]) -> None:
+        """A disk that fails in the middle of a batch: nothing of it is written, and nobody is told an outcome."""
+
+        def fail(rows: Any, recorded: Any) -> None:
+            raise failure("the disk failed")
+
+        batch = [Append(commit("b1", event("a-1"))), Append(commit("b2"), (), fail), Append(commit("b3", event("a-1")))]
+        with pytest.raises(failure):
+            store.append_many(batch)
+        assert (store.head(), store.known(["b1", "b2", "b3"])) == (0, set())
+        assert [o.duplicate for o in store.append_many([batch[0], batch[2]]) if isinstance(o, Receipt)] == [False] * 2
+        assert store.version("a-1") == 2
 
     def test_inline_rows_and_events_are_there_together_or_not_at_all(self, store: Store) -> None:
         def fail(rows: Any, recorded: Any) -> None:
