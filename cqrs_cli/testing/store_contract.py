@@ -345,7 +345,23 @@ class StoreContract(RowsContract):
     # ── limits and names ──────────────────────────────────────────────────────────────────────
 
     @pytest.mark.parametrize(
-        "stream", ["", "a b", "a@1", "a/b", "a:b", "a\n", "a\x1b[1m", "a\0", "e\u0301-1", "\ud800", "a\u202eb", "a*"]
+        "stream",
+        [
+            "",
+            "a b",
+            "a@1",
+            "a/b",
+            "a:b",
+            "a\n",
+            "a\x1b[1m",
+            "a\0",
+            "e\u0301-1",
+            "\u212b-1",
+            "\u1112\u1161\u11ab-1",
+            "\ud800",
+            "a\u202eb",
+            "a*",
+        ],
     )
     def test_a_bad_stream_name_is_refused(self, store: Store, stream: str) -> None:
         with pytest.raises(Misuse):
