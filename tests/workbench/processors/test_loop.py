@@ -237,9 +237,10 @@ def test_a_skip_of_what_the_rows_have_taken_in_is_shown_until_the_rebuild(
     append(bench, "one", 1)
     append(bench, "two", 1)
     bench.runner().drain()
-    route = boxes.routes[name][Added]
+    routes: Any = boxes.routes[name]
+    broken = routes[Added]._replace(clause=routes[Added].clause._replace(function=refuse))
     with monkeypatch.context() as patched:
-        patched.setitem(boxes.routes[name], Added, route._replace(clause=route.clause._replace(function=refuse)))  # type: ignore[index, arg-type]
+        patched.setitem(routes, Added, broken)
         with pytest.raises(DomainFailed, match=f"the rebuild of {name} stopped at @1"):
             bench.rebuild(name)
     skip = bench.skip if name == "sum" else bench.skip_in_reaction
