@@ -177,6 +177,17 @@ def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...]
     return tuple((group,) if isinstance(group, str) else tuple(group) for group in columns)
 
 
+def as_rules(columns: Iterable[str | tuple[str, ...]] | str) -> tuple[tuple[str, ...], ...]:
+    """What `unique=` says, as groups of columns: a name, or a tuple of names as in `key=`, is one rule.
+
+    Several rules are a list of names and tuples, or a tuple with a tuple in it.
+    """
+    if isinstance(columns, str):
+        return ((columns,),)
+    names = tuple(column for column in columns if isinstance(column, str))
+    return (names,) if names and names == columns else as_groups(columns)
+
+
 def row_type(cls: type[RowModel]) -> RowType:
     """Read a row class. Raises `DefinitionError` naming class, field and remedy."""
     complete(cls)

@@ -154,8 +154,8 @@ def _end_of(store: Store, stream: str, version: int | None, missing_ok: bool) ->
     if version > latest:
         message = f"{stream} is at version {latest}, there is no version {version}"
         raise NotFound(message, code="version-not-found", stream=stream, version=latest)
-    # Versions are dense, so the events up to this one are the first `version` of the stream.
-    return max((event.position + 1 for event in store.scan(Selection(stream=stream, limit=version))), default=None)
+    one = Selection(stream=stream, after_version=version - 1, before_version=version + 1)
+    return max((event.position + 1 for event in store.scan(one)), default=None)
 
 
 def check_limit(limit: int | None) -> int | None:

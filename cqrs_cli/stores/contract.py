@@ -25,8 +25,9 @@ class Selection(NamedTuple):
     """Which events to read, in position order: everything that is given must hold.
 
     stream: a full name. category: what stands before the first dash. types: stored type names.
-    after, before: positions, both exclusive. limit: at most so many, counted in reading order.
-    backwards: from the newest. by_stream: not in position order but stream after stream, each from
+    after, before: positions, both exclusive. after_version, before_version: versions in the event's own
+    stream, both exclusive; with `stream`, nothing outside the bounds is read. limit: at most so many, counted
+    in reading order. backwards: from the newest. by_stream: not in position order but stream after stream, each from
     its first version on (the order of the streams is the store's); not together with backwards.
     """
 
@@ -38,6 +39,8 @@ class Selection(NamedTuple):
     limit: int | None = None
     backwards: bool = False
     by_stream: bool = False
+    after_version: int = 0
+    before_version: int | None = None
 
 
 Inline = Callable[[Rows, Sequence[Recorded]], None]

@@ -100,7 +100,11 @@ class RowsContract:
             rows.put(SALES, [("a", 1, "1", None)])
         with pytest.raises(Misuse):
             rows.put(SALES, [("a", 2, "1", None)])
-        assert store.rows.count(SALES) == 1
+        with store.transaction() as later:
+            with pytest.raises(Misuse):
+                rows.put(SALES, [("a", 3, "1", None)])
+            later.put(SALES, [("a", 4, "1", None)])
+        assert [row[1] for row in store.rows.select(SALES)] == [1, 4]
 
     def test_another_client_sees_rows_only_when_they_are_committed(self, store: Store, url: str) -> None:
         with open_store(url, read_only=True) as other:

@@ -188,6 +188,30 @@ def test_what_outdates_a_table_with_the_same_columns(cls: type[Projection], befo
     assert outdated(other, other) is None
 
 
+@pytest.mark.parametrize(
+    ("unique", "rules"),
+    [
+        ("owner", (("owner",),)),
+        (("owner",), (("owner",),)),
+        (("owner", "name"), (("owner", "name"),)),
+        ([("owner", "name")], (("owner", "name"),)),
+        (["owner", "name"], (("owner",), ("name",))),
+        ([("owner", "name"), "name"], (("owner", "name"), ("name",))),
+        ((("owner", "name"), ("name",)), (("owner", "name"), ("name",))),
+        (("owner", ("owner", "name")), (("owner",), ("owner", "name"))),
+        ((), ()),
+        ([], ()),
+    ],
+)
+def test_a_tuple_of_names_is_one_rule_and_a_list_has_several(unique: Any, rules: Any) -> None:
+    class Both(Projection, key="id", name="t", inline=True, unique=unique):
+        id: str
+        owner: str = ""
+        name: str = ""
+
+    assert row_type(Both).table.unique == rules
+
+
 def test_new_rows_share_nothing_that_changes() -> None:
     opened = row_opener(row_type(Plain))
     row, other = opened(MANY), opened(MANY)

@@ -111,6 +111,13 @@ class Session:
         return self.keep(store)
 
     def _ready_to_write(self) -> None:
+        from cqrs_cli.stores.registry import MEMORY
+
+        if self.settings.store.startswith(MEMORY + ":"):
+            raise ConfigurationError(
+                f"the store {self.settings.store} would be gone when the command ends",
+                hint="a file keeps it: --store shop.db; memory: is for tests in Python",
+            )
         self.printer.ready()
         if self.settings.store_is_elsewhere:
             self.printer.message(f"the store is {self.settings.store}, as {self.settings.file} says")

@@ -367,3 +367,10 @@ def test_what_send_imports(cqrs: Any) -> None:
         [sys.executable, "-c", program], cwd=cqrs.folder, env=cqrs.environ, capture_output=True, text=True, check=False
     )
     assert ran.stderr.splitlines()[-1] == "0", ran.stderr
+
+
+def test_a_store_in_memory_would_be_gone_at_once(parcels: Any) -> None:
+    ran = parcels("--store memory:shop send register --parcel-id A1 --weight 1")
+    assert ran.code == 2
+    assert ran.err.splitlines()[0] == "error[configuration]: the store memory:shop would be gone when the command ends"
+    assert parcels("--store memory:shop log").code == 3

@@ -1077,6 +1077,24 @@ def test_reading_leaves_no_snapshot_open(store: SQLiteStore, path: Path) -> None
         assert store._file.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_behind_a_link_is_its_owners_alone(tmp_path: Path, there: bool) -> None:
+    """What the link points to is made or, if it is an empty file, taken; the link stays what it is."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    target, link = folder / "log.db", tmp_path / "link.db"
+    if there:
+        target.touch()
+        target.chmod(0o666)
+    link.symlink_to(target)
+    with SQLiteStore(str(link), create=True) as made:
+        made.append(commit("c1"))
+        for path in (target, Path(f"{target}-wal"), Path(f"{target}-lock")):
+            assert path.stat().st_mode & 0o777 == 0o600, path
+    assert link.is_symlink()
+    assert not Path(f"{link}-lock").exists()
+
+
 def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) -> None:
     """Counted in steps of SQLite's machine, not in milliseconds."""
     steps = [0]
@@ -1096,6 +1114,34 @@ def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) ->
     for n in range(0, 3000, 500):
         store.append_many([races_append(f"m{m}", m) for m in range(n, n + 500)])
     assert cost("c2") <= small * 1.05
+
+
+def test_the_cost_of_the_last_events_of_a_stream_does_not_depend_on_its_length(store: SQLiteStore) -> None:
+    """By version, in either direction; counted in steps of SQLite's machine."""
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    def cost(length: int) -> list[int]:
+        found = []
+        for bounds in (
+            {"after_version": length - 10},
+            {"backwards": True, "limit": 10},
+            {"after_version": length - 20, "before_version": length - 9, "backwards": True},
+            {"before_version": 11},
+        ):
+            steps[0] = 0
+            assert len(list(store.read(Selection(stream="order-1", **bounds)))) == 10  # type: ignore[arg-type]
+            found.append(steps[0])
+        return found
+
+    store.append(commit("c0", *[event("order-1")] * 100))
+    store._file.connection.set_progress_handler(count, 1)
+    short = cost(100)
+    store.append_many([races_append(f"m{m}", m) for m in range(3000)])
+    assert all(now <= before * 1.2 for before, now in zip(short, cost(3100), strict=True))
 
 
 def races_append(id: str, number: int) -> Any:

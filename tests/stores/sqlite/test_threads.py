@@ -41,6 +41,16 @@ def in_threads(work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(begin, range(THREADS)))
 
 
+def test_rows_are_of_the_thread_of_their_transaction(store: SQLiteStore) -> None:
+    with store.transaction() as rows:
+        rows.create(COUNTS)
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Misuse) as caught:
+            pool.submit(rows.put, COUNTS, [("theirs", 1, "1")]).result()
+        assert caught.value.code == "transaction-over"
+        rows.put(COUNTS, [("ours", 1, "1")])
+    assert [row[0] for row in store.rows.select(COUNTS)] == ["ours"]
+
+
 def test_appends_with_conditions_reads_and_rows_hammer_one_store(store: SQLiteStore) -> None:
     rounds = 40
     with store.transaction() as rows:
