@@ -52,7 +52,7 @@ def _remarks(one: ProcessorStatus) -> Iterator[str]:
         yield f"{one.name} needs a rebuild: {one.reason}; {again}"
     elif one.status == "stopped":
         yield f"{one.name} stopped {one.reason}"
-    elif one.source_changed:
+    elif one.source == "code":
         yield (
             f"{one.name}: its code is not the one that its rows were made with; "
             f"if it means something else now: raise version=, or {again}"
