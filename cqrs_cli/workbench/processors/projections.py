@@ -71,9 +71,9 @@ class Projector:
                 now = self._store.rows.checkpoint(new.name)
         raise overtaken(checkpoint.name)
 
-    def status(self, projection: RowType) -> ProcessorStatus:
-        """Where a projection stands."""
-        return status_of(self._store, projection.name, "projection", projection, projection.definition)
+    def status(self, projection: RowType, counted: bool = True) -> ProcessorStatus:
+        """Where a projection stands. counted: with the number of its rows."""
+        return status_of(self._store, projection.name, "projection", projection, projection.definition, counted)
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""

@@ -93,8 +93,13 @@ def code_of(store: Store, kind: RowType | None, definition: str) -> Code:
     return Code(definition, fault)
 
 
-def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, definition: str) -> ProcessorStatus:
-    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition."""
+def status_of(
+    store: Store, name: str, kind: Kind, shape: RowType | None, definition: str, counted: bool = True
+) -> ProcessorStatus:
+    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition.
+
+    counted: say how many rows there are, which takes the longer the more there are.
+    """
     rows, head = store.rows, store.head()
     (checkpoint, stop, skips), building = look(rows, [name])[name], rows.checkpoint(name + REBUILD)
     if checkpoint is None:
@@ -117,7 +122,7 @@ def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, defini
         status,
         checkpoint.position,
         lag,
-        rows.count(shape.table) if shape is not None else 0,
+        rows.count(shape.table) if shape is not None and counted else 0,
         reason,
         stop,
         skips,
