@@ -96,7 +96,7 @@ class _Walk:
             return
         self._seen[id(value)] = value
         if isinstance(value, _PLAIN):  # of a class of its own, so there may be more to it
-            kind = next(kind for kind in _PLAIN if isinstance(value, kind))
+            kind: Any = next(kind for kind in _PLAIN if isinstance(value, kind))
             self._say(type(value).__name__, kind.__repr__(value))
         if isinstance(value, FunctionType):
             yield from self._function(value)
