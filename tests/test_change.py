@@ -246,14 +246,14 @@ def test_a_change_is_noticed_as_the_page_says(shop: Callable[..., Ran], row: Row
         assert is_told == (told == "told" or code != "0"), f"{command}: {ran.err or 'silence'}"
         said += [line for line in ran.err.splitlines() if "its code is not the one" in line]
     assert row.told or not said
-    command = re.fullmatch(r"`cqrs (.+)`", row.todo)
-    if command is None:
+    todo = re.fullmatch(r"`cqrs (.+)`", row.todo)
+    if todo is None:
         if "a rebuild stops" in row.todo:
             assert shop("project carts --rebuild", edits).code == 1
         return
-    assert shop(command[1].replace("@HEAD", f"@{head}"), edits).code == 0
-    for command_ in COMMANDS:
-        ran = shop(command_, edits)
+    assert shop(todo[1].replace("@HEAD", f"@{head}"), edits).code == 0
+    for command in COMMANDS:
+        ran = shop(command, edits)
         assert (ran.code, "its code is not" in ran.err, "needs a rebuild" in ran.err) == (0, False, False), ran.err
     assert shop("project --check", edits).code == 0
 

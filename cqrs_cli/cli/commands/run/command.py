@@ -22,7 +22,8 @@ _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadline
 def run(
     once: Annotated[bool, typer.Option("--once", help="Do what there is to do, then end.")] = False,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="@P", help="Reactions that never ran answer what came after @P.")
+        str | None,
+        typer.Option("--from", metavar="@P", help="Reactions that never ran, or ask, answer what is after @P."),
     ] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where reactions stand; change nothing.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="List the commands that came to nothing.")] = False,
