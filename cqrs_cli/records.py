@@ -341,14 +341,14 @@ def section(name: str, position: int, behind: int, rows: Iterable[Record]) -> Re
 
 def projection_status(one: ProcessorStatus) -> Record:
     """Where a projection stands."""
-    names = ("status", "position", "lag", "rows", "reason", "rebuilding")
+    names = ("status", "position", "lag", "rows", "reason", "source", "rebuilding")
     skips = [{**_skip(skip), "held": skip.position in one.contained} for skip in one.skips]
     return {"projection": one.name, **{name: getattr(one, name) for name in names}, "skipped": skips}
 
 
 def reaction_status(one: ProcessorStatus) -> Record:
     """Where a reaction stands."""
-    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
+    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "source")
     told = {name: getattr(one, name) for name in names}
     return {"reaction": one.name, **told, "skipped": [_skip(skip) for skip in one.skips]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -242,19 +243,18 @@ def outdated(stored: str, definition: str) -> str | None:
     return "; ".join(reasons) or None
 
 
-def source_changed(stored: str, definition: str) -> bool:
-    """Whether the code of the clauses differs from the one that the rows were made with: a hint, no more."""
-    old = _read(stored)
-    return old is not None and bool(old["source"] != json.loads(definition)["source"])
-
-
 def _read(stored: str) -> dict[str, Any] | None:
     """A stored definition; None if it is none (changed by hand, or damaged)."""
     try:
         found: dict[str, Any] = json.loads(stored)
         return found if {"version", "key", "columns", "unique", "indexes", "source"} <= found.keys() else None
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
+
+
+def stored_names(events: Iterable[type[Event]]) -> frozenset[str]:
+    """The names under which these events are stored, aliases included."""
+    return frozenset(name for event in events for name in (event.stored.name, *event.stored.aliases))
 
 
 def _definition(kind: RowType) -> str:
@@ -269,6 +269,8 @@ def _definition(kind: RowType) -> str:
             "shapes": shapes,
             "unique": kind.table.unique,
             "indexes": kind.table.indexes,
+            "types": sorted(stored_names(kind.evolvers)),
+            "python": sys.implementation.cache_tag,
             "source": code_digest([kind.cls, *clauses, *event_code(kind.evolvers)]),
         },
         separators=(",", ":"),

@@ -135,8 +135,8 @@ class Store(Protocol):
     def position_at(self, recorded_us: int) -> int:
         """The last position recorded at or before this moment; 0 if there is none."""
 
-    def types(self) -> dict[str, int]:
-        """Stored event types with the number of their events."""
+    def types(self, before: int | None = None) -> dict[str, int]:
+        """Stored event types with the number of their events, of those before a position."""
 
     def wait(self, after: int, timeout: float) -> bool:
         """Until the head is past `after`: True; False when `timeout` seconds are over."""

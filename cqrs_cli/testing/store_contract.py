@@ -574,6 +574,13 @@ class StoreContract(RowsContract):
     def test_types_are_counted(self, store: Store) -> None:
         store.append(commit("c1", event(type="B"), event(type="A"), event(type="B")))
         assert store.types() == {"A": 1, "B": 2}
+        assert [store.types(before) for before in (0, 1, 2, 3, 9)] == [
+            {},
+            {},
+            {"B": 1},
+            {"A": 1, "B": 1},
+            store.types(),
+        ]
 
     def test_times_never_fall_and_the_position_at_a_time(self, store: Store) -> None:
         for number in range(40):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast, overload
 
@@ -208,9 +208,9 @@ class Workbench:
         Rebuild(self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
-    def statuses(self, *names: str) -> list[ProcessorStatus]:
-        """Where projections stand (all without names), without moving them."""
-        return [self._projector.status(projection) for projection in self._chosen(names)]
+    def statuses(self, *names: str, counted: bool = True) -> list[ProcessorStatus]:
+        """Where projections stand (all without names), without moving them. counted: with the number of their rows."""
+        return [self._projector.status(projection, counted) for projection in self._chosen(names)]
 
     def plans(self, *names: str) -> list[Plan]:
         """What a rebuild of these projections would have to do."""
@@ -242,13 +242,20 @@ class Workbench:
         rows = rows_at(self._projector, self.domain.rows_of(name), min(position, self.store.head()), progress)
         return chain(list(islice(rows, 1)), rows)
 
-    def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
+    def query(
+        self,
+        query: Asks[T],
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        reads: Callable[[str], object] = lambda _: None,
+    ) -> T:
         """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
 
-        limit, cursor: for queries that answer with a `Page`.
+        limit, cursor: for queries that answer with a `Page`. reads: told of each read model that it looks at.
         """
         try:
-            found = query.run(self._reader(limit, cursor))
+            found = query.run(self._reader(limit, cursor, reads))
             # A run that yields its rows gives a generator, which reads when it is asked: now, while errors are its own.
             return cast(T, list(found)) if isinstance(found, Generator) else found
         except CqrsError:
@@ -273,10 +280,15 @@ class Workbench:
         cls = self.domain.rows_of(name).cls
         return self._reader(limit, cursor).matching(cls, matches, where=where, order=order)
 
-    def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
+    def _reader(
+        self, limit: int | None, cursor: str | None, reads: Callable[[str], object] = lambda _: None
+    ) -> QueryReader:
         from cqrs_cli.workbench.query_reader import QueryReader
 
-        ready = partial(self._projector.ready_to_read, read_only=self.read_only)
+        def ready(rows: RowType) -> None:
+            reads(rows.name)
+            self._projector.ready_to_read(rows, self.read_only)
+
         return QueryReader(self.engine, ready, limit, cursor)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:

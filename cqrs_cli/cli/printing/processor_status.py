@@ -39,6 +39,12 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
     print_remarks(session, statuses)
 
 
+def print_changes(session: Session, bench: Workbench) -> None:
+    """Which rows were made with other code, and nothing else about them: that is told by whoever moves them."""
+    names = sorted(rows.name for rows in bench.domain.row_types())
+    print_remarks(session, [one for one in bench.statuses(*names, counted=False) if one.source] if names else [])
+
+
 def print_remarks(session: Session, statuses: Sequence[ProcessorStatus]) -> None:
     """What is to be known of projections beyond their rows: why they stand still, and that their code changed."""
     for one in statuses:
@@ -52,10 +58,15 @@ def _remarks(one: ProcessorStatus) -> Iterator[str]:
         yield f"{one.name} needs a rebuild: {one.reason}; {again}"
     elif one.status == "stopped":
         yield f"{one.name} stopped {one.reason}"
-    elif one.source_changed:
+    elif one.source == "code":
         yield (
             f"{one.name}: its code is not the one that its rows were made with; "
             f"if it means something else now: raise version=, or {again}"
+        )
+    elif one.source == "python":
+        yield (
+            f"{one.name}: its rows were made by another version of Python, "
+            f"so whether its code is the same can't be told; to be sure: {again}"
         )
     if one.contained:
         yield f"{one.name}: its rows hold {', '.join(f'@{at}' for at in sorted(one.contained))}, skipped since; {again}"

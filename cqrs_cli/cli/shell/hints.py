@@ -32,6 +32,8 @@ FALLBACKS = {
     "locked": ("try again when it is done; cqrs doctor shows the lock",),
     "not-a-store": ("is it the right file? another one: --store PATH",),
     "not-begun": ("cqrs run starts it",),
+    "passed-over": ("cqrs run --from @{reached} passes them over; from an earlier position on they are answered",),
+    "answers-no-more": ("let the newer code run; if it is this one: cqrs run --from @{reached}",),
     "reaction-not-found": ("load the domain that has it, or put the command away: cqrs run --drop ID --reason …",),
     "snapshot-not-found": ("cqrs snapshot list",),
     "read-only": ("the next command that writes does it: cqrs project, send or run",),

@@ -158,13 +158,13 @@ class SQLiteLogReader:
                 high = first - 1
         return low
 
-    def types(self) -> dict[str, int]:
+    def types(self, before: int | None = None) -> dict[str, int]:
         """Event types with the number of their events, by name."""
         sql = (
-            "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events GROUP BY type_id) c "
+            "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events WHERE position < ? GROUP BY type_id) c "
             "JOIN event_types t ON t.id = c.type_id ORDER BY t.name"
         )
-        return dict(self._file.query(sql))
+        return dict(self._file.query(sql, (_LAST if before is None else min(before, _LAST),)))
 
 
 def _head(file: SQLiteFile) -> int:

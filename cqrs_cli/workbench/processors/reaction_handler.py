@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cqrs_cli.domain.clauses import Clause
 from cqrs_cli.domain.messages import Command, Meta
 from cqrs_cli.domain.process_manager import After, Answer, Cancel, ReactionType
 from cqrs_cli.domain.routes import keys_of
+from cqrs_cli.domain.row_model import stored_names
 from cqrs_cli.domain.shared_objects import own_copy
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
@@ -21,9 +22,13 @@ from cqrs_cli.workbench.processors.rows import RowFold
 
 
 class ReactionHandler:
-    """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then."""
+    """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then.
 
-    def __init__(self, engine: Engine, reaction: ReactionType) -> None:
+    answered: by type, up to which position its clauses were asked already.
+    """
+
+    def __init__(self, engine: Engine, reaction: ReactionType, answered: Mapping[str, int] | None = None) -> None:
+        self._answered = answered or {}
         self._reaction, self._domain, self._codec = reaction, engine.domain, engine.codec
         self._service, self._most = engine.services, engine.limits.answered_events
         self._fold = RowFold(engine, reaction.rows) if reaction.rows else None
@@ -32,8 +37,7 @@ class ReactionHandler:
         self._policy = None if reaction.rows else reaction.cls()
         columns = reaction.rows.columns if reaction.rows else ()
         self._nested = [column.column.name for column in columns if column.column.kind == "json"]
-        answered = {name for event in self._routes for name in (event.stored.name, *event.stored.aliases)}
-        self.types = frozenset(answered) | (self._fold.types if self._fold else frozenset())
+        self.types = stored_names(self._routes) | (self._fold.types if self._fold else frozenset())
         self.needs_envelope = True
         self._changes: list[OutboxChange] = []
         self._taken = 0
@@ -74,7 +78,7 @@ class ReactionHandler:
         """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
-        if route is None:
+        if route is None or recorded.position <= self._answered.get(recorded.type, 0):
             return []
         event = self._codec.decode(recorded)
         changes: list[OutboxChange] = []

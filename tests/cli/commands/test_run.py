@@ -148,6 +148,7 @@ def test_status_says_where_reactions_stand(shop, paid, tmp_path):
         "deadlines": 1,
         "failed": 1,
         "reason": None,
+        "source": None,
         "skipped": [],
     }
     assert (welcome["kind"], welcome["failed"]) == ("policy", 0)

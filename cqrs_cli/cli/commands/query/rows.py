@@ -12,7 +12,7 @@ from cqrs_cli import records
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
+from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished, print_remarks
 from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
@@ -58,6 +58,7 @@ def rows_command(name: str, projection: RowType) -> ShellCommand:
         columns = [column.name for column in projection.table.columns]
         found = Table(map(records.answer, page.rows), columns, empty="no rows", members=columns)
         count = session.printer.print(found)
+        print_remarks(session, bench.statuses(projection.name, counted=False))
         tell_next_page(session.printer, session.words, page.cursor, limit)
         if not count and fail_if_empty:
             raise NothingMatched("no row matched", hint=f"cqrs project {projection.name} prints all its rows")
