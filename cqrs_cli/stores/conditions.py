@@ -23,8 +23,13 @@ class AtVersion(NamedTuple):
 Condition = NewStream | AtVersion
 
 
+def holds(condition: Condition, actual: int) -> bool:
+    """Whether the condition holds for a stream at version `actual` (0: no such stream)."""
+    return actual == (condition.version if isinstance(condition, AtVersion) else 0)
+
+
 def check_version(condition: Condition, actual: int) -> None:
-    """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
+    """Raise `Conflict` if it does not hold."""
     expected = 0 if isinstance(condition, NewStream) else condition.version
     if actual != expected:
         is_new = isinstance(condition, NewStream)

@@ -134,6 +134,7 @@ class Workbench:
     def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
         """Send many commands in grouped durable writes. Outcomes come in order, once durable; errors are outcomes.
 
+        Outcomes and log are those of sending them one by one. fail_fast: only up to the first without success.
         None among the requests: nothing more is at hand now, so what waits is written.
         """
         from cqrs_cli.workbench.batch import send_batch
