@@ -75,6 +75,13 @@ class Store(Protocol):
 
     url: str
 
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Nanoseconds since 1970, for when commits are recorded. A test may set one of its own."""
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int]) -> None: ...
+
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
         """Append the commit if every condition holds; durable when it returns.
 

@@ -203,6 +203,14 @@ class StoreContract(RowsContract):
             store.append(commit("c1"), [AtVersion("order-1", 4)])
         assert not store.append(commit("c1", body='{"other":1}')).duplicate
 
+    def test_the_clock_may_be_set_and_times_never_go_back(self, store: Store) -> None:
+        for second in (100, 300, 200):
+            store.clock = lambda second=second: second * 10**9  # type: ignore[misc]
+            assert store.clock() == second * 10**9
+            store.append(commit(f"c{second}"))
+        store.append_many([Append(commit("d")), Append(commit("e"))])
+        assert [event.recorded_us // 1_000_000 for event in store.read()] == [100, 300, 300, 300, 300]
+
     # ── append_many ───────────────────────────────────────────────────────────────────────────
 
     def test_each_commit_of_a_batch_has_its_own_outcome(self, store: Store) -> None:

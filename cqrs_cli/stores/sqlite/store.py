@@ -141,6 +141,15 @@ class SQLiteStore(SQLiteLogReader):
         """Read models and checkpoints, read only."""
         return self._rows
 
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Nanoseconds since 1970, for when commits are recorded."""
+        return self._file.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int]) -> None:
+        self._file.clock = clock
+
     # ── facts ─────────────────────────────────────────────────────────────────────────────────
 
     def describe(self) -> dict[str, Any]:

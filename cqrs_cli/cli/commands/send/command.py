@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -151,6 +152,18 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     except CqrsError as error:  # the output failed, not the command
         raise error.retold(error.message, hint=f"{happened}; what was printed is not complete") from error
     session.printer.message(happened)
+    if outcome.status == "committed":
+        _say_if_ahead(session, outcome.events[-1].recorded_us)
+
+
+def _say_if_ahead(session: Session, recorded_us: int) -> None:
+    """That it was recorded in the future of this clock: rarely, so without an import for it."""
+    if recorded_us > time.time_ns() // 1000:
+        from cqrs_cli.log.clock import ahead_of
+
+        told = ahead_of(time.time_ns() // 1000, recorded_us)
+        if told is not None:
+            session.printer.message(told)
 
 
 def _expected(text: str | None) -> Expect:
@@ -259,6 +272,8 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
             raise
     if not session.printer.format.has_end:
         session.printer.message(tally.line())
+    if tally.recorded_us is not None:
+        _say_if_ahead(session, tally.recorded_us)
     return tally.exit_code(allow_rejected)
 
 
