@@ -21,6 +21,7 @@ from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.failure import domain_failed
+from cqrs_cli.finding import Finding
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
@@ -36,6 +37,7 @@ from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.sender import Sender
 
 if TYPE_CHECKING:
+    from cqrs_cli.log.orphans import Names
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.workbench.processors.delivery import Courier, Delivery
     from cqrs_cli.workbench.processors.reactions import Reactor
@@ -298,6 +300,32 @@ class Workbench:
 
     def _chosen(self, names: Sequence[str]) -> list[RowType]:
         return [self.domain.rows_of(name) for name in names or sorted(self.domain.projections)]
+
+    def orphans(self) -> list[Finding]:
+        """What the store has of classes that the domain has not: streams, checkpoints, commands that wait."""
+        from cqrs_cli.log.orphans import orphans
+
+        return orphans(self.store, self._names)
+
+    def orphaned_streams(self) -> list[Finding]:
+        """Of that, the streams: what a new one may have been meant to go on with."""
+        from cqrs_cli.log.orphans import orphaned_streams
+
+        return list(orphaned_streams(self.store, self._names))
+
+    @property
+    def _names(self) -> Names:
+        from cqrs_cli.log.orphans import Names
+
+        domain = self.domain
+        types = {
+            name
+            for aggregate in domain.aggregates.values()
+            for event in aggregate.events
+            for name in (event.stored.name, *event.stored.aliases)
+        }
+        processors = {*domain.projections, *domain.reactions}
+        return Names(domain.name, {*domain.aggregates, *domain.reactions}, types, processors)
 
     # ── reactions ─────────────────────────────────────────────────────────────────────────────
 

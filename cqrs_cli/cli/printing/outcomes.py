@@ -15,7 +15,8 @@ from cqrs_cli.workbench.outcome import Outcome
 class Tally:
     """Counts outcomes by status, and events that were appended; knows the exit code.
 
-    last_line: that was counted. recorded_us: when the last event was recorded; None without one.
+    last_line: that was counted. recorded_us: when the last event was recorded; None without one. opened: whether
+    there was a new stream.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,7 @@ class Tally:
         self.events = 0
         self.last_line = 0
         self.recorded_us: int | None = None
+        self.opened = False
 
     def add(self, outcome: Outcome) -> None:
         self.by_status[outcome.status] += 1
@@ -30,6 +32,7 @@ class Tally:
         if outcome.status == "committed":
             self.events += len(outcome.events)
             self.recorded_us = outcome.events[-1].recorded_us
+            self.opened = self.opened or not outcome.version_before
 
     def summary(self) -> dict[str, int]:
         """The JSON of a batch, all members always. `not-found` counts as rejected."""

@@ -11,6 +11,7 @@ from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
 from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Single, Table
+from cqrs_cli.cli.printing.processor_status import print_orphans
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
@@ -65,6 +66,7 @@ def replay(
     bench = session.workbench()
     if not streams:
         _replay_all(session, bench, category, at)
+        print_orphans(session, bench.orphaned_streams() if category is None else [])
         return None
     wanted = [_one(bench, text, at) for text in streams]
     printer = session.printer

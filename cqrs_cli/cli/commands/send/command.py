@@ -145,7 +145,8 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     session = current()
     expect = _expected(values.get("expect"))
     dry_run = bool(values.get("dry_run"))
-    outcome = _sent(_workbench(session, dry_run), command, expect, dry_run)
+    bench = _workbench(session, dry_run)
+    outcome = _sent(bench, command, expect, dry_run)
     happened = what_happened(outcome)
     try:
         print_outcome(outcome, session.printer)
@@ -153,7 +154,15 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
         raise error.retold(error.message, hint=f"{happened}; what was printed is not complete") from error
     session.printer.message(happened)
     if outcome.status == "committed":
+        if not outcome.version_before:
+            _say_if_orphaned(session, bench)
         _say_if_ahead(session, outcome.events[-1].recorded_us)
+
+
+def _say_if_orphaned(session: Session, bench: Workbench) -> None:
+    """That a stream was opened, and there are some that a renamed aggregate has left."""
+    for found in bench.orphaned_streams():
+        session.printer.message(f"{found.message} ({found.hint})")
 
 
 def _say_if_ahead(session: Session, recorded_us: int) -> None:
@@ -272,6 +281,8 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
             raise
     if not session.printer.format.has_end:
         session.printer.message(tally.line())
+    if tally.opened:
+        _say_if_orphaned(session, bench)
     if tally.recorded_us is not None:
         _say_if_ahead(session, tally.recorded_us)
     return tally.exit_code(allow_rejected)
