@@ -25,7 +25,8 @@ def command_id(event_id: str, reaction: str, number: int, attempt: int = 0) -> s
 class Outgoing(NamedTuple):
     """A command that waits to be sent, with where it comes from.
 
-    position, recorded_us: of the event that was answered. process: the key's text of the process, or ''
+    position: of the event that was answered. recorded_us: when it was recorded, or when it was answered if the clock of
+    who answered it had not come so far. process: the key's text of the process, or ''
     for a policy. clause: the method's name. deadline: its name, or None. due_us: microseconds UTC, 0 for
     at once. data: the command's payload, JSON. metadata: a JSON object.
     """

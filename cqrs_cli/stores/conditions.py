@@ -30,8 +30,15 @@ CONDITIONS = (NewStream, AtVersion, StreamExists)
 Condition = NewStream | AtVersion | StreamExists
 
 
+def holds(condition: Condition, actual: int) -> bool:
+    """Whether the condition holds for a stream at version `actual` (0: no such stream)."""
+    if isinstance(condition, StreamExists):
+        return actual > 0
+    return actual == (condition.version if isinstance(condition, AtVersion) else 0)
+
+
 def check_version(condition: Condition, actual: int) -> None:
-    """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
+    """Raise `Conflict` if it does not hold for a stream at version `actual` (0: no such stream)."""
     if isinstance(condition, StreamExists):
         if actual == 0:
             raise Conflict(

@@ -57,6 +57,14 @@ class RowsContract:
         assert list(store.rows.select(WIDE)) == [empty, full]
         assert store.rows.load(WIDE, [("k",), ("gone",)]) == {("k",): full}
         assert store.rows.count(WIDE) == 2
+        name = WIDE.columns[0].name
+        assert [store.rows.count(WIDE, [Where(name, *test)]) for test in (("=", "k"), (">", "k"), ("!=", "x"))] == [
+            1,
+            0,
+            2,
+        ]
+        with pytest.raises(Misuse):
+            store.rows.count(WIDE, [Where("nosuch", "=", 1)])
 
     def test_put_replaces_and_delete_removes(self, store: Store) -> None:
         with store.transaction() as rows:

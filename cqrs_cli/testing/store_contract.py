@@ -226,6 +226,14 @@ class StoreContract(RowsContract):
             store.append(commit("c1"), [AtVersion("order-1", 4)])
         assert not store.append(commit("c1", body='{"other":1}')).duplicate
 
+    def test_the_clock_may_be_set_and_times_never_go_back(self, store: Store) -> None:
+        for second in (100, 300, 200):
+            store.clock = lambda second=second: second * 10**9  # type: ignore[misc]
+            assert store.clock() == second * 10**9
+            store.append(commit(f"c{second}"))
+        store.append_many([Append(commit("d")), Append(commit("e"))])
+        assert [event.recorded_us // 1_000_000 for event in store.read()] == [100, 300, 300, 300, 300]
+
     # ── append_many ───────────────────────────────────────────────────────────────────────────
 
     def test_each_commit_of_a_batch_has_its_own_outcome(self, store: Store) -> None:
@@ -254,25 +262,50 @@ class StoreContract(RowsContract):
             c.events for c in store.commits() if c.id != "old"
         ]
 
-    def test_a_commit_of_a_batch_that_follows_another_is_written_only_with_it(self, store: Store) -> None:
+    def test_a_batch_ends_where_a_commit_follows_one_that_it_did_not_write(self, store: Store) -> None:
         store.append(commit("old"))
-        store.append(
-            commit("a", event("a-1"))
-        )  # somebody was faster: b1 fails, and what b2 expects is there all the same
+        store.append(commit("a", event("a-1")))  # somebody was faster: b1 fails, and what b2 expects is there
         outcomes = store.append_many(
             [
                 Append(commit("b1", event("a-1")), (NewStream("a-1"),)),
-                Append(commit("b2", event("a-1")), (AtVersion("a-1", 1),), follows="b1"),
-                Append(commit("b3", event("a-1")), (AtVersion("a-1", 2),), follows="b2"),
-                Append(commit("old"), follows="b1"),
+                Append(commit("old"), follows=("b1",)),
                 Append(commit("c1", event("c-1")), (NewStream("c-1"),)),
-                Append(commit("c2", event("c-1")), (AtVersion("c-1", 1),), follows="c1"),
-                Append(commit("d1", event("d-1")), follows="old"),
+                Append(commit("c2", event("c-1")), (AtVersion("c-1", 1),), follows=("c1",)),
+                Append(commit("b2", event("a-1")), (AtVersion("a-1", 1),), follows=("c2", "b1")),
+                Append(commit("d1", event("d-1"))),
             ]
         )
         kinds = [type(o).__name__ if isinstance(o, CqrsError) else o.duplicate for o in outcomes]
-        assert kinds == ["Conflict", "Conflict", "Conflict", True, False, False, "Conflict"]
+        assert kinds == ["Conflict", True, False, False]
         assert [e.commit_id for e in store.read()] == ["old", "a", "c1", "c2"]
+        assert store.append_many([Append(commit("d1"), follows=("old",)), Append(commit("d2"))]) == []
+        assert store.head() == 4
+
+    def test_a_batch_ends_where_a_stream_is_not_as_a_commit_assumes(self, store: Store) -> None:
+        store.append(commit("a", event("a-1")))
+        outcomes = store.append_many(
+            [
+                Append(commit("b1", event("b-1")), assumes=(AtVersion("a-1", 1), AtVersion("n-1", 0))),
+                Append(commit("a"), assumes=(AtVersion("a-1", 7),)),  # it has an answer already
+                Append(commit("b2", event("b-1")), assumes=(NewStream("c-1"), AtVersion("b-1", 1))),
+                Append(commit("b3", event("b-1")), assumes=(AtVersion("a-1", 1), NewStream("b-1"))),
+                Append(commit("b4")),
+            ]
+        )
+        assert [o.duplicate if isinstance(o, Receipt) else o for o in outcomes] == [False, True, False]
+        assert [e.commit_id for e in store.read()] == ["a", "b1", "b2"]
+        assert store.append_many([Append(commit("b4"), assumes=(AtVersion("a-1", 2),))]) == []
+
+    def test_a_batch_ends_where_what_no_store_takes_follows_what_was_not_written(self, store: Store) -> None:
+        store.append(commit("a", event("a-1")))
+        appends = [
+            Append(commit("b", event("a-1")), (NewStream("a-1"),)),
+            Append(Commit("c", ())),
+            Append(Commit("d", ()), follows=("b",)),
+            Append(commit("e")),
+        ]
+        assert [type(outcome).__name__ for outcome in store.append_many(appends)] == ["Conflict", "Misuse"]
+        assert store.head() == 1
 
     def test_a_batch_of_nothing_and_of_nothing_good(self, store: Store) -> None:
         assert store.append_many([]) == []

@@ -33,6 +33,8 @@ def doctor() -> None:
         found = examine(session.store(), facts)
     except CqrsError as error:
         found = Diagnosis(facts, [], [], error)
+    if found.failure is None and found.lags and session.settings.app is not None:
+        found = _with_orphans(session, found)
     session.printer.print(_report(found))
     if found.failure is None and found.lags and session.settings.app is not None:
         _say_what_changed(session)
@@ -52,6 +54,15 @@ def _say_what_changed(session: Session) -> None:
         print_remarks(session, bench.statuses(*names, counted=False) if names else [])
     except CqrsError as error:
         session.printer.message(f"whether the rows were made with today's code can't be told: {error.message}")
+
+
+def _with_orphans(session: Session, found: Diagnosis) -> Diagnosis:
+    """Also what belongs to no class of the domain. That it can't be loaded is no fault of the store."""
+    try:
+        return found._replace(findings=[*found.findings, *session.workbench().orphans()])
+    except CqrsError as error:
+        session.printer.message(f"whether all of the store has a class in the domain can't be told: {error.message}")
+        return found
 
 
 def _report(found: Diagnosis) -> Report:

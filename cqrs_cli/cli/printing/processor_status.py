@@ -9,6 +9,7 @@ from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import CqrsError, StoreFailed
+from cqrs_cli.finding import Finding
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -37,6 +38,13 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
         )
     )
     print_remarks(session, statuses)
+    print_orphans(session, bench.orphans())
+
+
+def print_orphans(session: Session, found: Sequence[Finding]) -> None:
+    """What the store has of classes that the domain has not."""
+    for one in found:
+        session.printer.message(one.message + (f" ({one.hint})" if one.hint else ""))
 
 
 def print_changes(session: Session, bench: Workbench) -> None:

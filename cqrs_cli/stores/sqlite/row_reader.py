@@ -95,9 +95,9 @@ class SQLiteRowReader:
                     rows = cursor.fetchmany(_IN_MEMORY)
         yield from rows
 
-    def count(self, table: Table) -> int:
-        """How many rows; 0 if there is no such table."""
-        found: list[Any] = self._query(table, f"SELECT count(*) FROM {quote(table.name)}", ())
+    def count(self, table: Table, where: Sequence[Where] = ()) -> int:
+        """How many rows fulfil the conditions; 0 if there is no such table."""
+        found: list[Any] = self._query(table, *Select(table).count(where))
         return found[0][0] if found else 0
 
     def exists(self, table: Table) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from cqrs_cli.domain.clauses import Clause
@@ -30,7 +31,7 @@ class ReactionHandler:
     def __init__(self, engine: Engine, reaction: ReactionType, answered: Mapping[str, int] | None = None) -> None:
         self._answered = answered or {}
         self._reaction, self._domain, self._codec = reaction, engine.domain, engine.codec
-        self._service, self._most = engine.services, engine.limits.answered_events
+        self._service, self._most, self._clock = engine.services, engine.limits.answered_events, engine.clock
         self._fold = RowFold(engine, reaction.rows) if reaction.rows else None
         self._routes = engine.domain.react_routes[reaction.name]
         self._keys = {event: keys_of(reaction.rows, route) for event, route in self._routes.items() if reaction.rows}
@@ -86,7 +87,7 @@ class ReactionHandler:
         for key in self._keys_of(cls, event, recorded):
             if event is None:
                 event = self._codec.decode(recorded)
-            for answer in self._asked(route.clause, key, event, recorded):
+            for answer in self._named(route.clause, recorded, self._asked(route.clause, key, event, recorded)):
                 if not isinstance(answer, Cancel):
                     number += 1
                 changes.append(self._change(route.clause, key, recorded, number, answer))
@@ -123,6 +124,26 @@ class ReactionHandler:
                 raise DomainFailed(said, hint='After(delay, command, name="payment") and Cancel("payment")')
         return answers
 
+    def _named(self, clause: Clause, recorded: Recorded, answers: Sequence[Answer]) -> Sequence[Answer]:
+        """The answers with a name for each deadline of a process, so that none takes the place of another."""
+        deadlines = [answer for answer in answers if isinstance(answer, After)]
+        if not deadlines or self._policy is not None:
+            return answers
+        names = [deadline.name for deadline in deadlines if deadline.name]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            said = f"{_where(clause, recorded)} gave two deadlines of the name {twice!r}"
+            raise DomainFailed(said, hint="each has a name of its own, or none: then they are numbered")
+        taken, named = set(names), list[Answer]()
+        for answer in answers:
+            if isinstance(answer, After) and not answer.name:
+                of_class = type(answer.command).__name__
+                free = (f"{of_class}-{number}" if number > 1 else of_class for number in count(1))
+                answer = answer._replace(name=next(name for name in free if name not in taken))
+                taken.add(answer.name or "")
+            named.append(answer)
+        return named
+
     def _instance(self, key: tuple[Any, ...]) -> Any:
         """What the clause is a method of: a copy of the row, as the row itself is changed by evolves alone."""
         fold, kind = self._fold, self._reaction.rows
@@ -151,8 +172,10 @@ class ReactionHandler:
             return Cancelled(self._reaction.name, process, answer.name)
         deadline, due_us = None, 0
         command = answer.command if isinstance(answer, After) else answer
+        # A clock that ran ahead, once, is that of the log until its time has come: no deadline waits for that.
+        now_us = min(recorded.recorded_us, micros(self._clock()))
         if isinstance(answer, After):
-            deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer)
+            deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer, now_us)
         sent, data = self._sent(clause, recorded, command)
         metadata = {**command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
         return Outgoing(
@@ -161,7 +184,7 @@ class ReactionHandler:
             number=number,
             attempt=0,
             position=recorded.position,
-            recorded_us=recorded.recorded_us,
+            recorded_us=now_us,
             process=process,
             clause=clause.name,
             deadline=deadline,
@@ -174,14 +197,14 @@ class ReactionHandler:
             metadata=Meta(metadata=metadata).metadata_json or "{}",
         )
 
-    def _due(self, clause: Clause, recorded: Recorded, answer: After) -> int:
+    def _due(self, clause: Clause, recorded: Recorded, answer: After, from_us: int) -> int:
         said = f"{_where(clause, recorded)}: After({answer.delay!r}, …)"
         try:
-            due_us = micros(moment(recorded.recorded_us) + answer.delay)
+            due_us = micros(moment(from_us) + answer.delay)
         except (OverflowError, TypeError) as error:
             hint = "the delay is a timedelta, counted from the event"
             raise DomainFailed(f"{said} is no time: {error}", hint=hint) from None
-        if due_us < recorded.recorded_us:
+        if due_us < from_us:
             hint = "a delay is not negative; a command without After is sent at once"
             raise DomainFailed(f"{said} lies before the event", hint=hint)
         return due_us

@@ -12,6 +12,7 @@ from cqrs_cli.errors import Conflict
 from cqrs_cli.log import outbox
 from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.rows import Checkpoint, Where
+from cqrs_cli.workbench.engine import Clock
 from cqrs_cli.workbench.processors.definitions import (
     NO_ROWS,
     adopting,
@@ -30,10 +31,17 @@ from cqrs_cli.workbench.processors.taken_in import learnt, lost, question
 
 
 class Reactor:
-    """The reactions of a domain, as processors. Commands are not sent here: they end in the outbox."""
+    """The reactions of a domain, as processors. Commands are not sent here: they end in the outbox.
 
-    def __init__(self, projector: Projector) -> None:
-        self.projector, self._engine, self._store = projector, projector.engine, projector.engine.store
+    clock: from which deadlines count, where the log ran ahead of it.
+    """
+
+    def __init__(self, projector: Projector, clock: Clock) -> None:
+        self.projector, self._engine, self._store = (
+            projector,
+            projector.engine._replace(clock=clock),
+            projector.engine.store,
+        )
         self._code: dict[str, Code] = {}
 
     def status(self, reaction: ReactionType) -> ProcessorStatus:

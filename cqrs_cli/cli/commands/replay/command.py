@@ -12,6 +12,7 @@ from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.changes import change_line
 from cqrs_cli.cli.printing.documents import Single, Table
+from cqrs_cli.cli.printing.processor_status import print_orphans
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
@@ -66,6 +67,7 @@ def replay(
     bench = session.workbench()
     if not streams:
         _replay_all(session, bench, category, at)
+        print_orphans(session, bench.orphaned_streams() if category is None else [])
         return None
     wanted = [_one(bench, text, at) for text in _joined(bench, streams)]
     printer = session.printer

@@ -11,7 +11,7 @@ from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import print_changes
+from cqrs_cli.cli.printing.processor_status import print_changes, print_orphans
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_position
@@ -98,6 +98,7 @@ def _print_statuses(session: Session) -> None:
         )
     )
     print_changes(session, bench)
+    print_orphans(session, bench.orphans())
     for one in statuses:
         if one.status == "needs-rebuild":
             session.printer.message(f"{one.name}: {one.reason}; cqrs project {one.name} --rebuild")

@@ -13,10 +13,11 @@ from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Moment
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import print_changes
+from cqrs_cli.cli.printing.processor_status import print_changes, print_orphans
 from cqrs_cli.cli.shell.hints import in_brackets, say
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import Misuse
+from cqrs_cli.log.clock import ahead_of, last_recorded
 from cqrs_cli.stores.moments import rfc3339
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def keep_up(session: Session, once: bool, start: int | None) -> int:
         if not (bench.domain.reactions or bench.domain.projections):
             printer.message(f"the domain {bench.domain.name} has neither projections nor reactions")
         print_changes(session, bench)
+        print_orphans(session, bench.orphans())
+        ahead = ahead_of(time.time_ns() // 1000, last_recorded(bench.store))
+        if ahead is not None:
+            printer.message(f"{ahead}; deadlines count from this clock")
         shown = _Shown(session)
         if not once:
             with shown.line():
