@@ -16,6 +16,7 @@ from cqrs_cli.errors import Misuse, NothingMatched
 from cqrs_cli.log.selection import Asked, EventFilter
 
 if TYPE_CHECKING:
+    from cqrs_cli.cli.printing.printer import Printer
     from cqrs_cli.stores.commits import Recorded
     from cqrs_cli.stores.contract import Selection, Store
 
@@ -46,7 +47,7 @@ def log(
         _check_follow(wanted, session)
     store = session.store()
     selection = wanted.on(store, session.printer.message, missing_ok=follow)
-    events = map(records.event, _following(store, selection) if follow else store.read(selection))
+    events = map(records.event, _following(store, selection, session.printer) if follow else store.read(selection))
     found = Table(events, COLUMNS, row=event_row, empty="no events", live=follow, members=records.EVENT)
     if not session.printer.print(found) and fail_if_empty:
         raise NothingMatched("no event matched", hint="cqrs stats shows what there is, by category and type")
@@ -62,8 +63,8 @@ def _check_follow(wanted: EventFilter, session: Session) -> None:
         raise Misuse("--follow has no end, so -o would never be complete", hint="redirect it: cqrs log -f > FILE")
 
 
-def _following(store: Store, selection: Selection) -> Iterator[Recorded]:
-    """The selected events, then new ones as they come, until the limit."""
+def _following(store: Store, selection: Selection, printer: Printer) -> Iterator[Recorded]:
+    """The selected events, then new ones as they come, until the limit or as long as somebody reads them."""
     seen, left = selection.after, selection.limit
     while left is None or left > 0:
         head = store.head()
@@ -74,4 +75,4 @@ def _following(store: Store, selection: Selection) -> Iterator[Recorded]:
                 left = None if left is None else left - 1
             seen = head
         elif not store.wait(seen, PATIENCE):
-            continue
+            printer.check_reader()

@@ -83,6 +83,10 @@ class Printer:
         """From now on nothing but what is printed here is on standard output: see `Output.stand_apart`."""
         self._output.stand_apart()
 
+    def check_reader(self) -> None:
+        """Raise `BrokenPipeError` if nobody reads any more: who waits for something to print would never notice."""
+        self._output.check_reader()
+
     def close(self, keep: bool = True) -> None:
         """Finish; with `keep=False` a file of `-o` is left as it was before."""
         self._output.close(keep)

@@ -15,6 +15,8 @@ import pytest
 
 from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
+from cqrs_cli.cli.printing.printer import Printer
+from cqrs_cli.config import Settings
 from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
@@ -206,8 +208,19 @@ def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders)
             def read(self, selection):
                 return store.read(selection)
 
-        followed = itertools.islice(_following(cast(Store, Busy()), Selection()), 12)
+        followed = itertools.islice(_following(cast(Store, Busy()), Selection(), Printer(Settings({}, {}))), 12)
         assert [event.position for event in followed] == list(range(1, 13))
+
+
+def test_following_ends_when_nobody_reads_any_more(orders, tmp_path):
+    script = f"{sys.executable} -m cqrs_cli log -f --jsonl | grep -m1 OrderCreated; echo ${{PIPESTATUS[0]}}"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8", timeout=100
+    )
+    event, code = ran.stdout.splitlines()
+    assert json.loads(event)["position"] == 1
+    assert (code, ran.stderr) == ("141", "")
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv", "table", "jsonl"])
