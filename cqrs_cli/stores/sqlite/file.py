@@ -24,9 +24,9 @@ class SQLiteFile:
     """One connection to one store file, for the threads of one process: they take turns.
 
     path: as the user gave it. facts: what the store says about itself. clock: nanoseconds since 1970. commits: how many
-    were made here. A transaction keeps its turn until it ends; who waits for it for longer than the limits allow
-    gets `Unavailable`. After a fork the child gets a connection of its own. docs/decisions/0010-threads.md says
-    why it is one connection.
+    were made here. made: whether the store was, too. A transaction keeps its turn until it ends; who waits for it for
+    longer than the limits allow gets `Unavailable`. After a fork the child gets a connection of its own.
+    docs/decisions/0010-threads.md says why it is one connection.
 
     A file of an older format is upgraded by the first transaction that writes; until then a table may be absent.
     A file to be made "lazily" is made by it, and goes again when that one fails; until then an empty log in
@@ -54,6 +54,7 @@ class SQLiteFile:
         self._writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
         self.commits = 0
+        self.made = False
         self.facts: dict[str, str] = {}
         self.tail = Tail(limits.streams)
         if read_only:
@@ -399,6 +400,7 @@ class _Transaction:
             except BaseException as failure:
                 file._give_up(self._connection, self._made, failure)
                 raise
+            file.made = file.made or self._made
         finally:
             file._writer = None
             self._turn.release()

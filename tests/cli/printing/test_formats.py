@@ -48,7 +48,7 @@ def test_a_seventh_format_is_a_file_and_a_line(
 ) -> None:
     (tmp_path / "lines").write_text('{"command": "register", "data": {"parcel_id": "P4", "weight": 1}}\n')
     assert parcels("send register --parcel-id P1 --weight 1 --command-id c1 -q").code == 0
-    ran = parcels(f"{line} --format html")
+    ran = parcels(f"--format html {line}")
     assert ran.code in (0, 1), ran  # `doctor` may have found something
     assert ran.out.startswith("<table>\n")
     assert ran.out.endswith("</table>\n")
