@@ -88,13 +88,7 @@ def inert_json(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """A text cell for CSV: what a spreadsheet would run as a formula gets a leading apostrophe.
-
-    That is a text which begins with = + - @ (full-width too), a tab or a line break and is not a plain number.
-    Line breaks and tabs stay, quoted; other control characters are written as escapes.
-    """
-    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
-        text = "'" + text
+    """A text cell for CSV: line breaks and tabs stay, quoted; other control characters are written as escapes."""
     if not (text.isascii() and text.isprintable()):
         text = _control("\n\t").sub(_escape, text)
     return text if text.startswith("::") else _no_command(text)  # a cell that begins so is quoted instead
@@ -102,9 +96,15 @@ def csv_text(text: str) -> str:
 
 def tsv_text(text: str) -> str:
     """A text cell for TSV: as for CSV, and tabs and line breaks, which TSV can't quote, are escapes."""
-    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
-        text = "'" + text
     return visible(text)
+
+
+def no_formula(text: str) -> str:
+    """With an apostrophe before what a spreadsheet would run as a formula.
+
+    That is a text which begins with = + - @ (full-width too), a tab or a line break and is not a plain number.
+    """
+    return "'" + text if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text) else text
 
 
 def markdown_text(text: str) -> str:

@@ -5,7 +5,7 @@
     printer.error("line 3: invalid")                    an error that ends nothing, on standard error
     with printer.progress("replayed", total) as done: done(1)
 
-Everything is made inert: values can't reach the terminal as control sequences, nor a spreadsheet as formulas.
+Everything is made inert: values can't reach the terminal as control sequences.
 """
 
 import os

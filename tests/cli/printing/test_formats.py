@@ -62,7 +62,7 @@ def test_what_it_can_not_write_is_refused_and_it_is_named_where_it_can(parcels: 
     assert (ran.code, ran.out) == (2, "")
     assert "this command can't print html" in ran.err
     assert "it prints table, json, jsonl\n" in ran.err
-    assert "it prints table, json, jsonl, csv, tsv, md, html\n" in parcels("log --format dot").err
+    assert "it prints table, json, jsonl, csv, spreadsheet, tsv, md, html\n" in parcels("log --format dot").err
     assert "it prints table, json, jsonl, mermaid, dot, html\n" in parcels("trace c1 --format csv").err
     assert "no format is called 'nope'" in parcels("log --format nope").err
 

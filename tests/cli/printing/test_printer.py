@@ -20,6 +20,7 @@ from cqrs_cli.cli.printing.control_characters import (
     csv_text,
     inert_json,
     markdown_text,
+    no_formula,
     tsv_text,
     visible,
     visible_lines,
@@ -149,7 +150,7 @@ def test_inert_json_means_the_same(text):
         ("-x", "'-x"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "'\\r=1"),
+        ("\r=1", "'\r=1"),
         ("＝1", "'＝1"),
         ("-12.50", "-12.50"),
         ("+49", "+49"),
@@ -159,9 +160,14 @@ def test_inert_json_means_the_same(text):
         ("", ""),
     ],
 )
-def test_formulas_are_neutralised_in_csv_and_numbers_are_not(text, cell):
-    assert csv_text(text) == cell
-    assert tsv_text(text) == cell.replace("\t", "\\t")
+def test_formulas_are_neutralised_for_a_spreadsheet_and_numbers_are_not(printed, text, cell):
+    assert no_formula(text) == cell
+    assert csv_text(text) == text.replace("\r", "\\r")
+    assert tsv_text(text) == visible(text)
+    table = Table([{"text": text, "n": -1}])
+    out = printed(lambda printer: printer.print(table), format="spreadsheet").out
+    assert out.startswith("\ufefftext,n\n")
+    assert next(csv.DictReader(io.StringIO(out[1:]))) == {"text": csv_text(cell), "n": "-1"}
 
 
 def test_markdown_is_not_read_in_a_cell():
@@ -263,7 +269,7 @@ def test_groups_and_sections(printed):
         printed(sections, format="csv")
 
 
-@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "md"])
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "spreadsheet", "tsv", "md"])
 def test_payload_text_is_inert_in_every_format(printed, format):
     def work(printer):
         printer.print(Table([{"stream": EVIL, EVIL: EVIL}], group=lambda r: EVIL))
@@ -274,7 +280,7 @@ def test_payload_text_is_inert_in_every_format(printed, format):
 
     said = printed(work, format=format)
     for text in said:
-        left = text.replace("\n", "").replace("\t", "")
+        left = text.replace("\ufeff", "", format == "spreadsheet").replace("\n", "").replace("\t", "")
         assert visible(left) == left
     if format == "table":
         assert "[bold red]x[/]" in said.out  # nothing was read as markup
@@ -284,7 +290,7 @@ def test_csv_reads_back(printed):
     texts = ["=cmd|' /C calc'!A0", 'quote"', "two\nlines", "a,b"]
     out = printed(lambda printer: printer.print(Table([{"text": text, "n": -1} for text in texts])), format="csv").out
     read = list(csv.DictReader(io.StringIO(out)))
-    assert [row["text"] for row in read] == ["'" + texts[0], *texts[1:]]
+    assert [row["text"] for row in read] == texts
     assert {row["n"] for row in read} == {"-1"}
 
 
