@@ -6,6 +6,7 @@ from typing import Any
 from cqrs_cli.cli.options import complaints, shapes
 from cqrs_cli.cli.options.complaints import Path
 from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, Sources, parse_json
+from cqrs_cli.cli.options.jsontypes import misfits
 from cqrs_cli.cli.options.keyvalue import COMMA, KeyValueError, parse_pairs
 from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option
@@ -78,17 +79,17 @@ class Reading:
         """The elements of a list that one text stands for: one, or those of a JSON array of models."""
         self._check_utf8(text)
         if isinstance(item, Record | Json) and (text.startswith("@") or text.lstrip().startswith("[")):
-            value = self._json(item, text)
+            value = self._json(item, text, path)
             yield from value if isinstance(value, list) else [value]
         elif isinstance(item, Many | shapes.Mapping):
-            yield self._json(item, text)
+            yield self._json(item, text, path)
         else:
             yield self._one(item, text, path)
 
     def _add_pairs(self, made: dict[str, Any], value: Shape, text: str, path: Path) -> None:
         self._check_utf8(text)
         if text.lstrip().startswith("{"):
-            made.update(self._json(shapes.Mapping(value), text))
+            made.update(self._json(shapes.Mapping(value), text, path))
             return
         key, equals, rest = text.partition("=")
         if not equals:
@@ -96,7 +97,7 @@ class Reading:
         if key in made:
             raise Unreadable(f"the key{self._named(key)} is given twice")
         is_nested = isinstance(value, Many | shapes.Mapping)
-        made[key] = self._json(value, rest) if is_nested else self._one(value, rest, (*path, key))
+        made[key] = self._json(value, rest, (*path, key)) if is_nested else self._one(value, rest, (*path, key))
 
     def _one(self, shape: Shape, text: str, path: Path) -> Any:
         if isinstance(shape, Choice):
@@ -108,9 +109,9 @@ class Reading:
                 return text
         if isinstance(shape, Record) and not text.startswith("@") and not text.lstrip().startswith("{"):
             return self._pairs(shape, text, path)
-        return self._json(shape, text) if isinstance(shape, Record | Json) else text
+        return self._json(shape, text, path) if isinstance(shape, Record | Json) else text
 
-    def _json(self, shape: Shape, text: str) -> Any:
+    def _json(self, shape: Shape, text: str, path: Path) -> Any:
         file = text[1:] if text.startswith("@") and not isinstance(shape, Many | shapes.Mapping) else None
         try:
             value = parse_json(text if file is None else self._sources.read(file, self._asker))
@@ -121,9 +122,18 @@ class Reading:
             if error.code != UNREADABLE_FILE:
                 raise
             raise Unreadable(error.message.removeprefix(f"{self._asker}: ")) from None
-        if isinstance(value, list) and not isinstance(shape, Many):
-            return [normalised(shape, item) for item in value]
-        return normalised(shape, value)
+        if isinstance(value, list) and isinstance(shape, Record):  # elements of the list that it is one of
+            first = path[-1] if path and isinstance(path[-1], int) else 0
+            items = [normalised(shape, item) for item in value]
+            for number, item in enumerate(items, first):
+                self._check_types(shape, item, (*path[:-1], number))
+            return items
+        named = normalised(shape, value)
+        self._check_types(shape, named, path)
+        return named
+
+    def _check_types(self, shape: Shape, value: Any, path: Path) -> None:
+        self.complaints += misfits(shape, value, path, quoting=not self._is_secret)
 
     # ── K=V ───────────────────────────────────────────────────────────────────────────────────
 

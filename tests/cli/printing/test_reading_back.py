@@ -123,7 +123,9 @@ def test_durations_and_early_years(value: Any, text: str) -> None:
         assert micros(TypeAdapter(datetime).validate_python(text)) == micros(value.replace(tzinfo=value.tzinfo or UTC))
 
 
-@pytest.mark.parametrize("number", ["1.10", "12345678901234567890.123456", "1e400", "-0.0", "3", "123456789012345678901"])
+@pytest.mark.parametrize(
+    "number", ["1.10", "12345678901234567890.123456", "1e400", "-0.0", "3", "123456789012345678901"]
+)
 @pytest.mark.parametrize("indent", [None, 2])
 def test_numbers_of_a_stored_text_keep_their_digits_however_deep(number: str, indent: int | None) -> None:
     stored = RawJson(f'{{"n":{number},"deep":[{{"é":[{number},"a\\u001b"]}}],"none":[],"nothing":{{}}}}')
