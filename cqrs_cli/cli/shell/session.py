@@ -68,7 +68,7 @@ class Session:
         made = any(getattr(store, "made", False) for store in self._writing)
         try:
             if made and self._printer is not None:
-                self._printer.message(f"made the store {path_of(self.settings.store) or self.settings.store}")
+                self._printer.message(f"made the store {self.store_file}")
             self._open.close()
         finally:
             if self._printer is not None:
@@ -92,6 +92,11 @@ class Session:
         if self._printer is None:
             self._printer = Printer(self.settings)
         return self._printer
+
+    @property
+    def store_file(self) -> str:
+        """The file of the store; its URL if it is in none."""
+        return path_of(self.settings.store) or self.settings.store
 
     def keep(self, resource: _Closing) -> _Closing:
         """Enter a context manager now, leave it when the command ends; returns it."""
