@@ -9,6 +9,7 @@ SLOW = (
     "tests/cli/shell/test_examples.py::test_each_of_them_works",
     "tests/cli/commands/test_demo.py",
     "tests/cli/commands/test_doctor.py::test_a_lock_that_somebody_keeps",
+    "tests/cli/commands/test_log.py::test_following_ends_when_nobody_reads_any_more",
     "tests/cli/commands/test_log.py::test_following_skips_nothing_and_ends_silently",
     "tests/cli/commands/test_log.py::test_what_is_followed_is_given_at_once",
     "tests/cli/commands/test_near_names.py",

@@ -61,6 +61,8 @@ def open_store(
             f"no store understands {url!r}",
             hint="a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db",
         )
+    if path.endswith(os.sep):
+        raise ConfigurationError(f"{url} is a folder by its name", code="configuration", store=path)
     from cqrs_cli.stores.sqlite.store import SQLiteStore
 
     return SQLiteStore(path, create=create, read_only=read_only, durability=durability)

@@ -1,5 +1,7 @@
 """pyeventsourcing's own reusable test cases, on recorders made of a store. `make peers` installs what they need."""
 
+# pyright: reportMissingImports=false
+
 import itertools
 import os
 import tempfile

@@ -16,6 +16,7 @@ from cqrs_cli.errors import Misuse, NothingMatched
 from cqrs_cli.log.selection import Asked, EventFilter
 
 if TYPE_CHECKING:
+    from cqrs_cli.cli.printing.printer import Printer
     from cqrs_cli.stores.commits import Recorded
     from cqrs_cli.stores.contract import Selection, Store
 
@@ -65,7 +66,7 @@ def log(
         found = sum(1 for _ in (wanted.read(store, selection) if wanted.narrows else store.scan(selection)))
         session.printer.print(Single({"count": found}, text=lambda record: str(record["count"])))
     else:
-        read = _following(store, wanted, selection) if follow else wanted.read(store, selection)
+        read = _following(store, wanted, selection, session.printer) if follow else wanted.read(store, selection)
         events = map(records.event, read)
         table = Table(events, COLUMNS, row=event_row, empty="no events", live=follow, members=records.EVENT)
         found = session.printer.print(table)
@@ -85,8 +86,8 @@ def _check_follow(wanted: EventFilter, count: bool, session: Session) -> None:
         raise Misuse("--follow has no end, so -o would never be complete", hint="redirect it: cqrs log -f > FILE")
 
 
-def _following(store: Store, wanted: EventFilter, selection: Selection) -> Iterator[Recorded]:
-    """The selected events, then new ones as they come, until the limit."""
+def _following(store: Store, wanted: EventFilter, selection: Selection, printer: Printer) -> Iterator[Recorded]:
+    """The selected events, then new ones as they come, until the limit or as long as somebody reads them."""
     seen, left, forward = selection.after, wanted.limit, selection._replace(backwards=False)
     if wanted.last is not None:
         seen = store.head()
@@ -103,4 +104,4 @@ def _following(store: Store, wanted: EventFilter, selection: Selection) -> Itera
                     return
             seen = head
         elif not store.wait(seen, PATIENCE):
-            continue
+            printer.check_reader()

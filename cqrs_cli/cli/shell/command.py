@@ -38,7 +38,7 @@ def _globals(
     cqrs_app: Annotated[_Text, _hidden("--app", metavar="MODULE:ATTR", help="The domain to load.")] = None,
     cqrs_config: Annotated[_Text, _hidden("--config", metavar="FILE", help="The settings file to read.")] = None,
     cqrs_format: Annotated[
-        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
+        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, spreadsheet, tsv or md.")
     ] = None,
     cqrs_json: Annotated[_Flag, _hidden("--json", help="As --format json.")] = None,
     cqrs_jsonl: Annotated[_Flag, _hidden("--jsonl", help="As --format jsonl.")] = None,

@@ -41,8 +41,8 @@ class SQLiteFile:
     """One connection to one store file, for the threads of one process: they take turns.
 
     path: as the user gave it. facts: what the store says about itself. clock: nanoseconds since 1970. commits: how many
-    were made here. A transaction keeps its turn until it ends; who waits for it for longer than the limits allow
-    gets `Unavailable`. docs/decisions/0010-threads.md says why it is one connection. Before a fork it is closed, and
+    were made here. made: whether the store was, too. A transaction keeps its turn until it ends; who waits for it for
+    longer than the limits allow gets `Unavailable`. docs/decisions/0010-threads.md says why it is one connection. Before a fork it is closed, and
     opened anew on both sides.
 
     Another file at the path is gone on with if its log goes on from where this one's ended; else everything raises
@@ -78,6 +78,7 @@ class SQLiteFile:
         self._writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
         self.commits = 0
+        self.made = False
         self.facts: dict[str, str] = {}
         self.tail = Tail(limits.streams)
         if read_only:
@@ -499,6 +500,7 @@ class _Transaction:
                 is_through = self._connection is file._connection and not self._connection.in_transaction
                 file._give_up(self._connection, self._made and not is_through, failure)
                 raise
+            file.made = file.made or self._made
         finally:
             file._writer = None
             self._turn.release()

@@ -52,6 +52,11 @@ class SQLiteStore(SQLiteLogReader):
         self._queue = Queue(self._file.real_path + "-lock", limits.timeout, self._file.unlocked_because is None)
         self.url = "sqlite:" + path
 
+    @property
+    def made(self) -> bool:
+        """Whether the store was not there and a write of this object made it."""
+        return self._file.made
+
     # ── writing ───────────────────────────────────────────────────────────────────────────────
 
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:

@@ -15,6 +15,8 @@ import pytest
 
 from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
+from cqrs_cli.cli.printing.printer import Printer
+from cqrs_cli.config import Settings
 from cqrs_cli.log.selection import Asked, EventFilter
 from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.contract import Selection, Store
@@ -226,8 +228,20 @@ def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders)
             def read(self, selection):
                 return store.read(selection)
 
-        followed = itertools.islice(_following(cast(Store, Busy()), EventFilter(Asked()), Selection()), 12)
+        printer = Printer(Settings({}, {}))
+        followed = itertools.islice(_following(cast(Store, Busy()), EventFilter(Asked()), Selection(), printer), 12)
         assert [event.position for event in followed] == list(range(1, 13))
+
+
+def test_following_ends_when_nobody_reads_any_more(orders, tmp_path):
+    script = f"{sys.executable} -m cqrs_cli log -f --jsonl | grep -m1 OrderCreated; echo ${{PIPESTATUS[0]}}"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8", timeout=100
+    )
+    event, code = ran.stdout.splitlines()
+    assert json.loads(event)["position"] == 1
+    assert (code, ran.stderr) == ("141", "")
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv", "table", "jsonl"])
@@ -316,12 +330,12 @@ def test_what_does_not_go_together(orders, here, words):
 def test_a_follower_begins_with_the_last_and_filters_what_comes(orders, fill):
     with open_store(str(orders), read_only=True) as store:
         wanted = EventFilter(Asked(grep="total", last=1))
-        following = _following(store, wanted, wanted.on(store, print))
+        following = _following(store, wanted, wanted.on(store, print), Printer(Settings({}, {})))
         assert next(following).position == 2
         fill(("order-3", "OrderCreated", {"n": 1}), ("order-3", "OrderCreated", {"total": 1}))
         assert next(following).position == 9
         wanted = EventFilter(Asked(types=["ItemAdded"], limit=3))
-        following = _following(store, wanted, wanted.on(store, print))
+        following = _following(store, wanted, wanted.on(store, print), Printer(Settings({}, {})))
         assert [next(following).position, next(following).position] == [3, 6]
         fill(("order-3", "ItemAdded", {}), ("order-3", "ItemAdded", {}))
         assert [event.position for event in following] == [10]

@@ -133,7 +133,7 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
         _given("--meta", pair)
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})", hint="--meta channel=web; may be repeated")
+            raise InvalidInput("--meta: expected KEY=VALUE, with a key", hint="--meta channel=web; may be repeated")
         if key in metadata:
             raise InvalidInput(f"--meta: the key {key!r} is given twice", hint="a key has one value")
         metadata[key] = value

@@ -78,7 +78,7 @@ class TableFormat(TitledTables):
         titles = [visible(name) for name in record]
         width = max(map(len, titles), default=0)
         for title, value in zip(titles, record.values(), strict=True):
-            self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip())
+            self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip(" "))
         return 1
 
     def report(self, document: documents.Report) -> int:
