@@ -42,8 +42,8 @@ class SQLiteFile:
 
     path: as the user gave it. facts: what the store says about itself. clock: nanoseconds since 1970. commits: how many
     were made here. made: whether the store was, too. A transaction keeps its turn until it ends; who waits for it for
-    longer than the limits allow gets `Unavailable`. docs/decisions/0010-threads.md says why it is one connection. Before a fork it is closed, and
-    opened anew on both sides.
+    longer than the limits allow gets `Unavailable`. docs/decisions/0010-threads.md says why it is one connection.
+    Before a fork it is closed, and opened anew on both sides.
 
     Another file at the path is gone on with if its log goes on from where this one's ended; else everything raises
     `Unavailable` (`replaced`) until the store is opened anew. What is acknowledged is in the file at the path.
