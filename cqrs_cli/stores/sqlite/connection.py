@@ -37,12 +37,12 @@ class Connection(sqlite3.Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         self.identity: Identity | None = None
         self.turn = threading.RLock()
-        self._real_path = ""
+        self._real_path, self.has_locks = "", False
         super().__init__(*args, **options)
 
-    def belongs_to(self, real_path: str, identity: Identity) -> None:
-        """Say which file it is, under which name."""
-        self._real_path, self.identity = real_path, identity
+    def belongs_to(self, real_path: str, identity: Identity, has_locks: bool) -> None:
+        """Say which file it is, under which name, and whether SQLite locks it."""
+        self._real_path, self.identity, self.has_locks = real_path, identity, has_locks
 
     @property
     def is_in_place(self) -> bool:
@@ -103,7 +103,7 @@ def connect(path: str, real_path: str, mode: str, timeout: float) -> Connection:
                 factory=Connection,
             )
             if identity is not None and identity_of(real_path) == identity:
-                connection.belongs_to(real_path, identity)
+                connection.belongs_to(real_path, identity, mode != "immutable")
                 _open.add(connection)
                 return connection
             sqlite3.Connection.close(connection)  # somebody puts another file there; of this one nothing was read
@@ -113,7 +113,7 @@ def start_of(real_path: str, size: int) -> bytes | None:
     """The first bytes of a file; None if this process has it open, for then it is a database. Raises `OSError`."""
     with _guard:
         identity = identity_of(real_path)
-        if identity in {connection.identity for connection in list(_open)}:
+        if identity in {connection.identity for connection in list(_open) if connection.has_locks}:
             return None
         with open(real_path, "rb") as file:
             return file.read(size)

@@ -224,8 +224,9 @@ class Opening:
     def journal_of_medium(self) -> str | None:
         """The journal of an immutable file, as its header says; a connection to one says `delete` of any."""
         if self.immutable:
-            with suppress(OSError), open(self.real_path, "rb") as file:
-                return "wal" if file.read(19)[18:] == b"\2" else "delete"
+            with suppress(OSError):
+                start = start_of(self.real_path, 19)
+                return "wal" if start is None or start[18:] == b"\2" else "delete"
         return None
 
     # ── connections ───────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,7 @@
 """A fork: what was acknowledged is there, on both sides, whoever comes and goes meanwhile."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,10 @@ from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit
 from tests.stores.sqlite.others import append, in_child, python
 
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork"),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+]
 ITEMS = Table("items", (Column("id", "integer"),), ("id",))
 
 
@@ -243,6 +248,7 @@ def test_a_fork_waits_for_the_transaction_of_another_thread(store: SQLiteStore) 
 
 
 def test_a_fork_waits_for_a_transaction_no_longer_than_the_time_out(path: Path) -> None:
+    """The child waits for no thread of its parent: the turns that they have never end in it."""
     inside, over = threading.Event(), threading.Event()
 
     def work(rows: Any, recorded: Any) -> None:
@@ -356,6 +362,18 @@ def test_the_header_of_an_open_file_is_not_read_past_sqlite(store: SQLiteStore, 
     assert sqlite_connection.start_of(str(path), 16) is None
     store.close()
     assert sqlite_connection.start_of(str(path), 16) == b"SQLite format 3\0"
+
+
+def test_no_file_of_a_store_is_read_past_sqlite() -> None:
+    """But in one place, which knows when that is safe: a close would take the locks of the whole process."""
+    room = Path(sqlite_connection.__file__).parent
+    reads = [
+        file.name
+        for file in room.glob("*.py")
+        for line in file.read_text().splitlines()
+        if re.search(r"(?<![\w.])open\((self\.)?_?(real_)?path, ", line)
+    ]
+    assert reads == ["connection.py"]
 
 
 FORK_AND_EXIT = """
