@@ -82,16 +82,17 @@ class SQLiteRowReader:
         with self._file.reader() as connection:
             _register(connection)
             try:
-                cursor = connection.execute(sql, values)
+                with connection.turn:
+                    cursor = connection.execute(sql, values)
+                    rows = cursor.fetchmany(_IN_MEMORY)
             except sqlite3.OperationalError as error:
                 if _is_absent(table, error):
                     return
                 raise changed(table.name, error) or translate(error, self._file.path) from error
-            rows = cursor.fetchmany(_IN_MEMORY)
-            if len(rows) == _IN_MEMORY:
+            while len(rows) == _IN_MEMORY:
                 yield from rows
-                yield from cursor
-                return
+                with connection.turn:
+                    rows = cursor.fetchmany(_IN_MEMORY)
         yield from rows
 
     def count(self, table: Table) -> int:

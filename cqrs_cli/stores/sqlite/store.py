@@ -14,6 +14,7 @@ from cqrs_cli.stores.commits import Commit, Receipt
 from cqrs_cli.stores.conditions import Condition
 from cqrs_cli.stores.contract import Append, Inline, SQLRows
 from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.sqlite import forks as forks  # says to the system what to do at one
 from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
