@@ -430,9 +430,10 @@ def test_a_terminal_is_never_overrun_but_by_ids(printed, monkeypatch, width):
 
 def test_a_folded_cell_does_not_go_on_as_a_workflow_command():
     columns = [Column("stream"), Column("text", whole=False)]
-    for before in range(1, 12):
+    for before in range(1, 20):
         rows = [["order-1", "x" * before + "::error::pwn"]]
-        text = drawn(columns, rows, fit(columns, rows, 20), False)
+        text = drawn(columns, rows, fit(columns, rows, 24), False)
+        assert "pwn" in "".join(text.split())
         for line in text.splitlines():
             assert not line.lstrip().startswith("::error"), before
 

@@ -41,13 +41,17 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path):
     assert (tmp_path / "out").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_nobody_else_reads_what_is_being_written(tmp_path):
+def test_nobody_else_reads_what_is_being_written(tmp_path, monkeypatch):
+    modes = []
+    fchmod = os.fchmod
+    monkeypatch.setattr(os, "fchmod", lambda file, mode: (modes.append(os.fstat(file).st_mode), fchmod(file, mode)))
     (tmp_path / "out").write_text("old")
     (tmp_path / "out").chmod(0o600)
     output = Output(str(tmp_path / "out"))
     output.write("new")
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     output.close()
+    assert [mode & 0o077 for mode in modes] == [0]  # nor before it has its mode
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
