@@ -63,11 +63,13 @@ class QueryReader:
         kind = self._read(projection)
         ordering = _order(kind, order)
         after, conditions = _read_cursor(self._cursor, kind, ordering), _conditions(kind, where, equals)
-        found = list(self._store.rows.select(kind.table, conditions, ordering, after, self._limit + 1))
-        rows = cast(list[Row], list(map(row_maker(kind), found[: self._limit])))
-        if len(found) <= self._limit:
-            return Page(rows)
-        return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
+        rows, last, make = list[Row](), None, row_maker(kind)
+        for values in self._store.rows.select(kind.table, conditions, ordering, after, self._limit + 1):
+            if len(rows) == self._limit and last is not None:
+                return Page(rows, _write_cursor(last, kind, ordering))
+            rows.append(cast(Row, make(values)))
+            last = values
+        return Page(rows)
 
     def _read(self, cls: type[RowModel]) -> RowType:
         kind = self._domain.row_type_of(cls)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.errors import Conflict
 from cqrs_cli.log import outbox
-from cqrs_cli.log.letters import letters
-from cqrs_cli.stores.rows import Checkpoint, Where
+from cqrs_cli.log.letters import count_letters
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench.engine import Clock
 from cqrs_cli.workbench.processors.loop import Progress
 from cqrs_cli.workbench.processors.processor import Processor
@@ -48,12 +48,8 @@ class Reactor:
         checkpoint = rows.checkpoint(name)
         if checkpoint is not None and checkpoint.definition == _UNBUILT:
             found = found._replace(status="new", reason=None)
-        queue = outbox.of_reaction(rows, name)
-        return found._replace(
-            waiting=sum(not outgoing.due_us for outgoing in queue),
-            deadlines=sum(bool(outgoing.due_us) for outgoing in queue),
-            failed=len(letters(rows, Where("reaction", "=", name))),
-        )
+        waiting, deadlines = outbox.counts(rows, name)
+        return found._replace(waiting=waiting, deadlines=deadlines, failed=count_letters(rows, name))
 
     def begin(self, position: int, known: Mapping[str, Whereabouts]) -> dict[str, Whereabouts]:
         """Let reactions that never ran answer the events after `position`; where these stand now."""
