@@ -6,6 +6,8 @@ from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from cqrs_cli.finding import Finding
+from cqrs_cli.log.letters import count_letters
+from cqrs_cli.log.outbox import counts
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.operational import DEAD_LETTERS, OUTBOX
 from cqrs_cli.stores.rows import Order, RowReader, Where
@@ -53,11 +55,7 @@ def _processors(store: Store, names: Names) -> Iterator[Finding]:
     rows = store.rows
     checkpoints = {one.name: one.position for one in rows.checkpoints() if "~" not in one.name}
     for name in sorted({*checkpoints, *_reactions(rows)} - names.processors):
-        of_name = [Where("reaction", "=", name)]
-        waiting, dead = (
-            rows.count(OUTBOX, of_name),
-            rows.count(DEAD_LETTERS, [*of_name, Where("dropped_us", "=", None)]),
-        )
+        waiting, dead = sum(counts(rows, name)), count_letters(rows, name)
         has = [f"a checkpoint at @{checkpoints[name]}"] if name in checkpoints else []
         has += [f"commands that wait or have a deadline: {waiting}"] if waiting else []
         has += [f"commands that came to nothing: {dead}"] if dead else []

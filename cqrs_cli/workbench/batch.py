@@ -209,7 +209,7 @@ class _Batch:
                     if not answer.duplicate:
                         written.append(decided)
                         if self._waiting[decided.stream] is decided:
-                            self._cached.put(decided.state)
+                            self._cached.put(decided)
                     yield committed(decided, answer, self._envelope, request.line)
                     continue
                 outcome = failed(request, answer)

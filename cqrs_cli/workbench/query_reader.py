@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from itertools import islice
 from typing import Any, TypeVar, cast
 
 from cqrs_cli.domain.columns import ColumnCodec
@@ -80,14 +79,16 @@ class QueryReader:
         ordering = _order(kind, order)
         after, conditions = _read_cursor(self._cursor, kind, ordering), _conditions(kind, where, equals)
         most = self._limit + 1 if matches is None else None
-        made = row_maker(kind)
-        selected = self._store.rows.select(kind.table, conditions, ordering, after, most)
-        found = ((values, cast(Row, made(values))) for values in selected)
-        page = list(islice((one for one in found if matches is None or matches(one[1])), self._limit + 1))
-        rows = [row for _, row in page[: self._limit]]
-        if len(page) <= self._limit:
-            return Page(rows)
-        return Page(rows, _write_cursor(page[self._limit - 1][0], kind, ordering))
+        rows, last, make = list[Row](), None, row_maker(kind)
+        for values in self._store.rows.select(kind.table, conditions, ordering, after, most):
+            row = cast(Row, make(values))
+            if matches is not None and not matches(row):
+                continue
+            if len(rows) == self._limit and last is not None:
+                return Page(rows, _write_cursor(last, kind, ordering))
+            rows.append(row)
+            last = values
+        return Page(rows)
 
     def _read(self, cls: type[RowModel]) -> RowType:
         kind = self._domain.row_type_of(cls)

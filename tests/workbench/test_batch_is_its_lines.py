@@ -1,7 +1,7 @@
 """A batch is its lines: the outcomes and the log are those of sending them one by one, whoever else writes meanwhile."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -161,6 +161,30 @@ def test_what_is_decided_in_vain_stays_little(tmp_path: Path) -> None:
         outcomes = [outcome.status for outcome in bench.send_batch(requests(steps))]
         assert outcomes == ["committed", "committed", *["committed", "rejected"] * (lines // 2)]
     assert decided < 5 * lines
+
+
+def test_large_lines_are_written_few_at_a_time(tmp_path: Path) -> None:
+    """So that a batch needs no more memory than a write: 400 lines of 1 MB took 2 GB."""
+    store, read = Interrupted(str(tmp_path / "users.db")), 0
+
+    def lines() -> Iterator[Request]:
+        nonlocal read
+        for read in range(1, 41):
+            yield Request(read, RegisterUser(email=f"{read}@x.io", name="x" * 10_000))
+
+    with Workbench(store, domain, limits=Limits(written_bytes=40_000)) as bench:
+        for answered, outcome in enumerate(bench.send_batch(lines()), 1):
+            assert (outcome.status, read - answered < 5) == ("committed", True)
+        assert store.writes == 10
+
+
+def test_what_small_commands_lead_to_is_written_few_at_a_time(tmp_path: Path) -> None:
+    steps: list[Step] = [("register", f"u{n}", f"e{n}") for n in range(40)]
+    store = Interrupted(str(tmp_path / "users.db"))
+    with Workbench(store, domain, limits=Limits(written_bytes=1_000)) as bench:
+        closed: list[Step] = [("close", f"u{n}", "") for n in range(40)]
+        assert {outcome.status for outcome in bench.send_batch(requests([*steps, *closed]))} == {"committed"}
+        assert 3 <= store.writes <= 6
 
 
 def test_lines_that_nobody_refuses_are_one_write(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from cqrs_cli.domain.process_manager import ReactionType
 from cqrs_cli.domain.row_model import stored_names
 from cqrs_cli.errors import Conflict
 from cqrs_cli.log import outbox
-from cqrs_cli.log.letters import letters
-from cqrs_cli.stores.rows import Checkpoint, Where
+from cqrs_cli.log.letters import count_letters
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench.engine import Clock
 from cqrs_cli.workbench.processors.definitions import (
     NO_ROWS,
@@ -54,12 +54,8 @@ class Reactor:
         checkpoint = rows.checkpoint(name)
         if checkpoint is not None and is_unbuilt(checkpoint.definition):
             found = found._replace(status="new", reason=None)
-        queue = outbox.of_reaction(rows, name)
-        return found._replace(
-            waiting=sum(not outgoing.due_us for outgoing in queue),
-            deadlines=sum(bool(outgoing.due_us) for outgoing in queue),
-            failed=len(letters(rows, Where("reaction", "=", name))),
-        )
+        waiting, deadlines = outbox.counts(rows, name)
+        return found._replace(waiting=waiting, deadlines=deadlines, failed=count_letters(rows, name))
 
     def _code_of(self, reaction: ReactionType) -> Code:
         if reaction.name not in self._code:
