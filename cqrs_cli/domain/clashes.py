@@ -37,6 +37,11 @@ def by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
     found: dict[str, type[M]] = {}
     for cls in dict.fromkeys(classes):
         complete(cls)
+        if "stored" not in vars(cls):
+            raise DefinitionError(
+                f"{cls.__name__} has no name to be stored under",
+                hint=f"class MyOwn({cls.__name__}): … gives it one: name that class where this one is",
+            )
         for name in (cls.stored.name, *cls.stored.aliases):
             if found.setdefault(name, cls) is not cls:
                 raise DefinitionError(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from cqrs_cli.domain import factories
 from cqrs_cli.domain.exact import Reader, Unproven, copied, given_fields
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.mistakes import first_complaint
@@ -92,7 +93,8 @@ class Codec:
         """
         found = self._decoders.get((name, schema_version))
         if found is None:
-            found = self._decoders[(name, schema_version)] = _decoder(self.event_class(name), schema_version)
+            cls = self.event_class(name)
+            found = self._decoders[(name, schema_version)] = _without_new(cls, name, _decoder(cls, schema_version))
         return found
 
     def event_class(self, name: str) -> type[Event]:
@@ -211,6 +213,28 @@ def _decoded(decode: DecodeData, data: bytes, name: str) -> Any:
         raise
     except BaseException as error:
         raise domain_failed(error, f"a validator of {name}") from error
+
+
+def _without_new(cls: type[Event], name: str, decode: DecodeData) -> DecodeData:
+    """The decoder, refusing what a factory of today's class would make anew at each reading."""
+    made = [node["default_factory"] for node in nodes(cls) if "default_factory" in node]
+    if all(map(factories.is_constant, made)):
+        return decode
+
+    def complete(data: bytes) -> Any:
+        event = decode(data)
+        new = factories.made_anew(event)
+        if new is None and decode(data) == event:  # of a dataclass nothing tells which fields were given
+            return event
+        version, field = cls.stored.version, (new or "…").partition(".")[2] or "…"
+        raise Undecodable(
+            f"{name!r} was stored without {new or 'what a default_factory makes'}, "
+            "which would be another value at each reading",
+            hint=f"class {cls.__name__}(Event, version={version + 1}, upcasters={{…, {version}: "
+            f'lambda data: {{**data, "{field}": …}}}}) says what older ones have',
+        )
+
+    return complete
 
 
 def _decoder(cls: type[Message], schema_version: int) -> DecodeData:

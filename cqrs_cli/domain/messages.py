@@ -52,10 +52,12 @@ class Stored:
                 )
         check_version(owner, version)
         missing = [step for step in range(1, version) if step not in upcasters]
-        if upcasters and missing:
+        if missing:
+            steps = ", ".join(f"{step}: lambda data: {{**data, …}}" for step in missing[:3])
             raise DefinitionError(
                 f"{owner}: version {version} has no upcaster from version {missing[0]}",
-                hint=f"upcasters={{{missing[0]}: function(dict) -> dict, …}}: one step for each older version",
+                hint=f"upcasters={{{steps}}}: one step for each older version, from its dict to the next one's; "
+                "`dict` for one that changes nothing",
             )
         if any(step < 1 or step >= version for step in upcasters):
             raise DefinitionError(
@@ -88,6 +90,8 @@ class Message(BaseModel):
             raise DefinitionError(
                 f"{cls.__name__}: aliases={aliases!r} is one text, not several", hint=f"aliases=({aliases!r},)"
             )
+        if name is None and "[" in cls.__name__:
+            return  # `Changed[int]`, from which a class with a name of its own is made
         cls.stored = Stored(
             cls.__name__, cls.__name__ if name is None else name, version, tuple(aliases), upcasters or {}
         )

@@ -75,7 +75,7 @@ class RowType(NamedTuple):
     """A row class, read and checked.
 
     table: its shape in the store. columns: how each field crosses to the store and back, in order.
-    evolvers: by event.
+    evolvers: by event. domain: the name of the domain that it is part of.
     """
 
     cls: type[RowModel]
@@ -84,6 +84,7 @@ class RowType(NamedTuple):
     key_columns: tuple[ColumnCodec, ...]
     evolvers: Mapping[type[Event], Clause]
     inline: bool
+    domain: str = ""
 
     @property
     def name(self) -> str:
@@ -96,7 +97,7 @@ class RowType(NamedTuple):
         found = _definitions.get(self.cls)
         if found is None:
             found = _definitions[self.cls] = _definition(self)
-        return found
+        return of_domain(found, self.domain)
 
 
 _definitions: WeakKeyDictionary[type[RowModel], str] = WeakKeyDictionary()
@@ -202,11 +203,29 @@ def row_type(cls: type[RowModel]) -> RowType:
     return RowType(cls, table, columns, key_columns, evolvers, inline)
 
 
+def of_domain(definition: str, name: str) -> str:
+    """The definition as that of a part of this domain."""
+    return f'{definition[:-1]},"domain":{json.dumps(name)}}}'
+
+
+def foreign(stored: str, definition: str) -> str | None:
+    """Why what is on record under this name is another domain's, or None if it is this one's."""
+    old, new = ((_read(text) or {}).get("domain") for text in (stored, definition))
+    if not old or not new or old == new:  # not in stores of the first versions
+        return None
+    return (
+        f"it is of the domain {old!r}, and this is {new!r}: give one a name= of its own, unless the domain was renamed"
+    )
+
+
 def outdated(stored: str, definition: str) -> str | None:
     """Why rows made with the `stored` definition no longer count, or None if they do."""
     old, new = _read(stored), json.loads(definition)
     if old is None:
         return "what its rows were made with can't be read any more"
+    other = foreign(stored, definition)
+    if other is not None:
+        return other
     reasons = []
     if old["version"] != new["version"]:
         reasons.append(f"version {old['version']} became {new['version']}")

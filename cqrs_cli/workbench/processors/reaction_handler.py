@@ -74,7 +74,7 @@ class ReactionHandler:
         """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
-        if route is None:
+        if route is None or not route.takes(recorded.stream):
             return []
         event = self._codec.decode(recorded)
         changes: list[OutboxChange] = []

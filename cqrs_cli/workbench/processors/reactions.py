@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from cqrs_cli.domain.process_manager import ReactionType
+from cqrs_cli.domain.row_model import of_domain
 from cqrs_cli.errors import Conflict
 from cqrs_cli.log import outbox
 from cqrs_cli.log.letters import letters
@@ -77,4 +78,4 @@ class Reactor:
 
 
 def _made_with(reaction: ReactionType) -> str:
-    return reaction.rows.definition if reaction.rows else _NO_ROWS
+    return reaction.rows.definition if reaction.rows else of_domain(_NO_ROWS, reaction.domain)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import NeedsRebuild
+from cqrs_cli.errors import Misuse, NeedsRebuild
 from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
@@ -76,6 +76,8 @@ def needs_rebuild(name: str, reason: str, what: str = "") -> NeedsRebuild:
 def refuse_outdated(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> None:
     """Raise `NeedsRebuild` for what is to be gone on with, and can't be."""
     reason = why_rebuild(rows, kind, definition, checkpoint)
+    if reason is not None and kind is None:  # there is nothing to make anew
+        raise Misuse(f"{checkpoint.name} can't go on: {reason}", code="other-domain")
     if reason is not None:
         raise needs_rebuild(checkpoint.name, reason)
 
