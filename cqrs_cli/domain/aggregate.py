@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin, get_type_hints, is_typeddict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,7 @@ from cqrs_cli.domain.mistakes import (
     refuse_private,
     refuse_taken,
 )
+from cqrs_cli.domain.storable import refuse_unreadable
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.failure import domain_failed
 
@@ -260,13 +261,12 @@ def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: 
     if cls.model_config.get("allow_inf_nan"):
         raise DefinitionError(f"{cls.__name__}: NaN and infinities do not survive JSON", hint="drop allow_inf_nan=True")
     for name, field in cls.model_fields.items():
-        if field.exclude:
-            raise DefinitionError(f"{cls.__name__}.{name}: exclude=True would lose it", hint="drop exclude=True")
         bad = _unstorable(field.annotation, set())
         if bad is not None:
             raise DefinitionError(
                 f"{cls.__name__}.{name}: {bad} does not survive JSON", hint="use text keys, lists or a nested model"
             )
+    refuse_unreadable(cls)
     sample: dict[str, Any] = {name: _SAMPLE_KEYS[kind] for name, kind in zip(key, kinds, strict=True)}
     state = cls.model_construct(**sample)
     try:
@@ -309,9 +309,10 @@ def _unstorable(annotation: Any, seen: set[Any]) -> str | None:
             if hidden:
                 return f"{annotation.__name__}.{hidden[0]}, which is not written,"
             arguments = tuple(field.annotation for field in annotation.model_fields.values())
-        elif is_dataclass(annotation) or hasattr(annotation, "__annotations__"):  # or a NamedTuple, a TypedDict
+        elif is_dataclass(annotation) or hasattr(annotation, "_fields") or is_typeddict(annotation):
             with suppress(NameError, TypeError):
-                arguments = tuple(get_type_hints(annotation, include_extras=True).values())
+                hints = get_type_hints(annotation, include_extras=True).values()
+                arguments = tuple(hint for hint in hints if get_origin(hint) is not ClassVar and hint is not ClassVar)
     for argument in arguments:
         found = _unstorable(argument, seen)
         if found is not None:

@@ -19,8 +19,9 @@ from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.mistakes import check_folded, check_name, complete, refuse_private, refuse_taken
-from cqrs_cli.domain.pydantic_fast import constructed, count_as_set, has_no_rules
-from cqrs_cli.errors import DefinitionError, NeedsRebuild
+from cqrs_cli.domain.pydantic_fast import UNDEFINED, constructed, count_as_set, has_no_rules
+from cqrs_cli.domain.storable import refuse_unreadable
+from cqrs_cli.errors import DefinitionError, InvalidInput, NeedsRebuild
 from cqrs_cli.stores.rows import Scalar, Table
 
 RESERVED_TABLES = frozenset(
@@ -184,6 +185,7 @@ def row_type(cls: type[RowModel]) -> RowType:
     key, version, name, inline, unique, indexes = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
     check_folded(cls, key, version, "an event may create the row")
+    refuse_unreadable(cls)
     if unique and not inline:
         # Written in batches, the rows would break the rule or not by where a batch happens to end.
         raise DefinitionError(
@@ -191,6 +193,8 @@ def row_type(cls: type[RowModel]) -> RowType:
             hint="add inline=True, and a command that would break the rule is rejected",
         )
     columns = tuple(column_codec(cls, field, info.annotation) for field, info in cls.model_fields.items())
+    for column in columns:
+        _check_default(cls, column)
     key_columns = tuple(column for name_ in key for column in columns if column.column.name == name_)
     for column in key_columns:
         if column.column.kind in ("json", "real", "decimal") or column.column.nullable:
@@ -216,6 +220,20 @@ def foreign(stored: str, definition: str) -> str | None:
     return (
         f"it is of the domain {old!r}, and this is {new!r}: give one a name= of its own, unless the domain was renamed"
     )
+
+
+def _check_default(cls: type[RowModel], column: ColumnCodec) -> None:
+    name = column.column.name
+    default = cls.model_fields[name].default
+    if default is None or default is UNDEFINED:  # None may stand for what the first event says
+        return
+    try:
+        column.encode(default)
+    except InvalidInput as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{name}: the default can't be stored: {error.message}",
+            hint="a default of the field's own type",
+        ) from None
 
 
 def outdated(stored: str, definition: str) -> str | None:

@@ -62,16 +62,16 @@ POINTS = st.builds(Point, x=EXACT, label=TEXT)
 WIDE = st.builds(
     Wide,
     text=TEXT,
-    number=st.integers(),
+    number=st.integers(-(2**63), 2**63 - 1),
     real=st.floats(allow_nan=False, allow_infinity=False),
     exact=EXACT,
     moment=MOMENTS,
     clock=st.times(),
     span=st.timedeltas(timedelta(days=-9999), timedelta(days=9999)),
     points=st.lists(POINTS, max_size=2),
-    pair=st.tuples(st.integers(), TEXT),
+    pair=st.tuples(st.integers(-(2**63), 2**63 - 1), TEXT),
     names=st.frozensets(TEXT, max_size=3),
-    table=st.dictionaries(TEXT, st.lists(st.integers(), max_size=2), max_size=2),
+    table=st.dictionaries(TEXT, st.lists(st.integers(-(2**63), 2**63 - 1), max_size=2), max_size=2),
     maybe=st.none() | POINTS,
 )
 
@@ -202,6 +202,21 @@ def test_a_factory_of_constants_may_fill_in_what_was_not_stored(factory: Any) ->
         parts: Any = Field(default_factory=factory)
 
     assert codec(Grown).decode(stored("Grown", 1, "{}")).parts == factory()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_an_integer_that_no_column_holds_is_refused_when_it_is_sent(number: int) -> None:
+    class Counted(Event):
+        number: int
+        parts: Any = None
+
+    for event in (Counted(number=number), Counted(number=1, parts={"a": [number]})):
+        with pytest.raises(InvalidInput, match=f"Counted holds {number}, which needs more than 64 bits"):
+            codec(Counted).encode(event)
+    fine = Counted(number=2**63 - 1, parts=[str(number), -(2**63), 1e300, Decimal(number)])
+    assert codec(Counted).encode(fine.model_copy(update={"parts": fine.parts[:3]})).event.number == 2**63 - 1  # type: ignore[attr-defined]
+    data = f'{{"number":{number}}}'
+    assert codec(Counted).decode(stored("Counted", 1, data)).number == number, "what is in a log already is read"
 
 
 def failing(data: dict[str, Any]) -> dict[str, Any]:

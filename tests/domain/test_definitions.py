@@ -16,10 +16,10 @@ from cqrs_cli import DefinitionError, Event, Policy
 HEAD = """
 from collections import deque
 from dataclasses import dataclass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, NewType, Protocol, TypeVar
 from uuid import UUID, uuid4
@@ -101,6 +101,15 @@ def projection(body: str, keywords: str = ', key="order_id"') -> str:
     )
 
 
+THING = """
+class Thing: ...
+class Shade(Enum):
+    DARK = "dark"
+ANY = {"arbitrary_types_allowed": True}
+class Outer(BaseModel):
+    model_config = ANY
+    things: dict[str, Thing]
+"""
 MISTAKES = [
     Mistake(
         "two deciders in one class",
@@ -292,6 +301,28 @@ MISTAKES = [
     Mistake("state with today", aggregate("since: date = Field(default_factory=date.today)"), ("Bad.since", "default_factory")),
     Mistake("row with the time", projection("at: datetime = Field(default_factory=lambda: datetime.now())\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.at", "default_factory")),
     Mistake("row with a model that has a new id", "class Part(BaseModel):\n    id: UUID = Field(default_factory=uuid4)\n" + projection("part: Part = Field(default_factory=lambda: Part())\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.part", "default_factory")),
+    *(
+        Mistake(f"{what} in {where}", source, (place, told, "does not come back from JSON", "PlainSerializer"))
+        for what, kind, told in (
+            ("class of one's own", "Thing", "Thing"),
+            ("list of them", "list[Thing]", "Thing"),
+            ("function", "Callable[[int], int]", "callable"),
+            ("tuple keys", "dict[tuple[int, int], str]", "tuple keys"),
+            ("member of an enum", "Literal[Shade.DARK]", "DARK"),
+            ("in a nested model", "Outer", "Thing"),
+            ("in a union", "Thing | int", "Thing"),
+        )
+        for where, place, source in (
+            ("an event", "Stored.thing", f"{THING}class Stored(Event):\n    model_config = ANY\n    thing: {kind}\n" + aggregate("ignores = (Stored,)")),
+            ("a command", "Sent.thing", f"{THING}class Sent(Command):\n    model_config = ANY\n    bad_id: UUID\n    thing: {kind}\n" + aggregate("@decide\ndef a(self, command: Sent): ...")),
+        )
+    ),
+    Mistake("class of one's own in a row", THING + projection("model_config = ANY\nthing: Thing | None = None\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.thing", "Thing", "JSON")),
+    Mistake("class of one's own in a state", THING + aggregate("model_config = ANY\nthing: Thing | None = None"), ("Bad.thing", "Thing", "JSON")),
+    Mistake("event field that is not written", "class Stored(Event):\n    size: int = Field(0, exclude=True)\n" + aggregate("ignores = (Stored,)"), ("Stored.size", "exclude=True")),
+    Mistake("nested field of an event that is not written", "class Part(BaseModel):\n    size: int = Field(0, exclude=True)\nclass Stored(Event):\n    part: Part\n" + aggregate("ignores = (Stored,)"), ("Stored", "Part.size", "exclude=True")),
+    Mistake("default that no column holds", projection("size: int = 2**63\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.size", "default", "64 bits")),
+    Mistake("default of a row of another type", projection("size: str = 5\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.size", "default", "5")),
     Mistake("generic event", "class Changed(Event, Generic[T]):\n    value: T\n" + aggregate("ignores = (Changed[int],)"), ("Changed[int]", "no name", "class MyOwn(Changed[int])")),
     Mistake("generic event of a decide", "class Changed(Event, Generic[T]):\n    value: T\n" + aggregate("@decide(creates=True)\ndef a(self, command: Place) -> Changed[int]: ...\n@evolve\ndef b(self, event: Changed[int]): ..."), ("Changed[int]", "no name")),
     Mistake("generic command", "class Change(Command, Generic[T]):\n    value: T\n" + aggregate("@decide(creates=True)\ndef a(self, command: Change[int]): ..."), ("Change[int]", "no name")),

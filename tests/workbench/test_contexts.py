@@ -94,6 +94,16 @@ def context(name: str, shape: str = "text", inline: bool = False, **parts: bool)
     return Context(Domain(f"{name}s", Owner, *choice), Register)
 
 
+class All:
+    """All rows of a read model, as a query."""
+
+    def __init__(self, rows: type) -> None:
+        self._rows = rows
+
+    def run(self, read: Any, /) -> list[Any]:
+        return list(read.rows(self._rows))
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return str(tmp_path / "s.db")
@@ -129,6 +139,8 @@ def test_rows_of_another_domain_are_refused_with_its_name_until_they_are_rebuilt
             bench.project("directory")
         with pytest.raises(NeedsRebuild, match=told):
             bench.check("directory")
+        with Workbench.open(url, clients.domain, read_only=True) as stale, pytest.raises(NeedsRebuild, match=told):
+            stale.query(All(clients.domain.projections["directory"].cls))
         assert bench.statuses("directory")[0].status == "needs-rebuild"
         bench.rebuild("directory")
         assert [row.customer for row in bench.rows("directory")] == ["c2"]  # type: ignore[attr-defined]
