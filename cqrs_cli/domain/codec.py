@@ -19,7 +19,7 @@ from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.mistakes import first_complaint
 from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_integers, payload_writer
 from cqrs_cli.domain.pydantic_fast import from_json, nodes, to_json
-from cqrs_cli.domain.sameness import same_value
+from cqrs_cli.domain.sameness import normal, same_value
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, SentCommand, StoredEvent
@@ -122,6 +122,28 @@ class Codec:
         data = shape.payload(command)
         digest = hashlib.sha256(_canonical(command, data, shape)).digest()
         return _new(SentCommand, (stored.name, stored.version, digest, data, command.meta.timestamp_us))
+
+    def is_same(self, command: Command, sent: SentCommand, known: SentCommand) -> bool:
+        """Whether `known`, which was sent before, is the command `sent` in other words.
+
+        Such as a default spelt out, 1.0 for 1.00, a moment in another zone. The digest is of what was sent as it was
+        written; where it differs, the values of today's class tell.
+        """
+        cls = type(command)
+        if known.type not in (cls.stored.name, *cls.stored.aliases):
+            return False
+        if sent.digest == known.digest:
+            return True
+        try:
+            before = self.command(known.type, known.schema_version, known.data) if known.data is not None else None
+        except (Undecodable, DomainFailed):
+            before = None
+        return before is not None and all(
+            normal(getattr(before, name)) == normal(getattr(command, name))
+            for name, info in cls.model_fields.items()
+            # What a factory made was not sent: it is another each time.
+            if info.default_factory is None or name in command.model_fields_set
+        )
 
     def command(self, name: str, schema_version: int, data: bytes) -> Command:
         """A stored command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""

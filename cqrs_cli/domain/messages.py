@@ -242,7 +242,7 @@ class Command(Message):
             return _meta_of(self)
         except AttributeError:
             found = Meta()
-            object.__setattr__(self, "__cqrs_meta__", found)
+            _put_meta(self, found)
             return found
 
     def with_meta(
@@ -256,10 +256,38 @@ class Command(Message):
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
         """A copy with this envelope; what is not given is made anew (id, timestamp) or left empty."""
-        copy = self.model_copy()
-        object.__setattr__(
-            copy, "__cqrs_meta__", Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata)
-        )
+        copy = super().__copy__()
+        _put_meta(copy, Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata))
+        return copy
+
+    # A copy is the same command, wherever it is sent from: it has the same envelope, made now if it had none yet.
+
+    def __copy__(self) -> Self:
+        copy = super().__copy__()
+        _put_meta(copy, self.meta)
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copy = super().__deepcopy__(memo)
+        _put_meta(copy, self.meta)
+        return copy
+
+    def __getstate__(self) -> dict[Any, Any]:
+        self.meta.id_is_new = False  # two processes have it now, and who is first can't be told
+        return {**super().__getstate__(), "__cqrs_meta__": self.meta}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        meta = state.get("__cqrs_meta__")
+        if meta is not None:
+            _put_meta(self, meta)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with the same envelope. With an update it is another command, by the same user for the same cause."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update:
+            meta = self.meta
+            _put_meta(copy, Meta(None, None, meta.user_id, meta.correlation_id, meta.causation_id, meta.metadata))
         return copy
 
     def __eq__(self, other: object) -> bool:
@@ -274,3 +302,4 @@ class Command(Message):
 
 
 _meta_of: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__
+_put_meta: Callable[[Command, Meta], None] = Command.__dict__["__cqrs_meta__"].__set__

@@ -28,6 +28,8 @@ def normal(value: Any) -> Any:
     kind = type(value)
     if isinstance(value, datetime):
         return value if value.utcoffset() is None else ("a moment", micros(value))
+    if kind is bool:
+        return "a truth", value
     if isinstance(value, BaseModel):
         return kind, {name: normal(part) for name, part in {**vars(value), **hidden(value)}.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

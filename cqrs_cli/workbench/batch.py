@@ -186,7 +186,9 @@ class _Batch:
         assert decided is not None
         assert not isinstance(answer, Receipt)
         broken.add(decided.stream)
-        if isinstance(answer, Conflict) and not isinstance(answer, CommandReused) and request.expect is None:
+        if isinstance(answer, CommandReused):
+            return self._first_answer(request, None) or failed(request, answer)
+        if isinstance(answer, Conflict) and request.expect is None:
             return self._again(request)
         return failed(request, answer)
 
