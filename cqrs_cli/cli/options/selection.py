@@ -26,7 +26,7 @@ Category = Annotated[
 Types = Annotated[
     list[str] | None,
     typer.Option(
-        "--type", metavar="NAME", help="Events of this type; may be repeated.", autocompletion=completion.types
+        "--type", metavar="NAME", help="Events stored as this type; may be repeated.", autocompletion=completion.types
     ),
 ]
 Since = Annotated[
