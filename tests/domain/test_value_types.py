@@ -3,6 +3,7 @@
 # pyright: reportInvalidTypeForm=false, reportUnhashable=false
 import copy
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +23,12 @@ from cqrs_cli import (
     evolve,
     react,
 )
+from cqrs_cli.domain.aggregate import aggregate_type
 from cqrs_cli.domain.sameness import normal
-from tests.domain.value_types import TYPES
+from cqrs_cli.domain.state_json import restored, state_json
+from cqrs_cli.errors import InvalidInput
+from cqrs_cli.stores.commits import Commit, NewEvent
+from tests.domain.value_types import OSLO, TYPES
 
 
 class Made(NamedTuple):
@@ -137,3 +142,49 @@ def test_what_an_event_takes_all_take(tmp_path: Path, name: str) -> None:
             assert other.load(Box, "b").state == whole, "from the snapshot"
             assert json.dumps(other.jsonable(whole)) == json.dumps(bench.jsonable(whole))
     Scenario(domain).when(Put(box_id="b", value=sent[-1])).then(WasPut(value=sent[-1]))
+
+
+def test_a_row_with_times_of_a_named_zone_is_the_row_that_would_be_loaded(tmp_path: Path) -> None:
+    """The next day at the same hour is another moment where the zone is known: both ways to project know the offset."""
+
+    class Set(Event):
+        at: datetime
+
+    class Clock(Aggregate):
+        clock_id: str
+        ignores = (Set,)
+
+    class Days(Projection, key="clock_id"):
+        clock_id: str
+        days: list[datetime] = []
+
+        @evolve
+        def was_set(self, event: Set) -> None:
+            last = self.days[-1] + timedelta(days=1) if self.days else event.at.astimezone(OSLO)
+            self.days = [*self.days, last]
+
+    with Workbench.open(str(tmp_path / "s.db"), Domain("clocks", Clock, Days)) as bench:
+        for number in range(3):
+            data = b'{"at":"2026-10-24T10:00:00Z"}'
+            bench.store.append(Commit(f"c{number}", (NewEvent("clock-a", "Set", 1, data),)))
+            if number == 0:
+                bench.project()
+        with Workbench.open(str(tmp_path / "s.db"), Domain("clocks", Clock, Days)) as other:
+            other.project()
+            assert other.check("days").ok
+            assert [day.hour for day in next(iter(other.rows(Days))).days] == [12, 12, 12]
+
+
+@pytest.mark.parametrize("members", [{1}, {True}])
+def test_a_set_with_members_of_another_type_is_not_kept(members: Any) -> None:
+    class Bag(Aggregate):
+        bag_id: str
+        weights: set[float] = set()
+
+    kind = aggregate_type(Bag)
+    state = Bag(bag_id="a", weights={1.0, 2.5})
+    restored_state = restored(kind, state_json(kind, state))
+    assert restored_state == state
+    state.weights = members
+    with pytest.raises(InvalidInput, match="does not come back from JSON as it was"):
+        state_json(kind, state)

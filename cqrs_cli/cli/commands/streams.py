@@ -7,7 +7,7 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.printing.documents import Document, Report, Single, Table
-from cqrs_cli.cli.printing.events import to_the_millisecond
+from cqrs_cli.cli.printing.events import shown_times
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import NothingMatched
@@ -40,7 +40,7 @@ def streams(
 
 
 def _row(record: Any) -> dict[str, Any]:
-    return to_the_millisecond(record, "first_recorded_at", "last_recorded_at")
+    return shown_times(record, "first_recorded_at", "last_recorded_at")
 
 
 def stats() -> None:

@@ -77,7 +77,11 @@ def refuse_outdated(rows: RowReader, kind: RowType | None, definition: str, chec
     """Raise `NeedsRebuild` for what is to be gone on with, and can't be."""
     reason = why_rebuild(rows, kind, definition, checkpoint)
     if reason is not None and kind is None:  # there is nothing to make anew
-        raise Misuse(f"{checkpoint.name} can't go on: {reason}", code="other-domain")
+        raise Misuse(
+            f"{checkpoint.name} can't go on: {reason}",
+            code="other-domain",
+            hint="a policy under a new name= is a new one: let it begin where the old one stands",
+        )
     if reason is not None:
         raise needs_rebuild(checkpoint.name, reason)
 
