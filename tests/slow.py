@@ -29,7 +29,7 @@ SLOW = (
     "tests/cli/shell/test_completion.py",
     "tests/cli/shell/test_typer_fast.py::test_typer_alone_would_import_pydantic",
     "tests/cli/test_hints.py::test_no_error_is_raised_without_a_hint",
-    "tests/domain/test_messages.py::test_a_command_that_travels",
+    "tests/domain/test_messages.py::test_a_command_that_travels_keeps_its_envelope",
     "tests/domain/test_payload.py::test_depth_is_limited",
     "tests/domain/test_payload.py::test_stored_bytes_do_not_depend_on_the_hash_seed",
     "tests/domain/test_value_types.py",
