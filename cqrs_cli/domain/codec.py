@@ -44,6 +44,7 @@ class _Shape(NamedTuple):
     plain: bool  # one model of texts, integers, booleans, ids and decimals, with pydantic's own way to write them
     shareable: bool  # nothing in an instance can change: one copy serves several folds
     given: Reader | None  # of a command: the fields that were set, proven by its types to come back from JSON the same
+    has_integers: bool  # or what may be one, so that one may have more than 64 bits
     copied: Reader | None  # of an event with models inside: a copy as its JSON gives it, proven by its types
 
 
@@ -56,6 +57,7 @@ _WITHOUT_SETS = _FRAMES | _ATOMS | {"list", "tuple", "dict", "float", "union"}
 _PLAIN = frozenset(
     {"model", "model-fields", "model-field", "default", "nullable", "str", "int", "bool", "uuid", "decimal"}
 )
+_WITHOUT_INTEGERS = _FRAMES | (_ATOMS - {"int", "literal", "enum"}) | {"list", "tuple", "dict", "float", "union"}
 _UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
 
@@ -76,7 +78,7 @@ class Codec:
         copy = _proven(shape.copied, event)
         if copy is None:
             copy = _read_back(event, data, shape.read)
-        if len(data) > 18 and _LONG_NUMBER(data):
+        if shape.has_integers and (_holds_long(event) if shape.plain else _LONG_NUMBER(data)):
             check_integers(data, cls.__name__)
         return _new(Encoded, (stored.name, stored.version, data, copy))
 
@@ -173,6 +175,7 @@ class Codec:
             plain,
             kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
             given,
+            not kinds <= _WITHOUT_INTEGERS,
             copied(cls) if len(models) > 1 else None,  # one alone is read back in less time
         )
         return shape
@@ -182,6 +185,13 @@ def unchanging(model: type[BaseModel]) -> bool:
     """Whether all values of the model's fields are such as nothing can change: no lists, mappings or models."""
     kinds = [node["type"] for node in nodes(model)]
     return _UNCHANGING.issuperset(kinds) and kinds.count("model") == 1
+
+
+def _holds_long(event: Event) -> bool:
+    for value in event.__dict__.values():  # noqa: SIM110 a generator takes as long as the rest
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            return True
+    return False
 
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}").search
