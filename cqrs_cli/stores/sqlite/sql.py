@@ -75,7 +75,8 @@ class ReadOnlySQL:
     def _run(self, work: Any) -> Any:
         self._started = time.monotonic()
         try:
-            return work()
+            with self._connection.turn:
+                return work()
         except (sqlite3.Error, UnicodeError) as error:
             raise self._complaint(error) from error
         finally:
