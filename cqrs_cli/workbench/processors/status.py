@@ -83,14 +83,17 @@ class Code(NamedTuple):
     fault: Callable[[Checkpoint], CqrsError | None]
 
 
-def code_of(store: Store, kind: RowType | None, definition: str) -> Code:
-    """Today's code, which goes on from what it made itself: else it is `NeedsRebuild`, or a reaction asks first."""
+def code_of(store: Store, kind: RowType | None, definition: str, is_policy: bool = False) -> Code:
+    """Today's code, which goes on from what it made itself: else it is `NeedsRebuild`, or a reaction asks first.
+
+    kind: None where it is seen otherwise whether the rows are there.
+    """
 
     def fault(found: Checkpoint) -> CqrsError | None:
         reason = why_rebuild(store, kind, definition, found)
         if reason is None:
             return question(store, found, definition)
-        if kind is not None:
+        if not is_policy:
             return needs_rebuild(found.name, reason)
         return Misuse(  # there is nothing to make anew
             f"{found.name} can't go on: {reason}",
