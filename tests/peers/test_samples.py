@@ -157,11 +157,9 @@ def send_again(bench: Workbench, sent: Sent) -> None:
 
 
 def send_in_a_batch(bench: Workbench, sent: list[Sent]) -> None:
-    """The same outcomes, but where an inline rule refuses a line: those go one by one."""
+    """The same outcomes."""
     requests = [Request(number, one.command) for number, one in enumerate(sent, 1)]
-    alone = any(one.status == "not-unique" for one in sent)
-    groups = [[request] for request in requests] if alone else [requests]
-    outcomes = [outcome for group in groups for outcome in bench.send_batch(group)]
+    outcomes = list(bench.send_batch(requests))
     for one, outcome in zip(sent, outcomes, strict=True):
         assert (outcome.error.code if outcome.error is not None else outcome.status) == one.status, one.command
         assert one.status != "committed" or slim(outcome.events) == one.events

@@ -161,10 +161,7 @@ def domain_of(kind: Any) -> tuple[Domain, Any, Any]:
 
 
 FAULTS = {
-    "timedelta": "states and rows print durations as Python does, and a negative one reads back as another",
-    "datetime": "years before 1000 are printed with three digits; another spelling of the same moment is another command",
-    "datetime | str": "another spelling of the same moment is another command",
-    "date | datetime": "as datetime",
+    "datetime": "a time without a zone and the same time in UTC are two different commands",
 }
 NAMES = [
     pytest.param(name, marks=pytest.mark.xfail(reason=FAULTS[name], strict=False)) if name in FAULTS else name
