@@ -156,6 +156,7 @@ def unchanging(model: type[BaseModel]) -> bool:
     return _UNCHANGING.issuperset(kinds) and kinds.count("model") == 1
 
 
+_BY_HAND = "another tool changed the store: restore a backup"
 _CHANGED = "a class that changed wants another version= and an upcaster"
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
 _MASKED = (
@@ -230,7 +231,12 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
     ]
 
     def upcast(data: bytes) -> Any:
-        value = json.loads(data)
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise Undecodable(
+                f"{cls.stored.name!r} version {schema_version} is no JSON: {error}", hint=_BY_HAND
+            ) from None
         for version, step in steps:
             try:
                 value = step(value)

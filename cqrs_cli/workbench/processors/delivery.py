@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from cqrs_cli.log.outbox import Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
+from cqrs_cli.stores.stored_json import stored_object
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.engine import Clock, Engine
 from cqrs_cli.workbench.outcome import Request
@@ -87,7 +87,7 @@ class Courier:
             user_id=outgoing.user_id,
             correlation_id=outgoing.correlation_id,
             causation_id=outgoing.event_id,
-            metadata=json.loads(outgoing.metadata),
+            metadata=stored_object(outgoing.metadata, f"the metadata of {outgoing.command_id} in the outbox"),
         )
 
     def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
@@ -111,7 +111,7 @@ class Courier:
             command_id=outgoing.command_id,
             code=error.code,
             reason=error.message,
-            data=json.loads(outgoing.data),
+            data=stored_object(outgoing.data, f"the command {outgoing.command_id} in the outbox"),
         )
         event, meta = self._codec.encode(rejected), command.meta
         commit = Commit(
