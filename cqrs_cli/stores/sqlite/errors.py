@@ -39,6 +39,10 @@ _REPORTS: tuple[_Report, ...] = (
     ),
     (("SQLITE_NOTADB",), Damaged, "damaged", "{path} is damaged: {error}", _BACKUP),
     (
+        ("SQLITE_INTERRUPT",), Damaged, "damaged",
+        "{path} is damaged: reading it takes longer than its size explains, as if it had no end", _BACKUP,
+    ),
+    (
         ("SQLITE_IOERR",), Unavailable, "io-error", "{path}: the disk or a size limit refused ({name})",
         "nothing was written; check the space, the limits and the disk",
     ),
@@ -73,6 +77,11 @@ def missing(path: str) -> StoreNotFound:
 def foreign(path: str, what: str) -> Damaged:
     """The file at `path` is something else: `what` ends the sentence."""
     return Damaged(f"{path} {what}", code="not-a-store", store=path)
+
+
+def damaged_fact(path: str, name: str, value: str | None) -> Damaged:
+    """What the store says about itself under `name` can't be."""
+    return Damaged(f"{path} is damaged: its {name} can't be {(value or '')[:40]!r}", hint=_BACKUP, store=path)
 
 
 def locked(path: str, seconds: float) -> Unavailable:

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite.definitions import check_rows
 from cqrs_cli.stores.sqlite.errors import locked, missing, read_only, translate
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
+from cqrs_cli.stores.sqlite.patience import Patience
 from cqrs_cli.stores.sqlite.tail import Tail
 
 _open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
@@ -50,6 +52,8 @@ class SQLiteFile:
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
         self._lock = kind(path, self.real_path + "-lock", limits.timeout)
         self._connection: sqlite3.Connection | None = None
+        self._patience: Patience | None = None  # of that connection
+        self._plain: set[str] = set()  # tables in it that are known to be rows and no more
         self._writers, self._turn = threading.RLock(), threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
@@ -74,7 +78,8 @@ class SQLiteFile:
         if opened is None:
             return False
         (connection, self.facts), self._absent = opened, False
-        self._connection, self._is_older = connection, is_older(self.facts)
+        self._use(connection)
+        self._is_older = is_older(self.facts)
         self.tail.forget()
         if not self.read_only:
             try:
@@ -85,6 +90,10 @@ class SQLiteFile:
             self._opening.set_modes(connection, self.facts["durability"])
         return True
 
+    def _use(self, connection: sqlite3.Connection | None) -> None:
+        self._connection, self._plain = connection, set()
+        self._patience = None if connection is None else Patience(connection, self.real_path)
+
     # ── making ────────────────────────────────────────────────────────────────────────────────
 
     def _imagine(self) -> None:
@@ -93,7 +102,7 @@ class SQLiteFile:
         guard(connection)
         self._fill(connection)
         connection.execute("PRAGMA query_only=ON")
-        self._connection = connection
+        self._use(connection)
 
     def _make(self) -> bool:
         """An empty file for the transaction that fills it, under the lock; False if somebody else made the store."""
@@ -109,7 +118,8 @@ class SQLiteFile:
             os.chmod(self.real_path, 0o600)  # an empty file may have been there
         os.close(descriptor)
         try:
-            connection = self._connection = self._opening.connect("rw")
+            connection = self._opening.connect("rw")
+            self._use(connection)
             # Of no effect in a transaction, so that it is done before.
             connection.execute(f"PRAGMA journal_mode={self._opening.journal}")
             self._opening.set_modes(connection, self._opening.durability)
@@ -196,9 +206,20 @@ class SQLiteFile:
                 connection = self.connection
             if prepare is not None:
                 prepare(connection)
+            if self._patience is not None:
+                self._patience.renew()
             return connection.execute(sql, parameters).fetchall()
         finally:
             turn.release()
+
+    def holds_rows(self, table: str) -> bool:
+        """Whether there is a table of that name. Raises `Damaged` if something is there that is not rows alone."""
+        if table in self._plain:
+            return True
+        found = check_rows(self.query, self.path, table)
+        if found:
+            self._plain.add(table)
+        return found
 
     def mark(self) -> tuple[object, ...]:
         """What is another one after every commit: of others, of this connection's, or with the file itself."""
@@ -262,6 +283,8 @@ class SQLiteFile:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
         connection = self._connection or self.connection
+        if self._patience is not None:
+            self._patience.widen()
         try:
             connection.execute("BEGIN IMMEDIATE")
             if made:
@@ -301,7 +324,8 @@ class SQLiteFile:
 
     def _discard(self) -> None:
         self.tail.forget()
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._use(None)
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
@@ -344,7 +368,8 @@ class SQLiteFile:
 
     def abandon(self) -> None:
         """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._use(None)
         self.tail = Tail(self.limits.streams)
         self._writers, self._turn, self._writer = threading.RLock(), threading.RLock(), None
         self._lock.close()
@@ -401,6 +426,8 @@ class _Transaction:
                 raise
         finally:
             file._writer = None
+            if file._patience is not None:
+                file._patience.narrow()
             self._turn.release()
             file._lock.release()
             self._writers.release()

@@ -8,14 +8,19 @@ from contextlib import suppress
 from typing import Literal
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
+from cqrs_cli.stores.commits import MAX_COMMIT_BYTES
+from cqrs_cli.stores.sqlite import definitions
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import damaged_fact, foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite.patience import Patience
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 2
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
+LONGEST = MAX_COMMIT_BYTES + 1024 * 1024
+"""Bytes of a value or a row: the largest commit, and what else stands in its row."""
 _SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
 # With a rollback journal a power loss does more. After FULL the journal may not be gone: it comes back, and takes the
 # last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
@@ -171,6 +176,8 @@ class Opening:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         guard(connection)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        Patience(connection, self.real_path)
         if mode != "rw":
             connection.execute("PRAGMA query_only=ON")
         return connection
@@ -223,17 +230,25 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
             if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
                 raise missing(path)
             raise foreign(path, "is a SQLite database, but not a cqrs store")
+        definitions.check_facts_table(connection, path)
         facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
-        stored = int(facts["format"])
-        if stored < 1:
-            raise ValueError(stored)
+        stored = _format(facts, path)
+        definitions.check(connection, path, stored)
         connection.execute("PRAGMA cache_size=-16000")
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             raise foreign(path, "is not a SQLite database, or its header is damaged") from error
         raise translate(error, path) from error
-    except (KeyError, ValueError) as error:
-        raise foreign(path, "does not say which format of a cqrs store it has") from error
+    if facts.get("durability") not in _SYNCHRONOUS:
+        raise damaged_fact(path, "durability", facts.get("durability"))
+    return facts
+
+
+def _format(facts: dict[str, str], path: str) -> int:
+    text = facts.get("format", "")
+    stored = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if stored < 1:
+        raise foreign(path, "does not say which format of a cqrs store it has")
     if stored > FORMAT:
         raise Unavailable(
             f"{path} has format {stored}, this cqrs knows up to {FORMAT}",
@@ -241,7 +256,7 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
             code="newer-format",
             store=path,
         )
-    return facts
+    return stored
 
 
 def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> bool:
