@@ -45,8 +45,9 @@ class EventFilter:
         self.until = parse_time(asked.until) if asked.until is not None else None
         self.before = parse_position(asked.before) if asked.before is not None else None
         self.types, self.reverse, stream = list(asked.types or ()), asked.reverse, self.address.stream
+        self.category = asked.category
         after = parse_position(asked.after) if asked.after is not None else 0
-        category = asked.category.replace("-", "_") if asked.category is not None else None
+        category = category_named(asked.category) if asked.category is not None else None
         if stream is not None and category is not None and category_of(stream) != category:
             raise Misuse(f"{stream} is not of the category {category}", hint="give the stream or the category")
         limit = check_limit(asked.limit)
@@ -60,7 +61,7 @@ class EventFilter:
 
     def on(self, store: Store, note: Note, missing_ok: bool = False) -> Selection:
         """The selection on this store. A stream that is not there is `NotFound` (unless `missing_ok`); a type or
-        category that is not there selects nothing, and `note` is told so."""
+        category that is not there selects nothing, and `note` is told so; a stream as category is `Misuse`."""
         selection, address, ends, types = self._selection, self.address, [self.before], None
         if self.since is not None:
             selection = selection._replace(after=max(selection.after, store.position_at(self.since - 1)))
@@ -70,8 +71,8 @@ class EventFilter:
             ends.append(address.position + 1)
         if address.stream is not None:
             ends.append(_end_of(store, address.stream, address.version, missing_ok))
-        if selection.category is not None:
-            note_category(store, selection.category, note)
+        if self.category is not None:
+            note_category(store, self.category, note)
         if self.types:
             types = known_types(self.types, store, note)
         return selection._replace(types=types, before=min((end for end in ends if end is not None), default=None))
@@ -126,11 +127,20 @@ def _near_beginning(name: str, stored: Iterable[str]) -> str | None:
     return f"did you mean {' or '.join(map(repr, by_beginning[near[0]][:3]))}?" if near else None
 
 
-def note_category(store: Store, category: str, note: Note) -> None:
-    """Say so if there is no stream of this category, with what is near."""
-    if next(iter(store.streams(category=category, limit=1)), None) is None:
-        near = did_you_mean(category, list(categories(store)))
-        note(f"no stream has the category {category!r}" + (f"; {near}" if near else ""))
+def category_named(typed: str) -> str:
+    """The category that is meant: the shell writes `credit-note` for `credit_note`."""
+    return typed.replace("-", "_")
+
+
+def note_category(store: Store, typed: str, note: Note) -> None:
+    """Say so if there is no stream of this category, with what is near. Raises `Misuse` if it is a stream."""
+    category = category_named(typed)
+    if next(iter(store.streams(category=category, limit=1)), None) is not None:
+        return
+    if typed != category and store.version(typed):
+        raise Misuse(f"{typed} is a stream, not a category", hint=f"its category is {category_of(typed)}", stream=typed)
+    near = did_you_mean(category, list(categories(store)))
+    note(f"no stream has the category {category!r}" + (f"; {near}" if near else ""))
 
 
 def _words(name: str) -> str:

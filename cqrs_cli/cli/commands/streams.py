@@ -12,7 +12,7 @@ from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import NothingMatched
 from cqrs_cli.log import statistics
-from cqrs_cli.log.selection import check_limit, note_category
+from cqrs_cli.log.selection import category_named, check_limit, note_category
 
 
 def streams(
@@ -28,11 +28,11 @@ def streams(
 ) -> None:
     """Streams by name, with their versions."""
     session = current()
-    known = category.replace("-", "_") if category is not None else None
+    known = category_named(category) if category is not None else None
     store = session.store()
     infos = store.streams(category=known, after=after, limit=check_limit(limit))
-    if known is not None:
-        note_category(store, known, session.printer.message)
+    if category is not None:
+        note_category(store, category, session.printer.message)
     columns = [name for name in records.STREAM if name != "category"]
     found = Table(map(records.stream, infos), columns, row=_row, empty="no streams", members=records.STREAM)
     if not session.printer.print(found) and fail_if_empty:

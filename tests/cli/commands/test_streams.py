@@ -1,5 +1,7 @@
 """`cqrs streams` and `cqrs stats`."""
 
+import pytest
+
 
 def test_the_shape_of_a_stream_is_the_documented_one(orders, here):
     records = here("streams --json").json
@@ -25,6 +27,13 @@ def test_streams_are_selected_by_category_name_and_number(orders, here):
     assert names("nothing") == []
     assert here("streams nothing --fail-if-empty --json").code == 5
     assert here("streams -n -1").code == 2
+
+
+@pytest.mark.parametrize("words", ["log --category", "streams", "snapshot drop --category"])
+def test_a_stream_is_no_category(orders, here, words):
+    ran = here(f"{words} order-1 --json")
+    assert (ran.code, ran.error["message"]) == (2, "order-1 is a stream, not a category")
+    assert ran.error["hint"] == "its category is order"
 
 
 def test_stats_count_by_category_and_type(orders, here):
