@@ -100,6 +100,22 @@ def unlockable(path: str, file: str, error: OSError) -> Unavailable:
     )
 
 
+def unshared(path: str, folder: str) -> Unavailable:
+    """Commits are in the log beside the store, and this user may not share it."""
+    return Unavailable(
+        f"{path} can't be read by this user now: its last commits are in {path}-wal, and {path}-shm can't be opened",
+        hint=f"to read them, one needs the right to write to {folder}, or to read a -shm that a writer made there",
+        code="cannot-open",
+        store=path,
+    )
+
+
+def disturbed(path: str) -> Unavailable:
+    """Somebody came to write, and this user may not share the files through which one reads meanwhile."""
+    message = f"{path} was written to while it was read"
+    return Unavailable(message, hint="try again", code="locked", store=path)
+
+
 def read_only(path: str, why: str) -> Unavailable:
     """The store can be read, not written."""
     return Unavailable(f"{path} can't be written: {why}", hint=_RIGHTS, code="read-only", store=path)

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.definitions import check_rows
-from cqrs_cli.stores.sqlite.errors import locked, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import disturbed, locked, missing, read_only, translate
 from cqrs_cli.stores.sqlite.limits import Limits
-from cqrs_cli.stores.sqlite.opening import Opening, establish, guard, is_older, recognise, upgrade
+from cqrs_cli.stores.sqlite.opening import Opening, Rest, establish, guard, is_older, recognise, upgrade
 from cqrs_cli.stores.sqlite.patience import Patience
 from cqrs_cli.stores.sqlite.tail import Tail
 
@@ -208,9 +208,39 @@ class SQLiteFile:
                 prepare(connection)
             if self._patience is not None:
                 self._patience.renew()
+            if self._opening.rest is not None:
+                return self._read_at_rest(sql, parameters, prepare)
             return connection.execute(sql, parameters).fetchall()
         finally:
             turn.release()
+
+    def _read_at_rest(
+        self, sql: str, parameters: Any, prepare: Callable[[sqlite3.Connection], None] | None
+    ) -> list[tuple[Any, ...]]:
+        """All rows of one statement over a file that nobody shares: read again, anew, if somebody came meanwhile."""
+        while True:
+            connection = self.connection
+            if prepare is not None:
+                prepare(connection)
+            try:
+                rows = connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error:
+                if self._opening.is_at_rest(self._opening.rest):
+                    raise
+            else:
+                if self._opening.is_at_rest(self._opening.rest):
+                    return rows
+            self._discard()
+
+    @property
+    def rest(self) -> Rest | None:
+        """By what a `reader` can tell that what it gives is true; None if it is anyhow."""
+        return self._opening.rest
+
+    def check_rest(self, rest: Rest | None) -> None:
+        """Raise `Unavailable` if somebody came to write since then."""
+        if not self._opening.is_at_rest(rest):
+            raise disturbed(self.path)
 
     def holds_rows(self, table: str) -> bool:
         """Whether there is a table of that name. Raises `Damaged` if something is there that is not rows alone."""
@@ -252,13 +282,14 @@ class SQLiteFile:
     @property
     def has_snapshots(self) -> bool:
         """Whether a reader may stay open while others write."""
-        return self.immutable or self.journal_mode == "wal"
+        return self.immutable or (self._opening.rest is None and self.journal_mode == "wal")
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A second, read-only connection, for a result that is too long to be held in memory."""
         if self._absent:
             raise missing(self.path)
+        self.query("SELECT 1")  # a file that lay by itself is opened anew, if it does no more
         connection = self._opening.connect_reader()
         try:
             yield connection
@@ -283,6 +314,8 @@ class SQLiteFile:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
         connection = self._connection or self.connection
+        if self._opening.lacks_wal:  # of no effect in a transaction
+            self._opening.set_modes(connection, self.facts["durability"], locked=True)
         if self._patience is not None:
             self._patience.widen()
         try:

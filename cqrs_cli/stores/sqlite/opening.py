@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
 from cqrs_cli.stores.commits import MAX_COMMIT_BYTES
 from cqrs_cli.stores.sqlite import definitions
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import damaged_fact, foreign, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import damaged_fact, foreign, missing, read_only, translate, unshared
 from cqrs_cli.stores.sqlite.patience import Patience
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 2
+_UNMARKED = "unmarked"
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
@@ -26,6 +28,9 @@ _SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
 # last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
 # arrive, and the store is damaged: that is no durability to offer.
 _SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
+_PAUSES = (0, 0.01, 0.05, 0.1, 0.3)
+"""Seconds before each try, while files come and go."""
+_SETTLED_NS = 50_000_000
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
 
@@ -34,7 +39,9 @@ class Opening:
     """The ways to open one path; nothing is created by any of them.
 
     path: as the user gave it. durability: what the user asks for, None for whatever the store was made
-    with. immutable: the file is on a medium that nobody can write to, as `open` found out.
+    with. immutable: the file is on a medium that nobody can write to, as `open` found out. rest: this user may not make
+    the files through which SQLite shares a log, and nobody had made them: the file is read as it lies, while it does.
+    lacks_wal: the file has a rollback journal, as copies have, and is to get a write-ahead log with its first write.
     """
 
     def __init__(self, path: str, *, read_only: bool, durability: str | None, timeout: float) -> None:
@@ -52,6 +59,8 @@ class Opening:
         self.real_path = os.path.realpath(path)
         self.read_only = read_only
         self.immutable = False
+        self.rest: Rest | None = None
+        self.lacks_wal = False
         self.unlocked_because = sqlite_lock.why_not(self.real_path)
         self._durability, self._timeout = durability, timeout
 
@@ -96,15 +105,16 @@ class Opening:
             return None
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
-        connection = self.connect("rw") if not self.read_only else self._connect_to_read()
-        try:
-            return connection, recognise(connection, self.path)
-        except NotFound:
-            connection.close()
-            return None
-        except BaseException:
-            connection.close()
-            raise
+        while True:
+            connection = self.connect("rw") if not self.read_only else self._connect_to_read()
+            try:
+                return connection, recognise(connection, self.path)
+            except BaseException as error:
+                connection.close()
+                if self.is_at_rest(self.rest):
+                    if isinstance(error, NotFound):
+                        return None
+                    raise
 
     def _has_header(self) -> bool:
         """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
@@ -126,23 +136,46 @@ class Opening:
         return False
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        connection = self.connect_reader()
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            name = error.sqlite_errorname
-            # WAL needs files beside the store. Where none can be made, nobody writes either.
-            medium = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(
-                os.path.dirname(self.real_path), os.W_OK
-            )
-            if not medium or self._has_journal():
-                return connection  # the first query says it again, as a typed error
-            connection.close()
-            self.immutable = True
+        """A connection that reads: with others; or the file alone, when nobody else has it open.
+
+        A log wants files beside the store, which come and go with those who write. Raises `Unavailable` if they
+        are there and not to be had.
+        """
+        self.rest = None
+        for pause in _PAUSES:
+            time.sleep(pause)
             connection = self.connect_reader()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            pass
-        return connection
+            try:
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                return connection
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                    return connection  # the first query says it again, as a typed error
+                self.rest = Rest.of(self.real_path)
+                if self.rest is None or not os.access(self.real_path, os.R_OK):
+                    return connection
+                locked_out = error.sqlite_errorname.startswith("SQLITE_CANTOPEN")
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                return connection
+            if not self._has_journal():
+                connection.close()
+                self.immutable = _is_read_only(self.real_path)
+                connection = self.connect("immutable")
+                if self.immutable:
+                    self.rest = None
+                return connection
+            self.rest = None
+            if not locked_out:
+                return connection
+            connection.close()
+        raise unshared(self.path, os.path.dirname(self.real_path))
+
+    def is_at_rest(self, rest: Rest | None) -> bool:
+        """Whether what was read is true: nobody has come to write since the file was opened by itself.
+
+        rest: as it was when it was opened; None if it was opened with others.
+        """
+        return rest is None or (rest == Rest.of(self.real_path) and not self._has_journal())
 
     def _has_journal(self) -> bool:
         for suffix in ("-wal", "-journal"):
@@ -152,8 +185,8 @@ class Opening:
         return False
 
     def journal_of_medium(self) -> str | None:
-        """The journal of an immutable file, as its header says; a connection to one says `delete` of any."""
-        if self.immutable:
+        """The journal of a file that is read alone, as its header says; a connection to one says `delete` of any."""
+        if self.immutable or self.rest is not None:
             with suppress(OSError), open(self.real_path, "rb") as file:
                 return "wal" if file.read(19)[18:] == b"\2" else "delete"
         return None
@@ -184,7 +217,7 @@ class Opening:
 
     def connect_reader(self) -> sqlite3.Connection:
         """A connection that reads and can't do anything else."""
-        return self.connect("immutable" if self.immutable else "ro")
+        return self.connect("immutable" if self.immutable or self.rest is not None else "ro")
 
     def check_durability(self, recorded: str) -> None:
         """Raise `ConfigurationError` if the user asks for another durability than the store was made with."""
@@ -194,10 +227,16 @@ class Opening:
                 hint=f"leave the setting out, or set it to {recorded}",
             )
 
-    def set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
-        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
+    def set_modes(self, connection: sqlite3.Connection, durability: str, locked: bool = False) -> None:
+        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes.
+
+        locked: under the lock between processes, where a copy that lost its write-ahead log gets one again.
+        """
         try:
             wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            if locked and not wal and self.unlocked_because is None:
+                wal = connection.execute("PRAGMA journal_mode=wal").fetchone()[0] == "wal"
+            self.lacks_wal = not wal and self.unlocked_because is None and not locked
             levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
             for pragma in (
                 f"synchronous={levels[durability]}",
@@ -211,6 +250,31 @@ class Opening:
                 connection.execute("PRAGMA journal_mode=delete")
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+
+class Rest(NamedTuple):
+    """By what one tells that a file is as it was."""
+
+    inode: int
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> Rest | None:
+        """That of a file; None if it is gone. A change just now is let settle: clocks of files are coarse."""
+        with suppress(OSError):
+            found = os.stat(path)
+            if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+                time.sleep(_SETTLED_NS / 1e9)
+                found = os.stat(path)
+            return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+        return None
+
+
+def _is_read_only(path: str) -> bool:
+    """Whether nobody can write there, whatever rights they have."""
+    statvfs = getattr(os, "statvfs", None)
+    return statvfs is not None and bool(statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def guard(connection: sqlite3.Connection) -> None:
@@ -227,11 +291,15 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
     try:
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         if application_id != APPLICATION_ID:
-            if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if application_id == 0 and not there:
                 raise missing(path)
-            raise foreign(path, "is a SQLite database, but not a cqrs store")
+            if application_id != 0 or "cqrs_store" not in there:
+                raise foreign(path, "is a SQLite database, but not a cqrs store")
         definitions.check_facts_table(connection, path)
         facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
+        if application_id == 0:
+            facts[_UNMARKED] = "restored from SQL, which does not say the application_id"
         stored = _format(facts, path)
         definitions.check(connection, path, stored)
         connection.execute("PRAGMA cache_size=-16000")
@@ -273,18 +341,22 @@ def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> b
 
 
 def upgrade(connection: sqlite3.Connection, path: str) -> dict[str, str]:
-    """Give a store of an older format today's, in the transaction that is open; the facts then.
+    """Give a store of an older format today's, and one without its mark the mark; the facts then.
 
-    Nothing is lost. Somebody else may have been faster, with this format or a newer one: errors as `recognise`.
+    In the transaction that is open; nothing is lost. Somebody else may have been faster, with this format or a newer
+    one: errors as `recognise`.
     """
-    if is_older(recognise(connection, path)):
+    facts = recognise(connection, path)
+    if int(facts["format"]) < FORMAT:
         from cqrs_cli.stores.sqlite.schema import bring_up_to_date
 
         bring_up_to_date(connection)
         connection.execute("UPDATE cqrs_store SET value = ? WHERE name = 'format'", (str(FORMAT),))
+    if _UNMARKED in facts:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     return recognise(connection, path)
 
 
 def is_older(facts: dict[str, str]) -> bool:
     """Whether the store is to be upgraded before it is written to."""
-    return int(facts["format"]) < FORMAT
+    return int(facts["format"]) < FORMAT or _UNMARKED in facts

@@ -48,12 +48,13 @@ class ReadOnlySQL:
     """
 
     def __init__(self, file: SQLiteFile, statement: str, parameters: Mapping[str, Any], seconds: float) -> None:
-        self._path, self._given = file.path, sorted(parameters)
+        self._file, self._path, self._given = file, file.path, sorted(parameters)
         self._limit = self._left = seconds
         self._stack = ExitStack()
         self._started = time.monotonic()
         self._refused: str | None = None
         self._connection = self._stack.enter_context(file.reader())
+        self._rest = file.rest
         # At its first use SQLite makes such a table, and asks as if the schema were to be updated: so before
         # somebody answers. What goes wrong here the statement meets again, if it concerns it.
         with suppress(sqlite3.Error, UnicodeDecodeError):
@@ -82,6 +83,7 @@ class ReadOnlySQL:
         while len(rows) < _PAGE and size < _PAGE_BYTES and (row := self._cursor.fetchone()) is not None:
             rows.append(row)
             size += sum([len(value) for value in row if isinstance(value, str | bytes)])
+        self._file.check_rest(self._rest)
         return rows
 
     def _longest(self, statement: str, parameters: Mapping[str, Any]) -> int:
