@@ -25,8 +25,8 @@ _SQL_TYPES = {
     "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
     "uuid": "TEXT", "date": "TEXT", "datetime": "TEXT", "json": "TEXT",
 }  # fmt: skip
-_SCRIPTS = ((1, "schema.sql"), (2, "operational.sql"))
-"""What each format brought, or defined anew."""
+_SCRIPTS = ("schema.sql", "operational.sql", "views.sql")
+"""What defines the parts of a store; a later one in the place of an earlier."""
 # Patterns for what is rarely there are compiled when it is: each start of the program would pay for them.
 _NAME = r'(?:\w+|"\w+"|`\w+`|\[\w+\])'
 _TERM = rf"{_NAME}(?: (?:ASC|DESC))?"
@@ -51,13 +51,21 @@ def statements(script: str) -> dict[str, str]:
 
 
 @cache
-def definitions(format: int) -> dict[str, str]:
-    """The SQL of all that a store of a format has of its own, by name."""
-    found: dict[str, str] = {}
-    for since, script in _SCRIPTS:
-        if since <= max(format, 2):  # format 1 made the tables of format 2 when they were first needed
-            found |= statements(script)
-    return found
+def definitions() -> dict[str, str]:
+    """The SQL of all that a store has of its own, by name. One of format 1 may lack what is in operational.sql."""
+    return {name: sql for script in _SCRIPTS for name, sql in statements(script).items()}
+
+
+@cache
+def _earlier() -> dict[str, str]:
+    return statements(_SCRIPTS[0])
+
+
+def renew_views(connection: sqlite3.Connection) -> None:
+    """Put today's views in the place of earlier ones, in the transaction that is open."""
+    for name, sql in statements("views.sql").items():
+        connection.execute(f"DROP VIEW IF EXISTS {name}")
+        connection.execute(sql)
 
 
 def sql_type(table: Table, kind: str) -> str:
@@ -80,21 +88,25 @@ def create_table(table: Table) -> str:
 def check_facts_table(connection: sqlite3.Connection, path: str) -> None:
     """Raise `Damaged` if the table of facts, which says the format, is not the one that all formats have."""
     found = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'cqrs_store' COLLATE NOCASE").fetchall()
-    if found != [(definitions(1)["cqrs_store"],)]:
+    if found != [(definitions()["cqrs_store"],)]:
         raise foreign(path, "does not say which format of a cqrs store it has: cqrs_store is not as cqrs makes it")
 
 
-def check(connection: sqlite3.Connection, path: str, format: int) -> None:
-    """Raise `Damaged` if something of the store's own is another than `cqrs` made, or something foreign acts on it.
+def check(connection: sqlite3.Connection, path: str, format: int) -> bool:
+    """Whether all views are those of today.
 
+    Raises `Damaged` if something of the store's own is another than `cqrs` made, or something foreign acts on it.
     What is missing is found by who needs it. Somebody's own tables, views and plain indexes may be there.
     """
-    own = definitions(format)
+    own, of_today = definitions(), True
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
         known = own.get(name.lower())
         if known is not None:
-            if sql != known and not _made_lazily(name, sql, format):
+            if sql == known or _made_lazily(name, sql, format):
+                continue
+            if sql != _earlier().get(name):
                 raise _altered(path, name)
+            of_today = False
         elif table.lower() in own and (
             kind == "trigger" or (sql is not None and not re.fullmatch(_PLAIN_INDEX, sql, re.IGNORECASE))
         ):
@@ -104,6 +116,7 @@ def check(connection: sqlite3.Connection, path: str, format: int) -> None:
                 store=path,
                 table=table,
             )
+    return of_today
 
 
 def check_rows(query: Callable[..., list[tuple[str, ...]]], path: str, name: str) -> bool:

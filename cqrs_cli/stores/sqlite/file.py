@@ -314,8 +314,8 @@ class SQLiteFile:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
         connection = self._connection or self.connection
-        if self._opening.lacks_wal:  # of no effect in a transaction
-            self._opening.set_modes(connection, self.facts["durability"], locked=True)
+        if self._opening.lacks_wal:
+            self._opening.give_wal(connection, self.facts["durability"])
         if self._patience is not None:
             self._patience.widen()
         try:

@@ -17,7 +17,7 @@ from cqrs_cli.stores.sqlite.patience import Patience
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 2
-_UNMARKED = "unmarked"
+_BEHIND = "behind"
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
@@ -227,16 +227,19 @@ class Opening:
                 hint=f"leave the setting out, or set it to {recorded}",
             )
 
-    def set_modes(self, connection: sqlite3.Connection, durability: str, locked: bool = False) -> None:
-        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes.
+    def give_wal(self, connection: sqlite3.Connection, durability: str) -> None:
+        """A write-ahead log for a copy that lost it, under the lock between processes and outside of a transaction."""
+        try:
+            connection.execute("PRAGMA journal_mode=wal")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        self.set_modes(connection, durability)
 
-        locked: under the lock between processes, where a copy that lost its write-ahead log gets one again.
-        """
+    def set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
+        """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
         try:
             wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-            if locked and not wal and self.unlocked_because is None:
-                wal = connection.execute("PRAGMA journal_mode=wal").fetchone()[0] == "wal"
-            self.lacks_wal = not wal and self.unlocked_because is None and not locked
+            self.lacks_wal = not wal and self.unlocked_because is None
             levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
             for pragma in (
                 f"synchronous={levels[durability]}",
@@ -298,10 +301,9 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
                 raise foreign(path, "is a SQLite database, but not a cqrs store")
         definitions.check_facts_table(connection, path)
         facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
-        if application_id == 0:
-            facts[_UNMARKED] = "restored from SQL, which does not say the application_id"
-        stored = _format(facts, path)
-        definitions.check(connection, path, stored)
+        of_today = definitions.check(connection, path, _format(facts, path))
+        if application_id == 0 or not of_today:  # SQL that a store is restored from does not say the application_id
+            facts[_BEHIND] = "yes"
         connection.execute("PRAGMA cache_size=-16000")
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
@@ -335,13 +337,14 @@ def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> b
         return False
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     bring_up_to_date(connection)
+    definitions.renew_views(connection)
     facts = {"format": str(FORMAT), "durability": durability, "created_at": str(now_us)}
     connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
     return True
 
 
 def upgrade(connection: sqlite3.Connection, path: str) -> dict[str, str]:
-    """Give a store of an older format today's, and one without its mark the mark; the facts then.
+    """Give a store of an older format today's, and one without the mark or today's views those; the facts then.
 
     In the transaction that is open; nothing is lost. Somebody else may have been faster, with this format or a newer
     one: errors as `recognise`.
@@ -352,11 +355,12 @@ def upgrade(connection: sqlite3.Connection, path: str) -> dict[str, str]:
 
         bring_up_to_date(connection)
         connection.execute("UPDATE cqrs_store SET value = ? WHERE name = 'format'", (str(FORMAT),))
-    if _UNMARKED in facts:
+    if is_older(facts):
+        definitions.renew_views(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     return recognise(connection, path)
 
 
 def is_older(facts: dict[str, str]) -> bool:
     """Whether the store is to be upgraded before it is written to."""
-    return int(facts["format"]) < FORMAT or _UNMARKED in facts
+    return int(facts["format"]) < FORMAT or _BEHIND in facts

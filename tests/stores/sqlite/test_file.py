@@ -124,7 +124,7 @@ def test_the_views_show_the_log_to_people(store: SQLiteStore, path: Path) -> Non
     connection = raw(path)
     at = first.recorded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert connection.execute("SELECT * FROM event_log WHERE position = 1").fetchone() == (
-        1, "order-1", 1, "Placed", 1, '{"n":1}', "c1:1", "c1", "PlaceOrder", "c1", None, "ada", at, "{}",
+        1, "order-1", 1, "Placed", 1, '{"n":1}', "c1:1", "c1", "PlaceOrder", "c1", None, "ada", at, "{}", "order",
     )  # fmt: skip
     assert connection.execute("SELECT event_id FROM event_log").fetchall() == [("c1:1",), (second.event_id,), ("c2:1",)]
     streams = connection.execute("SELECT stream, category, version, first_recorded_at FROM stream_summary").fetchall()

@@ -13,8 +13,8 @@ from cqrs_cli.errors import CqrsError, Damaged, Misuse
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.rows import Column, Table
 from cqrs_cli.stores.sqlite import patience
-from cqrs_cli.stores.sqlite.definitions import definitions, statements
-from cqrs_cli.stores.sqlite.opening import FORMAT, LONGEST
+from cqrs_cli.stores.sqlite.definitions import definitions, renew_views, statements
+from cqrs_cli.stores.sqlite.opening import LONGEST
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 
@@ -58,13 +58,14 @@ def read_all(path: str) -> None:
 def test_what_a_store_has_is_what_its_scripts_say(path: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         kept = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    own = definitions(FORMAT)
+    own = definitions()
     assert len(own) > 30
     assert {name: kept[name] for name in own} == own
     with closing(sqlite3.connect(":memory:")) as connection:  # each is one whole statement, and there are no others
         for script in ("schema.sql", "operational.sql"):
             for sql in statements(script).values():
                 connection.execute(sql)
+        renew_views(connection)
         assert {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE sql <> ''")} == own.keys()
 
 
