@@ -11,7 +11,7 @@ QUICK := -m "not faults and not slow"
 # What depends on the libraries by more than their public ways: there, the slow tests are run against each version too.
 VERSIONED := -m "slow and not faults" tests/cli/options tests/cli/shell tests/domain tests/stores
 
-.PHONY: docs demo quick test lowest newest lint bench faults clean
+.PHONY: docs demo quick test lowest newest lint bench peers faults clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
@@ -52,8 +52,13 @@ lint: .venv/.ready
 bench: .venv/.bench
 	@$(BIN)/python -m benchmarks
 
+# What other stores' suites expect, with those that need other packages.
+peers: .venv/.peers
+	@$(BIN)/python -m pytest -q -n auto tests/peers
+
 docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
+	@$(BIN)/python -m tests.peers.page
 
 faults: .venv/.ready
 	@$(BIN)/python -m pytest -q -rs -m faults --timeout 1800 -o faulthandler_timeout=1790
@@ -69,6 +74,9 @@ clean:
 .venv-lowest/.ready: pyproject.toml .ci/versions.py
 	@.venv-lowest/bin/python -m pip --version >/dev/null 2>&1 || $$(python3.11 -c '' 2>/dev/null && echo python3.11 || echo $(PYTHON)) -m venv --clear .venv-lowest
 	@.venv-lowest/bin/python $(PIP_INSTALL) -e '.[test]' $$(.venv-lowest/bin/python .ci/versions.py floors) && touch $@
+
+.venv/.peers: .venv/.ready
+	@$(BIN)/python $(PIP_INSTALL) -e '.[peers]' && touch $@
 
 .venv/.bench: .venv/.ready
 	@$(BIN)/python $(PIP_INSTALL) -e '.[bench]' && touch $@

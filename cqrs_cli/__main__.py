@@ -1,6 +1,8 @@
 """`cqrs` and `python -m cqrs_cli`."""
 
+import contextlib
 import gc
+import os
 import sys
 
 GC_THRESHOLDS = (400_000, 20, 50)
@@ -24,7 +26,18 @@ def main() -> int:
     finally:
         if "cqrs_cli.loading" not in sys.modules:  # no code of the user's ran that leaves something to be tidied up
             gc.freeze()
+        else:
+            _end_data()
+
+
+def _end_data() -> None:
+    """What the user's code prints from now on, at exit or in a thread, is no data: it goes to standard error."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        sys.stdout.flush()
+        os.dup2(2, 1)
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:  # `-m` puts the working directory first, where anybody's modules may lie
+        del sys.path[0]
     sys.exit(main())

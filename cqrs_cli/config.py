@@ -27,6 +27,7 @@ FORMATS = {
     "json": f"{_FORMATS}.json:JsonFormat",
     "jsonl": f"{_FORMATS}.jsonl:JsonLinesFormat",
     "csv": f"{_FORMATS}.csv:CsvFormat",
+    "spreadsheet": f"{_FORMATS}.spreadsheet:SpreadsheetFormat",
     "tsv": f"{_FORMATS}.tsv:TsvFormat",
     "md": f"{_FORMATS}.md:MarkdownFormat",
     "mermaid": f"{_FORMATS}.mermaid:MermaidFormat",

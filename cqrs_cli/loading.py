@@ -31,7 +31,29 @@ def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
         if name.endswith(".py") or os.sep in name:
             hint = f"a module, not a file: {name.removesuffix('.py').strip('./').replace(os.sep, '.')}:domain"
         raise DomainNotLoaded(f"{spec!r} names no module", hint=hint)
+    _check_names(os.fspath(folder))
     return _found(_imported(name, os.fspath(folder)), attribute, spec)
+
+
+def _check_names(folder: str) -> None:
+    """Refuse modules in the folder that would be imported for Python's own, by whoever imports those, this program too.
+
+    Raises `DomainNotLoaded`.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError:  # nothing can be imported from there
+        return
+    for name in sorted(names):
+        is_module = name.endswith(".py") or os.path.exists(os.path.join(folder, name, "__init__.py"))
+        if is_module and name.removesuffix(".py") in sys.stdlib_module_names - _NEVER_IMPORTED:
+            raise DomainNotLoaded(
+                f"{os.path.join(folder, name)} has the name of a module of Python's own, and would be imported for it",
+                hint="give it another name, or move it out of this folder, which is searched first",
+            )
+
+
+_NEVER_IMPORTED = frozenset({"test"})
 
 
 def belongs_to_user(spec: str, folder: str | os.PathLike[str]) -> bool:

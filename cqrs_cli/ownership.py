@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 
-def is_trusted(path: str | os.PathLike[str]) -> bool:
+def is_trusted(path: int | str | os.PathLike[str]) -> bool:
     """Whether the file or folder belongs to this user, or to root, who can do anything anyway. Raises `OSError`.
 
-    Under `sudo`, what belongs to the user who called it is trusted too.
+    path: or an open descriptor. Under `sudo`, what belongs to the user who called it is trusted too.
     """
     if not hasattr(os, "geteuid"):
         return True  # this system knows no owners
@@ -20,7 +20,7 @@ def is_open_to_others(folder: str | os.PathLike[str]) -> bool:
     return bool(os.stat(folder).st_mode & 0o002)
 
 
-def owner(path: str | os.PathLike[str]) -> str:
+def owner(path: int | str | os.PathLike[str]) -> str:
     """The name of the owner, or the number of one without a name. Raises `OSError`."""
     number = os.stat(path).st_uid
     try:

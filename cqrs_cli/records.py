@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from cqrs_cli.errors import CqrsError
     from cqrs_cli.finding import Finding
     from cqrs_cli.history.changes import Change
+    from cqrs_cli.history.consequences import Concerned
     from cqrs_cli.history.snapshot_comparison import Difference
+    from cqrs_cli.log.context import EventContext
     from cqrs_cli.log.diagnosis import Diagnosis
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.log.statistics import Statistics
@@ -114,6 +116,31 @@ def event(recorded: Recorded) -> Record:
     }
 
 
+def shown(seen: EventContext, did: Record) -> Record:
+    """An event with what stands round it. did: what it changed in the state and which rows it concerns, if known."""
+    command, cause = seen.commit.command, seen.cause
+    sent: Record | None = None
+    if command is not None:
+        data = None if command.data is None else _checked(command.data, seen.event.position)
+        sent = {"command": command.type, "schema_version": command.schema_version, "data": data}
+        sent |= {"command_id": seen.commit.id, "issued_at": rfc3339(command.issued_at)}
+    return {
+        **event(seen.event),
+        "command": sent,
+        "caused_by": None if cause is None else {**_node(cause), "reaction": seen.reaction},
+        "led_to": [{**_node(child), "reaction": node.name} for node in seen.led_to for child in node.children],
+        **did,
+    }
+
+
+def consequences(changed: Iterable[Change] | None, rows: Iterable[Concerned] | None) -> Record:
+    """What an event changed in the state of its aggregate, and which rows it concerns; None: not known."""
+    return {
+        "changes": None if changed is None else [_named(CHANGE, change) for change in changed],
+        "rows": None if rows is None else [{"projection": row.projection, "key": jsonable(row.key)} for row in rows],
+    }
+
+
 def _checked(data: bytes, position: int) -> RawJson:
     try:
         text = data.decode()
@@ -156,6 +183,11 @@ def flat_statistics(record: Record) -> list[Record]:
         for kind, rows in (("category", record["categories"]), ("type", record["types"]))
         for row in rows
     ]
+
+
+def counted(by: str, value: str | None, events: int) -> Record:
+    """How many events there are of one day, user, type …: by is the name of the member."""
+    return {by: value, "events": events}
 
 
 def trace(root: Node) -> Record:
@@ -312,14 +344,14 @@ def section(name: str, position: int, behind: int, rows: Iterable[Record]) -> Re
 
 def projection_status(one: ProcessorStatus) -> Record:
     """Where a projection stands."""
-    names = ("status", "position", "lag", "rows", "reason", "rebuilding")
+    names = ("status", "position", "lag", "rows", "reason", "source", "rebuilding")
     skips = [{**_skip(skip), "held": skip.position in one.contained} for skip in one.skips]
     return {"projection": one.name, **{name: getattr(one, name) for name in names}, "skipped": skips}
 
 
 def reaction_status(one: ProcessorStatus) -> Record:
     """Where a reaction stands."""
-    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason")
+    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "source")
     told = {name: getattr(one, name) for name in names}
     return {"reaction": one.name, **told, "skipped": [_skip(skip) for skip in one.skips]}
 

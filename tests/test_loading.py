@@ -52,6 +52,27 @@ def test_the_folder_comes_first(module, tmp_path):
     assert sys.path[0] == str(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["queue.py", "types.py", "json/__init__.py"])
+def test_a_module_that_would_take_the_place_of_pythons_own_is_refused(module, tmp_path, name):
+    module('domain = Domain("mine")\n')
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("raise SystemExit('it ran')\n")
+    for spec in ("shop_under_test", name.partition("/")[0].removesuffix(".py")):
+        found = failure(spec, tmp_path)
+        assert str(tmp_path / name).removesuffix("/__init__.py") in found.message
+        assert "another name" in found.hint
+    assert str(tmp_path) not in sys.path
+
+
+def test_what_takes_nobodys_place_is_not_refused(module, tmp_path):
+    name = module('domain = Domain("mine")\n')
+    (tmp_path / "test").mkdir()  # as folders of tests are called
+    (tmp_path / "test" / "__init__.py").write_text("")
+    (tmp_path / "calendar").mkdir()  # no package
+    (tmp_path / "queue.txt").write_text("")
+    assert load_domain(name, tmp_path).name == "mine"
+
+
 def test_what_is_missing_or_ambiguous_lists_the_candidates(module, tmp_path):
     name = module('one = Domain("a")\ntwo = Domain("b")\nnumber = 5\n')
     assert "one" in failure(f"{name}:three", tmp_path).hint

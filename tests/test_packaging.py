@@ -107,5 +107,5 @@ def test_make_has_what_the_readme_promises() -> None:
     make = shutil.which("make")
     if make is None:
         pytest.skip("make is not installed")
-    for target in ("demo", "quick", "test", "lowest", "newest", "lint", "bench", "faults"):
+    for target in ("demo", "quick", "test", "lowest", "newest", "lint", "bench", "peers", "faults"):
         assert run(make, "-n", target, cwd=ROOT)

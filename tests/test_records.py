@@ -113,7 +113,7 @@ def test_the_read_side(bench: Workbench) -> None:
     sent(bench)
     (status,) = bench.project("availability")
     found = records.projection_status(status._replace(skips=[SKIP], contained=frozenset({1})))
-    assert members(found) == "projection status position lag rows reason rebuilding skipped"
+    assert members(found) == "projection status position lag rows reason source rebuilding skipped"
     assert members(found["skipped"][0]) == "position by at reason held"
     assert members(records.section("p", 1, 0, [])) == "projection position lag rows"
     assert members(records.plan(bench.plans("availability")[0])) == "projection events rows_now estimated_seconds"
@@ -141,7 +141,7 @@ def test_runs_and_reactions(bench: Workbench) -> None:
     }  # fmt: skip
     (status, *_) = bench.reactions()
     found = records.reaction_status(status._replace(skips=[SKIP]))
-    told = "reaction kind status position lag rows waiting deadlines failed reason skipped"
+    told = "reaction kind status position lag rows waiting deadlines failed reason source skipped"
     assert members(found) == told
     assert members(found["skipped"][0]) == "position by at reason"
     outgoing = SimpleNamespace(command_id="c1", command="Ship")

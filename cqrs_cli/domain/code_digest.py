@@ -30,8 +30,6 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _OURS, _SAMPLES = "cqrs_cli", "cqrs_cli._samples"
 _HAS_DOCSTRING = 0x4000000  # before Python 3.13 the first constant of a function is its docstring, or None
-_INNER = ("wrapped", "__func__", "__wrapped__")
-_FOR_OTHERS = ("__repr__", "__str__", "__pydantic_init_subclass__")
 _FIELDS_ELSEWHERE = frozenset({"stored", "keywords", "model_config", "model_fields", "model_computed_fields"})
 
 
@@ -97,6 +95,9 @@ class _Walk:
             self._say("again", getattr(value, "__qualname__", type(value).__name__))
             return
         self._seen[id(value)] = value
+        if isinstance(value, _PLAIN):  # of a class of its own, so there may be more to it
+            kind: Any = next(kind for kind in _PLAIN if isinstance(value, kind))
+            self._say(type(value).__name__, kind.__repr__(value))
         if isinstance(value, FunctionType):
             yield from self._function(value)
         elif isinstance(value, type) and not hasattr(value, "__origin__"):
@@ -144,7 +145,7 @@ class _Walk:
         elif self._is_own(type(value).__module__):
             self._say("an object")
             yield type(value)
-            yield {name: one for name, one in getattr(value, "__dict__", {}).items() if not callable(one)}
+            yield dict(_values(value))
         else:
             self._say(_text(value))
 
@@ -153,11 +154,14 @@ class _Walk:
     def _function(self, function: Any) -> Iterator[Any]:
         if not self._with_functions or id(function) in self._but:
             return
-        if hasattr(function, "__wrapped__"):
-            yield function.__wrapped__
-            return
-        if not self._is_own(function.__module__):
-            self._say("function", function.__module__, function.__qualname__)
+        inner = getattr(function, "__wrapped__", None)
+        if inner is not None:
+            yield inner
+            yield dict(getattr(function, "registry", {}))  # of a single dispatch
+        # What wraps another gives itself out as it; whose code it is is told by where its names come from.
+        where = function.__module__ if inner is None else function.__globals__.get("__name__")
+        if not self._is_own(where):
+            self._say("function", where, function.__qualname__)
             return
         self._say("code")
         names: dict[str, None] = {}
@@ -173,10 +177,17 @@ class _Walk:
         for name in names:
             yield from self._named(name)
             if name in function.__globals__:
-                found = function.__globals__[name]
-                yield found
-                if isinstance(found, ModuleType) and self._is_own(found.__name__):
-                    yield from (vars(found)[other] for other in names if other in vars(found))
+                yield from self._found(function.__globals__[name], names)
+
+    def _found(self, value: Any, names: Mapping[str, None]) -> Iterator[Any]:
+        """What a name of a function stands for; of a module of the user's, what its other names find there."""
+        yield value
+        modules = [value]
+        for module in modules:
+            if isinstance(module, ModuleType) and self._is_own(module.__name__):
+                found = [vars(module)[name] for name in names if name in vars(module)]
+                yield from found
+                modules += [one for one in found if isinstance(one, ModuleType) and one not in modules]
 
     def _named(self, name: str) -> Iterable[Any]:
         """What of the classes that were met counts now that the name was."""
@@ -193,6 +204,9 @@ class _Walk:
             for member in cls:
                 self._say(member.name)
                 yield member.value
+        if self._with_functions:
+            yield type(cls)
+            yield dict(getattr(cls, "model_config", {}))
         if issubclass(cls, BaseModel):
             yield from model_fields(cls)
         else:
@@ -239,15 +253,23 @@ def model_fields(model: type[BaseModel]) -> Iterator[Any]:
         yield None if field.default_factory is None else field.default_factory
         yield field.default
         yield (str(field.alias), field.discriminator, [_text(one) for one in field.metadata])
+        yield from (one.func for one in field.metadata if hasattr(one, "func"))  # validators in Annotated
 
 
 def _is_operator(name: str, value: Any) -> bool:
     """Whether it is a method such as `__add__`, which code calls without naming it."""
-    return (
-        name.startswith("__")
-        and isinstance(value, FunctionType)
-        and name not in ("__repr__", "__str__", "__pydantic_init_subclass__")
-    )
+    return name.startswith("__") and isinstance(value, FunctionType) and name != "__pydantic_init_subclass__"
+
+
+def _values(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an object holds: in its dictionary, its slots, the private attributes of a model."""
+    yield from getattr(value, "__dict__", {}).items()
+    for cls in type(value).__mro__:
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and not name.startswith("__pydantic_") and hasattr(value, name):
+                yield name, getattr(value, name)
+    yield from (getattr(value, "__pydantic_private__", None) or {}).items()
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

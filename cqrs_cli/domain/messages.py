@@ -194,7 +194,7 @@ def _new_id(microseconds: int) -> str:
         pool = os.urandom(_POOL * _DIGITS // 2).hex()
         _unused.extend([pool[at : at + _DIGITS] for at in range(_DIGITS, len(pool), _DIGITS)])
         digits = pool[:_DIGITS]
-    time = f"{microseconds // 1000:012x}"
+    time = f"{max(microseconds // 1000, 0):012x}"  # a clock before 1970 is wrong, its ids need not be
     return f"{time[:8]}-{time[8:]}-7{digits[:3]}-{'89ab'[int(digits[3], 16) & 3]}{digits[4:7]}-{digits[7:19]}"
 
 
@@ -270,3 +270,11 @@ class Command(Message):
 
 
 _meta_of: Callable[[Command], Meta] = Command.__dict__["__cqrs_meta__"].__get__
+
+
+def give_time(command: Command, clock: Callable[[], datetime]) -> None:
+    """Give the command the time of this clock, if it has no envelope yet."""
+    try:
+        _meta_of(command)
+    except AttributeError:
+        object.__setattr__(command, "__cqrs_meta__", Meta(timestamp=clock()))

@@ -22,7 +22,9 @@ from cqrs_cli.errors import DefinitionError
 class After(NamedTuple):
     """A deadline: send the command so long after the event was recorded, unless it is cancelled.
 
-    name: what `Cancel(name)` of the same process cancels; None: the command's class name.
+    Where the log ran ahead of the clock of whoever answers, it counts from that clock.
+    name: what `Cancel(name)` of the same process cancels; None: the command's class name, and for a second and third of
+    one answer `Remind-2`, `Remind-3`. Two of one answer have different names.
     """
 
     delay: timedelta

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Never
 
 from cqrs_cli.domain.clauses import refuse_other_clauses
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.domain.mistakes import refuse_keywords
-from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, as_groups, row_type
+from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, as_groups, as_rules, row_type
 from cqrs_cli.errors import DefinitionError
 
 
@@ -17,7 +18,8 @@ class Projection(RowModel):
     Class keywords: `key=` (a field, or a tuple of fields), `version=` (1; raise it when the meaning
     of the rows changes), `name=` (the table; default: the class's name in snake_case), `indexes=`
     (fields, or tuples of fields), `inline=True` (the rows change in the commit's own transaction) and,
-    for those, `unique=` (fields, or tuples of fields: a command that would break it is rejected).
+    for those, `unique=` (a field, or a tuple of fields that are unique together; a list has several
+    such rules: a command that would break one is rejected).
     Any event with a clause creates a missing row, so every field but the key has a default.
     """
 
@@ -28,7 +30,7 @@ class Projection(RowModel):
         version: int = 1,
         name: str | None = None,
         inline: bool = False,
-        unique: tuple[str | tuple[str, ...], ...] | str = (),
+        unique: Sequence[str | tuple[str, ...]] = (),
         indexes: tuple[str | tuple[str, ...], ...] | str = (),
         **unknown: Never,
     ) -> None:
@@ -39,7 +41,7 @@ class Projection(RowModel):
             version,
             name or snake(cls.__name__),
             inline,
-            as_groups((unique,) if isinstance(unique, str) else unique),
+            as_rules(unique),
             as_groups((indexes,) if isinstance(indexes, str) else indexes),
         )
 

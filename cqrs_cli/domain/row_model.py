@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -177,6 +178,17 @@ def as_groups(columns: Iterable[str | tuple[str, ...]]) -> tuple[tuple[str, ...]
     return tuple((group,) if isinstance(group, str) else tuple(group) for group in columns)
 
 
+def as_rules(columns: Iterable[str | tuple[str, ...]] | str) -> tuple[tuple[str, ...], ...]:
+    """What `unique=` says, as groups of columns: a name, or a tuple of names as in `key=`, is one rule.
+
+    Several rules are a list of names and tuples, or a tuple with a tuple in it.
+    """
+    if isinstance(columns, str):
+        return ((columns,),)
+    names = tuple(column for column in columns if isinstance(column, str))
+    return (names,) if names and names == columns else as_groups(columns)
+
+
 def row_type(cls: type[RowModel]) -> RowType:
     """Read a row class. Raises `DefinitionError` naming class, field and remedy."""
     complete(cls)
@@ -231,12 +243,6 @@ def outdated(stored: str, definition: str) -> str | None:
     return "; ".join(reasons) or None
 
 
-def source_changed(stored: str, definition: str) -> bool:
-    """Whether the code of the clauses differs from the one that the rows were made with: a hint, no more."""
-    old = _read(stored)
-    return old is not None and bool(old["source"] != json.loads(definition)["source"])
-
-
 def _read(stored: str) -> dict[str, Any] | None:
     """A stored definition; None if it is none (changed by hand, or damaged)."""
     try:
@@ -245,6 +251,11 @@ def _read(stored: str) -> dict[str, Any] | None:
         return found if {"version", "unique", "indexes", "source"} <= found.keys() else None
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
+
+
+def stored_names(events: Iterable[type[Event]]) -> frozenset[str]:
+    """The names under which these events are stored, aliases included."""
+    return frozenset(name for event in events for name in (event.stored.name, *event.stored.aliases))
 
 
 def _definition(kind: RowType) -> str:
@@ -259,6 +270,8 @@ def _definition(kind: RowType) -> str:
             "shapes": shapes,
             "unique": kind.table.unique,
             "indexes": kind.table.indexes,
+            "types": sorted(stored_names(kind.evolvers)),
+            "python": sys.implementation.cache_tag,
             "source": code_digest([kind.cls, *clauses, *event_code(kind.evolvers)]),
         },
         separators=(",", ":"),

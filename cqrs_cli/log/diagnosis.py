@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cqrs_cli.errors import CqrsError, Unavailable
 from cqrs_cli.finding import Finding
+from cqrs_cli.log.clock import ahead_of, last_recorded
 from cqrs_cli.log.waiting import lags
 from cqrs_cli.stores.contract import Store
 
@@ -38,13 +40,23 @@ def examine(store: Store, facts: dict[str, Any]) -> Diagnosis:
     failure = None
     if facts.get("locked"):
         failure = Unavailable(f"{facts['path']} is locked by another process", hint=_HOLDER, code="locked")
-    return Diagnosis(facts, lags(store, names), judge(facts), failure)
+    return Diagnosis(facts, lags(store, names), [*judge(facts), *_clock(store, facts)], failure)
+
+
+def _clock(store: Store, facts: Mapping[str, Any]) -> list[Finding]:
+    """That the log is ahead of this machine's clock."""
+    told = ahead_of(time.time_ns() // 1000, last_recorded(store))
+    hint = "set the clock right, if it is this one; what was recorded by one that ran ahead stays"
+    return [] if told is None else [Finding("clock", "warning", _where(facts), told, hint)]
 
 
 def judge(facts: Mapping[str, Any]) -> list[Finding]:
     """What is worth saying about a store's facts (`Store.describe` and the SQLite release)."""
-    where = str(facts.get("path", facts.get("store")))
-    return [Finding(code, severity, where, message, hint) for code, severity, message, hint in _told(facts)]
+    return [Finding(code, severity, _where(facts), message, hint) for code, severity, message, hint in _told(facts)]
+
+
+def _where(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("path", facts.get("store")))
 
 
 _Told = tuple[str, str, str, str | None]

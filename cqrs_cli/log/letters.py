@@ -20,6 +20,11 @@ def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadL
     return [DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:]) for row in found]  # type: ignore[arg-type]
 
 
+def count_letters(rows: RowReader, reaction: str) -> int:
+    """How many open dead letters a reaction has."""
+    return rows.count(DEAD_LETTERS, [Where("reaction", "=", reaction), Where("dropped_us", "=", None)])
+
+
 def all_letters(rows: RowReader, where: Where) -> list[DeadLetter]:
     """The open ones, then those that were dropped."""
     return letters(rows, where) + letters(rows, where, dropped=True)

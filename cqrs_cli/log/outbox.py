@@ -7,7 +7,7 @@ the domain's code is broken.
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.stores.operational import DEAD_LETTERS, OUTBOX
@@ -25,7 +25,8 @@ def command_id(event_id: str, reaction: str, number: int, attempt: int = 0) -> s
 class Outgoing(NamedTuple):
     """A command that waits to be sent, with where it comes from.
 
-    position, recorded_us: of the event that was answered. process: the key's text of the process, or ''
+    position: of the event that was answered. recorded_us: when it was recorded, or when it was answered if the clock of
+    who answered it had not come so far. process: the key's text of the process, or ''
     for a policy. clause: the method's name. deadline: its name, or None. due_us: microseconds UTC, 0 for
     at once. data: the command's payload, JSON. metadata: a JSON object.
     """
@@ -58,6 +59,17 @@ class Outgoing(NamedTuple):
     def command_id(self) -> str:
         """The id that it is sent with."""
         return command_id(self.event_id, self.reaction, self.number, self.attempt)
+
+
+class Misplaced(Outgoing):
+    """A command that waits where none of ours would: nobody can tell what it replaces, or what would replace it."""
+
+    kept_as: str
+
+    @property
+    def slot(self) -> str:
+        """The slot that its row has."""
+        return self.kept_as
 
 
 class DeadLetter(NamedTuple):
@@ -153,6 +165,12 @@ def next_due(rows: RowReader, reactions: Iterable[str]) -> int | None:
     return found[0].due_us if found else None
 
 
+def counts(rows: RowReader, reaction: str) -> tuple[int, int]:
+    """How many commands of a reaction are to be sent at once, and how many deadlines it has."""
+    own = Where("reaction", "=", reaction)
+    return rows.count(OUTBOX, [own, Where("due_us", "=", 0)]), rows.count(OUTBOX, [own, Where("due_us", "!=", 0)])
+
+
 def of_reaction(rows: RowReader, reaction: str) -> list[Outgoing]:
     """All that waits, deadlines included, of one reaction."""
     return _outgoing(rows, [Where("reaction", "=", reaction)])
@@ -171,4 +189,12 @@ def _first(rows: RowReader, reactions: Iterable[str], where: Sequence[Where], li
 
 def _outgoing(rows: RowReader, where: Sequence[Where], limit: int | None = None) -> list[Outgoing]:
     order = [Order("due_us"), Order("position"), Order("number")]
-    return [Outgoing(*row[1:]) for row in rows.select(OUTBOX, where, order, limit=limit)]  # type: ignore[arg-type]
+    return [_placed(row[0], row[1:]) for row in rows.select(OUTBOX, where, order, limit=limit)]
+
+
+def _placed(slot: Any, values: Sequence[Any]) -> Outgoing:
+    outgoing = Outgoing(*values)
+    if outgoing.slot != slot:
+        outgoing = Misplaced(*values)
+        outgoing.kept_as = slot
+    return outgoing

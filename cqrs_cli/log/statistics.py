@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.streams import category_of
 
 
 class Statistics(NamedTuple):
@@ -26,3 +30,26 @@ def count(store: Store) -> Statistics:
     first = next(iter(store.read(Selection(limit=1))), None)
     last = next(iter(store.read(Selection(limit=1, backwards=True))), None)
     return Statistics(store.head(), first and first.recorded_us, last and last.recorded_us, categories, store.types())
+
+
+BY: dict[str, Callable[[Recorded], str | None]] = {
+    "day": lambda event: rfc3339(event.recorded_us)[:10],
+    "hour": lambda event: rfc3339(event.recorded_us)[:13] + ":00Z",
+    "user": lambda event: event.user_id,
+    "type": lambda event: event.type,
+    "category": lambda event: category_of(event.stream),
+    "command": lambda event: event.command_type,
+}
+"""By what events can be counted. None: it has none, as an imported event has no command."""
+
+
+def count_by(events: Iterable[Recorded], by: str) -> list[tuple[str | None, int]]:
+    """How many events there are of each: days and hours (UTC) in their order, else the most first. by: one of `BY`."""
+    found: dict[str | None, int] = {}
+    value_of = BY[by]
+    for event in events:
+        value = value_of(event)
+        found[value] = found.get(value, 0) + 1
+    if by in ("day", "hour"):
+        return sorted(found.items(), key=lambda pair: pair[0] or "")
+    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0] or ""))

@@ -17,7 +17,7 @@ from cqrs_cli.stores.commits import (
     RecordedCommit,
     SentCommand,
 )
-from cqrs_cli.stores.conditions import AtVersion, Condition, NewStream
+from cqrs_cli.stores.conditions import CONDITIONS, Condition
 from cqrs_cli.stores.rows import Scalar, Table
 from cqrs_cli.stores.streams import MAX_NAME_BYTES, check_stream_name
 
@@ -67,7 +67,7 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
             limit=MAX_COMMIT_BYTES,
         )
     for condition in conditions:
-        if not isinstance(condition, (NewStream, AtVersion)):
+        if not isinstance(condition, CONDITIONS):
             raise Misuse(f"no such condition: {condition!r}", code="unknown-condition")
         if condition[0] != events[0][0] and not _is_plain_stream(condition[0]):  # the first event's was looked at
             check_stream_name(condition[0])

@@ -8,7 +8,7 @@ from cqrs_cli.stores.stored_json import stored_object
 
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
-MAX_COMMIT_EVENTS = 1_000
+MAX_COMMIT_EVENTS = 10_000
 MAX_DEPTH = 64
 
 
@@ -37,7 +37,7 @@ class SentCommand(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The unit of writing: 1..1000 events, all or nothing.
+    """The unit of writing: 1..10,000 events, all or nothing.
 
     id: the command's id when there is a command; imports make their own.
     correlation_id: None means the commit's own id. causation_id: the event that caused the command.

@@ -20,11 +20,35 @@ class AtVersion(NamedTuple):
     version: int
 
 
-Condition = NewStream | AtVersion
+class StreamExists(NamedTuple):
+    """The stream exists, at whatever version."""
+
+    stream: str
+
+
+CONDITIONS = (NewStream, AtVersion, StreamExists)
+Condition = NewStream | AtVersion | StreamExists
+
+
+def holds(condition: Condition, actual: int) -> bool:
+    """Whether the condition holds for a stream at version `actual` (0: no such stream)."""
+    if isinstance(condition, StreamExists):
+        return actual > 0
+    return actual == (condition.version if isinstance(condition, AtVersion) else 0)
 
 
 def check_version(condition: Condition, actual: int) -> None:
-    """Raise `Conflict` if the condition does not hold for a stream at version `actual` (0: no such stream)."""
+    """Raise `Conflict` if it does not hold for a stream at version `actual` (0: no such stream)."""
+    if isinstance(condition, StreamExists):
+        if actual == 0:
+            raise Conflict(
+                f"{condition.stream} does not exist, expected a stream that does",
+                hint="read it again, decide again, then retry",
+                stream=condition.stream,
+                expected="exists",
+                actual=0,
+            )
+        return
     expected = 0 if isinstance(condition, NewStream) else condition.version
     if actual != expected:
         is_new = isinstance(condition, NewStream)

@@ -25,8 +25,9 @@ class Selection(NamedTuple):
     """Which events to read, in position order: everything that is given must hold.
 
     stream: a full name. category: what stands before the first dash. types: stored type names.
-    after, before: positions, both exclusive. limit: at most so many, counted in reading order.
-    backwards: from the newest. by_stream: not in position order but stream after stream, each from
+    after, before: positions, both exclusive. after_version, before_version: versions in the event's own
+    stream, both exclusive; with `stream`, nothing outside the bounds is read. limit: at most so many, counted
+    in reading order. backwards: from the newest. by_stream: not in position order but stream after stream, each from
     its first version on (the order of the streams is the store's); not together with backwards.
     """
 
@@ -38,6 +39,8 @@ class Selection(NamedTuple):
     limit: int | None = None
     backwards: bool = False
     by_stream: bool = False
+    after_version: int = 0
+    before_version: int | None = None
 
 
 Inline = Callable[[Rows, Sequence[Recorded]], None]
@@ -46,15 +49,16 @@ Inline = Callable[[Rows, Sequence[Recorded]], None]
 class Append(NamedTuple):
     """One commit of `append_many`, with its own conditions and its own outcome.
 
-    follows: the id of an earlier commit of the same call, on whose events this one was decided. Unless
-    that one is written now, this one is a `Conflict`: the version that it expects may be there all
-    the same, but of somebody else's events.
+    follows, assumes: what it was decided on, or something before it was: earlier commits of the same call by their ids
+    (the version that is expected may be there all the same, but of somebody else's events), and versions of streams.
+    Where such a commit is not written by this call, or such a version is another one, the call ends.
     """
 
     commit: Commit
     conditions: tuple[Condition, ...] = ()
     inline: Inline | None = None
-    follows: str | None = None
+    follows: tuple[str, ...] = ()
+    assumes: tuple[Condition, ...] = ()
 
 
 class SQLRows(Protocol):
@@ -74,6 +78,13 @@ class Store(Protocol):
 
     url: str
 
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Nanoseconds since 1970, for when commits are recorded. A test may set one of its own."""
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int]) -> None: ...
+
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
         """Append the commit if every condition holds; durable when it returns.
 
@@ -87,10 +98,12 @@ class Store(Protocol):
         """
 
     def append_many(self, appends: Sequence[Append]) -> list[Receipt | CqrsError]:
-        """Independent commits in one durable write; each has its own outcome, in order.
+        """Commits in one durable write; each has its own outcome, in order.
 
-        A commit that fails leaves nothing and does not disturb the others. Only what concerns all
-        of them (`Unavailable`, `Damaged`) is raised; then none was written, or the outcome is unknown.
+        A commit that fails leaves nothing, and those after it are written all the same, until one comes that `follows`
+        or `assumes` what is not so, and whose id is new: it has no outcome, nor have those after it, and none of them
+        is written. Only what concerns all (`Unavailable`, `Damaged`) is raised; then none was written, or the outcome
+        is unknown.
         """
 
     def turn(self, stream: str) -> AbstractContextManager[bool]:
@@ -132,8 +145,8 @@ class Store(Protocol):
     def position_at(self, recorded_us: int) -> int:
         """The last position recorded at or before this moment; 0 if there is none."""
 
-    def types(self) -> dict[str, int]:
-        """Stored event types with the number of their events."""
+    def types(self, before: int | None = None) -> dict[str, int]:
+        """Stored event types with the number of their events, of those before a position."""
 
     def wait(self, after: int, timeout: float) -> bool:
         """Until the head is past `after`: True; False when `timeout` seconds are over."""

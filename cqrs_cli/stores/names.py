@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterator
 
-from cqrs_cli.errors import NotFound
+from cqrs_cli.errors import Misuse, NotFound
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.streams import category_of
 
 _SEEN = 2_000
+_LISTED = 5
+_HEX = re.compile("[0-9a-f-]{4,35}")
+_UUID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _LAST = "\U0010ffff"
+
+
+def stream_named(store: Store, text: str) -> str:
+    """The stream of this name, or the only one whose key is a UUID that begins so: `order-6db370b2`.
+
+    Other keys are typed whole: `order-1` never means `order-10`. Raises `NotFound`, and `Misuse` (code
+    `ambiguous`) with the candidates.
+    """
+    category, _, beginning = text.partition("-")
+    if store.version(text) or not _HEX.fullmatch(beginning):
+        return text
+    after = itertools.takewhile(lambda info: info.stream.startswith(text), store.streams(category=category, after=text))
+    found = [
+        info.stream
+        for info in itertools.islice(after, _LISTED + 1)
+        if _UUID.fullmatch(info.stream[len(category) + 1 :])
+    ]
+    if len(found) < 2:
+        return found[0] if found else text
+    more = " …" if len(found) > _LISTED else ""
+    hint = f"{', '.join(found[:_LISTED])}{more}"
+    raise Misuse(f"{text} may be one of several streams", code="ambiguous", hint=hint, stream=text, candidates=found)
 
 
 def no_stream(store: Store, stream: str) -> NotFound:

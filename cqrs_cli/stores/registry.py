@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store
 
 GROUP = "cqrs.stores"
+MEMORY = "memory"
 _FILES = ("sqlite", "file")
 Create = bool | Literal["lazily"]
 
@@ -39,14 +40,19 @@ def open_store(
     read_only: bool = False,
     durability: str | None = None,
 ) -> Store:
-    """The store behind a URL or path: `shop.db`, `sqlite:shop.db`, `sqlite:///var/lib/shop.db`.
+    """The store behind a URL or path: `shop.db`, `sqlite:shop.db`, `sqlite:///var/lib/shop.db`, `memory:`.
 
     create: make it when it is missing (else `NotFound`); "lazily": with the first write that succeeds, and
     until then it is an empty log. read_only: never write, not even a lock file.
     durability: `full` (default) or `relaxed`, recorded when the store is made.
+    `memory:` is a store for tests, gone when it is closed; those that open `memory:NAME` in one process share it.
     Raises `ConfigurationError` for a scheme that no installed package knows.
     """
     scheme = _scheme_of(url) if isinstance(url, str) else None
+    if isinstance(url, str) and scheme == MEMORY:
+        from cqrs_cli.stores.sqlite.memory import MemoryStore
+
+        return MemoryStore(url[len(MEMORY) + 1 :], create=create, read_only=read_only, durability=durability)
     if isinstance(url, str) and scheme is not None and scheme not in _FILES:
         return _opener_of(url, scheme)(url, create=create, read_only=read_only, durability=durability)
     path = path_of(url) if isinstance(url, str) else os.fspath(url)
@@ -55,6 +61,8 @@ def open_store(
             f"no store understands {url!r}",
             hint="a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db",
         )
+    if path.endswith(os.sep):
+        raise ConfigurationError(f"{url} is a folder by its name", code="configuration", store=path)
     from cqrs_cli.stores.sqlite.store import SQLiteStore
 
     return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
@@ -65,7 +73,7 @@ def _opener_of(url: str, scheme: str) -> Opener:
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if scheme not in found:
-        known = sorted({*_FILES, *found})
+        known = sorted({*_FILES, MEMORY, *found})
         raise ConfigurationError(
             f"no store understands {url!r}",
             hint=f"the schemes there are: {', '.join(known)}; a path is understood, too: shop.db, as in sqlite:shop.db",

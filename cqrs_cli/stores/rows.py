@@ -86,8 +86,8 @@ class RowReader(Protocol):
         rows that come after it are given. Raises `Misuse` for a column or operator that is not there.
         """
 
-    def count(self, table: Table) -> int:
-        """How many rows the table has; 0 if it does not exist."""
+    def count(self, table: Table, where: Sequence[Where] = ()) -> int:
+        """How many rows of the table fulfil every condition; 0 if it does not exist. Raises `Misuse` as `select`."""
 
     def exists(self, table: Table) -> bool:
         """Whether there is such a table."""

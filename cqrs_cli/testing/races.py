@@ -1,6 +1,10 @@
-"""Races between real processes, and what must hold of their histories. For any store behind a URL."""
+"""Races between real processes, and what must hold of their histories. For any store behind a URL.
+
+threads: the same among threads, each with a store of its own, for a store that one process has alone.
+"""
 
 import multiprocessing
+import multiprocessing.dummy
 import threading
 import time
 from collections import defaultdict
@@ -28,15 +32,20 @@ class Attempt(NamedTuple):
     ended: int
 
 
-def run(target: Callable[..., None], url: str, processes: int, *arguments: Any) -> list[Any]:
+def _workers(threads: bool) -> Any:
+    return multiprocessing.dummy if threads else _processes
+
+
+def run(target: Callable[..., None], url: str, processes: int, *arguments: Any, threads: bool = False) -> list[Any]:
     """What each process put into its queue, when all have ended well."""
-    queue = _processes.SimpleQueue()
-    barrier = _processes.Barrier(processes)
+    workers = _workers(threads)
+    queue = workers.Queue()
+    barrier = workers.Barrier(processes)
     started = [
-        _processes.Process(target=target, args=(url, number, queue, barrier, *arguments), daemon=True)
-        for number in range(processes)
+        workers.Process(target=target, args=(url, number, queue, barrier, *arguments)) for number in range(processes)
     ]
     for process in started:
+        process.daemon = True
         process.start()
     results = [queue.get() for _ in started]
     for process in started:
@@ -46,9 +55,9 @@ def run(target: Callable[..., None], url: str, processes: int, *arguments: Any) 
     return results
 
 
-def contend(url: str, processes: int, appends: int) -> list[Attempt]:
+def contend(url: str, processes: int, appends: int, threads: bool = False) -> list[Attempt]:
     """All processes append to one stream, each expecting the version that it read."""
-    return [attempt for result in run(_contender, url, processes, appends) for attempt in result]
+    return [attempt for result in run(_contender, url, processes, appends, threads=threads) for attempt in result]
 
 
 def _contender(url: str, number: int, queue: Any, barrier: Any, appends: int) -> None:
@@ -92,10 +101,10 @@ def check_history(store: Store, attempts: list[Attempt]) -> None:
             assert by_version[attempt.expected + 1].began < attempt.ended
 
 
-def repeat(url: str, processes: int, ids: int) -> dict[str, list[int]]:
+def repeat(url: str, processes: int, ids: int, threads: bool = False) -> dict[str, list[int]]:
     """All processes send the same commands; the positions that each was told, by command id."""
     answers = defaultdict(list)
-    for result in run(_repeater, url, processes, ids):
+    for result in run(_repeater, url, processes, ids, threads=threads):
         for id, position in result:
             answers[id].append(position)
     return answers
@@ -110,17 +119,17 @@ def _repeater(url: str, number: int, queue: Any, barrier: Any, ids: int) -> None
         queue.put(f"process {number}: {error!r}")
 
 
-def check_follower(store: Store, url: str, processes: int, appends: int) -> None:
+def check_follower(store: Store, url: str, processes: int, appends: int, threads: bool = False) -> None:
     """Follow the log from its beginning while processes write commits of several events.
 
     They pause half-way until something was read, so that the reader did follow, however late it came to read.
     """
     outcome: list[Any] = []
-    followed = _processes.Event()
+    followed = _workers(threads).Event()
 
     def write() -> None:
         try:
-            outcome.append(run(_writer, url, processes, appends, followed))
+            outcome.append(run(_writer, url, processes, appends, followed, threads=threads))
         except BaseException as error:
             outcome.append(error)
 
@@ -172,10 +181,12 @@ def _writer(url: str, number: int, queue: Any, barrier: Any, appends: int, follo
         queue.put(f"process {number}: {error!r}")
 
 
-def wake_up_delays(store: Store, url: str, rounds: int) -> list[float]:
+def wake_up_delays(store: Store, url: str, rounds: int, threads: bool = False) -> list[float]:
     """Seconds from an acknowledged commit of another process until `wait` returned here."""
-    ours, theirs = _processes.Pipe()
-    process = _processes.Process(target=_waker, args=(url, theirs, rounds), daemon=True)
+    workers = _workers(threads)
+    ours, theirs = workers.Pipe()
+    process = workers.Process(target=_waker, args=(url, theirs, rounds))
+    process.daemon = True
     process.start()
     delays = []
     for _ in range(rounds):

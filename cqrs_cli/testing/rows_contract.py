@@ -57,6 +57,14 @@ class RowsContract:
         assert list(store.rows.select(WIDE)) == [empty, full]
         assert store.rows.load(WIDE, [("k",), ("gone",)]) == {("k",): full}
         assert store.rows.count(WIDE) == 2
+        name = WIDE.columns[0].name
+        assert [store.rows.count(WIDE, [Where(name, *test)]) for test in (("=", "k"), (">", "k"), ("!=", "x"))] == [
+            1,
+            0,
+            2,
+        ]
+        with pytest.raises(Misuse):
+            store.rows.count(WIDE, [Where("nosuch", "=", 1)])
 
     def test_put_replaces_and_delete_removes(self, store: Store) -> None:
         with store.transaction() as rows:
@@ -100,7 +108,11 @@ class RowsContract:
             rows.put(SALES, [("a", 1, "1", None)])
         with pytest.raises(Misuse):
             rows.put(SALES, [("a", 2, "1", None)])
-        assert store.rows.count(SALES) == 1
+        with store.transaction() as later:
+            with pytest.raises(Misuse):
+                rows.put(SALES, [("a", 3, "1", None)])
+            later.put(SALES, [("a", 4, "1", None)])
+        assert [row[1] for row in store.rows.select(SALES)] == [1, 4]
 
     def test_another_client_sees_rows_only_when_they_are_committed(self, store: Store, url: str) -> None:
         with open_store(url, read_only=True) as other:

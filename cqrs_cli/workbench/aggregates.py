@@ -22,20 +22,28 @@ from cqrs_cli.workbench.snapshots import Snapshots
 class CachedStates:
     """The states that the last commands left, by stream; over the limit the one that was put in longest ago goes.
 
+    A state that so many bytes went into at once is not kept: a few hundred of 1 MB would be all the memory there is.
+
     Each step is one operation on the dict, so that several threads may take and put.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, most_bytes: int) -> None:
         self._states: OrderedDict[str, State[Any]] = OrderedDict()
-        self._limit, self.clear = limit, self._states.clear
+        self._limit, self._most_bytes, self.clear = limit, most_bytes, self._states.clear
 
     def take(self, stream: str) -> State[Any] | None:
         """The state of the stream, which the caller may change; the cache has it no more."""
         return self._states.pop(stream, None)
 
-    def put(self, state: State[Any]) -> None:
-        """Remember the state for the next command of its stream."""
-        self._states[state.stream] = state
+    def put(self, decided: Decided) -> None:
+        """Remember the state that a decision led to for the next command of its stream."""
+        if decided.commit is not None:
+            size = 0
+            for event in decided.commit.events:
+                size += len(event[3])
+            if size > self._most_bytes:
+                return
+        self._states[decided.stream] = decided.state
         if len(self._states) > self._limit:
             self._states.popitem(last=False)
 
@@ -50,7 +58,7 @@ class Aggregates:
         self._store, self._domain, self._codec = engine.store, engine.domain, engine.codec
         self._folds: dict[str, AggregateFold] = {}
         self._has_snapshots = any(each.cls.keywords.snapshot_every for each in engine.domain.aggregates.values())
-        self.cached = CachedStates(engine.limits.cached_states)
+        self.cached = CachedStates(engine.limits.cached_states, engine.limits.cached_bytes)
         self.snapshots = Snapshots(engine, lambda stream: self.fold_of(self._domain.aggregate_of(stream)))
 
     def fold_of(self, aggregate: AggregateType) -> AggregateFold:

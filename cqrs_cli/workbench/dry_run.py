@@ -91,7 +91,7 @@ class DryRun:
         checkpoint = self._store.rows.checkpoint(projection.name)
         if checkpoint is None:
             return None
-        reason = why_rebuild(self._store.rows, projection, projection.definition, checkpoint)
+        reason = why_rebuild(self._store, projection, projection.definition, checkpoint)
         if reason is not None and projection.inline:
             raise needs_rebuild(projection.name, reason, "the inline projection ")
         return checkpoint.position if reason is None else None

@@ -20,7 +20,9 @@ def now() -> datetime:
 class Limits(NamedTuple):
     """How much a workbench takes on at a time: for its memory and its patience, never for what comes out.
 
-    Commands. written_together: in one durable write of a batch. cached_states: streams. tries: how often a command is
+    Commands. written_together, written_bytes: in one durable write of a batch, payloads of commands and of events each
+    by themselves. cached_states, cached_bytes: streams whose states are kept, unless a command added more bytes of
+    events than that. tries: how often a command is
     decided anew when others append in between. outbox_page: commands of reactions that are sent together.
     Reading. page_rows: of a query, if nobody says how many. batch_events, batch_bytes: read from the log between two
     looks at whether to stop. idle_events: how far a processor goes without events of its own before its checkpoint
@@ -34,7 +36,9 @@ class Limits(NamedTuple):
     """
 
     written_together: int = 2_000
+    written_bytes: int = 8 * 1024 * 1024
     cached_states: int = 10_000
+    cached_bytes: int = 16 * 1024
     tries: int = 20
     outbox_page: int = 1_000
     page_rows: int = 100

@@ -20,6 +20,9 @@ from cqrs_cli.workbench.processors.rows import reader_of
 
 Row = TypeVar("Row", bound=RowModel)
 
+Matches = Callable[[Any], bool]
+"""Whether a row matches."""
+
 MOST_ROWS = 1_000_000_000
 
 
@@ -60,14 +63,32 @@ class QueryReader:
 
     def page(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "", **equals: Any) -> Page[Row]:
         """One page of the rows that match. Raises `InvalidInput` for a cursor of another query."""
+        return self.matching(projection, None, where=where, order=order, **equals)
+
+    def matching(
+        self,
+        projection: type[Row],
+        matches: Matches | None,
+        *,
+        where: Sequence[Where] = (),
+        order: str = "",
+        **equals: Any,
+    ) -> Page[Row]:
+        """A page of those of the rows that also match something that no store selects by."""
         kind = self._read(projection)
         ordering = _order(kind, order)
         after, conditions = _read_cursor(self._cursor, kind, ordering), _conditions(kind, where, equals)
-        found = list(self._store.rows.select(kind.table, conditions, ordering, after, self._limit + 1))
-        rows = cast(list[Row], list(map(row_maker(kind), found[: self._limit])))
-        if len(found) <= self._limit:
-            return Page(rows)
-        return Page(rows, _write_cursor(found[self._limit - 1], kind, ordering))
+        most = self._limit + 1 if matches is None else None
+        rows, last, make = list[Row](), None, row_maker(kind)
+        for values in self._store.rows.select(kind.table, conditions, ordering, after, most):
+            row = cast(Row, make(values))
+            if matches is not None and not matches(row):
+                continue
+            if len(rows) == self._limit and last is not None:
+                return Page(rows, _write_cursor(last, kind, ordering))
+            rows.append(row)
+            last = values
+        return Page(rows)
 
     def _read(self, cls: type[RowModel]) -> RowType:
         kind = self._domain.row_type_of(cls)

@@ -71,7 +71,7 @@ class Sender:
                     raise
                 continue
             if not receipt.duplicate:
-                aggregates.cached.put(decided.state)
+                aggregates.cached.put(decided)
                 aggregates.take_snapshots((decided,))
             return committed(decided, receipt, self.engine.domain.envelope)
         raise Conflict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast, overload
 
@@ -16,17 +16,19 @@ from cqrs_cli.domain.codec import Codec
 from cqrs_cli.domain.decision import Services, target_of
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.fold import A, State
-from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.messages import Command, give_time
 from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.failure import domain_failed
+from cqrs_cli.finding import Finding
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import Aggregates
-from cqrs_cli.workbench.engine import Clock, Engine, Limits
+from cqrs_cli.workbench.engine import Clock, Engine, Limits, now
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
 from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.processors.loop import Progress
@@ -35,6 +37,7 @@ from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.sender import Sender
 
 if TYPE_CHECKING:
+    from cqrs_cli.log.orphans import Names
     from cqrs_cli.log.outbox import DeadLetter
     from cqrs_cli.workbench.processors.delivery import Courier, Delivery
     from cqrs_cli.workbench.processors.reactions import Reactor
@@ -61,7 +64,9 @@ class Asks(Protocol[T_co]):
 class Workbench:
     """A domain on a store. Open one with `Workbench.open("shop.db", domain)`, as a context manager.
 
-    services: replacements for what the domain provides, by type (for tests). limits: see `Limits`.
+    services: replacements for what the domain provides, by type (for tests). limits: see `Limits`. clock: gives aware
+    moments, the time of deadlines, of commands without an envelope, and of what is recorded (for tests: it becomes the
+    store's).
 
     It may be used from several threads, if its store may. No call holds anything of the workbench while a decide runs,
     or the caller works: a slow service holds up nobody, and a decide whose service sends commands, even on this very
@@ -77,10 +82,15 @@ class Workbench:
         read_only: bool = False,
         services: Mapping[type, Any] | None = None,
         limits: Limits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.store, self.domain, self.read_only = store, domain, read_only
         self.codec = Codec(domain.events, domain.commands)
-        self.engine = Engine(store, domain, self.codec, Services(domain, services), limits=limits or Limits())
+        self._clock = clock
+        if clock is not None:
+            store.clock = lambda: micros(clock()) * 1000
+        made = Services(domain, services)
+        self.engine = Engine(store, domain, self.codec, made, clock or now, limits or Limits())
         self._projector = Projector(self.engine)
         self.aggregates = Aggregates(self.engine)
         self.snapshots = self.aggregates.snapshots
@@ -96,10 +106,11 @@ class Workbench:
         read_only: bool = False,
         durability: str | None = None,
         services: Mapping[type, Any] | None = None,
+        clock: Clock | None = None,
     ) -> Self:
         """A workbench on a store, as `open_store` gives it. Raises `NotFound`, `Unavailable`, `Damaged`."""
         store = open_store(url, create=create, read_only=read_only, durability=durability)
-        return cls(store, domain, read_only=read_only, services=services)
+        return cls(store, domain, read_only=read_only, services=services, clock=clock)
 
     def close(self) -> None:
         """Close the store."""
@@ -120,6 +131,8 @@ class Workbench:
         the outcome has the events as they would be and the changes of rows.
         Raises `Rejected`, `NotFound`, `Conflict`, `CommandReused`, `InvalidInput`, `LimitExceeded`, `DomainFailed` …
         """
+        if self._clock is not None:
+            give_time(command, self._clock)
         if not dry_run:
             return self._sender.send(command, expect)
         sent = self.codec.sent(command)
@@ -134,11 +147,17 @@ class Workbench:
     def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
         """Send many commands in grouped durable writes. Outcomes come in order, once durable; errors are outcomes.
 
+        Outcomes and log are those of sending them one by one. fail_fast: only up to the first without success.
         None among the requests: nothing more is at hand now, so what waits is written.
         """
         from cqrs_cli.workbench.batch import send_batch
 
-        return send_batch(self._sender, requests, fail_fast)
+        return send_batch(self._sender, requests if self._clock is None else map(self._timed, requests), fail_fast)
+
+    def _timed(self, request: Request | None) -> Request | None:
+        if self._clock is not None and request is not None and request.command is not None:
+            give_time(request.command, self._clock)
+        return request
 
     # ── aggregates ────────────────────────────────────────────────────────────────────────────
 
@@ -208,9 +227,9 @@ class Workbench:
         Rebuild(self._projector, chosen).run(progress, restart)
         return [self._projector.status(projection) for projection in chosen]
 
-    def statuses(self, *names: str) -> list[ProcessorStatus]:
-        """Where projections stand (all without names), without moving them."""
-        return [self._projector.status(projection) for projection in self._chosen(names)]
+    def statuses(self, *names: str, counted: bool = True) -> list[ProcessorStatus]:
+        """Where projections stand (all without names), without moving them. counted: with the number of their rows."""
+        return [self._projector.status(projection, counted) for projection in self._chosen(names)]
 
     def plans(self, *names: str) -> list[Plan]:
         """What a rebuild of these projections would have to do."""
@@ -242,13 +261,20 @@ class Workbench:
         rows = rows_at(self._projector, self.domain.rows_of(name), min(position, self.store.head()), progress)
         return chain(list(islice(rows, 1)), rows)
 
-    def query(self, query: Asks[T], *, limit: int | None = None, cursor: str | None = None) -> T:
+    def query(
+        self,
+        query: Asks[T],
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        reads: Callable[[str], object] = lambda _: None,
+    ) -> T:
         """Answer a query. The projections it looks at are caught up first, unless the workbench is read-only.
 
-        limit, cursor: for queries that answer with a `Page`.
+        limit, cursor: for queries that answer with a `Page`. reads: told of each read model that it looks at.
         """
         try:
-            found = query.run(self._reader(limit, cursor))
+            found = query.run(self._reader(limit, cursor, reads))
             # A run that yields its rows gives a generator, which reads when it is asked: now, while errors are its own.
             return cast(T, list(found)) if isinstance(found, Generator) else found
         except CqrsError:
@@ -261,17 +287,27 @@ class Workbench:
         name: str,
         *,
         where: Sequence[Where] = (),
+        matches: Callable[[Any], bool] | None = None,
         order: str = "",
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Any]:
-        """A page of the rows of a projection or process manager, without a query class: see `Read.page`."""
-        return self._reader(limit, cursor).page(self.domain.rows_of(name).cls, where=where, order=order)
+        """A page of the rows of a projection or process manager, without a query class: see `Read.page`.
 
-    def _reader(self, limit: int | None, cursor: str | None) -> QueryReader:
+        matches: of the rows that `where` selects, those of which this is true.
+        """
+        cls = self.domain.rows_of(name).cls
+        return self._reader(limit, cursor).matching(cls, matches, where=where, order=order)
+
+    def _reader(
+        self, limit: int | None, cursor: str | None, reads: Callable[[str], object] = lambda _: None
+    ) -> QueryReader:
         from cqrs_cli.workbench.query_reader import QueryReader
 
-        ready = partial(self._projector.ready_to_read, read_only=self.read_only)
+        def ready(rows: RowType) -> None:
+            reads(rows.name)
+            self._projector.ready_to_read(rows, self.read_only)
+
         return QueryReader(self.engine, ready, limit, cursor)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
@@ -281,6 +317,32 @@ class Workbench:
 
     def _chosen(self, names: Sequence[str]) -> list[RowType]:
         return [self.domain.rows_of(name) for name in names or sorted(self.domain.projections)]
+
+    def orphans(self) -> list[Finding]:
+        """What the store has of classes that the domain has not: streams, checkpoints, commands that wait."""
+        from cqrs_cli.log.orphans import orphans
+
+        return orphans(self.store, self._names)
+
+    def orphaned_streams(self) -> list[Finding]:
+        """Of that, the streams: what a new one may have been meant to go on with."""
+        from cqrs_cli.log.orphans import orphaned_streams
+
+        return list(orphaned_streams(self.store, self._names))
+
+    @property
+    def _names(self) -> Names:
+        from cqrs_cli.log.orphans import Names
+
+        domain = self.domain
+        types = {
+            name
+            for aggregate in domain.aggregates.values()
+            for event in aggregate.events
+            for name in (event.stored.name, *event.stored.aliases)
+        }
+        processors = {*domain.projections, *domain.reactions}
+        return Names(domain.name, {*domain.aggregates, *domain.reactions}, types, processors)
 
     # ── reactions ─────────────────────────────────────────────────────────────────────────────
 
@@ -294,12 +356,16 @@ class Workbench:
     ) -> Runner:
         """What keeps projections and reactions up to date: `.drain()` once, `.run()` on and on.
 
-        clock: what deadlines are compared with. start: the position after which reactions that never
-        ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which reports are due.
+        clock: what deadlines are compared with, that of the workbench without. start: the position after which
+        reactions that never ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which
+        reports are due.
         """
+        from cqrs_cli.workbench.processors.reactions import Reactor
         from cqrs_cli.workbench.processors.runner import Runner
 
-        return Runner(self.engine, self._reactor, self._courier(clock), start=start, stop=stop, ticks=ticks)
+        clock = clock or self.engine.clock
+        reactor = Reactor(self._projector, clock)
+        return Runner(self.engine, reactor, self._courier(clock), start=start, stop=stop, ticks=ticks)
 
     def reactions(self, *names: str) -> list[ProcessorStatus]:
         """Where reactions stand (all without names), without moving them."""
@@ -327,7 +393,7 @@ class Workbench:
     def _reactor(self) -> Reactor:
         from cqrs_cli.workbench.processors.reactions import Reactor
 
-        return Reactor(self._projector)
+        return Reactor(self._projector, self.engine.clock)
 
     def _courier(self, clock: Clock | None = None) -> Courier:
         from cqrs_cli.workbench.processors.delivery import Courier

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,14 @@ def test_of_several_errors_the_first_is_said_and_the_others_with_their_hints() -
 def test_no_command_is_named_below_the_shell(room: str) -> None:
     files = sorted((ROOT / "cqrs_cli" / room).rglob("*.py"))
     assert [file.name for file in files if re.search(r"\bcqrs [a-z]", file.read_text(encoding="utf-8"))] == []
+
+
+def test_what_is_to_be_copied_is_quoted_for_a_shell() -> None:
+    evil = "x; $(touch pwned) 'y'"
+    hint = say(errors.CommandReused("used before", command_id=evil))
+    assert hint is not None
+    line = hint.partition("look at the first one: ")[2]
+    assert shlex.split(line) == ["cqrs", "trace", evil]
+    plain = say(errors.CommandReused("used before", command_id="c-1"))
+    assert plain is not None
+    assert plain.endswith("cqrs trace c-1")

@@ -146,6 +146,55 @@ def test_what_changes_nothing_does_not(old: str, new: str) -> None:
     assert digest(BASE.replace(old, new)) == digest()
 
 
+TIMES = """
+def times(n):
+    def around(function):
+        @functools.wraps(function)
+        def called(*given):
+            return function(*given) * n
+        return called
+    return around
+"""
+REACHED = {
+    "single dispatch": (
+        "@functools.singledispatch\ndef f(n): return 0\n@f.register\ndef _(n: int): return n * {}\n"
+        "def root(): return f(1)"
+    ),
+    "a decorator's parameter": TIMES + "@times({})\ndef f(): return 1\ndef root(): return f()",
+    "a decorator's of a method": (
+        TIMES + "class H:\n    @times({})\n    def f(self): return 1\ndef root(): return H().f()"
+    ),
+    "slots": (
+        "class K:\n    __slots__ = ('n',)\n    def __init__(self, n): self.n = n\nk = K({})\ndef root(): return k.n"
+    ),
+    "a private attribute": "class K(BaseModel):\n    _p: int = {}\nk = K()\ndef root(): return k._p",
+    "a metaclass": ("class M(type):\n    def f(cls): return {}\nclass H(metaclass=M): pass\ndef root(): return H.f()"),
+    "the config of a model": (
+        "class K(BaseModel):\n    model_config = ConfigDict(str_max_length={})\ndef root(): return K()"
+    ),
+    "a validator in Annotated": (
+        "class K(BaseModel):\n    n: Annotated[int, AfterValidator(lambda v: v * {})] = 1\ndef root(): return K()"
+    ),
+    "an integer of a class of its own": "class I(int): ...\nONE = I({})\ndef root(): return ONE",
+    "what a text is made with": ("class H:\n    def __str__(self): return '{}'\nh = H()\ndef root(): return str(h)"),
+    "a function that an object holds": "class F: ...\nf = F()\nf.g = lambda: {}\ndef root(): return f.g()",
+    "a module in a module": "import shop_parts\ndef root(): return shop_parts.prices.RATE\nshop_parts.prices.RATE = {}",
+}
+
+
+@pytest.mark.parametrize("case", REACHED)
+def test_ways_to_reach_code_that_are_easily_missed(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: Any = ModuleType("shop_parts")
+    parts.prices = ModuleType("shop_parts.prices")
+    monkeypatch.setitem(sys.modules, "shop_parts", parts)
+    head = (
+        "import functools\nfrom typing import Annotated\nfrom pydantic import AfterValidator, BaseModel, ConfigDict\n"
+    )
+    one, other, again = (code_digest([module(head + REACHED[case].format(value)).root]) for value in ("2", "3", "2"))
+    assert one != other
+    assert one == again
+
+
 def test_it_is_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "shop_code.py").write_text(BASE)
     code = (

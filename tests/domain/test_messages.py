@@ -195,3 +195,10 @@ def test_stored_names_versions_and_aliases() -> None:
         pass
 
     assert (Sub.stored.name, Sub.stored.version) == ("Sub", 1)
+
+
+def test_a_clock_before_1970_gives_ids_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cqrs_cli.domain.messages.time_ns", lambda: -300_000_000_000_000_000)
+    meta = Meta()
+    assert (UUID(meta.command_id).version, UUID(meta.command_id).variant) == (7, RFC_4122)
+    assert meta.timestamp.year == 1960

@@ -231,3 +231,36 @@ def test_a_field_without_a_default_has_the_mark_for_it():
     assert Inner.model_fields["price"].default is fast.UNDEFINED
     assert fast.to_json({"a": Decimal("1.0")}) == b'{"a":"1.0"}'
     assert fast.to_jsonable_python({"a": Decimal("1.0")}) == {"a": "1.0"}
+
+
+def test_whose_code_reads_values_before_pydantic_is_known():
+    class Reader(BaseModel):
+        before: int = 0
+        after: int = 0
+
+        @pydantic.field_validator("before", mode="before")
+        @classmethod
+        def first(cls, value):
+            return value
+
+        @pydantic.field_validator("after")
+        @classmethod
+        def last(cls, value):
+            return value
+
+    class Whole(Reader):
+        @pydantic.model_validator(mode="wrap")
+        @classmethod
+        def around(cls, value, handler):
+            return handler(value)
+
+    class After(BaseModel):
+        n: int = 0
+
+        @pydantic.model_validator(mode="after")
+        def last(self):
+            return self
+
+    assert fast.reads_raw(Reader) == {"before"}
+    assert fast.reads_raw(Whole) == {"before", "after"}
+    assert fast.reads_raw(After) == set()

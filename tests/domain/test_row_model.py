@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from cqrs_cli import Event, Projection, evolve
 from cqrs_cli.domain import row_model
-from cqrs_cli.domain.row_model import outdated, row_maker, row_opener, row_type, source_changed
+from cqrs_cli.domain.row_model import outdated, row_maker, row_opener, row_type
 from cqrs_cli.errors import Misuse
 
 
@@ -144,7 +144,6 @@ def test_a_table_with_its_columns_in_another_order_is_outdated() -> None:
 def test_a_definition_that_is_none_asks_for_a_rebuild(stored: str) -> None:
     definition = row_type(Plain).definition
     assert outdated(stored, definition) == "what its rows were made with can't be read any more"
-    assert not source_changed(stored, definition)
 
 
 class Listed(Projection, key="id", name="t", inline=True):
@@ -186,6 +185,30 @@ def test_what_outdates_a_table_with_the_same_columns(cls: type[Projection], befo
     assert outdated(plain, other) == before
     assert outdated(other, plain) == after
     assert outdated(other, other) is None
+
+
+@pytest.mark.parametrize(
+    ("unique", "rules"),
+    [
+        ("owner", (("owner",),)),
+        (("owner",), (("owner",),)),
+        (("owner", "name"), (("owner", "name"),)),
+        ([("owner", "name")], (("owner", "name"),)),
+        (["owner", "name"], (("owner",), ("name",))),
+        ([("owner", "name"), "name"], (("owner", "name"), ("name",))),
+        ((("owner", "name"), ("name",)), (("owner", "name"), ("name",))),
+        (("owner", ("owner", "name")), (("owner",), ("owner", "name"))),
+        ((), ()),
+        ([], ()),
+    ],
+)
+def test_a_tuple_of_names_is_one_rule_and_a_list_has_several(unique: Any, rules: Any) -> None:
+    class Both(Projection, key="id", name="t", inline=True, unique=unique):
+        id: str
+        owner: str = ""
+        name: str = ""
+
+    assert row_type(Both).table.unique == rules
 
 
 def test_new_rows_share_nothing_that_changes() -> None:

@@ -1,4 +1,4 @@
-"""A rebuild needs memory by the size of the row cache, not by the number of events or of rows."""
+"""Memory: a rebuild by the size of the row cache, not by the number of events or of rows; a batch by that of a write."""
 
 import os
 import random
@@ -73,3 +73,27 @@ def test_a_rebuild_of_three_times_as_much_needs_no_more_memory(tmp_path: Path) -
         )
     # The cache is full with the first already. The rest is SQLite's and Python's; without a bound it is three times as much.
     assert peaks[450_000] < peaks[150_000] * 1.5
+
+
+BATCH = """
+import resource, sys
+from cqrs_cli import Workbench
+from cqrs_cli.workbench.outcome import Request
+from samples.users import domain
+from samples.users.user import RegisterUser
+
+with Workbench.open(sys.argv[1], domain, durability="relaxed") as bench:
+    lines = (Request(n, RegisterUser(email=f"{n}@x.org", name="x" * 1_000_000)) for n in range(300))
+    done = sum(outcome.status == "committed" for outcome in bench.send_batch(lines))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, done)
+"""
+
+
+@pytest.mark.faults
+def test_a_batch_of_large_lines_needs_the_memory_of_a_write(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", BATCH, str(tmp_path / "a.db")], env=environ, capture_output=True, text=True, check=True
+    )
+    peak, done = map(int, ran.stdout.split())
+    assert (done, peak < 200) == (300, True), f"{peak} MiB"

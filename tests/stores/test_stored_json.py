@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from cqrs_cli import records
-from cqrs_cli.domain.row_model import outdated, source_changed
+from cqrs_cli.domain.row_model import outdated
 from cqrs_cli.errors import Damaged
 from cqrs_cli.log.outbox import DeadLetter, Outgoing
 from cqrs_cli.log.stops import contained, containing
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.stores.stored_json import stored_json, stored_object
+from cqrs_cli.workbench.processors.definitions import answering_again, made_also_by, made_by_others, names_in
 
 DEEP = "[" * 100_000
 NO_JSON = ["", "{", DEEP, DEEP + "]" * 100_000, "9" * 5_000, '"\ud800', b"\xff", '{"a":' + "9" * 5_000 + "}"]
@@ -69,7 +70,18 @@ def test_a_definition_that_is_none_wants_a_rebuild(stored: str) -> None:
     now = json.dumps(DEFINITION)
     assert outdated(now, now) is None
     assert outdated(stored, now) == "what its rows were made with can't be read any more"
-    assert not source_changed(stored, now)
+    assert made_by_others(stored, now) is None
+
+
+@pytest.mark.parametrize("found", [7, None, {}, [7], [[]], [None, "a"]], ids=str)
+def test_what_stands_beside_a_definition_is_ours_or_nothing(found: Any) -> None:
+    now, names = json.dumps(DEFINITION), ("also", "answers", "types", "answered")
+    stored = json.dumps(DEFINITION | dict.fromkeys(names, found) | {"answered": found or {"a": "b"}})
+    assert made_by_others(stored, now) is None
+    assert made_also_by(stored, now) == stored
+    assert names_in(stored, "types") is None
+    assert names_in(stored, "answers") is None
+    assert json.loads(answering_again(stored, frozenset(), 7, False))["answered"] == {}
 
 
 @pytest.mark.parametrize(

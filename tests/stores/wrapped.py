@@ -1,6 +1,6 @@
 """A store from outside: it has SQLite's, and hands everything on. Found by its scheme, `wrapped:`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cqrs_cli.stores.contract import Store
@@ -17,6 +17,14 @@ class WrappedStore:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        return self._inner.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int]) -> None:
+        self._inner.clock = clock
 
     def describe(self) -> Mapping[str, Any]:
         return {**self._inner.describe(), "kind": "wrapped"}

@@ -20,6 +20,7 @@ from cqrs_cli.errors import (
     DomainFailed,
     InvalidInput,
     LimitExceeded,
+    Unavailable,
 )
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.engine import Limits
@@ -408,12 +409,99 @@ def test_a_conflict_with_an_expectation_is_told(bench: Workbench, other: Workben
     assert bench.store.head() == 3
 
 
+def test_a_conflict_with_an_expectation_is_not_tried_again(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is about: that of a checkpoint, say, leaves the version as it was expected."""
+    opened(bench)
+    tried: list[Commit] = []
+
+    def append(commit: Commit, *rest: Any) -> Any:
+        tried.append(commit)
+        raise Conflict("somebody moved a checkpoint", code="checkpoint-moved")
+
+    monkeypatch.setattr(bench.store, "append", append)
+    with pytest.raises(Conflict, match="moved a checkpoint"):
+        bench.send(Withdraw(account_id="a", amount=10), expect=2)
+    assert len(tried) == 1
+
+
 def test_tries_are_bounded(bench: Workbench, other: Workbench, between: Between) -> None:
     opened(bench)
     between.todo += [lambda: other.send(Deposit(account_id="a", amount=1))] * 100
     with pytest.raises(Conflict, match=f"changed {Limits().tries} times"):
         bench.send(Withdraw(account_id="a", amount=1))
     assert len(between.todo) == 100 - Limits().tries
+
+
+class Pay(Command):
+    purse_id: str
+
+
+class Spend(Command):
+    purse_id: str
+    amount: int
+
+
+class Paid(Event):
+    amount: int
+
+
+class Wage:
+    """What is paid: another amount for each who has it. before: called before it is told."""
+
+    def __init__(self, amount: int, before: Callable[[], object] = lambda: None) -> None:
+        self.amount, self.before = amount, before
+
+
+class Purse(Aggregate):
+    purse_id: str
+    total: int = 0
+
+    @decide(creates="either")
+    def pay(self, command: Pay, wage: Wage) -> Paid:
+        wage.before()
+        return Paid(amount=wage.amount)
+
+    @decide
+    def spend(self, command: Spend) -> Paid:
+        if command.amount > self.total:
+            raise Rejected("not so much", code="short")
+        return Paid(amount=-command.amount)
+
+    @evolve
+    def paid(self, event: Paid) -> None:
+        self.total += event.amount
+
+
+purses = Domain("purses", Purse)
+
+
+def test_a_state_of_events_that_were_not_written_decides_nothing(tmp_path: Path) -> None:
+    """The same command came through beside itself, and was answered otherwise: the versions are the same."""
+    url, command = str(tmp_path / "purses.db"), Pay(purse_id="a").with_meta(command_id="p")
+    with ExitStack() as stack:
+        theirs = stack.enter_context(Workbench.open(url, purses, services={Wage: Wage(5)}))
+        ours = stack.enter_context(
+            Workbench.open(url, purses, services={Wage: Wage(100, lambda: theirs.send(command))})
+        )
+        assert ours.send(command).status == "duplicate"
+        with pytest.raises(Rejected):
+            ours.send(Spend(purse_id="a", amount=50))
+        assert ours.load(Purse, "a").state.total == 5
+
+
+def test_a_state_whose_write_failed_decides_nothing(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(bench)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "append", _full_disk)
+        with pytest.raises(Unavailable):
+            bench.send(Deposit(account_id="a", amount=1_000))
+    with pytest.raises(Rejected):
+        bench.send(Withdraw(account_id="a", amount=500))
+    assert bench.send(Withdraw(account_id="a", amount=100)).version_before == 2
+
+
+def _full_disk(*_: Any) -> Any:
+    raise Unavailable("the disk is full", code="disk-full")
 
 
 # ── what must not enter the log ───────────────────────────────────────────────────────────────

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from cqrs_cli import Aggregate, Command, Domain, DomainFailed, Event, Projection, Query, Read, Workbench, decide, evolve
-from cqrs_cli.domain.decision import Services
+from cqrs_cli.domain.decision import Decided, Services
 from cqrs_cli.domain.fold import State
+from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import CachedStates
 from cqrs_cli.workbench.outcome import Request
@@ -212,8 +213,21 @@ def test_eight_threads_on_one_workbench(bench: Workbench) -> None:
     assert bench.check("counts").ok
 
 
+def decided(state: State[Any], data: bytes = b"{}") -> Decided:
+    """A decision that led to the state."""
+    sent = SentCommand("Count", 1, b"", None, 0)
+    return Decided("c", sent, Commit("c", (NewEvent(state.stream, "Counted", 1, data),)), state.stream, 0, state)
+
+
+def test_a_state_that_much_went_into_at_once_is_not_kept() -> None:
+    cached = CachedStates(3, 10)
+    cached.put(decided(State("counter-1", 1, Counter(counter_id="1"))))
+    cached.put(decided(State("counter-2", 1, Counter(counter_id="2")), b"{" + b" " * 10 + b"}"))
+    assert list(cached) == ["counter-1"]
+
+
 def test_cached_states_are_nobody_else_s() -> None:
-    cached = CachedStates(3)
+    cached = CachedStates(3, 10)
     taken: list[State[Any]] = []
 
     def work(number: int) -> None:
@@ -221,7 +235,7 @@ def test_cached_states_are_nobody_else_s() -> None:
             state = cached.take(f"counter-{turn % 5}")
             if state is not None:
                 taken.append(state)
-            cached.put(State(f"counter-{turn % 5}", turn, Counter(counter_id=str(number))))
+            cached.put(decided(State(f"counter-{turn % 5}", turn, Counter(counter_id=str(number)))))
 
     in_threads(work)
     assert len(list(cached)) <= 3

@@ -7,7 +7,7 @@ import typer
 
 from cqrs_cli import __version__, records
 from cqrs_cli.cli.printing.documents import Document, Report, Single, Table, Text
-from cqrs_cli.cli.shell.session import current
+from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.log.diagnosis import Diagnosis, examine
 from cqrs_cli.stores.sqlite.release import has_wal_reset_bug, release
@@ -33,11 +33,36 @@ def doctor() -> None:
         found = examine(session.store(), facts)
     except CqrsError as error:
         found = Diagnosis(facts, [], [], error)
+    if found.failure is None and found.lags and session.settings.app is not None:
+        found = _with_orphans(session, found)
     session.printer.print(_report(found))
+    if found.failure is None and found.lags and session.settings.app is not None:
+        _say_what_changed(session)
     if found.failure is not None:
         raise found.failure
     if not found.ok:
         raise typer.Exit(1)
+
+
+def _say_what_changed(session: Session) -> None:
+    """What today's code says of the rows, on standard error. That it can't be loaded is no fault of the store."""
+    from cqrs_cli.cli.printing.processor_status import print_remarks
+
+    try:
+        bench = session.workbench()
+        names = sorted(rows.name for rows in bench.domain.row_types())
+        print_remarks(session, bench.statuses(*names, counted=False) if names else [])
+    except CqrsError as error:
+        session.printer.message(f"whether the rows were made with today's code can't be told: {error.message}")
+
+
+def _with_orphans(session: Session, found: Diagnosis) -> Diagnosis:
+    """Also what belongs to no class of the domain. That it can't be loaded is no fault of the store."""
+    try:
+        return found._replace(findings=[*found.findings, *session.workbench().orphans()])
+    except CqrsError as error:
+        session.printer.message(f"whether all of the store has a class in the domain can't be told: {error.message}")
+        return found
 
 
 def _report(found: Diagnosis) -> Report:

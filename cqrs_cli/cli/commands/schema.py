@@ -97,8 +97,10 @@ def _list(session: Session, known: list[Named]) -> None:
 def _schema(found: Named) -> dict[str, Any]:
     from pydantic import PydanticInvalidForJsonSchema
 
+    from cqrs_cli.cli.options.jsonschema import DIALECT, SchemaGenerator
+
     try:
-        return found.cls.model_json_schema()
+        return {"$schema": DIALECT, **found.cls.model_json_schema(schema_generator=SchemaGenerator)}
     except PydanticInvalidForJsonSchema as error:
         raise Misuse(
             f"{found.name} has no JSON Schema: {str(error).splitlines()[0]}",

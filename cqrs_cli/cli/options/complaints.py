@@ -56,6 +56,11 @@ def unreadable(path: Path, message: str, options: Options) -> Complaint:
     return Complaint(path, options.by_path[fields].flag + _steps(inside), message)  # type: ignore[index]
 
 
+def misfit(path: Path, message: str) -> Complaint:
+    """The complaint about a part of a line of JSON, which has no options."""
+    return Complaint(path, _steps(step for step in path if step is not None).removeprefix("."), message)
+
+
 class Typed(NamedTuple):
     """How a payload was typed. options: map fields to flags. numbers: for lists by path, the elements that they hold.
 

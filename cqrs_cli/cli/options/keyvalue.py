@@ -11,11 +11,16 @@ anything else (`C:\temp`). Values stay texts: `007` keeps its zeros.
 """
 
 _QUOTES = "\"'"
+COMMA = """a comma begins the next pair; one inside of a value is \\, or in quotes that the shell leaves: 'k="a, b"'"""
 _ESCAPABLE = ",=\\" + _QUOTES
 
 
 class KeyValueError(ValueError):
-    """The text is no K=V list; the message says where and why."""
+    """The text is no K=V list. what: says why; the message says also what was found, which may be a secret."""
+
+    def __init__(self, what: str, found: str | None = None, hint: str = "") -> None:
+        super().__init__(what + ("" if found is None else f", found {found!r}") + hint)
+        self.what = what + hint
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:
@@ -41,9 +46,10 @@ def _key(text: str, start: int) -> tuple[str, int]:
     if end == len(text) or text[end] != "=":
         shown = text[start:end] or text[start:]
         missing = "a key=value is missing after a comma" if text.strip() else "expected key=value, found an empty text"
-        raise KeyValueError(f"expected key=value, found {shown!r}" if shown else missing)
+        comma = f"; {COMMA}" if text[:start].strip(" ") else ""
+        raise KeyValueError("expected key=value", shown, comma) if shown else KeyValueError(missing + comma)
     if not key:
-        raise KeyValueError(f"a key is missing before {text[end : end + 20]!r}")
+        raise KeyValueError("a key is missing before a value", text[end : end + 20])
     return key, end + 1
 
 
@@ -52,7 +58,7 @@ def _value(text: str, start: int) -> tuple[str, int]:
         return _plain(text, start, ",")
     value, end = _quoted(text, start)
     if end < len(text) and text[end] != ",":
-        raise KeyValueError(f"expected a comma after the closing quote, found {text[end : end + 20]!r}")
+        raise KeyValueError("expected a comma after the closing quote", text[end : end + 20])
     return value, end
 
 
@@ -70,5 +76,5 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
     quote = text[start]
     content, end = _plain(text, start + 1, quote)
     if end == len(text):
-        raise KeyValueError(f"the quote {quote} in {text[start : start + 20]!r} is never closed")
+        raise KeyValueError(f"the quote {quote} is never closed", text[start : start + 20])
     return content, end + 1

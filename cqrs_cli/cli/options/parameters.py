@@ -42,7 +42,7 @@ class Option(NamedTuple):
     """One field as an option.
 
     id: its parameter's name. path: the names of the fields that lead to it. flags: the first is the one
-    that messages name. off: the `--no-` of a flag.
+    that messages name. off: the `--no-` of a flag. annotation: the field's type.
     """
 
     id: str
@@ -51,6 +51,12 @@ class Option(NamedTuple):
     off: str | None
     shape: Shape
     help: str
+    annotation: Any
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether what is given for it may hold a secret, and is never quoted."""
+        return shapes.holds_secret(self.annotation)
 
     @property
     def flag(self) -> str:
@@ -72,7 +78,8 @@ class Options:
 
     def __init__(self, model: type[BaseModel], reserved: frozenset[str] = RESERVED) -> None:
         self.record = shapes.record_of(model)
-        self._taken = {f"--{name}" for name in reserved}
+        self._reserved = {f"--{name}" for name in reserved}
+        self._taken = set(self._reserved)
         found = list(_fields(self.record))
         firsts = [self._claim(field.steps) for field in found]
         self.all = tuple(
@@ -89,7 +96,8 @@ class Options:
         return f"--{name}"
 
     def _more(self, wanted: Iterator[str]) -> Iterator[str]:
-        for flag in wanted:
+        for name in wanted:
+            flag = f"--field.{name[2:]}" if name in self._reserved else name
             if flag not in self._taken:
                 self._taken.add(flag)
                 yield flag
@@ -97,7 +105,8 @@ class Options:
     def _option(self, id: str, field: _Field, first: str) -> Option:
         more = tuple(self._more(_aliases(field)))
         off = next(self._more(iter((f"--no-{first[2:]}",))), None) if isinstance(field.member.shape, Flag) else None
-        return Option(id, field.path, (first, *more), off, field.member.shape, _help(field.member, field.condition))
+        told, annotation = _help(field.member, field.condition), field.member.info.annotation
+        return Option(id, field.path, (first, *more), off, field.member.shape, told, annotation)
 
 
 class _Field(NamedTuple):
@@ -150,6 +159,8 @@ def _help(member: Member, condition: str) -> str:
     notes = []
     if isinstance(member.shape, Many) and isinstance(member.shape.item, Record):
         notes.append(f"keys: {', '.join(inner.public for inner in member.shape.item.members)}")
+    if isinstance(member.shape, shapes.Mapping):
+        notes.append("one pair each time")
     if isinstance(member.shape, Many | shapes.Mapping):
         notes.append("repeatable")
     if member.info.is_required():

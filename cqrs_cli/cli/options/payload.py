@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.cli.options import complaints, shapes
 from cqrs_cli.cli.options.jsontext import JsonTextError, Sources, parse_json
+from cqrs_cli.cli.options.jsontypes import Misfit, misfits
 from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option, Options
 from cqrs_cli.cli.options.reading import Reading, Unreadable
@@ -27,10 +28,12 @@ def build(model: type[Model], options: Options, values: Mapping[str, Any], name:
     and `DomainFailed`.
     """
     payload: dict[str, Any] = {}
+    misfit: list[Misfit] = []
     unread: CqrsError | None = None
     data, sources = values.get("data"), Sources()
     try:
         payload = _data(options.record, data, sources) if data is not None else {}
+        misfit += misfits(options.record, payload)
     except CqrsError as error:
         unread = error
     reading = Reading(sources)
@@ -44,7 +47,9 @@ def build(model: type[Model], options: Options, values: Mapping[str, Any], name:
             reading.complain(option.path, error)
         else:
             _set(payload, option, value)
-    found = [complaints.unreadable(path, message, options) for path, message in reading.complaints]
+            misfit = [one for one in misfit if one.path[: len(option.path)] != option.path]
+    found = [complaints.unreadable(path, message, options) for path, message in misfit]
+    found += [complaints.unreadable(path, message, options) for path, message in reading.complaints]
     try:
         made = validate(model, payload)
     except ValidationError as error:

@@ -6,7 +6,8 @@ from typing import Any
 from cqrs_cli.cli.options import complaints, shapes
 from cqrs_cli.cli.options.complaints import Path
 from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, Sources, parse_json
-from cqrs_cli.cli.options.keyvalue import KeyValueError, parse_pairs
+from cqrs_cli.cli.options.jsontypes import misfits
+from cqrs_cli.cli.options.keyvalue import COMMA, KeyValueError, parse_pairs
 from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option
 from cqrs_cli.cli.options.shapes import Choice, Json, Loose, Many, Record, Shape
@@ -30,6 +31,7 @@ class Reading:
         self.numbers: dict[Path, list[int]] = {}
         self._sources = sources
         self._asker = ""
+        self._is_secret = False
 
     def complain(self, path: Path, error: Unreadable) -> None:
         """Note what can't be read."""
@@ -37,7 +39,7 @@ class Reading:
 
     def option(self, option: Option, given: str | Sequence[str]) -> Any:
         """The value of an option. Raises `Unreadable` if there is none at all."""
-        self._asker = option.flag
+        self._asker, self._is_secret = option.flag, option.is_secret
         return self._texts(option.shape, [given] if isinstance(given, str) else given, option.path)
 
     def _texts(self, shape: Shape, texts: Sequence[str], path: Path) -> Any:
@@ -52,7 +54,7 @@ class Reading:
                 except Unreadable as error:
                     self.complain((*path, None), error)
             return made
-        _check_utf8(texts[-1])
+        self._check_utf8(texts[-1])
         return self._one(shape, texts[-1], path)
 
     def _many(self, item: Shape, texts: Sequence[str], path: Path) -> list[Any]:
@@ -75,27 +77,27 @@ class Reading:
 
     def _items(self, item: Shape, text: str, path: Path) -> Iterator[Any]:
         """The elements of a list that one text stands for: one, or those of a JSON array of models."""
-        _check_utf8(text)
+        self._check_utf8(text)
         if isinstance(item, Record | Json) and (text.startswith("@") or text.lstrip().startswith("[")):
-            value = self._json(item, text)
+            value = self._json(item, text, path)
             yield from value if isinstance(value, list) else [value]
         elif isinstance(item, Many | shapes.Mapping):
-            yield self._json(item, text)
+            yield self._json(item, text, path)
         else:
             yield self._one(item, text, path)
 
     def _add_pairs(self, made: dict[str, Any], value: Shape, text: str, path: Path) -> None:
-        _check_utf8(text)
+        self._check_utf8(text)
         if text.lstrip().startswith("{"):
-            made.update(self._json(shapes.Mapping(value), text))
+            made.update(self._json(shapes.Mapping(value), text, path))
             return
         key, equals, rest = text.partition("=")
         if not equals:
-            raise Unreadable(f"expected key=value (got {complaints.short(text)})")
+            raise Unreadable(f"expected key=value{self._got(text)}")
         if key in made:
-            raise Unreadable(f"the key {key!r} is given twice")
+            raise Unreadable(f"the key{self._named(key)} is given twice")
         is_nested = isinstance(value, Many | shapes.Mapping)
-        made[key] = self._json(value, rest) if is_nested else self._one(value, rest, (*path, key))
+        made[key] = self._json(value, rest, (*path, key)) if is_nested else self._one(value, rest, (*path, key))
 
     def _one(self, shape: Shape, text: str, path: Path) -> Any:
         if isinstance(shape, Choice):
@@ -107,22 +109,31 @@ class Reading:
                 return text
         if isinstance(shape, Record) and not text.startswith("@") and not text.lstrip().startswith("{"):
             return self._pairs(shape, text, path)
-        return self._json(shape, text) if isinstance(shape, Record | Json) else text
+        return self._json(shape, text, path) if isinstance(shape, Record | Json) else text
 
-    def _json(self, shape: Shape, text: str) -> Any:
+    def _json(self, shape: Shape, text: str, path: Path) -> Any:
         file = text[1:] if text.startswith("@") and not isinstance(shape, Many | shapes.Mapping) else None
         try:
             value = parse_json(text if file is None else self._sources.read(file, self._asker))
         except JsonTextError as error:
-            takes = "" if file is not None else f" (got {complaints.short(text)}); JSON or @FILE is taken here"
+            takes = "" if file is not None else f"{self._got(text)}; JSON or @FILE is taken here"
             raise Unreadable(f"{error}{f' of {file}' if file is not None else ''}{takes}") from None
         except Misuse as error:
             if error.code != UNREADABLE_FILE:
                 raise
             raise Unreadable(error.message.removeprefix(f"{self._asker}: ")) from None
-        if isinstance(value, list) and not isinstance(shape, Many):
-            return [normalised(shape, item) for item in value]
-        return normalised(shape, value)
+        if isinstance(value, list) and isinstance(shape, Record):  # elements of the list that it is one of
+            first = path[-1] if path and isinstance(path[-1], int) else 0
+            items = [normalised(shape, item) for item in value]
+            for number, item in enumerate(items, first):
+                self._check_types(shape, item, (*path[:-1], number))
+            return items
+        named = normalised(shape, value)
+        self._check_types(shape, named, path)
+        return named
+
+    def _check_types(self, shape: Shape, value: Any, path: Path) -> None:
+        self.complaints += misfits(shape, value, path, quoting=not self._is_secret)
 
     # ── K=V ───────────────────────────────────────────────────────────────────────────────────
 
@@ -130,7 +141,8 @@ class Reading:
         try:
             pairs = parse_pairs(text)
         except KeyValueError as error:
-            raise Unreadable(f"{error}; key=value,…, a JSON object or @FILE is taken here") from None
+            said = error.what if self._is_secret else error
+            raise Unreadable(f"{said}; key=value,…, a JSON object or @FILE is taken here") from None
         grouped: dict[str, list[str]] = {}
         for key, value in pairs:
             grouped.setdefault(key, []).append(value)
@@ -150,12 +162,12 @@ class Reading:
         try:
             if member is None and not record.open:
                 inside = (*path, None)
-                raise Unreadable(_unknown(record, key))
+                raise Unreadable(self._unknown(record, key))
             if len(texts) > 1 and not isinstance(shape, Many):
-                raise Unreadable(f"the key {key!r} is given twice")
+                raise Unreadable(f"the key{self._named(key)} is given twice")
             if member is None or whole is not None:
                 if name in payload and not (isinstance(shape, Record) and isinstance(payload[name], dict)):
-                    raise Unreadable(f"the key {key!r} is given twice")
+                    raise Unreadable(f"the key{self._named(key)} is given twice")
                 payload[name] = self._texts(shape, texts, inside)
             elif isinstance(shape, Record):
                 self._set_key(payload.setdefault(name, {}), shape, rest, texts, inside)
@@ -166,12 +178,23 @@ class Reading:
         except Unreadable as error:
             self.complain(inside, error)
 
+    # ── what is said ──────────────────────────────────────────────────────────────────────────
 
-def _check_utf8(text: str) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes of the command line that were no UTF-8
-        raise Unreadable(f"not a text in UTF-8 (got {complaints.short(text)})")
+    def _got(self, text: str) -> str:
+        """What was typed, for a complaint; nothing where it may hold a secret."""
+        return "" if self._is_secret else f" (got {complaints.short(text)})"
 
+    def _named(self, key: str) -> str:
+        return "" if self._is_secret else f" {key!r}"
 
-def _unknown(record: Record, key: str) -> str:
-    names = [member.public for member in record.members]
-    return f"no such key {key!r}; " + (did_you_mean(key, names, 1) or f"known are {', '.join(names)}")
+    def _check_utf8(self, text: str) -> None:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes of the command line that were no UTF-8
+            raise Unreadable(f"not a text in UTF-8{self._got(text)}")
+
+    def _unknown(self, record: Record, key: str) -> str:
+        names = [member.public for member in record.members]
+        known = f"known are {', '.join(names)}"
+        if self._is_secret:  # the key may be a part of one
+            return f"no such key; {known}"
+        comma = f"; {COMMA}" if " " in key else ""
+        return f"no such key {key!r}; {did_you_mean(key, names, 1) or known}{comma}"

@@ -15,7 +15,7 @@ Address = Annotated[
     str | None,
     typer.Argument(
         metavar="STREAM",
-        help="A stream (order-17), what led to its version 5 (order-17@5), or all up to a position (@1200).",
+        help="A stream (order-17), or what led to its version 5 (order-17@5).",
         autocompletion=completion.streams,
         show_default=False,
     ),
@@ -26,7 +26,7 @@ Category = Annotated[
 Types = Annotated[
     list[str] | None,
     typer.Option(
-        "--type", metavar="NAME", help="Events of this type; may be repeated.", autocompletion=completion.types
+        "--type", metavar="NAMES", help="Events of these types: A,B; may be repeated.", autocompletion=completion.types
     ),
 ]
 Since = Annotated[
@@ -36,6 +36,22 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="Recorded before
 After = Annotated[str | None, typer.Option(metavar="@POSITION", help="After this position.")]
 Before = Annotated[str | None, typer.Option(metavar="@POSITION", help="Before this position.")]
 Limit = Annotated[int | None, typer.Option("-n", "--limit", metavar="N", help="The first N in reading order.")]
+Last = Annotated[int | None, typer.Option("--last", metavar="N", help="The newest N, in the order of the log.")]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Of commands of this user.")]
+Commands = Annotated[
+    list[str] | None, typer.Option("--command", metavar="NAMES", help="Of these commands: A,B; may be repeated.")
+]
+Correlation = Annotated[
+    str | None, typer.Option("--correlation", metavar="ID", help="Of one story: events with this correlation id.")
+]
+Grep = Annotated[
+    str | None, typer.Option("--grep", metavar="TEXT", help="With this text in the payload or the metadata.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="CONDITION", help="'data.amount < 0 and user = till-1'; all of several must hold."),
+]
+Count = Annotated[bool, typer.Option("--count", help="Only how many there are.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="From the newest.")]
 FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if nothing matched.")]
 

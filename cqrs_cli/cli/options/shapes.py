@@ -8,6 +8,7 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
+import datetime
 import enum
 import json
 import types
@@ -20,7 +21,10 @@ import pydantic
 from pydantic import BaseModel, JsonValue, RootModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
-from cqrs_cli.domain.pydantic_fast import UNDEFINED, is_complete
+from cqrs_cli.domain.pydantic_fast import UNDEFINED, is_complete, reads_raw
+
+Takes = frozenset[type] | None
+"""What a value may be when it was read from JSON; None: pydantic alone knows."""
 
 
 class Scalar(NamedTuple):
@@ -28,12 +32,14 @@ class Scalar(NamedTuple):
 
     name: str
     secret: bool = False
+    takes: Takes = None
 
 
 class Flag(NamedTuple):
     """A bool: `--gift`, `--no-gift`, or not said at all."""
 
     name: str = "bool"
+    takes: Takes = frozenset({bool})
 
 
 class Choice(NamedTuple):
@@ -54,12 +60,14 @@ class Loose(NamedTuple):
 
     name: str
     floats: bool = False
+    takes: Takes = None
 
 
 class Json(NamedTuple):
-    """A union of models, a recursive model, a dataclass …: JSON or `@file`."""
+    """A union of models, a recursive model, a dataclass …: JSON or `@file`. kinds: what it may be, as type hints."""
 
     name: str
+    kinds: tuple[Any, ...] = ()
 
 
 class Many(NamedTuple):
@@ -83,13 +91,17 @@ class Mapping(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A field of a model. names: the field's own, then its aliases; the first of `public` is what JSON calls it."""
+    """A field of a model. names: the field's own, then its aliases; the first of `public` is what JSON calls it.
+
+    raw: code of the user's gets what was given before pydantic looks at it, and may take anything.
+    """
 
     name: str
     shape: "Shape"
     info: FieldInfo
     public: str
     names: tuple[str, ...]
+    raw: bool = False
 
     @property
     def default(self) -> Any:
@@ -135,6 +147,18 @@ _DICTS: tuple[Any, ...] = (
     *(collections.abc.Mapping, collections.abc.MutableMapping),
 )
 _JSON_TEXT: Any = pydantic.Json
+_BEFORE = (pydantic.BeforeValidator, pydantic.PlainValidator, pydantic.WrapValidator)
+_NUMBERS = frozenset({int, float, Decimal})
+_TAKES: dict[type, Takes] = {
+    str: frozenset({str}),
+    int: _NUMBERS,  # 5.0 is one
+    float: _NUMBERS,
+    Decimal: _NUMBERS | {str},
+    datetime.date: frozenset({str}),
+    datetime.datetime: frozenset({str}),
+    datetime.time: frozenset({str}),
+    datetime.timedelta: _NUMBERS | {str},
+}
 _LITERAL_IN_JSON = (int, float, bool)
 
 
@@ -143,7 +167,12 @@ def record_of(model: type[BaseModel], parents: tuple[type, ...] = ()) -> Record:
     if not is_complete(model):
         model.model_rebuild()
     inside = (*parents, model)
-    members = tuple(_member(name, info, inside) for name, info in model.model_fields.items() if info.init is not False)
+    raw = reads_raw(model)
+    members = tuple(
+        _member(name, info, inside)._replace(raw=name in raw or _is_raw(info.metadata))
+        for name, info in model.model_fields.items()
+        if info.init is not False
+    )
     return Record(model, members, model.model_config.get("extra") == "allow")
 
 
@@ -169,6 +198,9 @@ def _aliases(info: FieldInfo) -> Iterator[str]:
 
 def shape_of(annotation: Any, inside: tuple[type, ...] = ()) -> Shape:
     """The shape of a type hint. `inside`: the models that lead to it, to find recursion."""
+    if typing.get_origin(annotation) is typing.Annotated and _is_raw(annotation.__metadata__):
+        shape = shape_of(annotation.__origin__, inside)
+        return shape._replace(takes=None) if isinstance(shape, Scalar | Flag | Loose) else shape
     annotation = _bare(annotation)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is Any or annotation is object or annotation is JsonValue or isinstance(annotation, typing.TypeVar):
@@ -185,6 +217,10 @@ def shape_of(annotation: Any, inside: tuple[type, ...] = ()) -> Shape:
     if isinstance(plain, type):
         return _class(plain, inside)
     return Loose(str(annotation))
+
+
+def _is_raw(metadata: typing.Iterable[Any]) -> bool:
+    return any(isinstance(piece, _BEFORE) for piece in metadata)
 
 
 def _bare(annotation: Any) -> Any:
@@ -222,12 +258,29 @@ def _union(members: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
     if any(isinstance(shape, Loose) and shape.floats for shape in shapes):
         return Loose("any", floats=True)
     if not all(isinstance(shape, Scalar | Flag | Choice | Loose) for shape in shapes):
-        return Json("json")
+        return Json("json", tuple(known))
     # `int | str`: only JSON tells 5 from "5". `UUID | str` or `int | float`: the text says it all.
     numbers = any(isinstance(member, type) and issubclass(member, _LITERAL_IN_JSON) for member in known)
+    takes = _all_of(getattr(shape, "takes", None) for shape in shapes)
     if numbers and str in known:
-        return Loose(name)
-    return Scalar(name, any(getattr(shape, "secret", False) for shape in shapes))
+        return Loose(name, takes=takes)
+    return Scalar(name, any(getattr(shape, "secret", False) for shape in shapes), takes)
+
+
+def is_typed_dict(plain: Any) -> bool:
+    """Whether it is a `TypedDict`, that of `typing_extensions` too, which pydantic wants before Python 3.12."""
+    return typing.is_typeddict(plain) or (
+        isinstance(plain, type) and issubclass(plain, dict) and hasattr(plain, "__total__")
+    )
+
+
+def _all_of(several: typing.Iterable[Takes]) -> Takes:
+    together: frozenset[type] = frozenset()
+    for takes in several:
+        if takes is None:
+            return None
+        together |= takes
+    return together
 
 
 def holds_secret(annotation: Any, seen: tuple[Any, ...] = ()) -> bool:
@@ -254,14 +307,15 @@ def _many(plain: Any, args: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
         shapes = [shape_of(arg, inside) for arg in args]
         if all(isinstance(shape, Scalar) for shape in shapes):
             secret = any(typing.cast(Scalar, shape).secret for shape in shapes)
-            return Many(Scalar(" ".join(shape.name for shape in shapes), secret))
+            takes = _all_of(typing.cast(Scalar, shape).takes for shape in shapes)
+            return Many(Scalar(" ".join(shape.name for shape in shapes), secret, takes))
         return Json("json")
     return Many(shape_of(args[0], inside))
 
 
 def _class(plain: type, inside: tuple[type, ...]) -> Shape:
     if plain in inside:
-        return Json("json")
+        return Json("json", (plain,))
     if issubclass(plain, RootModel):
         return shape_of(plain.model_fields["root"].annotation, (*inside, plain))
     if issubclass(plain, BaseModel):
@@ -270,7 +324,7 @@ def _class(plain: type, inside: tuple[type, ...]) -> Shape:
         return _choice(plain)
     if plain is bool:
         return Flag()
-    if dataclasses.is_dataclass(plain) or issubclass(plain, tuple) or typing.is_typeddict(plain):
-        return Json("json")
+    if dataclasses.is_dataclass(plain) or issubclass(plain, tuple) or is_typed_dict(plain):
+        return Json("json", (plain,))
     names = {str: "text", Decimal: "decimal"}
-    return Scalar(names.get(plain, plain.__name__.lower()), secret=plain in (SecretStr, SecretBytes))
+    return Scalar(names.get(plain, plain.__name__.lower()), plain in (SecretStr, SecretBytes), _TAKES.get(plain))

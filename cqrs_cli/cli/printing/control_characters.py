@@ -19,7 +19,10 @@ _UNSAFE = (
 # Joiners belong to emoji and to some scripts: there is a letter or picture of theirs on both sides then.
 _JOINED = rf"[^\x00-\x7f\u200c\u200d{_UNSAFE}]"
 _JOINER = rf"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
-_WORKFLOW_COMMAND = r"(?m)^[^\S\n]*:(?=:[A-Za-z])|#(?=#\[)"
+# A picture may have one selector of its variant; a row of them is a hidden text.
+_SELECTOR = r"(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
+_BRACKETED = r"#(?=#(?:vso|teamcity)?\[)"  # of GitHub's older form, Azure Pipelines, TeamCity: anywhere in a line
+_WORKFLOW_COMMAND = rf"(?m)^[^\S\n]*:(?=:[A-Za-z])|{_BRACKETED}"
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKDOWN = r"[\\`*\[\]|~]"
@@ -30,7 +33,7 @@ _NUMBER = r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 @cache
 def _control(but: str = "") -> re.Pattern[str]:
     """Unsafe characters, but for these; compiled when first needed, which most output never does."""
-    return re.compile((f"(?![{but}])" if but else "") + f"[{_UNSAFE}]|{_JOINER}")
+    return re.compile((f"(?![{but}])" if but else "") + f"[{_UNSAFE}]|{_JOINER}|{_SELECTOR}")
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -61,9 +64,9 @@ def _json_instead(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("json", _json_instead)
 
 
-def _no_command(text: str) -> str:
+def no_command(text: str) -> str:
     """Without the beginning of a workflow command at the beginning of a line, or anywhere in its older form."""
-    if "::" not in text and "##[" not in text:
+    if "::" not in text and "##" not in text:
         return text
     return re.sub(_WORKFLOW_COMMAND, lambda match: match.group()[:-1] + f"\\x{ord(match.group()[-1]):02x}", text)
 
@@ -71,40 +74,40 @@ def _no_command(text: str) -> str:
 def visible(text: str) -> str:
     """One line for a terminal: every control character, newline and tab too, is written as an escape."""
     if text.isascii() and text.isprintable():
-        return _no_command(text)
-    return _no_command(_control().sub(_escape, text))
+        return no_command(text)
+    return no_command(_control().sub(_escape, text))
 
 
 def visible_lines(text: str) -> str:
     """Lines for a terminal: as `visible`, but the line breaks stay."""
-    return _no_command(_control("\n").sub(_escape, text))
+    return no_command(_control("\n").sub(_escape, text))
 
 
 def inert_json(text: str) -> str:
     """JSON text with the same meaning in which no control character is raw (line breaks between tokens may be)."""
     if not (text.isascii() and text.isprintable()):
         text = _control("\n").sub(_escape_json, text)
-    return text.replace("##[", "#\\u0023[")
+    return re.sub(_BRACKETED, r"\\u0023", text) if "##" in text else text
 
 
 def csv_text(text: str) -> str:
-    """A text cell for CSV: what a spreadsheet would run as a formula gets a leading apostrophe.
-
-    That is a text which begins with = + - @ (full-width too), a tab or a line break and is not a plain number.
-    Line breaks and tabs stay, quoted; other control characters are written as escapes.
-    """
-    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
-        text = "'" + text
+    """A text cell for CSV: line breaks and tabs stay, quoted; other control characters are written as escapes."""
     if not (text.isascii() and text.isprintable()):
         text = _control("\n\t").sub(_escape, text)
-    return text if text.startswith("::") else _no_command(text)  # a cell that begins so is quoted instead
+    return text if text.startswith("::") else no_command(text)  # a cell that begins so is quoted instead
 
 
 def tsv_text(text: str) -> str:
     """A text cell for TSV: as for CSV, and tabs and line breaks, which TSV can't quote, are escapes."""
-    if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text):
-        text = "'" + text
     return visible(text)
+
+
+def no_formula(text: str) -> str:
+    """With an apostrophe before what a spreadsheet would run as a formula.
+
+    That is a text which begins with = + - @ (full-width too), a tab or a line break and is not a plain number.
+    """
+    return "'" + text if text[:1] in _FORMULA and not re.fullmatch(_NUMBER, text) else text
 
 
 def markdown_text(text: str) -> str:

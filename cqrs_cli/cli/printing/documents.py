@@ -11,6 +11,7 @@ A *record* is a mapping of JSON-ready values (decimals, ids, times, enums and mo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cqrs_cli.cli.printing.places import Place
 from cqrs_cli.finding import Finding
 
 Record = Mapping[str, Any]
@@ -74,10 +75,14 @@ class Table(NamedTuple):
 
 
 class Single(NamedTuple):
-    """One record: names and values in two columns, or one JSON object, or a table of one row. row: as of `Table`."""
+    """One record: names and values in two columns, or one JSON object, or a table of one row.
+
+    row, text: as of `Table`.
+    """
 
     record: Record
     row: Row | None = None
+    text: Callable[[Any], str] | None = None
 
 
 class Section(NamedTuple):
@@ -125,12 +130,13 @@ class Graph(NamedTuple):
 
 class Findings(NamedTuple):
     """What a check found. check: its name. checked: all that was looked at, found or not. otherwise: the document
-    for formats that know nothing of findings."""
+    for formats that know nothing of findings. place: where to show what is about a thing, by its name."""
 
     check: str
     checked: Sequence[str]
     findings: Sequence[Finding]
     otherwise: Table
+    place: Callable[[str], Place]
 
 
 class Outcomes(NamedTuple):

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cqrs_cli.cli.printing.control_characters import visible
+from cqrs_cli.cli.printing.control_characters import no_command, visible
 from cqrs_cli.cli.printing.documents import Column
 
 GAP = 2
@@ -109,7 +109,7 @@ def plain_lines(
                 elif wide > width and grow:
                     widths[index] = min(wide, GROWN)
             out.append(pad(cell, width, right))
-        return (" " * GAP).join(out).rstrip()
+        return (" " * GAP).join(out).rstrip(" ")
 
     yield line([visible(column.title or column.name) for column in chosen])
     yield "─" * (sum(fitted.widths) + GAP * (len(fitted.widths) - 1))
@@ -159,7 +159,8 @@ def drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], fitted: Fit,
         _environ={},
     )
     console.print(table)
-    return "".join(f"{_trimmed(line)}\n" for line in out.getvalue().splitlines())
+    # A cell that goes on in the next line may go on with what is a command to a CI job there.
+    return no_command("".join(f"{_trimmed(line)}\n" for line in out.getvalue().splitlines()))
 
 
 def _trimmed(line: str) -> str:

@@ -13,18 +13,26 @@ from cqrs_cli.workbench.outcome import Outcome
 
 
 class Tally:
-    """Counts outcomes by status, and events that were appended; knows the exit code. last_line: that was counted."""
+    """Counts outcomes by status, and events that were appended; knows the exit code.
+
+    last_line: that was counted. recorded_us: when the last event was recorded; None without one. opened: whether
+    there was a new stream.
+    """
 
     def __init__(self) -> None:
         self.by_status: Counter[str] = Counter()
         self.events = 0
         self.last_line = 0
+        self.recorded_us: int | None = None
+        self.opened = False
 
     def add(self, outcome: Outcome) -> None:
         self.by_status[outcome.status] += 1
         self.last_line = outcome.line or self.last_line
         if outcome.status == "committed":
             self.events += len(outcome.events)
+            self.recorded_us = outcome.events[-1].recorded_us
+            self.opened = self.opened or not outcome.version_before
 
     def summary(self) -> dict[str, int]:
         """The JSON of a batch, all members always. `not-found` counts as rejected."""

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import re
+import select
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
+from cqrs_cli.cli.printing.replacement import Replacement
 from cqrs_cli.errors import CqrsError, Misuse, Unavailable
 
 PIECE = 16_384
@@ -52,6 +55,7 @@ def unwritable(what: str, error: OSError) -> CqrsError:
     )
 
 
+_LINKS = 40
 _DATABASE = b"SQLite format 3\0"
 _BESIDE_DATABASE = ("", "-wal", "-shm", "-journal", "-lock")
 
@@ -60,20 +64,22 @@ class Output:
     """A text sink. Nothing is opened before the first write, and a file appears only when all went well.
 
     path: the file, or None for standard output as it is now. `close(keep=True)` puts the file in place,
-    `close(keep=False)` leaves what was there before. errors: what becomes of characters that a narrow
+    `close(keep=False)` leaves what was there before. What is no file (a pipe, a device, `/dev/fd/3`) is written to
+    as it comes. errors: what becomes of characters that a narrow
     encoding lacks (`json` writes them as JSON does). spared: a store, which may not be there yet, that is not
     overwritten; nor is any database. Raises `Misuse` when the file can't be opened, `Unavailable` when
     writing fails, and `BrokenPipeError` when nobody reads any more.
     """
 
     def __init__(self, path: str | None, errors: str = "backslashreplace", spared: str | None = None) -> None:
-        self.path = path
+        self._number = None if path is None else _descriptor(path)
+        self.path = None if self._number == 1 else path
         self._errors = errors
         self._spared = None if spared is None else os.path.realpath(spared)
         self._stdout = sys.stdout
         self._apart: IO[str] | None = None
         self._stream: IO[str] | None = None
-        self._beside: str | None = None
+        self._replacement: Replacement | None = None
 
     @property
     def stream(self) -> IO[str]:
@@ -133,6 +139,17 @@ class Output:
             except OSError as error:
                 raise self._failed(error) from error
 
+    def check_reader(self) -> None:
+        """Raise `BrokenPipeError` if it leads to a pipe that nobody reads any more."""
+        try:
+            poll = select.poll()
+            poll.register(self.stream.fileno(), 0)
+            gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+        except (AttributeError, OSError, ValueError):  # nothing of the system's, or a system without it
+            return
+        if gone:
+            raise BrokenPipeError
+
     def close(self, keep: bool = True) -> None:
         """Finish. Closing twice is harmless."""
         try:
@@ -141,33 +158,26 @@ class Output:
             self._give_back()
 
     def _finish(self, keep: bool) -> None:
+        if self.path is not None and self._stream is None and keep:
+            self._stream = self._open(self.path)  # nothing was printed, so nothing is what the file holds
         stream, self._stream = self._stream, None
-        beside, self._beside = self._beside, None
+        replacement, self._replacement = self._replacement, None
+        if stream is None:
+            return
         if self.path is None:
-            if stream is not None and keep:
+            if keep:
                 self._stream = stream
                 self.flush()
             return
-        if stream is None and keep:
-            stream = self._open(self.path)  # nothing was printed, so nothing is what the file holds
-            beside, self._beside = self._beside, None
-        if stream is None:
-            return
         try:
-            if keep:
-                stream.flush()
-                if beside is not None:
-                    os.fsync(stream.fileno())
-            stream.close()
-            if keep and beside is not None:
-                os.replace(beside, os.path.realpath(self.path))
-                beside = None
+            if replacement is None:
+                stream.close()
+            elif keep:
+                replacement.put()
+            else:
+                replacement.drop()
         except OSError as error:
             raise self._failed(error) from error
-        finally:
-            if beside is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(beside)
 
     def _is_store(self, target: str) -> bool:
         """Whether a file is a database, the store that is spared, or what SQLite and the lock keep beside one."""
@@ -196,22 +206,50 @@ class Output:
         return unwritable(self.path or "standard output", error)
 
     def _open(self, path: str) -> IO[str]:
+        if self._number is not None:
+            return self._stream_on(path, lambda: os.dup(self._number or 0))
         target = os.path.realpath(path)
+        if path.endswith(os.sep) and not os.path.isdir(target):
+            raise _refused(path, "it is a folder by its name")
         if self._is_store(target):
             raise Misuse(
                 f"{path} belongs to a store, which -o does not overwrite",
                 code=UNWRITABLE,
                 hint="another file; what -o names is replaced by what is printed",
             )
+        # Not of the target: what a link in /proc leads to need not have a name.
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            return self._stream_on(path, lambda: path)
         try:
-            if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-                return open(target, "w", encoding="utf-8", errors="backslashreplace", newline="")  # a device or pipe
-            self._beside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.tmp")
-            return open(self._beside, "x", encoding="utf-8", errors="backslashreplace", newline="")
+            self._replacement = Replacement(target, "backslashreplace")
         except OSError as error:
-            self._beside = None
-            raise Misuse(
-                f"{path} can't be written: {error.strerror}",
-                code=UNWRITABLE,
-                hint="-o wants a file in a folder that exists and that you may write to",
-            ) from error
+            raise _refused(path, error.strerror) from error
+        return self._replacement.stream
+
+    def _stream_on(self, path: str, file: Callable[[], int | str]) -> IO[str]:
+        try:
+            return open(file(), "w", encoding="utf-8", errors="backslashreplace", newline="")
+        except OSError as error:
+            raise _refused(path, error.strerror) from error
+
+
+def _refused(path: str, why: str | None) -> Misuse:
+    hint = "-o wants a file in a folder that exists and that you may write to"
+    return Misuse(f"{path} can't be written: {why}", code=UNWRITABLE, hint=hint)
+
+
+def _descriptor(path: str) -> int | None:
+    """The number of this process's descriptor that a path stands for: `/dev/stdout`, `/dev/fd/63`, links to them.
+
+    It is written to where it stands; by its name what is behind it would be emptied, or replaced, first.
+    """
+    ours = rf"/dev/fd|/proc/{os.getpid()}/(task/[0-9]+/)?fd"
+    for _ in range(_LINKS):
+        folder, name = os.path.split(os.path.abspath(path))
+        if name.isdecimal() and re.fullmatch(ours, os.path.realpath(folder)):
+            return int(name)
+        try:
+            path = os.path.join(folder, os.readlink(path))
+        except OSError:  # no link
+            return None
+    return None

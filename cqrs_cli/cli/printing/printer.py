@@ -5,7 +5,7 @@
     printer.error("line 3: invalid")                    an error that ends nothing, on standard error
     with printer.progress("replayed", total) as done: done(1)
 
-Everything is made inert: values can't reach the terminal as control sequences, nor a spreadsheet as formulas.
+Everything is made inert: values can't reach the terminal as control sequences.
 """
 
 import os
@@ -82,6 +82,10 @@ class Printer:
     def stand_apart(self) -> None:
         """From now on nothing but what is printed here is on standard output: see `Output.stand_apart`."""
         self._output.stand_apart()
+
+    def check_reader(self) -> None:
+        """Raise `BrokenPipeError` if nobody reads any more: who waits for something to print would never notice."""
+        self._output.check_reader()
 
     def close(self, keep: bool = True) -> None:
         """Finish; with `keep=False` a file of `-o` is left as it was before."""

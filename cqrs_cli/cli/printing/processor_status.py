@@ -9,6 +9,7 @@ from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import CqrsError, StoreFailed
+from cqrs_cli.finding import Finding
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -37,6 +38,19 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
         )
     )
     print_remarks(session, statuses)
+    print_orphans(session, bench.orphans())
+
+
+def print_orphans(session: Session, found: Sequence[Finding]) -> None:
+    """What the store has of classes that the domain has not."""
+    for one in found:
+        session.printer.message(one.message + (f" ({one.hint})" if one.hint else ""))
+
+
+def print_changes(session: Session, bench: Workbench) -> None:
+    """Which rows were made with other code, and nothing else about them: that is told by whoever moves them."""
+    names = sorted(rows.name for rows in bench.domain.row_types())
+    print_remarks(session, [one for one in bench.statuses(*names, counted=False) if one.source] if names else [])
 
 
 def print_remarks(session: Session, statuses: Sequence[ProcessorStatus]) -> None:
@@ -52,10 +66,15 @@ def _remarks(one: ProcessorStatus) -> Iterator[str]:
         yield f"{one.name} needs a rebuild: {one.reason}; {again}"
     elif one.status == "stopped":
         yield f"{one.name} stopped {one.reason}"
-    elif one.source_changed:
+    elif one.source == "code":
         yield (
             f"{one.name}: its code is not the one that its rows were made with; "
             f"if it means something else now: raise version=, or {again}"
+        )
+    elif one.source == "python":
+        yield (
+            f"{one.name}: its rows were made by another version of Python, "
+            f"so whether its code is the same can't be told; to be sure: {again}"
         )
     if one.contained:
         yield f"{one.name}: its rows hold {', '.join(f'@{at}' for at in sorted(one.contained))}, skipped since; {again}"

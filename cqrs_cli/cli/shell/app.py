@@ -27,6 +27,7 @@ COMMANDS = (
     Entry("send", "Write", "send.command:group", "Send a command to the domain: cqrs send create-order …"),
     Entry("run", "Write", "run.command:run", "Keep projections and reactions up to date."),
     Entry("log", "Log", "log:log", "Events in the order of the log, of one stream or of all."),
+    Entry("show", "Log", "show:show", "One event in full: command, data, changes, cause and effect."),
     Entry("streams", "Log", "streams:streams", "Streams with their versions."),
     Entry("stats", "Log", "streams:stats", "How much is in the store, by category and type."),
     Entry("trace", "Log", "trace:trace", "What led to what: commands, events, reactions."),

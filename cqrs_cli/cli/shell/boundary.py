@@ -100,13 +100,20 @@ def _let_go() -> None:
 
 def _usage(error: typer.TyperException) -> Misuse:
     """An error of Typer's in our words."""
-    path, option, near, given = usage(error)
+    from difflib import get_close_matches
+
+    from cqrs_cli.cli.shell.other_words import OPTIONS
+
+    path, option, options, given = usage(error)
     message = error.format_message().strip().rstrip(".")
-    if option is not None and near is not None:
+    hint = f"{path} --help shows what it takes"
+    if option is not None:
         message = f"no such option: {option}"
+        here = next((one for one in OPTIONS.get(option, ()) if one in options), None)
+        near = [here] if here else get_close_matches(option, [one for one in options if one != "--help"], 2, 0.75)
+        hint = f"did you mean {' or '.join(near)}?" if near else hint
     if given:
         message = f"{message.partition(', unable to')[0]} (got {given[0]!r})"
-    hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help shows what it takes"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
 
 

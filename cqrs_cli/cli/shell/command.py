@@ -38,7 +38,7 @@ def _globals(
     cqrs_app: Annotated[_Text, _hidden("--app", metavar="MODULE:ATTR", help="The domain to load.")] = None,
     cqrs_config: Annotated[_Text, _hidden("--config", metavar="FILE", help="The settings file to read.")] = None,
     cqrs_format: Annotated[
-        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, tsv or md.")
+        _Text, _hidden("--format", metavar="NAME", help="table, json, jsonl, csv, spreadsheet, tsv or md.")
     ] = None,
     cqrs_json: Annotated[_Flag, _hidden("--json", help="As --format json.")] = None,
     cqrs_jsonl: Annotated[_Flag, _hidden("--jsonl", help="As --format jsonl.")] = None,
@@ -98,8 +98,15 @@ class _Global:
         return parameters
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The global options in a line."""
+        """Lines to copy, and the global options in a line."""
+        from cqrs_cli.cli.shell.examples import EXAMPLES
+
         super().format_epilog(ctx, formatter)  # type: ignore[misc]
+        examples = EXAMPLES.get(ctx.command.name, ())
+        if examples:
+            with formatter.section("Examples"):
+                for line in examples:  # whole, so that they can be copied
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
         formatter.write_paragraph()
         formatter.write_text(GLOBALS_LINE)
 
@@ -124,7 +131,11 @@ class Group(_Global, TyperGroup):
 
     def unknown(self, ctx: Any, name: str) -> CqrsError:
         """The error for a name that is no command of this group."""
-        hint = did_you_mean(name, self.list_commands(ctx)) or f"{ctx.command_path} --help lists them"
+        from cqrs_cli.cli.shell.other_words import COMMANDS
+
+        here = COMMANDS.get(name) if ctx.parent is None else None
+        hint = f"here that is {ctx.command_path} {here}" if here else did_you_mean(name, self.list_commands(ctx))
+        hint = hint or f"{ctx.command_path} --help lists them"
         return Misuse(f"no such command: {name}", hint=hint)
 
 

@@ -32,6 +32,8 @@ FALLBACKS = {
     "locked": ("try again when it is done; cqrs doctor shows the lock",),
     "not-a-store": ("is it the right file? another one: --store PATH",),
     "not-begun": ("cqrs run starts it",),
+    "passed-over": ("cqrs run --from @{reached} passes them over; from an earlier position on they are answered",),
+    "answers-no-more": ("let the newer code run; if it is this one: cqrs run --from @{reached}",),
     "reaction-not-found": ("load the domain that has it, or put the command away: cqrs run --drop ID --reason …",),
     "snapshot-not-found": ("cqrs snapshot list",),
     "read-only": ("the next command that writes does it: cqrs project, send or run",),
@@ -53,7 +55,10 @@ FALLBACKS = {
     "version-not-found": ("cqrs log {stream}{version!s:.0}", "cqrs log {stream} lists its events"),
     "needs-rebuild": ("cqrs project {table} --rebuild",),
 }
-"""By code: what is said if the error says nothing itself, the first whose details are there."""
+"""By code: what is said if the error says nothing itself, the first whose details are there.
+
+Details are quoted for a shell. `{name!s:.0}` says nothing: it wants the detail to be there.
+"""
 
 SKIPS = (
     "cqrs run --skip {reaction}@{position} --reason …",
@@ -95,8 +100,13 @@ def _first(choices: Sequence[str], details: Mapping[str, Any]) -> str | None:
 
 
 def _filled(words: str, details: Mapping[str, Any]) -> str | None:
+    import shlex  # only errors need it
+
+    quoted = {name: shlex.quote(told) if isinstance(told, str) else told for name, told in details.items()}
+    if "skip" in details:
+        quoted["skip"] = details["skip"]  # words of this table already
     try:
-        return words.format_map(details) or None
+        return words.format_map(quoted) or None
     except KeyError:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,6 +53,10 @@ def look_up(classes: Mapping[str, C], name: str) -> C | None:
     return classes.get(name) or classes.get(kebab(name))
 
 
+_EXTRA = "unexpected extra argument"
+_IN_QUOTES = "a value with spaces is put in quotes"
+
+
 class ModelCommand(ShellCommand):
     """A command whose options are the fields of a model, listed before those of the tool.
 
@@ -60,6 +65,8 @@ class ModelCommand(ShellCommand):
     """
 
     fields_title = "Fields"
+    takes_secrets: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a secret may be among the words: then none is quoted that is not understood."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Typer's own parsing, after a look at the words."""
@@ -69,7 +76,14 @@ class ModelCommand(ShellCommand):
             for flag in (*parameter.opts, *parameter.secondary_opts)
         }
         words = list(args) if ctx.resilient_parsing else list(_looked_at(args, takes_value))
-        return super().parse_args(ctx, words)
+        if not ctx.resilient_parsing:
+            _refuse_ambiguous(ctx.command_path, words, takes_value)
+        try:
+            return super().parse_args(ctx, words)
+        except typer.TyperException as error:
+            if self.takes_secrets() and _EXTRA in error.format_message():
+                raise Misuse("a word too many, which may be a part of a secret", hint=_IN_QUOTES) from None
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The fields, then the options of the tool."""
@@ -115,6 +129,23 @@ def _looked_at(words: Sequence[str], takes_value: Mapping[str, bool]) -> Iterato
         index += 1
 
 
+def _refuse_ambiguous(command: str, words: Sequence[str], takes_value: Mapping[str, bool]) -> None:
+    """Refuse a global option behind a command that has a field of its name: either may be meant."""
+    from cqrs_cli.cli.options.parameters import GLOBALS
+
+    named = {f"--{name}" for name in GLOBALS - {"help"} if f"--field.{name}" in takes_value}
+    for word in itertools.takewhile(lambda word: word != "--", words):
+        name, equals, value = word.partition("=")
+        if name in named:
+            given = f" {value}" if equals else " …" if takes_value[name] else ""
+            program, _, rest = command.partition(" ")
+            raise Misuse(
+                f"{name} is an option of {program} and a field of {rest.rpartition(' ')[2]}",
+                hint=f"the field: --field.{name[2:]}{given}; the option: {program} {name}{given} {rest} …",
+                code="ambiguous-option",
+            )
+
+
 def model_command(
     name: str, cls: Class, options: Options, own: Mapping[str, Any], run: Callable[[dict[str, Any]], Any]
 ) -> ModelCommand:
@@ -125,6 +156,7 @@ def model_command(
     function = with_signature(run, parameters(options) | dict(own))
     app.command(name, cls=ModelCommand, help=doc_of(cls) or f"{cls.__name__}.")(function)
     command: ModelCommand = built(app)
+    command.takes_secrets = lambda: any(option.is_secret for option in options.all)
     return command
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.config import Settings
 from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.stores.registry import path_of
 
 if TYPE_CHECKING:
     from cqrs_cli.domain.domain import Domain
@@ -55,6 +56,7 @@ class Session:
         self._printer: Printer | None = None
         self._domain: Domain | None = None
         self._stdout_is_ours = False
+        self._writing: list[Store] = []
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Session:
@@ -63,7 +65,10 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         _CURRENT.reset(self._token)
+        made = any(getattr(store, "made", False) for store in self._writing)
         try:
+            if made and self._printer is not None:
+                self._printer.message(f"made the store {self.store_file}")
             self._open.close()
         finally:
             if self._printer is not None:
@@ -88,6 +93,11 @@ class Session:
             self._printer = Printer(self.settings)
         return self._printer
 
+    @property
+    def store_file(self) -> str:
+        """The file of the store; its URL if it is in none."""
+        return path_of(self.settings.store) or self.settings.store
+
     def keep(self, resource: _Closing) -> _Closing:
         """Enter a context manager now, leave it when the command ends; returns it."""
         self._open.enter_context(resource)
@@ -108,9 +118,18 @@ class Session:
             read_only=not write,
             durability=self.settings.durability if write else None,
         )
+        if write:
+            self._writing.append(store)
         return self.keep(store)
 
     def _ready_to_write(self) -> None:
+        from cqrs_cli.stores.registry import MEMORY
+
+        if self.settings.store.startswith(MEMORY + ":"):
+            raise ConfigurationError(
+                f"the store {self.settings.store} would be gone when the command ends",
+                hint="a file keeps it: --store shop.db; memory: is for tests in Python",
+            )
         self.printer.ready()
         if self.settings.store_is_elsewhere:
             self.printer.message(f"the store is {self.settings.store}, as {self.settings.file} says")
@@ -160,6 +179,8 @@ class Session:
             read_only=not write,
             durability=self.settings.durability if write else None,
         )
+        if write:
+            self._writing.append(bench.store)
         return self.keep(bench)
 
 

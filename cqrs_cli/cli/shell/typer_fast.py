@@ -21,12 +21,12 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class Usage(NamedTuple):
-    """What an error of Typer's says. path: of the command. option: the name of one that there is not. near: names
-    that are. given: the value that can't be read, if there is one."""
+    """What an error of Typer's says. path: of the command. option: the name of one that there is not. options: those
+    that there are. given: the value that can't be read, if there is one."""
 
     path: str
     option: str | None
-    near: tuple[str, ...] | None
+    options: tuple[str, ...]
     given: tuple[Any, ...]
 
 
@@ -34,11 +34,12 @@ def usage(error: TyperException) -> Usage:
     """The parts of an error. Its classes are private, so their attributes are looked at."""
     context = getattr(error, "ctx", None)
     faults = getattr(error.__cause__, "errors", None)  # pydantic's, which says what was given only here
-    near = getattr(error, "possibilities", None)
+    missing = getattr(error, "option_name", None) if hasattr(error, "possibilities") else None
+    known = context.command.get_params(context) if context is not None and missing is not None else ()
     return Usage(
         context.command_path if context is not None else "cqrs",
-        getattr(error, "option_name", None),
-        tuple(near) if near is not None else None,
+        missing,
+        tuple(spelling for parameter in known for spelling in parameter.opts if spelling.startswith("--")),
         (faults()[0]["input"],) if faults is not None else (),
     )
 

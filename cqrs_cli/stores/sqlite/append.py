@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +11,7 @@ from cqrs_cli.errors import Conflict, CqrsError
 from cqrs_cli.stores import chain
 from cqrs_cli.stores.checks import check_append, check_same
 from cqrs_cli.stores.commits import Receipt, Recorded, RecordedCommit
-from cqrs_cli.stores.conditions import check_version
+from cqrs_cli.stores.conditions import check_version, holds
 from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.read import SQLiteLogReader
@@ -35,8 +35,8 @@ class Draft:
     __slots__ = ("append", "payloads")
 
     def __init__(self, append: Append) -> None:
-        commit, conditions, _, _ = append
-        check_append(commit, conditions)
+        commit, conditions, _, _, assumes = append
+        check_append(commit, conditions + assumes)
         self.append = append
         self.payloads = [(event[3].decode(), sha256(event[3]).hexdigest()) for event in commit[1]]
 
@@ -51,6 +51,10 @@ def draft(append: Append) -> Draft | CqrsError:
 
 class SeenBefore(Exception):
     """A commit's id is in the log already, which nobody had looked up: the transaction is to be tried again."""
+
+
+class Outrun(Exception):
+    """What a commit was decided on is not so: it and those after it are to be decided again."""
 
 
 class Batch:
@@ -89,29 +93,35 @@ class Batch:
     def _read_tail(self) -> None:
         streams = set()
         for item in self._drafts:
-            commit, conditions, _, _ = item.append
+            commit, conditions, _, _, assumes = item.append
             for event in commit[1]:
                 streams.add(event[0])
             for condition in conditions:
                 streams.add(condition[0])
+            for condition in assumes:
+                streams.add(condition[0])
         self._tail.read(self._connection, streams)
         self._recorded_us = max(self._tail.recorded_us, self._file.clock() // 1000)
 
+    def wrote(self, ids: Iterable[str]) -> bool:
+        """Whether this batch has taken all of these commits."""
+        return self._written.issuperset(ids)
+
     def add(self, item: Draft) -> Receipt:
-        """Take one commit. It leaves nothing when a condition, the command id or the inline hook raises."""
-        commit, conditions, inline, follows = item.append
+        """Take one commit. It leaves nothing when a condition, the id or the inline hook raises. Raises `Outrun`."""
+        commit, conditions, inline, follows, assumes = item.append
         if commit.id in self._known_ids:
             return self._answer_again(item)
+        streams = self._tail.streams
         try:
-            if follows is not None and follows not in self._written:
-                raise Conflict(
-                    f"{commit.id} was decided on the events of {follows}, which were not written",
-                    hint="read again, decide again, then retry",
-                )
-            streams = self._tail.streams
+            if follows and not self._written.issuperset(follows):
+                raise Outrun
+            for condition in assumes:
+                if not holds(condition, streams.get(condition[0], _NO_STREAM)[1]):
+                    raise Outrun
             for condition in conditions:
                 check_version(condition, streams.get(condition[0], _NO_STREAM)[1])
-        except Conflict:
+        except (Conflict, Outrun):
             if self._careful or not self._log.known([commit.id]):
                 raise
             return self._answer_again(item)

@@ -12,6 +12,8 @@ _OWN_PART = re.compile(rf"no such (?:table|view): {_OWN}$|no such column: |table
 """Of what every store has. A table of another name is a mistake of ours, or of a read model."""
 _PART = re.compile(r"no such (?:table|view|column): |table .* has (?:no column named|\d+ columns but) ")
 
+_FORKED = "{path} was in use when this process was forked, and can't be used in it"
+_FORK = "fork while no transaction is open and no rows are half read, or begin the process anew (spawn)"
 _RIGHTS = "check the rights of the file and of its folder, where SQLite keeps the journal"
 _BACKUP = "keep the file as it is and restore a backup beside it"
 _Raised = sqlite3.Error | UnicodeDecodeError
@@ -47,9 +49,11 @@ _REPORTS: tuple[_Report, ...] = (
         "nothing was written; check the space, the limits and the disk",
     ),
     (
-        ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_NOLFS"),
+        ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_NOLFS"),
         Unavailable, "cannot-open", "{path} can't be opened: {error}", _RIGHTS,
     ),
+    # In the child of a fork nothing is authorised on what its parent has in use.
+    (("SQLITE_AUTH",), Unavailable, "forked", _FORKED, _FORK),
     (("SQLITE_TOOBIG",), Misuse, "too-big", "a value is too large for {path}", "keep large content elsewhere"),
     (
         ("SQLITE_CONSTRAINT",), Damaged, "damaged", "{path} refused the append: {error}",
@@ -119,6 +123,38 @@ def disturbed(path: str) -> Unavailable:
 def read_only(path: str, why: str) -> Unavailable:
     """The store can be read, not written."""
     return Unavailable(f"{path} can't be written: {why}", hint=_RIGHTS, code="read-only", store=path)
+
+
+def forked(path: str) -> Unavailable:
+    """The parent of this process was using the store when it forked: SQLite's locks can't be had in the child."""
+    return Unavailable(_FORKED.format(path=path), hint=_FORK, code="forked", store=path)
+
+
+def replaced(path: str, what: str) -> Unavailable:
+    """The file that is open is no longer the store at `path`: `what` ends the sentence."""
+    return Unavailable(
+        f"{path} {what}",
+        hint="open the store that is there now; a command that is sent again with its id is honoured once",
+        code="replaced",
+        store=path,
+    )
+
+
+def not_its_log(path: str) -> Unavailable:
+    """The file at `path` took the place of another, whose write-ahead log is still beside it."""
+    return Unavailable(
+        f"{path} took the place of another file, whose newest commits are still beside it in {path}-wal",
+        hint=f"end what has it open; then, to go on with this file as it is, remove {path}-wal and {path}-shm. "
+        f"If both were put there together, remove {path}-lock instead",
+        code="replaced",
+        store=path,
+    )
+
+
+def has_other_names(path: str, how: str, remedy: str) -> Unavailable:
+    """The file at `path` can be reached under another name, beside which lie other files. `how` ends the sentence."""
+    why = "what is written under one name is not seen under the other, and is lost"
+    return Unavailable(f"{path} {how}: {why}", hint=remedy, code="other-names", store=path)
 
 
 def reported(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | None:

@@ -5,30 +5,52 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse
+from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite.connection import Connection, check_inheritance
 from cqrs_cli.stores.sqlite.definitions import check_rows
-from cqrs_cli.stores.sqlite.errors import disturbed, locked, missing, read_only, translate
+from cqrs_cli.stores.sqlite.errors import disturbed, forked, locked, missing, read_only, replaced, translate
 from cqrs_cli.stores.sqlite.limits import Limits
-from cqrs_cli.stores.sqlite.opening import Opening, Rest, establish, guard, is_older, recognise, upgrade
+from cqrs_cli.stores.sqlite.opening import (
+    End,
+    Opening,
+    Rest,
+    end_of,
+    establish,
+    goes_on_from,
+    guard,
+    is_older,
+    recognise,
+    upgrade,
+)
 from cqrs_cli.stores.sqlite.patience import Patience
 from cqrs_cli.stores.sqlite.tail import Tail
 
-_open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
+LOOK_SECONDS = 0.1
+"""How often who only reads looks whether the file is still the one at the path."""
+
+open_files: weakref.WeakSet[SQLiteFile] = weakref.WeakSet()
+
+_ANOTHER = "was replaced while it was open, and the log that is there now is another one"
 
 
 class SQLiteFile:
     """One connection to one store file, for the threads of one process: they take turns.
 
     path: as the user gave it. facts: what the store says about itself. clock: nanoseconds since 1970. commits: how many
-    were made here. A transaction keeps its turn until it ends; who waits for it for longer than the limits allow
-    gets `Unavailable`. After a fork the child gets a connection of its own. docs/decisions/0010-threads.md says
-    why it is one connection.
+    were made here. made: whether the store was, too. A transaction keeps its turn until it ends; who waits for it for
+    longer than the limits allow gets `Unavailable`. docs/decisions/0010-threads.md says why it is one connection.
+    Before a fork it is closed, and opened anew on both sides.
+
+    Another file at the path is gone on with if its log goes on from where this one's ended; else everything raises
+    `Unavailable` (`replaced`) until the store is opened anew. What is acknowledged is in the file at the path.
+    docs/decisions/0016-one-store-is-one-file-of-one-name.md says why.
 
     A file of an older format is upgraded by the first transaction that writes; until then a table may be absent.
     A file to be made "lazily" is made by it, and goes again when that one fails; until then an empty log in
@@ -51,18 +73,22 @@ class SQLiteFile:
         self.unlocked_because = self._opening.unlocked_because
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
         self._lock = kind(path, self.real_path + "-lock", limits.timeout)
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._patience: Patience | None = None  # of that connection
         self._plain: set[str] = set()  # tables in it that are known to be rows and no more
+        self._end: End | None = None  # of the log, when the connection before this one was put down
+        self._noted: Connection | None = None  # the one of which the lock file says which log it writes to
+        self._looked = 0.0  # when it was last seen that the file is in its place
         self._writers, self._turn = threading.RLock(), threading.RLock()
         self._writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
         self.commits = 0
+        self.made = False
         self.facts: dict[str, str] = {}
         self.tail = Tail(limits.streams)
         if read_only:
             create = False
-        self._opening.check_folder(bool(create))
+        self._opening.check_path(bool(create))
         self._absent = not self._found()
         self._new = False  # the file was made by the transaction that is open
         if self._absent and not create:
@@ -70,27 +96,30 @@ class SQLiteFile:
         if self._absent and create != "lazily":
             with self.transaction():
                 pass
-        _open_files.add(self)
+        open_files.add(self)
 
     def _found(self) -> bool:
         """Connect to the store, if there is one."""
         opened = self._opening.open()
         if opened is None:
             return False
-        (connection, self.facts), self._absent = opened, False
+        connection, facts = opened
+        try:
+            if not goes_on_from(connection, self._end):
+                raise replaced(self.path, _ANOTHER)
+            if not self.read_only:
+                self._opening.check_durability(facts["durability"])
+                self._opening.set_modes(connection, facts["durability"])
+        except BaseException:
+            connection.close()
+            raise
         self._use(connection)
-        self._is_older = is_older(self.facts)
+        self.facts, self._is_older = facts, is_older(facts)
+        self._absent, self._end, self._looked = False, None, time.monotonic()
         self.tail.forget()
-        if not self.read_only:
-            try:
-                self._opening.check_durability(self.facts["durability"])
-            except ConfigurationError:
-                self.close()
-                raise
-            self._opening.set_modes(connection, self.facts["durability"])
         return True
 
-    def _use(self, connection: sqlite3.Connection | None) -> None:
+    def _use(self, connection: Connection | None) -> None:
         self._connection, self._plain = connection, set()
         self._patience = None if connection is None else Patience(connection, self.real_path)
 
@@ -98,7 +127,7 @@ class SQLiteFile:
 
     def _imagine(self) -> None:
         """An empty log in memory, to be read as long as there is no file."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256, check_same_thread=False)
+        connection = Connection(":memory:", isolation_level=None, cached_statements=256, check_same_thread=False)
         guard(connection)
         self._fill(connection)
         connection.execute("PRAGMA query_only=ON")
@@ -110,13 +139,7 @@ class SQLiteFile:
         if self._found():
             return False
         self._new = not os.path.exists(self.real_path)
-        try:
-            descriptor = os.open(self.real_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise read_only(self.path, error.strerror or str(error)) from error
-        with suppress(OSError):  # not ours, or on a file system without modes: doctor says who may read it
-            os.chmod(self.real_path, 0o600)  # an empty file may have been there
-        os.close(descriptor)
+        self._opening.make_file()
         try:
             connection = self._opening.connect("rw")
             self._use(connection)
@@ -161,7 +184,7 @@ class SQLiteFile:
     # ── using ─────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """The connection of this process, for who has the turn. Raises `Misuse` after `close`."""
         self._check_use()
         if self._connection is None or (self._absent and self._opening.is_there):
@@ -172,6 +195,7 @@ class SQLiteFile:
     def _check_use(self) -> None:
         if self._closed:
             raise Misuse(f"the store {self.path} is closed", code="closed")
+        check_inheritance(self.path, self.real_path)
 
     def _connect(self) -> None:
         imagined = self._connection if self._absent else None
@@ -182,6 +206,34 @@ class SQLiteFile:
             raise missing(self.path)
         elif imagined is None:
             self._imagine()
+
+    def _in_place(self) -> Connection:
+        """The connection, to the file that is at the path now: another is taken up if its log goes on from this one's.
+
+        For who has the turn, while no transaction is open. Raises `Unavailable` (`replaced`).
+        """
+        connection = self.connection
+        if not self._absent:
+            at_path = self._opening.check_file()
+            if at_path != connection.identity:
+                if at_path is None:
+                    raise replaced(self.path, "was moved or deleted while it was open")
+                self._take_up(connection)
+            self._looked = time.monotonic()
+        return self.connection
+
+    def _take_up(self, connection: Connection) -> None:
+        """Go on with the file that has taken the place of the one that is open."""
+        try:
+            self._end = end_of(connection)
+            is_store = self._found()
+        except (sqlite3.Error, CqrsError) as error:
+            raise replaced(self.path, _ANOTHER) from error
+        finally:
+            self._end = None
+        if not is_store:
+            raise replaced(self.path, _ANOTHER)
+        connection.close()
 
     def query(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement. Raises typed errors."""
@@ -204,6 +256,8 @@ class SQLiteFile:
             connection = self._connection
             if connection is None or self._absent or self._closed:
                 connection = self.connection
+            elif self._writer is None and time.monotonic() - self._looked > LOOK_SECONDS:
+                connection = self._in_place()
             if prepare is not None:
                 prepare(connection)
             if self._patience is not None:
@@ -230,7 +284,8 @@ class SQLiteFile:
             else:
                 if self._opening.is_at_rest(self._opening.rest):
                     return rows
-            self._discard()
+            if self._in_place() is connection:
+                self._discard()
 
     @property
     def rest(self) -> Rest | None:
@@ -285,12 +340,21 @@ class SQLiteFile:
         return self.immutable or (self._opening.rest is None and self.journal_mode == "wal")
 
     @contextmanager
-    def reader(self) -> Iterator[sqlite3.Connection]:
-        """A second, read-only connection, for a result that is too long to be held in memory."""
+    def reader(self) -> Iterator[Connection]:
+        """A second, read-only connection, for a result that is too long to be held in memory.
+
+        Whoever works with it has its `turn` meanwhile. Raises what `query` does.
+        """
         if self._absent:
             raise missing(self.path)
-        self.query("SELECT 1")  # a file that lay by itself is opened anew, if it does no more
-        connection = self._opening.connect_reader()
+        self._wait_for(self._turn)
+        try:
+            if not self.writing:
+                self._in_place()
+                self.query("SELECT 1")  # a file that lay by itself is opened anew, if it does no more
+            connection = self._opening.connect_reader()
+        finally:
+            self._turn.release()
         try:
             yield connection
         except sqlite3.Error as error:
@@ -310,16 +374,19 @@ class SQLiteFile:
             raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
         return _Transaction(self)
 
-    def _begin(self) -> tuple[sqlite3.Connection, bool]:
+    def _begin(self) -> tuple[Connection, bool]:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
-        connection = self._connection or self.connection
+        connection = self._in_place()
         if self._opening.lacks_wal:
             self._opening.give_wal(connection, self.facts["durability"])
         if self._patience is not None:
             self._patience.widen()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            if self._noted is not connection:
+                self._lock.note(self._opening.whose_log())
+                self._noted = connection
             if made:
                 self._fill(connection)
             elif self._is_older:
@@ -337,7 +404,9 @@ class SQLiteFile:
         if isinstance(error, sqlite3.Error):
             raise translate(error, self.path) from error
 
-    def _commit(self, connection: sqlite3.Connection) -> None:
+    def _commit(self, connection: Connection) -> None:
+        if connection is not self._connection:
+            raise forked(self.path)
         self.commits += 1
         try:
             connection.execute("COMMIT")
@@ -348,6 +417,8 @@ class SQLiteFile:
                 self._roll_back(connection)
                 self._discard()
             raise known from error
+        if not connection.is_in_place:
+            raise replaced(self.path, "was moved, deleted or replaced while this was written to it")
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self.tail.forget()
@@ -381,9 +452,14 @@ class SQLiteFile:
 
     def _close(self) -> None:
         self._closed = True
-        if self._connection is None or self.read_only or self._absent:
-            self._discard()
+        try:
+            self._put_down()
+        finally:
             self._lock.close()
+
+    def _put_down(self) -> None:
+        if self._connection is None or self.read_only or self._absent or not self._connection.is_in_place:
+            self._discard()
             return
         try:
             # Without the lock SQLite still checkpoints only if nobody else has the store open, and it keeps others
@@ -393,24 +469,49 @@ class SQLiteFile:
             self._discard()
         finally:
             self._lock.release()
-            self._lock.close()
 
     def _wait_for(self, turn: threading.RLock) -> None:
         if not turn.acquire(True, self.limits.timeout):
             raise locked(self.path, self.limits.timeout)
 
-    def abandon(self) -> None:
-        """In the child of a fork: leave the parent's connection and lock alone, and open anew when asked."""
+    # ── forks ─────────────────────────────────────────────────────────────────────────────────
+
+    def set_aside(self) -> bool:
+        """Before a fork: close the connection, and keep everybody out until `go_on`.
+
+        False, and nothing is done, if this thread's transaction is open, or another's for too long.
+        """
+        if self._closed or self.writing or not self._writers.acquire(True, self.limits.timeout):
+            return False
+        if not self._turn.acquire(True, self.limits.timeout):
+            self._writers.release()
+            return False
+        try:
+            if self._connection is not None and not self._absent:
+                with suppress(sqlite3.Error):  # what the matter is with it, the next use says
+                    self._end = end_of(self._connection)
+            self._put_down()
+        except BaseException:  # an interrupt
+            self.go_on()
+            raise
+        return True
+
+    def go_on(self) -> None:
+        """After the fork, in the parent: the connection is made anew when it is asked for."""
+        self._turn.release()
+        self._writers.release()
+
+    def begin_anew(self) -> None:
+        """In the child of a fork: what was set aside is opened when it is asked for. The rest is the parent's."""
         connection = self._connection
         self._use(None)
+        if connection is not None:
+            connection.leave()
+            if self.writing:  # whoever goes on in the transaction, while this thread unwinds, is refused
+                connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
         self.tail = Tail(self.limits.streams)
         self._writers, self._turn, self._writer = threading.RLock(), threading.RLock(), None
         self._lock.close()
-        if connection is not None:
-            import ctypes
-
-            # Never finalised here: closing it could roll back what the parent is writing.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 class _Transaction:
@@ -422,7 +523,7 @@ class _Transaction:
         self._file = file
         self._writers, self._turn = file._writers, file._turn  # after a fork the file has others
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> Connection:
         file = self._file
         if not self._writers.acquire(False):
             file._wait_for(self._writers)
@@ -434,6 +535,7 @@ class _Transaction:
                     file._wait_for(self._turn)
                 try:
                     self._connection, self._made = file._begin()
+                    file._writer = threading.get_ident()
                 except BaseException:
                     self._turn.release()
                     raise
@@ -443,7 +545,6 @@ class _Transaction:
         except BaseException:
             self._writers.release()
             raise
-        file._writer = threading.get_ident()
         return self._connection
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -455,8 +556,11 @@ class _Transaction:
             try:
                 file._commit(self._connection)
             except BaseException as failure:
-                file._give_up(self._connection, self._made, failure)
+                # Once COMMIT is through, whatever comes after it, the file stays: others may have opened it.
+                is_through = self._connection is file._connection and not self._connection.in_transaction
+                file._give_up(self._connection, self._made and not is_through, failure)
                 raise
+            file.made = file.made or self._made
         finally:
             file._writer = None
             if file._patience is not None:
@@ -464,12 +568,3 @@ class _Transaction:
             self._turn.release()
             file._lock.release()
             self._writers.release()
-
-
-def _abandon_all() -> None:
-    for file in list(_open_files):
-        file.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
+from cqrs_cli.ownership import is_trusted, owner
 from cqrs_cli.stores.commits import MAX_COMMIT_BYTES
 from cqrs_cli.stores.sqlite import definitions
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.errors import damaged_fact, foreign, missing, read_only, translate, unshared
+from cqrs_cli.stores.sqlite.connection import Connection, Identity, connect, identity_of, start_of
+from cqrs_cli.stores.sqlite.errors import (
+    damaged_fact,
+    foreign,
+    has_other_names,
+    missing,
+    not_its_log,
+    read_only,
+    translate,
+    unshared,
+)
+from cqrs_cli.stores.sqlite.mounts import is_mount_point
 from cqrs_cli.stores.sqlite.patience import Patience
 
 APPLICATION_ID = 0x63717273  # "cqrs"
@@ -31,6 +44,13 @@ _SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
 _PAUSES = (0, 0.01, 0.05, 0.1, 0.3)
 """Seconds before each try, while files come and go."""
 _SETTLED_NS = 50_000_000
+_NOT_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
+)
+_MAKING = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
 
@@ -81,10 +101,14 @@ class Opening:
         """The journal of a store made here: a write-ahead log wants the lock between processes."""
         return "wal" if self.unlocked_because is None else "delete"
 
-    def check_folder(self, create: bool) -> None:
-        """Raise a typed error if no file can be there, or none can be made. create: one may be."""
-        if os.path.isdir(self.real_path):
-            raise ConfigurationError(f"{self.path} is a folder", code="configuration", store=self.path)
+    # ── the path ──────────────────────────────────────────────────────────────────────────────
+
+    def check_path(self, create: bool) -> None:
+        """Raise a typed error if no store can be there, or none can be made. Nothing is opened. create: one may be."""
+        self.check_file()
+        if is_mount_point(self.real_path):
+            remedy = "mount the folder that it lies in, not the file alone"
+            raise has_other_names(self.path, "is mounted from elsewhere", remedy)
         if create and not os.path.isdir(os.path.dirname(self.real_path)):
             raise StoreNotFound(
                 f"no folder for the store {self.path}",
@@ -92,9 +116,49 @@ class Opening:
                 store=self.path,
             )
 
+    def check_file(self) -> Identity | None:
+        """Which file is at the path; None if there is none. Raises a typed error unless it is a file of one name."""
+        try:
+            found = os.stat(self.real_path)
+        except OSError:  # what can't be looked at, SQLite reports
+            return None
+        self._check(found)
+        return found.st_dev, found.st_ino
+
+    def _check(self, found: os.stat_result) -> None:
+        if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+            return
+        for is_such, what in _NOT_FILES:
+            if is_such(found.st_mode):
+                raise ConfigurationError(f"{self.path} is {what}", code="configuration", store=self.path)
+        remedy = "keep one name, or make the other a copy, while nobody has the store open"
+        raise has_other_names(self.path, f"has {found.st_nlink} names (hard links)", remedy)
+
+    def make_file(self) -> None:
+        """An empty file for its owner alone. One that is there is taken if it can be trusted. Raises typed errors."""
+        self.check_file()
+        try:
+            descriptor = os.open(self.real_path, _MAKING, 0o600)
+        except OSError as error:
+            raise read_only(self.path, error.strerror or str(error)) from error
+        try:
+            self._check(os.fstat(descriptor))
+            if not is_trusted(descriptor):
+                raise ConfigurationError(
+                    f"the empty file {self.path} is {owner(descriptor)}'s, who could read what is written to it",
+                    hint="delete it, or choose another path",
+                    code="not-yours",
+                    store=self.path,
+                )
+            if hasattr(os, "fchmod"):
+                with suppress(OSError):  # on a file system without modes: doctor says who may read it
+                    os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+
     # ── a store that is there ─────────────────────────────────────────────────────────────────
 
-    def open(self) -> tuple[sqlite3.Connection, dict[str, str]] | None:
+    def open(self) -> tuple[Connection, dict[str, str]] | None:
         """A connection and the facts of the store; None if there is none.
 
         That is: no file, an empty one, or what an interrupted creation left.
@@ -103,26 +167,47 @@ class Opening:
             return None
         if not self._has_header() and self.read_only:
             return None
+        self._check_log()
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
         while True:
             connection = self.connect("rw") if not self.read_only else self._connect_to_read()
             try:
-                return connection, recognise(connection, self.path)
+                connection.execute("BEGIN")  # one view of it, for somebody may be making it
+                facts = recognise(connection, self.path)
+                connection.execute("COMMIT")
+                return connection, facts
             except BaseException as error:
                 connection.close()
-                if self.is_at_rest(self.rest):
-                    if isinstance(error, NotFound):
-                        return None
-                    raise
+                if isinstance(error, Exception) and not self.is_at_rest(self.rest):
+                    continue
+                if isinstance(error, NotFound):
+                    return None
+                raise
+
+    def whose_log(self) -> str:
+        """Which write-ahead log is whose: noted in the lock file before anything is written to the log."""
+        return f"{identity_of(self.real_path + '-wal')} of {identity_of(self.real_path)}"
+
+    def _check_log(self) -> None:
+        """Raise `Unavailable` if the write-ahead log was begun for another file, whose place this one took.
+
+        SQLite pairs them by name, and would mix the pages of both.
+        """
+        with suppress(OSError):
+            if os.path.getsize(self.real_path + "-wal") and self.unlocked_because is None:
+                log, _, file = self.whose_log().partition(" of ")
+                noted_log, _, noted_file = sqlite_lock.noted(self.real_path + "-lock").partition(" of ")
+                if log == noted_log and file != noted_file:
+                    raise not_its_log(self.path)
 
     def _has_header(self) -> bool:
         """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
 
         SQLite takes a file of less than 512 bytes for an empty database, and would overwrite it.
         """
-        with suppress(OSError), open(self.real_path, "rb") as file:  # what can't be read, SQLite reports
-            if file.read(16) != _HEADER:
+        with suppress(OSError):  # what can't be read, SQLite reports
+            if start_of(self.real_path, 16) not in (_HEADER, None):
                 if not self._was_empty():
                     raise foreign(self.path, "is not a SQLite database, or its header is damaged")
                 return False
@@ -135,7 +220,7 @@ class Opening:
             return header[:8] == _JOURNAL_HEADER and header[16:] == bytes(4)
         return False
 
-    def _connect_to_read(self) -> sqlite3.Connection:
+    def _connect_to_read(self) -> Connection:
         """A connection that reads: with others; or the file alone, when nobody else has it open.
 
         A log wants files beside the store, which come and go with those who write. Raises `Unavailable` if they
@@ -187,25 +272,18 @@ class Opening:
     def journal_of_medium(self) -> str | None:
         """The journal of a file that is read alone, as its header says; a connection to one says `delete` of any."""
         if self.immutable or self.rest is not None:
-            with suppress(OSError), open(self.real_path, "rb") as file:
-                return "wal" if file.read(19)[18:] == b"\2" else "delete"
+            with suppress(OSError):
+                start = start_of(self.real_path, 19)
+                return "wal" if start is None or start[18:] == b"\2" else "delete"
         return None
 
     # ── connections ───────────────────────────────────────────────────────────────────────────
 
-    def connect(self, mode: Mode) -> sqlite3.Connection:
+    def connect(self, mode: Mode) -> Connection:
         """A guarded connection to the file, of which nothing was read yet."""
-        quoted = self.real_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        uri = f"file:{quoted}?{'mode=ro&immutable=1' if mode == 'immutable' else 'mode=' + mode}"
+        self.check_file()
         try:
-            connection = sqlite3.connect(
-                uri,
-                uri=True,
-                isolation_level=None,
-                timeout=self._timeout,
-                cached_statements=256,
-                check_same_thread=False,  # threads take turns
-            )
+            connection = connect(self.path, self.real_path, mode, self._timeout)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         guard(connection)
@@ -215,7 +293,7 @@ class Opening:
             connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def connect_reader(self) -> sqlite3.Connection:
+    def connect_reader(self) -> Connection:
         """A connection that reads and can't do anything else."""
         return self.connect("immutable" if self.immutable or self.rest is not None else "ro")
 
@@ -327,6 +405,22 @@ def _format(facts: dict[str, str], path: str) -> int:
             store=path,
         )
     return stored
+
+
+End = tuple[int, str]
+
+
+def end_of(connection: sqlite3.Connection) -> End | None:
+    """The last commit of the log: its first position, and its hash, in which all before it are. None without one."""
+    sql = "SELECT first_position, hash FROM commits ORDER BY first_position DESC LIMIT 1"
+    found: End | None = connection.execute(sql).fetchone()
+    return found
+
+
+def goes_on_from(connection: sqlite3.Connection, end: End | None) -> bool:
+    """Whether the log has everything that one had which ended there."""
+    sql = "SELECT 1 FROM commits WHERE first_position = ? AND hash = ?"
+    return end is None or connection.execute(sql, end).fetchone() is not None
 
 
 def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> bool:

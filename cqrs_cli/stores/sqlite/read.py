@@ -162,13 +162,13 @@ class SQLiteLogReader:
                 low = middle
         return found
 
-    def types(self) -> dict[str, int]:
+    def types(self, before: int | None = None) -> dict[str, int]:
         """Event types with the number of their events, by name."""
         sql = (
-            "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events GROUP BY type_id) c "
+            "SELECT t.name, c.n FROM (SELECT type_id, count(*) AS n FROM events WHERE position < ? GROUP BY type_id) c "
             "JOIN event_types t ON t.id = c.type_id ORDER BY t.name"
         )
-        return dict(self._file.query(sql))
+        return dict(self._file.query(sql, (_LAST if before is None else min(before, _LAST),)))
 
 
 def _head(file: SQLiteFile) -> int:
@@ -206,7 +206,8 @@ class _Page:
 
 
 def _select(file: SQLiteFile, sql: str, make: Callable[[tuple[Any, ...]], T], selection: Selection) -> Iterator[T]:
-    filters, values = "", []
+    filters = ""
+    values: list[Any] = []
     if selection.types is not None:
         known = _type_ids(file, selection.types)
         filters += f" AND e.type_id IN ({', '.join(map(str, known))})"
@@ -214,6 +215,9 @@ def _select(file: SQLiteFile, sql: str, make: Callable[[tuple[Any, ...]], T], se
         # By range, so that no wildcard of LIKE leaks into other categories: '.' follows '-' in ASCII.
         filters += " AND (s.name = ? OR (s.name >= ? AND s.name < ?))"
         values += [selection.category, selection.category + "-", selection.category + "."]
+    if selection.stream is None and (selection.after_version > 0 or selection.before_version is not None):
+        filters += " AND e.version > ? AND e.version < ?"
+        values += _versions(selection)
     if selection.by_stream and selection.backwards:
         raise Misuse("stream by stream is read forwards only", code="selection")
     pages = _stream_pages if selection.stream is not None else _grouped_pages if selection.by_stream else _log_pages
@@ -258,24 +262,32 @@ def _stream_pages(
     file: SQLiteFile, sql: str, filters: str, values: list[Any], selection: Selection
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Along the index of the stream; in a stream, versions rise with positions."""
-    past, order = ("<", "DESC") if selection.backwards else (">", "ASC")
+    order = "DESC" if selection.backwards else "ASC"
     # The unary plus keeps SQLite from walking the positions instead.
     statement = (
-        f"{sql} WHERE e.stream_id = (SELECT id FROM streams WHERE name = ?) AND e.version {past} ? "
+        f"{sql} WHERE e.stream_id = (SELECT id FROM streams WHERE name = ?) AND e.version > ? AND e.version < ? "
         f"AND +e.position > ? AND +e.position < ?{filters} ORDER BY e.version {order} LIMIT ?"
     )
     page = _Page(file.limits, selection.limit)
     after = max(0, min(selection.after, _LAST))
-    version = _LAST if selection.backwards else _version_at(file, selection.stream, after)
+    low, high = _versions(selection)
+    if not selection.backwards:
+        low = max(low, _version_at(file, selection.stream, after))
     before = _LAST if selection.before is None else min(selection.before, _LAST)
     while page.left:
         wanted = page.size
-        rows = file.query(statement, (selection.stream, version, after, before, *values, wanted))
+        rows = file.query(statement, (selection.stream, low, high, after, before, *values, wanted))
         yield rows
         if len(rows) < wanted:
             return
         page.took(rows)
-        version = rows[-1][2]
+        low, high = (low, rows[-1][2]) if selection.backwards else (rows[-1][2], high)
+
+
+def _versions(selection: Selection) -> tuple[int, int]:
+    """The bounds of the versions, both exclusive, as SQLite can hold them."""
+    before = selection.before_version
+    return max(0, min(selection.after_version, _LAST)), _LAST if before is None else max(0, min(before, _LAST))
 
 
 def _version_at(file: SQLiteFile, stream: str | None, position: int) -> int:

@@ -83,21 +83,22 @@ class SQLiteRowReader:
         with self._file.reader() as connection:
             _register(connection)
             try:
-                cursor = connection.execute(sql, values)
+                with connection.turn:
+                    cursor = connection.execute(sql, values)
+                    rows = cursor.fetchmany(_IN_MEMORY)
             except sqlite3.OperationalError as error:
                 if _is_absent(table, error):
                     return
                 raise changed(table.name, error) or translate(error, self._file.path) from error
-            rows = cursor.fetchmany(_IN_MEMORY)
-            if len(rows) == _IN_MEMORY:
+            while len(rows) == _IN_MEMORY:
                 yield from rows
-                yield from cursor
-                return
+                with connection.turn:
+                    rows = cursor.fetchmany(_IN_MEMORY)
         yield from rows
 
-    def count(self, table: Table) -> int:
-        """How many rows; 0 if there is no such table."""
-        found: list[Any] = self._query(table, f"SELECT count(*) FROM {quote(table.name)}", ())
+    def count(self, table: Table, where: Sequence[Where] = ()) -> int:
+        """How many rows fulfil the conditions; 0 if there is no such table."""
+        found: list[Any] = self._query(table, *Select(table).count(where))
         return found[0][0] if found else 0
 
     def exists(self, table: Table) -> bool:

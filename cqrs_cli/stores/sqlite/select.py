@@ -63,10 +63,14 @@ class Select:
             if len(after) != len(terms):
                 raise Misuse(f"the cursor has {len(after)} values instead of {len(terms)}", code="cursor")
             found.append(_beyond([*terms, *exact], (*after, *(after[len(order) + i] for i in raw))))
-        sql = f"SELECT {columns_of(self._table)} FROM {quote(self._table.name)}"
-        if found:
-            sql += " WHERE " + " AND ".join(f"({condition})" for condition, _ in found)
+        sql = f"SELECT {columns_of(self._table)} FROM {quote(self._table.name)}" + _all_of(found)
         sql += " ORDER BY " + ", ".join(f"{column}{' DESC' * down}" for column, _, down in (*terms, *exact))
+        return sql, [value for _, values in found for value in values]
+
+    def count(self, where: Sequence[Where]) -> tuple[str, list[Any]]:
+        """The SQL that counts rows, and its values."""
+        found = [self._condition(item) for item in where]
+        sql = f"SELECT count(*) FROM {quote(self._table.name)}" + _all_of(found)
         return sql, [value for _, values in found for value in values]
 
     def few(self, where: Sequence[Where], order: Sequence[Order]) -> tuple[str, list[Any]] | None:
@@ -129,6 +133,10 @@ class Select:
             near, bounds = _near(self._indexed_value(item.column), item.operator, str(item.value))
             return f"{near} AND {exact}", [*bounds, item.value]
         return exact, [item.value]
+
+
+def _all_of(conditions: Sequence[tuple[str, list[Any]]]) -> str:
+    return " WHERE " + " AND ".join(f"({condition})" for condition, _ in conditions) if conditions else ""
 
 
 def indexed(table: Table, name: str, column: str) -> str:

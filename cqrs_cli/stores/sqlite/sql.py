@@ -57,7 +57,7 @@ class ReadOnlySQL:
         self._rest = file.rest
         # At its first use SQLite makes such a table, and asks as if the schema were to be updated: so before
         # somebody answers. What goes wrong here the statement meets again, if it concerns it.
-        with suppress(sqlite3.Error, UnicodeDecodeError):
+        with suppress(sqlite3.Error, UnicodeDecodeError), self._connection.turn:
             for table in _TABLES:
                 self._connection.execute(f"EXPLAIN SELECT 1 FROM {table}")
         self._connection.set_authorizer(self._authorize)
@@ -88,7 +88,7 @@ class ReadOnlySQL:
 
     def _longest(self, statement: str, parameters: Mapping[str, Any]) -> int:
         """How long a value may be, so that a row of as many as the statement gives has its bounds."""
-        with suppress(sqlite3.Error, sqlite3.Warning, UnicodeError):
+        with suppress(sqlite3.Error, sqlite3.Warning, UnicodeError), self._connection.turn:
             plan = self._connection.execute(f"EXPLAIN {statement}", dict(parameters)).fetchall()
             columns = max([step[3] for step in plan if step[1] == "ResultRow"], default=1)
             return min(LONGEST, _LARGEST_ROW // columns)
@@ -97,7 +97,8 @@ class ReadOnlySQL:
     def _run(self, work: Any) -> Any:
         self._started = time.monotonic()
         try:
-            return work()
+            with self._connection.turn:
+                return work()
         except (sqlite3.Error, UnicodeError) as error:
             raise self._complaint(error) from error
         finally:

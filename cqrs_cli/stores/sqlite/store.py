@@ -14,7 +14,8 @@ from cqrs_cli.stores.commits import Commit, Receipt
 from cqrs_cli.stores.conditions import Condition
 from cqrs_cli.stores.contract import Append, Inline, SQLRows
 from cqrs_cli.stores.moments import rfc3339
-from cqrs_cli.stores.sqlite.append import Batch, Draft, SeenBefore, draft
+from cqrs_cli.stores.sqlite import forks as forks  # says to the system what to do at one
+from cqrs_cli.stores.sqlite.append import Batch, Draft, Outrun, SeenBefore, draft
 from cqrs_cli.stores.sqlite.errors import damaged_fact
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
@@ -52,6 +53,11 @@ class SQLiteStore(SQLiteLogReader):
         self._queue = Queue(self._file.real_path + "-lock", limits.timeout, self._file.unlocked_because is None)
         self.url = "sqlite:" + path
 
+    @property
+    def made(self) -> bool:
+        """Whether the store was not there and a write of this object made it."""
+        return self._file.made
+
     # ── writing ───────────────────────────────────────────────────────────────────────────────
 
     def append(self, commit: Commit, conditions: Sequence[Condition] = (), inline: Inline | None = None) -> Receipt:
@@ -70,26 +76,31 @@ class SQLiteStore(SQLiteLogReader):
         return receipt
 
     def append_many(self, appends: Sequence[Append]) -> list[Receipt | CqrsError]:
-        """Independent commits in one durable write, each with an outcome of its own."""
+        """Commits in one durable write, each with an outcome of its own; see the contract for where it ends."""
+        if not appends:
+            return []
         drafts = [draft(append) for append in appends]
-        if not any(isinstance(item, Draft) for item in drafts):
-            return [item for item in drafts if isinstance(item, CqrsError)]
-
         try:
-            return self._append_many(drafts, careful=False)
+            return self._append_many(appends, drafts, careful=False)
         except SeenBefore:
-            return self._append_many(drafts, careful=True)
+            return self._append_many(appends, drafts, careful=True)
 
-    def _append_many(self, drafts: Sequence[Draft | CqrsError], careful: bool) -> list[Receipt | CqrsError]:
+    def _append_many(
+        self, appends: Sequence[Append], drafts: Sequence[Draft | CqrsError], careful: bool
+    ) -> list[Receipt | CqrsError]:
         outcomes: list[Receipt | CqrsError] = []
         with suppress(_NothingWritten), self._file.transaction() as connection:
             batch = Batch(self._file, connection, [item for item in drafts if isinstance(item, Draft)], careful)
-            for item in drafts:
+            for append, item in zip(appends, drafts, strict=True):
                 if isinstance(item, CqrsError):
+                    if not batch.wrote(append.follows):
+                        break
                     outcomes.append(item)
                     continue
                 try:
                     outcomes.append(batch.add(item))
+                except Outrun:
+                    break
                 except CqrsError as error:
                     if not connection.in_transaction or isinstance(error, StoreFailed):
                         raise
@@ -136,6 +147,15 @@ class SQLiteStore(SQLiteLogReader):
     def rows(self) -> SQLiteRowReader:
         """Read models and checkpoints, read only."""
         return self._rows
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Nanoseconds since 1970, for when commits are recorded."""
+        return self._file.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int]) -> None:
+        self._file.clock = clock
 
     # ── facts ─────────────────────────────────────────────────────────────────────────────────
 

@@ -7,9 +7,18 @@ from typing import NamedTuple
 
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
-from cqrs_cli.errors import AggregateNotFound, CommandReused, Conflict, CqrsError, NotFound, Rejected, StoreFailed
+from cqrs_cli.errors import (
+    AggregateNotFound,
+    CommandReused,
+    Conflict,
+    CqrsError,
+    Damaged,
+    NotFound,
+    Rejected,
+    StoreFailed,
+)
 from cqrs_cli.log import letters, outbox
-from cqrs_cli.log.outbox import Outgoing
+from cqrs_cli.log.outbox import Misplaced, Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
@@ -80,6 +89,9 @@ class Courier:
         return (commit.causation_id, commit.command.type) == (outgoing.event_id, outgoing.command)
 
     def _command(self, outgoing: Outgoing) -> Command:
+        """The command. Raises `Undecodable` …, and `Damaged` for a row that none of ours is."""
+        if isinstance(outgoing, Misplaced):
+            raise _not_ours(f"its row in the outbox is {outgoing.slot!r}")
         command = self._codec.command(outgoing.command, outgoing.schema_version, outgoing.data.encode())
         return command.with_meta(
             command_id=outgoing.command_id,
@@ -87,7 +99,7 @@ class Courier:
             user_id=outgoing.user_id,
             correlation_id=outgoing.correlation_id,
             causation_id=outgoing.event_id,
-            metadata=stored_object(outgoing.metadata, f"the metadata of {outgoing.command_id} in the outbox"),
+            metadata=stored_object(outgoing.metadata, "its metadata"),
         )
 
     def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
@@ -156,3 +168,8 @@ class Courier:
     def drop(self, command_id: str, by: str, because: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
         letters.drop(self._store, [command_id], by, because, self.now_us())
+
+
+def _not_ours(what: str) -> Damaged:
+    """The error of a command in a row that was written, or changed, by something else."""
+    return Damaged(f"{what}: another tool changed it", hint="look at it, then send it again or drop it")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cqrs_cli.domain.row_model import outdated
 from cqrs_cli.errors import DomainFailed, Misuse
+from cqrs_cli.log.stops import skips_of
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Inline, Selection
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.workbench.processors.handler import Poisoned
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.projections import Projector, begin
-from cqrs_cli.workbench.processors.status import needs_rebuild
+from cqrs_cli.workbench.processors.rows import RowFold
+from cqrs_cli.workbench.processors.status import Whereabouts, code_of
 
 
 class InlineProjections:
@@ -39,9 +41,9 @@ class InlineProjections:
         first, last = recorded[0].position, recorded[-1].position
         for projection in self._projections:
             checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
-            reason = outdated(checkpoint.definition, projection.definition)
-            if reason is not None:
-                raise needs_rebuild(projection.name, reason)
+            code = code_of(self._store, None, projection.definition)  # that its table is gone is said when it is used
+            if (fault := code.fault(checkpoint)) is not None:
+                raise fault
             behind = first - 1 - checkpoint.position
             if behind >= self._limits.inline_lag:
                 raise Misuse(
@@ -49,14 +51,16 @@ class InlineProjections:
                     code="behind",
                     projection=projection.name,
                 )
-            one = self._projector.processor(projection, checkpoint, reader=rows)
+            found = Whereabouts(checkpoint, skips=skips_of(self._store.rows, projection.name))
+            one = Processor(RowFold(self._projector.engine, projection, rows), code, found)
             # Somebody may have appended without the domain (an import): what they left out comes first.
             missed = Selection(types=one.handler.types, after=checkpoint.position, before=first)
             try:
                 one.handler.gather(one.own([*(self._store.read(missed) if behind else ()), *recorded]))
-                one.handler.writes().apply(rows)
-            except Poisoned as fault:
-                raise fault.error from fault
+                writes = one.handler.writes()
+                writes.apply(rows)
+            except Poisoned as poisoned:
+                raise poisoned.error from poisoned
             except DomainFailed as error:
                 raise error.retold(error.message, projection=projection.name) from error
-            rows.move(projection.name, checkpoint, checkpoint._replace(position=last))
+            rows.move(projection.name, checkpoint, one.moved_to(last, bool(writes)))

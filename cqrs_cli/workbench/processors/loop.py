@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cqrs_cli.domain.row_model import outdated
 from cqrs_cli.errors import Conflict, CqrsError, NeedsRebuild, StoreFailed
 from cqrs_cli.log.stops import clear_stop
 from cqrs_cli.stores.commits import Recorded, StoredEvent
@@ -20,7 +19,6 @@ from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches, commit_start, cut_of
 from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 from cqrs_cli.workbench.processors.processor import Processor
-from cqrs_cli.workbench.processors.status import needs_rebuild
 
 Progress = Callable[[int, int], None]
 """Told of the position reached and of the goal."""
@@ -171,7 +169,8 @@ class Loop:
 
     def _move(self, group: Sequence[Processor], writes: Sequence[Writes], position: int | None = None) -> None:
         """Write rows and checkpoints, at `position` or where each is. Raises `Conflict` if another moved one."""
-        moved = [one.checkpoint._replace(position=position or one.position) for one in group]
+        took_in = [bool(some) for some in writes] or [False] * len(group)
+        moved = [one.moved_to(position or one.position, took) for one, took in zip(group, took_in, strict=True)]
         with self._store.transaction() as rows:
             rows.move_all([(one.checkpoint, new) for one, new in zip(group, moved, strict=True)])
             for some in writes:
@@ -186,18 +185,15 @@ class Loop:
             one.checkpoint, one.stopped = new, False
 
     def _look_again(self, group: Sequence[Processor], faults: Faults) -> None:
-        """Somebody else moved a checkpoint: what the store has is the truth, if it was made with this code."""
+        """Somebody else moved a checkpoint: what the store has is the truth, if this code may go on with it."""
         self._outrun = True
         now = {checkpoint.name: checkpoint for checkpoint in self._store.rows.checkpoints()}
         for one in group:
             found = now.get(one.name)
-            if found is None:
-                faults[one.name] = overtaken(one.name)
-                continue
-            reason = outdated(found.definition, one.definition)
-            if reason is not None:
-                faults[one.name] = needs_rebuild(one.name, reason)
-            one.stands_at(found)
+            fault = overtaken(one.name) if found is None else one.code.fault(found)
+            if fault is not None:
+                faults[one.name] = fault
+            one.stands_at(one.checkpoint if found is None or fault is not None else found)
 
 
 def overtaken(name: str) -> Conflict:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cqrs_cli.log.stops import Skip, Stop
 from cqrs_cli.stores.rows import Checkpoint
+from cqrs_cli.workbench.processors.definitions import adopting, made_also_by
 from cqrs_cli.workbench.processors.handler import Handler, Poisoned, Writes
-from cqrs_cli.workbench.processors.status import Whereabouts
+from cqrs_cli.workbench.processors.status import Code, Whereabouts
 
 
 class Processor:
     """A handler, and how far it has come.
 
     checkpoint: as the store has it. position: reached in fact, past the checkpoint if no event was for it since.
-    definition: of today's code. goal: where it stops; None: at the head of the log. skips: what it passes over.
+    goal: where it stops; None: at the head of the log. skips: what it passes over.
     stopped: a stop is on record, to be cleared when it goes on. taken: how many events it has taken in for good.
     """
 
-    def __init__(
-        self,
-        handler: Handler,
-        checkpoint: Checkpoint,
-        definition: str,
-        skips: Iterable[Skip] = (),
-        stop: Stop | None = None,
-        goal: Callable[[], int] | None = None,
-    ) -> None:
-        self.handler, self.definition, self.goal = handler, definition, goal
-        self.skips, self.stopped, self.taken = {skip.position for skip in skips}, stop is not None, 0
-        self.stands_at(checkpoint)
+    def __init__(self, handler: Handler, code: Code, found: Whereabouts, goal: Callable[[], int] | None = None) -> None:
+        assert found.checkpoint is not None, "it was begun"
+        self.handler, self.code, self.goal = handler, code, goal
+        self.skips, self.stopped, self.taken = {skip.position for skip in found.skips}, found.stop is not None, 0
+        self.stands_at(found.checkpoint)
 
     @property
     def name(self) -> str:
@@ -43,6 +36,13 @@ class Processor:
         self.handler.forget()
         self.checkpoint, self.position = checkpoint, checkpoint.position
         self._gathered = 0
+
+    def moved_to(self, position: int, took_in: bool) -> Checkpoint:
+        """Its checkpoint further along. took_in: rows change with it, by today's code."""
+        definition = adopting(self.checkpoint.definition, self.code.definition)
+        if took_in:
+            definition = made_also_by(definition, self.code.definition)
+        return self.checkpoint._replace(position=position, definition=definition)
 
     def takes_up(self, found: Whereabouts) -> bool:
         """Whether it can go on with what it has cached, as the store is now."""

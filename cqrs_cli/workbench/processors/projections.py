@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType
-from cqrs_cli.errors import CqrsError, StoreFailed
+from cqrs_cli.errors import Conflict, CqrsError, StoreFailed
 from cqrs_cli.log import stops
-from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
+from cqrs_cli.stores.rows import Checkpoint, Rows, Table
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches
+from cqrs_cli.workbench.processors.definitions import adopting, begun
 from cqrs_cli.workbench.processors.handler import Poisoned
-from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
+from cqrs_cli.workbench.processors.loop import Loop, Progress, overtaken, telling
 from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.rows import RowFold
 from cqrs_cli.workbench.processors.status import (
     REBUILD,
+    Code,
     ProcessorStatus,
     Whereabouts,
+    code_of,
     gone,
     look,
     needs_rebuild,
-    refuse_outdated,
     status_of,
 )
 
@@ -44,26 +46,40 @@ class Projector:
     def __init__(self, engine: Engine) -> None:
         self.engine, self._store = engine, engine.store
 
-    def processor(
-        self,
-        projection: RowType,
-        checkpoint: Checkpoint,
-        *,
-        table: Table | None = None,
-        reader: RowReader | None = None,
-        goal: Callable[[], int] | None = None,
-    ) -> Processor:
-        """The projection on its way from a checkpoint, over its rows or those of another table."""
-        fold, skips = RowFold(self.engine, projection, reader, table), stops.skips_of(self._store.rows, projection.name)
-        return Processor(fold, checkpoint, projection.definition, skips, goal=goal)
+    def code(self, projection: RowType) -> Code:
+        """Today's code of a projection."""
+        return code_of(self._store, projection, projection.definition)
 
-    def status(self, projection: RowType) -> ProcessorStatus:
-        """Where a projection stands."""
-        return status_of(self._store, projection.name, "projection", projection, projection.definition)
+    def adopted(self, code: Code, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint as today's code goes on from it: the types that it has learnt are in it before any is met.
+
+        From then on older code, which would pass them over, can't move it. Raises what `code.fault` gives.
+        """
+        now: Checkpoint | None = checkpoint
+        while now is not None:
+            fault = code.fault(now)
+            if fault is not None:
+                raise fault
+            new = now._replace(definition=adopting(now.definition, code.definition))
+            if new == now:
+                return now
+            try:
+                with self._store.transaction() as rows:
+                    rows.move(new.name, now, new)
+                return new
+            except Conflict:  # somebody moved it meanwhile
+                now = self._store.rows.checkpoint(new.name)
+        raise overtaken(checkpoint.name)
+
+    def status(self, projection: RowType, counted: bool = True) -> ProcessorStatus:
+        """Where a projection stands. counted: with the number of its rows."""
+        return status_of(self._store, projection.name, "projection", projection, projection.definition, counted)
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
-        trial = self.processor(projection, Checkpoint(projection.name, 0, projection.definition))
+        checkpoint = Checkpoint(projection.name, 0, projection.definition)
+        empty = Whereabouts(checkpoint, skips=stops.skips_of(self._store.rows, projection.name))
+        trial = Processor(RowFold(self.engine, projection), self.code(projection), empty)
         fold = RowFold(self.engine, projection)
         fold.start_empty()
         events = sum(count for name, count in self._store.types().items() if name in fold.types)
@@ -100,9 +116,9 @@ class Projector:
 
     def live(self, projection: RowType, found: Whereabouts) -> Processor:
         """The projection, to be brought along the log. Raises `NeedsRebuild`, or `Misuse` if its table is not ours."""
-        checkpoint = found.checkpoint or self._begun(projection)
-        refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
-        return Processor(RowFold(self.engine, projection), checkpoint, projection.definition, found.skips, found.stop)
+        code = self.code(projection)
+        checkpoint = self.adopted(code, found.checkpoint or self._begun(projection))
+        return Processor(RowFold(self.engine, projection), code, found._replace(checkpoint=checkpoint))
 
     def _begun(self, projection: RowType) -> Checkpoint:
         with self._store.transaction() as rows:
@@ -142,8 +158,9 @@ class Projector:
         """
         checkpoint = self._store.rows.checkpoint(projection.name)
         if projection.name in self.engine.domain.reactions:
-            if checkpoint is not None:
-                refuse_outdated(self._store.rows, projection, projection.definition, checkpoint)
+            fault = None if checkpoint is None else self.code(projection).fault(checkpoint)
+            if fault is not None:
+                raise fault
         elif not read_only:
             for error in self.catch_up([projection]).values():
                 raise error
@@ -166,7 +183,7 @@ def named(rows: RowType) -> dict[str, str]:
 
 def begin(rows: Rows, projection: RowType, table: Table | None = None) -> Checkpoint:
     """An empty table with a checkpoint before the first event, which there is none of yet."""
-    checkpoint = Checkpoint(projection.name, 0, projection.definition)
+    checkpoint = Checkpoint(projection.name, 0, begun(projection.definition))
     rows.drop(projection.name)  # rows of ours without a checkpoint count for nothing
     rows.create(table or projection.table)
     rows.move(projection.name, None, checkpoint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from cqrs_cli.domain.clauses import Clause
 from cqrs_cli.domain.messages import Command, Meta
 from cqrs_cli.domain.process_manager import After, Answer, Cancel, ReactionType
 from cqrs_cli.domain.routes import keys_of
+from cqrs_cli.domain.row_model import stored_names
 from cqrs_cli.domain.shared_objects import own_copy
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
@@ -21,19 +23,22 @@ from cqrs_cli.workbench.processors.rows import RowFold
 
 
 class ReactionHandler:
-    """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then."""
+    """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then.
 
-    def __init__(self, engine: Engine, reaction: ReactionType) -> None:
+    answered: by type, up to which position its clauses were asked already.
+    """
+
+    def __init__(self, engine: Engine, reaction: ReactionType, answered: Mapping[str, int] | None = None) -> None:
+        self._answered = answered or {}
         self._reaction, self._domain, self._codec = reaction, engine.domain, engine.codec
-        self._service, self._most = engine.services, engine.limits.answered_events
+        self._service, self._most, self._clock = engine.services, engine.limits.answered_events, engine.clock
         self._fold = RowFold(engine, reaction.rows) if reaction.rows else None
         self._routes = engine.domain.react_routes[reaction.name]
         self._keys = {event: keys_of(reaction.rows, route) for event, route in self._routes.items() if reaction.rows}
         self._policy = None if reaction.rows else reaction.cls()
         columns = reaction.rows.columns if reaction.rows else ()
         self._nested = [column.column.name for column in columns if column.column.kind == "json"]
-        answered = {name for event in self._routes for name in (event.stored.name, *event.stored.aliases)}
-        self.types = frozenset(answered) | (self._fold.types if self._fold else frozenset())
+        self.types = stored_names(self._routes) | (self._fold.types if self._fold else frozenset())
         self.needs_envelope = True
         self._changes: list[OutboxChange] = []
         self._taken = 0
@@ -74,7 +79,7 @@ class ReactionHandler:
         """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
-        if route is None:
+        if route is None or recorded.position <= self._answered.get(recorded.type, 0):
             return []
         event = self._codec.decode(recorded)
         changes: list[OutboxChange] = []
@@ -82,7 +87,7 @@ class ReactionHandler:
         for key in self._keys_of(cls, event, recorded):
             if event is None:
                 event = self._codec.decode(recorded)
-            for answer in self._asked(route.clause, key, event, recorded):
+            for answer in self._named(route.clause, recorded, self._asked(route.clause, key, event, recorded)):
                 if not isinstance(answer, Cancel):
                     number += 1
                 changes.append(self._change(route.clause, key, recorded, number, answer))
@@ -119,6 +124,26 @@ class ReactionHandler:
                 raise DomainFailed(said, hint='After(delay, command, name="payment") and Cancel("payment")')
         return answers
 
+    def _named(self, clause: Clause, recorded: Recorded, answers: Sequence[Answer]) -> Sequence[Answer]:
+        """The answers with a name for each deadline of a process, so that none takes the place of another."""
+        deadlines = [answer for answer in answers if isinstance(answer, After)]
+        if not deadlines or self._policy is not None:
+            return answers
+        names = [deadline.name for deadline in deadlines if deadline.name]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            said = f"{_where(clause, recorded)} gave two deadlines of the name {twice!r}"
+            raise DomainFailed(said, hint="each has a name of its own, or none: then they are numbered")
+        taken, named = set(names), list[Answer]()
+        for answer in answers:
+            if isinstance(answer, After) and not answer.name:
+                of_class = type(answer.command).__name__
+                free = (f"{of_class}-{number}" if number > 1 else of_class for number in count(1))
+                answer = answer._replace(name=next(name for name in free if name not in taken))
+                taken.add(answer.name or "")
+            named.append(answer)
+        return named
+
     def _instance(self, key: tuple[Any, ...]) -> Any:
         """What the clause is a method of: a copy of the row, as the row itself is changed by evolves alone."""
         fold, kind = self._fold, self._reaction.rows
@@ -147,8 +172,10 @@ class ReactionHandler:
             return Cancelled(self._reaction.name, process, answer.name)
         deadline, due_us = None, 0
         command = answer.command if isinstance(answer, After) else answer
+        # A clock that ran ahead, once, is that of the log until its time has come: no deadline waits for that.
+        now_us = min(recorded.recorded_us, micros(self._clock()))
         if isinstance(answer, After):
-            deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer)
+            deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer, now_us)
         sent, data = self._sent(clause, recorded, command)
         metadata = {**command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
         return Outgoing(
@@ -157,7 +184,7 @@ class ReactionHandler:
             number=number,
             attempt=0,
             position=recorded.position,
-            recorded_us=recorded.recorded_us,
+            recorded_us=now_us,
             process=process,
             clause=clause.name,
             deadline=deadline,
@@ -170,14 +197,14 @@ class ReactionHandler:
             metadata=Meta(metadata=metadata).metadata_json or "{}",
         )
 
-    def _due(self, clause: Clause, recorded: Recorded, answer: After) -> int:
+    def _due(self, clause: Clause, recorded: Recorded, answer: After, from_us: int) -> int:
         said = f"{_where(clause, recorded)}: After({answer.delay!r}, …)"
         try:
-            due_us = micros(moment(recorded.recorded_us) + answer.delay)
+            due_us = micros(moment(from_us) + answer.delay)
         except (OverflowError, TypeError) as error:
             hint = "the delay is a timedelta, counted from the event"
             raise DomainFailed(f"{said} is no time: {error}", hint=hint) from None
-        if due_us < recorded.recorded_us:
+        if due_us < from_us:
             hint = "a delay is not negative; a command without After is sent at once"
             raise DomainFailed(f"{said} lies before the event", hint=hint)
         return due_us

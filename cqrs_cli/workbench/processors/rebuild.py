@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.domain.row_model import RowType, stored_names
 from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
-from cqrs_cli.log.stops import clear_stop
+from cqrs_cli.log.stops import clear_stop, skips_of
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.processors.batches import batches
+from cqrs_cli.workbench.processors.definitions import begun, is_of, swapped_in
 from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.loop import Loop, Progress, overtaken, telling
 from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.projections import Projector, named, stopped
-from cqrs_cli.workbench.processors.status import REBUILD
+from cqrs_cli.workbench.processors.rows import RowFold
+from cqrs_cli.workbench.processors.status import REBUILD, Code, Whereabouts
 
 
 class Rebuild:
@@ -54,11 +56,11 @@ class Rebuild:
         with self._store.transaction() as rows:
             rows.refuse_foreign(projection.name)  # now, not when all is built
             found = rows.checkpoint(name)
-            if restart or found is None or found.definition != projection.definition:
+            if restart or found is None or not is_of(found.definition, projection.definition):
                 rows.drop(beside.name)
                 rows.create(beside._replace(indexes=()))  # filling a table is faster before it has them
                 rows.forget(name)
-                rows.move(name, None, Checkpoint(name, 0, projection.definition))
+                rows.move(name, None, Checkpoint(name, 0, begun(projection.definition)))
 
     def _build(self, progress: Progress | None) -> None:
         """Fold all of them up to their goals, in one reading of the log."""
@@ -76,10 +78,11 @@ class Rebuild:
 
     def _processor(self, projection: RowType, rows: RowReader) -> Processor:
         checkpoint = rows.checkpoint(projection.name + REBUILD)
-        if checkpoint is None:
+        if checkpoint is None or not is_of(checkpoint.definition, projection.definition):
             raise overtaken(projection.name)
-        goal = partial(self._goal, projection, rows)
-        return self._projector.processor(projection, checkpoint, table=_beside(projection), reader=rows, goal=goal)
+        fold = RowFold(self._engine, projection, rows, _beside(projection))
+        found = Whereabouts(checkpoint, skips=skips_of(self._store.rows, projection.name))
+        return Processor(fold, _code(projection, checkpoint), found, partial(self._goal, projection, rows))
 
     def _left(self, projection: RowType) -> int:
         checkpoint = self._store.rows.checkpoint(projection.name + REBUILD)
@@ -110,9 +113,21 @@ class Rebuild:
             raise fault.error from fault
         rows.rename(_beside(projection), projection.name)
         rows.forget(one.name)
-        moved = Checkpoint(projection.name, goal, projection.definition)
-        rows.move(projection.name, rows.checkpoint(projection.name), moved)
+        live = rows.checkpoint(projection.name)
+        reaction = self._engine.domain.reactions.get(projection.name)
+        answers = stored_names(reaction.reactors if reaction else ())
+        made_with = swapped_in(one.checkpoint.definition, live and live.definition, answers)
+        rows.move(projection.name, live, Checkpoint(projection.name, goal, made_with))
         clear_stop(rows, projection.name)
+
+
+def _code(projection: RowType, begun: Checkpoint) -> Code:
+    """Rows of another rebuild, with other code or other skips, are not gone on with in the middle of the log."""
+
+    def fault(found: Checkpoint) -> CqrsError | None:
+        return None if found.definition == begun.definition else overtaken(projection.name)
+
+    return Code(projection.definition, fault)
 
 
 def _beside(projection: RowType) -> Table:

@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from cqrs_cli.domain.row_model import RowModel, RowType, outdated, row_maker
+from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError, NotFound, Unavailable
+from cqrs_cli.log.stops import skips_of
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.stores.rows import Checkpoint, RowReader, Scalar
+from cqrs_cli.stores.rows import Checkpoint, Scalar
 from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
+from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.projections import Projector, begin, named, stopped
 from cqrs_cli.workbench.processors.rows import Key, RowFold, reader_of
-from cqrs_cli.workbench.processors.status import needs_rebuild
+from cqrs_cli.workbench.processors.status import Code, Whereabouts, needs_rebuild, why_rebuild
 
 _Row = tuple[Scalar, ...]
 _Pair = tuple[Key, _Row | None, _Row | None]
@@ -66,11 +68,11 @@ class Refold:
         self.table = projection.table._replace(unique=(), indexes=())
         with store.transaction() as rows:
             checkpoint = begin(rows, projection, self.table)
-        self._processor = projector.processor(
-            projection, checkpoint, table=self.table, reader=self.rows, goal=lambda: self._goal
-        )
-        assert isinstance(self._processor.handler, RowFold)
-        self._processor.handler.wanted = wanted
+        fold = RowFold(self._engine, projection, self.rows, self.table)
+        fold.wanted = wanted
+        found = Whereabouts(checkpoint, skips=skips_of(self._engine.store.rows, projection.name))
+        code = Code(projection.definition, lambda _: None)  # nobody else is at work there
+        self._processor = Processor(fold, code, found, lambda: self._goal)
 
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
@@ -118,7 +120,7 @@ def check(
     if sample is not None and sample < live.count(projection.table):
         chosen = _sampler(map(key_of, live.select(projection.table)), sample)
     with refold(projector, projection, chosen) as again:
-        checkpoint = _checkpoint(live, projection)
+        checkpoint = _checkpoint(projector.engine.store, projection)
         again.advance(checkpoint.position, progress)
         compared, differing = 0, []
         for pair in _side_by_side(live.select(projection.table), again.rows.select(again.table), key_of):
@@ -134,11 +136,11 @@ def check(
         return Check(projection.name, position, compared, drift)
 
 
-def _checkpoint(rows: RowReader, projection: RowType) -> Checkpoint:
-    checkpoint = rows.checkpoint(projection.name)
+def _checkpoint(store: Store, projection: RowType) -> Checkpoint:
+    checkpoint = store.rows.checkpoint(projection.name)
     if checkpoint is None:
         raise NotFound(f"{projection.name} has no rows yet", code="never-projected", projection=projection.name)
-    reason = outdated(checkpoint.definition, projection.definition)
+    reason = why_rebuild(store, projection, projection.definition, checkpoint)
     if reason is not None:
         raise needs_rebuild(projection.name, reason)
     return checkpoint
@@ -165,7 +167,7 @@ def _compared_again(
     for start in range(0, len(keys), limits.compared_rows):
         part = keys[start : start + limits.compared_rows]
         for _ in range(limits.compare_tries):
-            checkpoint = _checkpoint(live, projection)
+            checkpoint = _checkpoint(projector.engine.store, projection)
             again.advance(checkpoint.position)
             ours, theirs = live.load(projection.table, part), again.rows.load(again.table, part)
             if live.checkpoint(projection.name) == checkpoint:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
 from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
-from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener
+from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener, stored_names
 from cqrs_cli.domain.shared_objects import holds_twice, separate
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
@@ -50,7 +50,7 @@ class RowFold:
         self._rows: RowReader | None = rows or engine.store.rows
         self._codec, self._limits, self._routes = engine.codec, engine.limits, engine.domain.routes[projection.name]
         # The stored names of the events that concern the projection, aliases included.
-        self.types = frozenset(name for event in self._routes for name in (event.stored.name, *event.stored.aliases))
+        self.types = stored_names(self._routes)
         self.needs_envelope = any(route.needs_envelope for route in self._routes.values())
         self._made, self._opened = row_maker(projection), row_opener(projection)
         self._key_in = reader_of(self._table, self._table.key)

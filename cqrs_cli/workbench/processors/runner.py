@@ -81,6 +81,9 @@ class Runner:
         self._store, self._domain, self._limits = engine.store, engine.domain, engine.limits
         self._reactor, self._projector, self._courier = reactor, reactor.projector, courier
         self._start, self._stop, self._ticks = start, stop, ticks
+        self._answers = (
+            start is not None
+        )  # what reactions ask when this begins; what they ask later is for somebody else
         self._names = sorted(self._domain.reactions)
         self._loop = Loop(engine, self._between)
         self._processors: dict[str, Processor] = {}  # of this drain and those before, with what they have cached
@@ -144,6 +147,9 @@ class Runner:
         found = self._look()
         if any(found[name].checkpoint is None for name in self._names):
             found |= self._reactor.begin(self._start_of_new(), found)
+        if self._answers and self._reactor.asks(found):
+            found |= self._reactor.answer(self._start_of_new(), found)
+        self._answers = False
         for name, whereabouts in found.items():
             resting, cached = self._resting.get(name), self._processors.get(name)
             if resting is not None and resting[0] == whereabouts:

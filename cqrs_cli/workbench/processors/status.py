@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from cqrs_cli.domain.row_model import RowType, outdated, source_changed
-from cqrs_cli.errors import NeedsRebuild
+from cqrs_cli.domain.row_model import RowType, outdated
+from cqrs_cli.errors import CqrsError, NeedsRebuild
 from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
+from cqrs_cli.workbench.processors.definitions import made_by_others
+from cqrs_cli.workbench.processors.taken_in import question, why_refold
 
 REBUILD = "~rebuild"
 """What follows the name of a projection in the name of the checkpoint of its rebuild."""
@@ -21,7 +23,7 @@ class ProcessorStatus(NamedTuple):
 
     status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
     `needs-rebuild`. lag: events behind the head. rows: how many it keeps. reason: why it stopped or must be rebuilt.
-    source_changed: the code of its clauses is not the one that the rows were made with (a hint only).
+    source: that other code than today's took part in making the rows, or another Python did (a hint only).
     rebuilding: how far a rebuild came that runs or was interrupted. contained: positions of skipped events
     that are in the rows until these are rebuilt. Of reactions: waiting, deadlines: commands in the outbox;
     failed: open dead letters.
@@ -36,7 +38,7 @@ class ProcessorStatus(NamedTuple):
     reason: str | None = None
     stop: Stop | None = None
     skips: Sequence[Skip] = ()
-    source_changed: bool = False
+    source: Literal["code", "python"] | None = None
     rebuilding: int | None = None
     contained: frozenset[int] = frozenset()
     waiting: int = 0
@@ -63,9 +65,10 @@ def gone(rows: RowReader, projection: RowType) -> str | None:
     return None if rows.exists(projection.table) else "its table is gone"
 
 
-def why_rebuild(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> str | None:
+def why_rebuild(store: Store, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> str | None:
     """Why what a processor has (kind: its rows; None for a policy) is not what today's definition makes of the log."""
-    return outdated(checkpoint.definition, definition) or (None if kind is None else gone(rows, kind))
+    changed = outdated(checkpoint.definition, definition) or why_refold(store, checkpoint, definition)
+    return changed or (None if kind is None else gone(store.rows, kind))
 
 
 def needs_rebuild(name: str, reason: str, what: str = "") -> NeedsRebuild:
@@ -73,27 +76,44 @@ def needs_rebuild(name: str, reason: str, what: str = "") -> NeedsRebuild:
     return NeedsRebuild(f"{what}{name} needs a rebuild: {reason}", projection=name)
 
 
-def refuse_outdated(rows: RowReader, kind: RowType | None, definition: str, checkpoint: Checkpoint) -> None:
-    """Raise `NeedsRebuild` for what is to be gone on with, and can't be."""
-    reason = why_rebuild(rows, kind, definition, checkpoint)
-    if reason is not None:
-        raise needs_rebuild(checkpoint.name, reason)
+class Code(NamedTuple):
+    """Today's code of a processor. fault: why it can't go on from a checkpoint, if so."""
+
+    definition: str
+    fault: Callable[[Checkpoint], CqrsError | None]
 
 
-def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, definition: str) -> ProcessorStatus:
-    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition."""
+def code_of(store: Store, kind: RowType | None, definition: str) -> Code:
+    """Today's code, which goes on from what it made itself: else it is `NeedsRebuild`, or a reaction asks first."""
+
+    def fault(found: Checkpoint) -> CqrsError | None:
+        reason = why_rebuild(store, kind, definition, found)
+        return question(store, found, definition) if reason is None else needs_rebuild(found.name, reason)
+
+    return Code(definition, fault)
+
+
+def status_of(
+    store: Store, name: str, kind: Kind, shape: RowType | None, definition: str, counted: bool = True
+) -> ProcessorStatus:
+    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition.
+
+    counted: say how many rows there are, which takes the longer the more there are.
+    """
     rows, head = store.rows, store.head()
     (checkpoint, stop, skips), building = look(rows, [name])[name], rows.checkpoint(name + REBUILD)
     if checkpoint is None:
         return ProcessorStatus(name, kind, "new", 0, head, skips=skips)
-    reason = why_rebuild(rows, shape, definition, checkpoint)
+    reason = why_rebuild(store, shape, definition, checkpoint)
     if stop is not None and stop.position <= checkpoint.position:
         stop = None  # another runner has passed that since
     lag = max(head - checkpoint.position, 0)
     status = "behind" if lag else "ready"
-    changed = reason is None and source_changed(checkpoint.definition, definition)
+    source = made_by_others(checkpoint.definition, definition) if reason is None and shape is not None else None
     if reason is not None:
         status = "needs-rebuild"
+    elif (asked := question(store, checkpoint, definition)) is not None:
+        status, reason = "stopped", asked.message
     elif stop is not None:
         status, reason = "stopped", f"at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"
     return ProcessorStatus(
@@ -102,11 +122,11 @@ def status_of(store: Store, name: str, kind: Kind, shape: RowType | None, defini
         status,
         checkpoint.position,
         lag,
-        rows.count(shape.table) if shape is not None else 0,
+        rows.count(shape.table) if shape is not None and counted else 0,
         reason,
         stop,
         skips,
-        changed,
+        source,
         building.position if building is not None and kind == "projection" else None,
         contained(checkpoint),
     )

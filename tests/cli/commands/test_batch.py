@@ -57,7 +57,7 @@ def test_a_good_batch(send: Any, parcels: Any) -> None:
     ran = send(GOOD)
     assert ran.code == 0
     assert ran.out == ""
-    assert ran.err == "3 commands: 2 committed (2 events), 1 unchanged\n"
+    assert ran.err == "3 commands: 2 committed (2 events), 1 unchanged\nmade the store cqrs.db\n"
     events = parcels("log --jsonl").lines
     assert [event["data"]["weight"] for event in events] == ["1", "2"]
     assert events[0]["metadata"] == {"n": 1.5}

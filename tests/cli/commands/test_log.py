@@ -15,6 +15,9 @@ import pytest
 
 from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
+from cqrs_cli.cli.printing.printer import Printer
+from cqrs_cli.config import Settings
+from cqrs_cli.log.selection import Asked, EventFilter
 from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.registry import open_store
@@ -54,7 +57,7 @@ def test_the_shape_of_a_record_is_the_documented_one(orders, here):
         ("", [1, 2, 3, 4, 5, 6, 7]),
         ("order-1", [1, 3, 5]),
         ("order-1@2", [1, 3]),
-        ("@4", [1, 2, 3, 4]),
+        ("--before @5", [1, 2, 3, 4]),
         ("--category order", [1, 2, 3, 5, 6, 7]),
         ("--category credit_note", [4]),
         ("--category credit-note", [4]),
@@ -69,6 +72,25 @@ def test_the_shape_of_a_record_is_the_documented_one(orders, here):
         ("order-1@2 --reverse -n 1", [3]),
         ("--since 1h", [1, 2, 3, 4, 5, 6, 7]),
         ("--until 2020-01-01", []),
+        ("--type ItemAdded,order-shipped --type CreditNoteIssued", [3, 4, 5, 6, 7]),
+        ("--last 2", [6, 7]),
+        ("--last 2 order-1", [3, 5]),
+        ("--last 99 --type ItemAdded", [3, 6]),
+        ("--user ada", [1, 2, 3, 4, 5, 6, 7]),
+        ("--user ad", []),
+        ("--command create-order -n 2", [1, 2]),
+        ("--command pay,CreateOrder --last 1", [7]),
+        ("--command pay", []),
+        ("--correlation story-1 --category order --after @1 --before @7 --type ItemAdded", [3, 6]),
+        ("--correlation story-1 order-1 --reverse -n 2", [5, 3]),
+        ("--correlation story-2", []),
+        ("--grep 12.50", [1]),
+        ("--grep total", [1, 2]),
+        ("--grep total --last 1", [2]),
+        ("--grep total --reverse -n 1", [2]),
+        ("--grep channel -n 3", [1, 2, 3]),
+        ("--grep Total", []),
+        ("--grep total --user bob", []),
         ("--since 2020-01-01 --until 2020-01-02T00:00Z", []),
     ],
 )
@@ -109,7 +131,7 @@ def test_what_can_not_be_answered_says_so(orders, here, words, exit_code, code):
     assert (ran.code, ran.error["code"]) == (exit_code, code)
 
 
-@pytest.mark.parametrize("words", ["--reverse", "--before @9", "--until 2h", "order-1@2", "@3", "-o out.jsonl"])
+@pytest.mark.parametrize("words", ["--reverse", "--before @9", "--until 2h", "order-1@2", "-o out.jsonl"])
 def test_following_needs_an_open_end(orders, here, words):
     ran = here(f"log -f --jsonl {words}")
     assert (ran.code, ran.error["code"]) == (2, "usage")
@@ -206,8 +228,20 @@ def test_following_gives_no_event_twice_when_one_comes_between_two_looks(orders)
             def read(self, selection):
                 return store.read(selection)
 
-        followed = itertools.islice(_following(cast(Store, Busy()), Selection()), 12)
+        printer = Printer(Settings({}, {}))
+        followed = itertools.islice(_following(cast(Store, Busy()), EventFilter(Asked()), Selection(), printer), 12)
         assert [event.position for event in followed] == list(range(1, 13))
+
+
+def test_following_ends_when_nobody_reads_any_more(orders, tmp_path):
+    script = f"{sys.executable} -m cqrs_cli log -f --jsonl | head -n 7; echo ${{PIPESTATUS[0]}}"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8", timeout=60
+    )
+    *events, code = ran.stdout.splitlines()  # all there are, so that there is nothing more to write
+    assert [json.loads(event)["position"] for event in events] == list(range(1, 8))
+    assert (code, ran.stderr) == ("141", "")
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv", "table", "jsonl"])
@@ -253,3 +287,102 @@ def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
     monkeypatch.setattr("cqrs_cli.records.event", lambda event: broken(cast(Recorded, Broken(event))))
     ran = here("log --json")
     assert (ran.code, ran.error["code"], ran.error["position"]) == (6, "damaged", 1)
+
+
+# ── what no store selects ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ['a "quoted" word', "back\\slash", "é", "tab\there", "\U0001f600"])
+def test_a_text_is_found_as_it_reads_and_as_it_stands_in_json(fill, here, text):
+    fill(("a-1", "Said", {"text": f"<{text}>"}), ("a-2", "Said", {"text": "else"}))
+    assert positions(here("log", "--grep", text, "--jsonl")) == [1]
+    assert positions(here("log", "--grep", json.dumps(text)[1:-1], "--jsonl")) in ([1], [])
+    assert positions(here("log", "--grep", json.dumps(text, ensure_ascii=False)[1:-1], "--jsonl")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "number"), [("", 7), ("order-1", 3), ("--grep total", 2), ("--last 3", 3), ("x-1", None)]
+)
+def test_only_how_many(orders, here, words, number):
+    ran = here(f"log --count {words}")
+    if number is None:
+        assert ran.code == 3
+        return
+    assert ran.out == f"{number}\n"
+    assert here(f"log --count {words} --json").json == {"count": number}
+    assert here(f"log --count {words} --csv").out == f"count\n{number}\n"
+
+
+def test_a_count_of_nothing_can_fail(orders, here):
+    assert here("log --count --grep nothing").code == 0
+    assert here("log --count --grep nothing --fail-if-empty").code == 5
+
+
+@pytest.mark.parametrize(
+    "words", ["--last 2 -n 1", "--last 2 --reverse", "--last 0", "--last -1", "-f --count --jsonl"]
+)
+def test_what_does_not_go_together(orders, here, words):
+    ran = here(f"log {words}")
+    assert ran.code == 2
+    assert "hint" in ran.err
+
+
+def test_a_follower_begins_with_the_last_and_filters_what_comes(orders, fill):
+    with open_store(str(orders), read_only=True) as store:
+        wanted = EventFilter(Asked(grep="total", last=1))
+        following = _following(store, wanted, wanted.on(store, print), Printer(Settings({}, {})))
+        assert next(following).position == 2
+        fill(("order-3", "OrderCreated", {"n": 1}), ("order-3", "OrderCreated", {"total": 1}))
+        assert next(following).position == 9
+        wanted = EventFilter(Asked(types=["ItemAdded"], limit=3))
+        following = _following(store, wanted, wanted.on(store, print), Printer(Settings({}, {})))
+        assert [next(following).position, next(following).position] == [3, 6]
+        fill(("order-3", "ItemAdded", {}), ("order-3", "ItemAdded", {}))
+        assert [event.position for event in following] == [10]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("data.total = 12.5", [1]),
+        ("data.total < 10", [2]),
+        ("data.n > 1.05 and data.n < 2", [3]),
+        ("stream = order-1 and type != OrderCreated", [3, 5]),
+        ("category = credit_note", [4]),
+        ("user = ada and position in (2, 4)", [2, 4]),
+        ("metadata.channel = web and version = 1", [1, 2, 4]),
+        ("command = CreateOrder and not data.total is null", [1, 2]),
+        ("recorded_at > 2020-01-01 and position >= 6", [6, 7]),
+        ("correlation_id = story-1 and command_id like '%-7'", [7]),
+        ("causation_id is null and event_id = 'command-1:1'", [1]),
+        ("schema_version = 1", []),
+    ],
+)
+def test_a_condition(orders, here, condition, expected):
+    assert positions(here("log", "--where", condition, "--jsonl")) == expected
+    assert here("log", "--where", condition, "--count").out == f"{len(expected)}\n"
+
+
+def test_several_conditions_and_their_mistakes(orders, here):
+    assert positions(here("log", "--where", "data.total > 1", "--where", "data.total < 10", "--jsonl")) == [2]
+    ran = here("log", "--where", "usr = ada", "--json")
+    assert (ran.code, ran.error["code"], ran.error["message"]) == (
+        2,
+        "expression",
+        "there is no field 'usr': »usr« = ada",
+    )
+    ran = here("log", "--where", "position > x", "--json")
+    assert (ran.code, ran.error["code"]) == (2, "expression")
+
+
+def test_a_condition_on_data_that_is_no_json(here, tmp_path):
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+        store.append(Commit("1", (NewEvent("a-1", "A", 1, b"{}"),)))
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "cqrs.db") as file:
+        file.execute("DROP TRIGGER IF EXISTS events_are_never_changed")
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f'DROP TRIGGER "{name}"')
+        file.execute("UPDATE events SET data = '{'")
+    assert here("log --where data.x=1").code == 6

@@ -44,7 +44,7 @@ def test_they_are_found_and_explained(ran: Any) -> None:
     assert "did you mean fulfilment?" in ran("project fulfilmint").err
     assert "fulfilment" in ran("query --help").out
     assert "payments (integer)" in " ".join(ran("query fulfilment --help").out.split())
-    assert "did you mean state?" in ran("query fulfilment --where stat=x").err
+    assert "did you mean 'state'?" in ran("query fulfilment --where stat=x").err
     assert ran("query welcome").code == 3  # a policy has no rows
 
 

@@ -61,7 +61,7 @@ def test_statuses_tell_where_a_rebuild_stands(filled: Any, tmp_path: Path) -> No
     filled("project")
     record = by_name(filled("project --status --json").json)["standing"]
     assert record == {
-        "projection": "standing", "status": "ready", "position": 6, "lag": 0, "rows": 3, "reason": None, "rebuilding": None, "skipped": [],
+        "projection": "standing", "status": "ready", "position": 6, "lag": 0, "rows": 3, "reason": None, "source": None, "rebuilding": None, "skipped": [],
     }  # fmt: skip
     filled("send score --member-id ann --points 13")
     assert filled("project city_total --rebuild").code == 1

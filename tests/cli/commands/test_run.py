@@ -148,6 +148,7 @@ def test_status_says_where_reactions_stand(shop, paid, tmp_path):
         "deadlines": 1,
         "failed": 1,
         "reason": None,
+        "source": None,
         "skipped": [],
     }
     assert (welcome["kind"], welcome["failed"]) == ("policy", 0)
@@ -250,6 +251,31 @@ class Running:
         self.process.send_signal(number)
         _, complaint = self.process.communicate(timeout=100)
         return self.process.returncode, complaint
+
+
+def test_it_waits_for_a_store_that_is_not_there_and_misses_nothing(paid, tmp_path):
+    running = Running(tmp_path)
+    assert running.process.stderr
+    assert "waiting for the store cqrs.db: the first send makes it" in running.process.stderr.readline()
+    assert not (tmp_path / "cqrs.db").exists()
+    paid("o1")
+    while running.line()["position"] < 3:  # the order, and two commands that answer it
+        pass
+    assert running.end(signal.SIGTERM) == (0, "")
+    assert len(log(tmp_path)) == 3
+
+
+def test_a_run_that_waits_ends_well(tmp_path):
+    running = Running(tmp_path)
+    assert running.process.stderr
+    running.process.stderr.readline()
+    assert running.end(signal.SIGINT) == (0, "")
+
+
+def test_once_does_not_wait(here, monkeypatch):
+    monkeypatch.setenv("CQRS_APP", "tests.office:domain")
+    ran = here("run", "--once")
+    assert (ran.code, "store-not-found" in ran.err) == (3, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -30,7 +30,8 @@ def test_the_events_are_a_table_and_what_happened_is_said(orders_app: Any) -> No
     assert ran.code == 0
     assert "OrderCreated" in ran.out
     assert "OrderItemAdded" in ran.out
-    [said] = ran.err.splitlines()
+    said, made = ran.err.splitlines()
+    assert made == "made the store cqrs.db"
     assert said.startswith("appended 2 events to order-")
     assert said.endswith("(version 0 → 2, position 2)")
 
@@ -106,8 +107,46 @@ def test_a_dry_run_shows_events_and_rows_and_writes_nothing(parcels: Any, tmp_pa
 
 
 def test_fields_named_like_the_tools_options(parcels: Any) -> None:
-    record = parcels("send register --parcel-id A1 --field.format bag --format json").json
+    record = parcels("send register --parcel-id A1 --field.format bag --json").json
     assert record["events"][0]["data"]["format"] == "bag"
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "option"),
+    [
+        ("--format json", "--field.format …", "cqrs --format … send register …"),
+        ("--format=json", "--field.format json", "cqrs --format json send register …"),
+        ("--field.format bag --format csv", "--field.format …", "cqrs --format … send register …"),
+    ],
+)
+def test_an_option_of_the_tool_that_may_be_a_field_is_refused(
+    parcels: Any, tmp_path: Path, words: str, field: str, option: str
+) -> None:
+    ran = parcels(f"send register --parcel-id A1 {words}")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--format is an option of cqrs and a field of register" in ran.err
+    assert f"the field: {field}; the option: {option}" in ran.err
+    assert not (tmp_path / "cqrs.db").exists()
+    assert parcels("--format json send register --parcel-id A1 --field.format bag").json["status"] == "committed"
+
+
+def test_that_a_store_was_made_is_said_once_and_only_if_it_was(parcels: Any, tmp_path: Path) -> None:
+    made = "made the store cqrs.db"
+    assert made not in parcels("send register --parcel-id A1 --dry-run").err
+    assert made not in parcels("send refuse --parcel-id A1").err
+    first = parcels("send register --parcel-id A1 --json")
+    assert first.err.splitlines()[1:] == [made]
+    assert "made" not in first.out
+    assert made not in parcels("send register --parcel-id A2").err
+    assert "made the store other.db" in parcels("--store sqlite:other.db send register --parcel-id A1").err
+    assert parcels("--store third.db -q send register --parcel-id A1").err == ""
+
+
+def test_a_store_by_the_name_of_a_folder_is_none(parcels: Any, tmp_path: Path) -> None:
+    for url in ("new.db/", "sqlite:new.db/"):
+        ran = parcels(f"--store {url} send register --parcel-id A1")
+        assert (ran.code, "is a folder by its name" in ran.err) == (2, True)
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_names_of_commands_and_options_in_every_spelling(parcels: Any) -> None:
@@ -367,3 +406,10 @@ def test_what_send_imports(cqrs: Any) -> None:
         [sys.executable, "-c", program], cwd=cqrs.folder, env=cqrs.environ, capture_output=True, text=True, check=False
     )
     assert ran.stderr.splitlines()[-1] == "0", ran.stderr
+
+
+def test_a_store_in_memory_would_be_gone_at_once(parcels: Any) -> None:
+    ran = parcels("--store memory:shop send register --parcel-id A1 --weight 1")
+    assert ran.code == 2
+    assert ran.err.splitlines()[0] == "error[configuration]: the store memory:shop would be gone when the command ends"
+    assert parcels("--store memory:shop log").code == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import traceback
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -331,6 +332,80 @@ def test_a_secret_among_other_kinds_is_not_shown() -> None:
     assert "geheim" not in "\n".join(found)
 
 
+class Inner(Strict):
+    password: SecretStr
+    user: str = ""
+
+
+class Keeper(Strict):
+    inner: Inner | None = None
+    inners: list[Inner] = []
+    secrets: list[SecretStr] = []
+    named: dict[str, SecretStr] = {}
+    deep: dict[str, list[Inner]] = {}
+    either: Inner | Annotated[SecretStr, Field(min_length=99)] | None = None
+    pair: tuple[int, SecretStr] | None = None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--inner", "geheim"],
+        ["--inner", "geheim=1"],
+        ["--inner", "=geheim"],
+        ["--inner", "password='geheim"],
+        ["--inner", "password='geheim'geheim"],
+        ["--inner", "password=x,geheim"],
+        ["--inner", "password=geheim,password=geheim"],
+        ["--inner", "{geheim"],
+        ["--inner", '["geheim"]'],
+        ["--inner", '{"password": ["geheim"]}'],
+        ["--inner.password", "geheim\udcff"],
+        ["--inners", "geheim"],
+        ["--inners", '["geheim"'],
+        ["--inners", "password=x", "--inners", "password=geheim,geheim=1"],
+        ["--secrets", "geheim\udcff"],
+        ["--named", "geheim"],
+        ["--named", "{geheim"],
+        ["--named", "a=geheim\udcff"],
+        ["--deep", "a=geheim"],
+        ["--deep", "a=[geheim"],
+        ["--deep", "a=geheim", "--deep", "a=geheim"],
+        ["--either", "geheim"],
+        ["--either", '{"password": ["geheim"]}'],
+        ["--pair", "geheim"],
+        ["--pair", '["geheim", "geheim"]'],
+        ["-d", "geheim"],
+        ["-d", '["geheim"]'],
+        ["-d", '{"inner": "geheim", "secrets": ["x", {"a": "geheim"}], "pair": ["geheim", 1]}'],
+    ],
+    ids=" ".join,
+)
+def test_what_may_hold_a_secret_is_never_quoted(words: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parsed(Keeper, *words)
+    told = "".join(traceback.format_exception(caught.value))  # as --debug prints it
+    assert "geheim" not in told + "\n".join(caught.value.complaints)
+
+
+def test_that_a_comma_ends_a_value_is_told_where_it_mattered() -> None:
+    [said] = complaints(lambda: parsed(Order, *REST, "--shipping-address", "street=Rue 1, rez,postal_code=1"))
+    assert said.startswith("--shipping-address: expected key=value, found 'rez'; a comma begins the next pair")
+    said, *_ = complaints(lambda: parsed(Order, *REST, "--shipping-address", "street=a, see url=1,postal_code=1"))
+    assert "no such key 'see url'" in said
+    assert "a comma begins the next pair" in said
+    quoted = """street="Rue 1, rez",postal_code=1"""
+    escaped = r"street=Rue 1\, rez,postal_code=1"
+    for text in (quoted, escaped):
+        made = parsed(Order, *REST, "--shipping-address", text)
+        assert isinstance(made, Order)
+        assert made.shipping_address.street == "Rue 1, rez"
+    assert "one pair each time" in next(option.help for option in Options(Order).all if option.flag == "--labels")
+
+
+REST = ["--customer-id", ID, "--item", f"product_id={ID},quantity=1"]
+
+
 def test_texts_that_can_not_be_read_are_complaints_beside_the_others() -> None:
     words = [
         "--item",
@@ -474,6 +549,18 @@ def test_names_of_the_tool_keep_their_meaning() -> None:
     assert complaints(lambda: parsed(Clash, "--field.meta", "x")) == (
         "--field.meta: Input should be a valid integer (got 'x')",
     )
+
+
+def test_other_spellings_of_a_field_named_like_the_tools_options() -> None:
+    class Clash(Strict):
+        stores: list[str] = []
+        progress: bool = True
+
+    assert flags(Clash) == [("--stores", "--field.store"), ("--progress/--field.no-progress",)]
+    assert given_fields(parsed(Clash, "--field.store", "a", "--field.no-progress")) == {
+        "stores": ["a"],
+        "progress": False,
+    }
 
 
 def test_names_that_would_be_the_same_option() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cqrs_cli.cli.printing.documents import Findings, Table
 from cqrs_cli.cli.printing.formats import format_named
+from cqrs_cli.cli.printing.places import Place, place_of
 from cqrs_cli.finding import Finding
 
 NASTY = "a\nb\r::error::x%0A,:<&>\"']]>\x00\x1b[31m\x07\ufffe\u202e\ud800"
@@ -17,6 +18,8 @@ FINDINGS = [
     Finding("odd", "warning", "other", NASTY, NASTY),
     Finding("odd", "error", NASTY, NASTY),
 ]
+
+PLACES = {"orders": Place("my shop/shop.py", 12), "other": Place("/else where/é.py", 3)}
 
 
 class Paper:
@@ -33,7 +36,11 @@ def printed(name: str, findings: list[Finding]) -> list[Any]:
     paper: Any = Paper()
     format = format_named(name)(name, paper)
     assert format.has_findings
-    format.write(Findings("project --check", ["orders", "fine"], findings, Table([])))
+    format.write(
+        Findings(
+            "project --check", ["orders", "fine"], findings, Table([]), lambda name: PLACES.get(name, Place("shop.db"))
+        )
+    )
     return list(paper.lines)
 
 
@@ -54,7 +61,9 @@ def test_junit_has_a_case_for_each_thing_checked() -> None:
     suite = ElementTree.fromstring(text).find("testsuite")
     assert suite is not None
     cases = {case.get("name"): case.find("failure") for case in suite}
-    assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
+    # What the schema of Jenkins wants, junit-10.xsd of its xunit plugin: each of these, and no other element.
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "0")
+    assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure"}
     assert cases["fine"] is None
     assert cases["other"] is None  # a warning is no failure
     failure = cases["orders"]
@@ -70,6 +79,22 @@ def test_sarif_is_json_with_a_rule_for_each_code() -> None:
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["drift", "odd"]
     assert [result["level"] for result in run["results"]] == ["error", "error", "warning", "error"]
     assert json.loads(printed("sarif", [])[0])["runs"][0]["results"] == []
+    places = [result["locations"][0]["physicalLocation"] for result in run["results"]]
+    assert [(place["artifactLocation"]["uri"], place["region"]["startLine"]) for place in places] == [
+        *[("my%20shop/shop.py", 12)] * 2,
+        ("file:///else%20where/%C3%A9.py", 3),
+        ("shop.db", 1),
+    ]
+
+
+def test_where_a_class_is(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = place_of(Paper, "shop.db")
+    assert here.file.endswith("test_findings.py")
+    assert here.line is not None
+    assert place_of(None, "shop.db") == place_of(int, "shop.db") == Place("shop.db")
+    monkeypatch.chdir(tmp_path)
+    assert place_of(Paper, "shop.db").file.startswith("/")
+    assert place_of(None, str(tmp_path / "a" / "shop.db")) == Place("a/shop.db")
 
 
 @pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "md"])

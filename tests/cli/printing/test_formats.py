@@ -48,7 +48,7 @@ def test_a_seventh_format_is_a_file_and_a_line(
 ) -> None:
     (tmp_path / "lines").write_text('{"command": "register", "data": {"parcel_id": "P4", "weight": 1}}\n')
     assert parcels("send register --parcel-id P1 --weight 1 --command-id c1 -q").code == 0
-    ran = parcels(f"{line} --format html")
+    ran = parcels(f"--format html {line}")
     assert ran.code in (0, 1), ran  # `doctor` may have found something
     assert ran.out.startswith("<table>\n")
     assert ran.out.endswith("</table>\n")
@@ -62,7 +62,7 @@ def test_what_it_can_not_write_is_refused_and_it_is_named_where_it_can(parcels: 
     assert (ran.code, ran.out) == (2, "")
     assert "this command can't print html" in ran.err
     assert "it prints table, json, jsonl\n" in ran.err
-    assert "it prints table, json, jsonl, csv, tsv, md, html\n" in parcels("log --format dot").err
+    assert "it prints table, json, jsonl, csv, spreadsheet, tsv, md, html\n" in parcels("log --format dot").err
     assert "it prints table, json, jsonl, mermaid, dot, html\n" in parcels("trace c1 --format csv").err
     assert "no format is called 'nope'" in parcels("log --format nope").err
 

@@ -20,12 +20,13 @@ from cqrs_cli.cli.printing.control_characters import (
     csv_text,
     inert_json,
     markdown_text,
+    no_formula,
     tsv_text,
     visible,
     visible_lines,
 )
 from cqrs_cli.cli.printing.documents import Column, Section, Sections, Single, Table, Text, Value
-from cqrs_cli.cli.printing.layout import WIDEST, fit, text_width
+from cqrs_cli.cli.printing.layout import WIDEST, drawn, fit, text_width
 from cqrs_cli.cli.printing.output import Output, terminal_width, wants_color
 from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.cli.printing.values import json_line, json_text
@@ -78,6 +79,7 @@ def test_every_control_character_is_made_visible():
             assert chr(point) not in visible_lines(f"a{chr(point)}b"), hex(point)
             assert chr(point) not in inert_json(f'"{chr(point)}"'), hex(point)
     assert visible("é ü 漢字 👩‍👧 naïve ❤️\u200d🔥 می\u200cخواهم") == "é ü 漢字 👩‍👧 naïve ❤️\u200d🔥 می\u200cخواهم"
+    assert visible("1\ufe0f\u20e3 ❤️a\ufe00\ufe01\ufe0f") == "1\ufe0f\u20e3 ❤️a\ufe00\\ufe01\\ufe0f"
     assert visible("pay\u200dpal \u200c\u200d é\u200d") == "pay\\u200dpal \\u200c\\u200d é\\u200d"
     for point in (
         0xAD,
@@ -105,6 +107,9 @@ def test_every_control_character_is_made_visible():
         ("  ::stop-commands::x", "  \\x3a:stop-commands::x"),
         ("##[error]old", "\\x23#[error]old"),
         ("in the middle ##[error]old", "in the middle \\x23#[error]old"),
+        ("a ##vso[task.setvariable variable=x]y", "a \\x23#vso[task.setvariable variable=x]y"),
+        ("##teamcity[message text='x']", "\\x23#teamcity[message text='x']"),
+        ("## teamcity[x]", "## teamcity[x]"),
         ("::1", "::1"),
         ("a ::error::b", "a ::error::b"),
         ("## [x]", "## [x]"),
@@ -115,7 +120,7 @@ def test_no_line_begins_as_a_workflow_command(text, shown):
     assert visible_lines(f"first\n{text}") == f"first\n{shown}"
     assert visible(f"é {text}").replace("é ", "") == (shown if "##" in text else text)
     assert json.loads(inert_json(json.dumps(text))) == text
-    assert "##[" not in inert_json(json.dumps(text))
+    assert not re.search(r"##(vso|teamcity)?\[", inert_json(json.dumps(text)))
     assert csv_text(f"a\n{text}") == f"a\n{shown}"
 
 
@@ -149,7 +154,7 @@ def test_inert_json_means_the_same(text):
         ("-x", "'-x"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "'\\r=1"),
+        ("\r=1", "'\r=1"),
         ("＝1", "'＝1"),
         ("-12.50", "-12.50"),
         ("+49", "+49"),
@@ -159,9 +164,14 @@ def test_inert_json_means_the_same(text):
         ("", ""),
     ],
 )
-def test_formulas_are_neutralised_in_csv_and_numbers_are_not(text, cell):
-    assert csv_text(text) == cell
-    assert tsv_text(text) == cell.replace("\t", "\\t")
+def test_formulas_are_neutralised_for_a_spreadsheet_and_numbers_are_not(printed, text, cell):
+    assert no_formula(text) == cell
+    assert csv_text(text) == text.replace("\r", "\\r")
+    assert tsv_text(text) == visible(text)
+    table = Table([{"text": text, "n": -1}])
+    out = printed(lambda printer: printer.print(table), format="spreadsheet").out
+    assert out.startswith("\ufefftext,n\n")
+    assert next(csv.DictReader(io.StringIO(out[1:]))) == {"text": csv_text(cell), "n": "-1"}
 
 
 def test_markdown_is_not_read_in_a_cell():
@@ -263,7 +273,7 @@ def test_groups_and_sections(printed):
         printed(sections, format="csv")
 
 
-@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "md"])
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "spreadsheet", "tsv", "md"])
 def test_payload_text_is_inert_in_every_format(printed, format):
     def work(printer):
         printer.print(Table([{"stream": EVIL, EVIL: EVIL}], group=lambda r: EVIL))
@@ -274,7 +284,7 @@ def test_payload_text_is_inert_in_every_format(printed, format):
 
     said = printed(work, format=format)
     for text in said:
-        left = text.replace("\n", "").replace("\t", "")
+        left = text.replace("\ufeff", "", format == "spreadsheet").replace("\n", "").replace("\t", "")
         assert visible(left) == left
     if format == "table":
         assert "[bold red]x[/]" in said.out  # nothing was read as markup
@@ -284,7 +294,7 @@ def test_csv_reads_back(printed):
     texts = ["=cmd|' /C calc'!A0", 'quote"', "two\nlines", "a,b"]
     out = printed(lambda printer: printer.print(Table([{"text": text, "n": -1} for text in texts])), format="csv").out
     read = list(csv.DictReader(io.StringIO(out)))
-    assert [row["text"] for row in read] == ["'" + texts[0], *texts[1:]]
+    assert [row["text"] for row in read] == texts
     assert {row["n"] for row in read} == {"-1"}
 
 
@@ -416,6 +426,16 @@ def test_a_terminal_is_never_overrun_but_by_ids(printed, monkeypatch, width):
     assert "order-1111111111" in shown
     assert max(text_width(line) for line in shown.splitlines()) <= width
     assert ("not shown" in err) == ("data" not in shown.splitlines()[0])
+
+
+def test_a_folded_cell_does_not_go_on_as_a_workflow_command():
+    columns = [Column("stream"), Column("text", whole=False)]
+    for before in range(1, 20):
+        rows = [["order-1", "x" * before + "::error::pwn"]]
+        text = drawn(columns, rows, fit(columns, rows, 24), False)
+        assert "pwn" in "".join(text.split())
+        for line in text.splitlines():
+            assert not line.lstrip().startswith("::error"), before
 
 
 def test_wide_characters_take_two_cells():

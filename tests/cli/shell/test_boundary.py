@@ -22,6 +22,7 @@ from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Conflict, DomainFailed, InvalidInput, Rejected
 
 ROOT = Path(__file__).parents[3]
+PROGRAM = "import sys; from cqrs_cli.__main__ import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -375,6 +376,31 @@ def test_ctrl_c_during_imports_is_130_and_silent(tmp_path):
         capture_output=True,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("words", [["log", "--csv"], ["stats"], ["streams", "--json"], ["doctor", "--json"]])
+@pytest.mark.parametrize("python", [["-m", "cqrs_cli"], ["-P", "-c", PROGRAM]], ids=["module", "program"])
+def test_reading_imports_nothing_of_the_folder(orders, tmp_path, words, python):
+    # `python -m` has the working directory on its path until our first line; the program `cqrs` never has.
+    late = ["queue", "csv", "shlex", "select", "cqrs_domain"]
+    for name in late if "-m" in python else [*late, "json", "typing", "enum"]:
+        (tmp_path / f"{name}.py").write_text("print('it ran')\nraise SystemExit(99)\n")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "CQRS_APP": "cqrs_domain:domain"}
+    ran = subprocess.run(
+        [sys.executable, *python, *words], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8"
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "it ran" not in ran.stdout
+
+
+def test_what_a_domain_prints_at_exit_is_no_data(cqrs):
+    cqrs("init")
+    with open(cqrs.folder / "shop.py", "a") as file:
+        file.write("import atexit, os\natexit.register(print, 'bye')\natexit.register(os.system, 'echo bye')\n")
+    ran = cqrs("send", "add-product", "--sku", "pen", "--name", "Pen", "--price", "1", "--json")
+    assert json.loads(ran.stdout)["status"] == "committed"
+    assert ran.stderr.splitlines()[-2:] == ["bye", "bye"]
+    assert cqrs("send", "--help").stderr.splitlines() == ["bye", "bye"]
 
 
 def test_ctrl_c_while_working_is_130_and_silent(orders, tmp_path):

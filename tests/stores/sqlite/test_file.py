@@ -29,6 +29,7 @@ from cqrs_cli.stores.rows import Checkpoint, Column, Table
 from cqrs_cli.stores.sqlite import errors as sqlite_errors
 from cqrs_cli.stores.sqlite import file as sqlite_file
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
+from cqrs_cli.stores.sqlite import mounts as sqlite_mounts
 from cqrs_cli.stores.sqlite import opening as sqlite_opening
 from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.limits import Limits
@@ -612,6 +613,70 @@ def test_a_child_that_unwinds_through_the_transaction_that_makes_it(unmade: SQLi
     assert path.exists()
 
 
+def test_an_interrupt_after_the_commit_that_makes_it_leaves_it(
+    unmade: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite_file.SQLiteFile._commit
+
+    def commit_and_interrupt(self: sqlite_file.SQLiteFile, connection: Any) -> None:
+        real(self, connection)
+        with SQLiteStore(str(path), read_only=True) as other:
+            assert other.head() == 1  # somebody may go on from it
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sqlite_file.SQLiteFile, "_commit", commit_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        unmade.append(commit("c1"))
+    monkeypatch.undo()
+    assert unmade.append(commit("c2")).position == 2
+    with SQLiteStore(str(path)) as other:
+        assert other.append(commit("c3")).position == 3
+
+
+def test_an_interrupt_before_the_commit_that_would_make_it_leaves_nothing(
+    unmade: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: sqlite_file.SQLiteFile, connection: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sqlite_file.SQLiteFile, "_commit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        unmade.append(commit("c1"))
+    monkeypatch.undo()
+    assert not list(path.parent.iterdir())
+    assert unmade.append(commit("c2")).position == 1
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_store_that_is_made_in_the_moment_in_which_it_is_opened(
+    path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """There is none yet, or there is one: never a database that is no store."""
+    maker = raw(path)
+    maker.execute("PRAGMA journal_mode=wal")
+    maker.execute("BEGIN IMMEDIATE")
+    assert sqlite_opening.establish(maker, "full", 1)
+    seen: list[str] = []
+
+    def trace(statement: str) -> None:
+        if "PRAGMA application_id" in seen and maker.in_transaction:
+            maker.execute("COMMIT")
+        seen.append(statement)
+
+    guard = sqlite_opening.guard
+
+    def guard_and_trace(connection: Any) -> None:
+        guard(connection)
+        connection.set_trace_callback(trace)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_opening, "guard", guard_and_trace)
+        assert isinstance(refusal(lambda: SQLiteStore(str(path), read_only=read_only)), NotFound)
+    assert not maker.in_transaction
+    maker.close()
+    SQLiteStore(str(path), read_only=read_only).close()
+
+
 # ── locks ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -727,7 +792,7 @@ def test_a_store_on_a_network_file_system_has_no_wal(
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\n")
     with SQLiteStore(str(path), create=True) as store:
         store.append(commit("c1"))
-    monkeypatch.setattr(sqlite_lock, "MOUNTS", str(mounts))
+    monkeypatch.setattr(sqlite_mounts, "MOUNTS", str(mounts))
     with SQLiteStore(str(path)) as store:
         store.append(commit("c2"))
         facts = store.describe()
@@ -936,6 +1001,28 @@ def test_what_changes_while_it_is_read_alone_is_read_again(readable: Path, monke
             list(rows)
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_another_file_is_not_mistaken_for_one_that_was_written_to(
+    goes_on: bool, readable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = str(readable / "shop.db"), tmp_path / "other.db"
+    if goes_on:
+        shutil.copy(path, other)
+    with SQLiteStore(str(other), create=True) as store:
+        for name in ("c2", "c3"):
+            store.append(commit(name))
+    monkeypatch.setattr(sqlite_opening.Opening, "connect", opened_as_by_a_stranger)
+    monkeypatch.setattr(sqlite_file, "LOOK_SECONDS", 1e9)  # who only reads does not come to look by itself
+    with SQLiteStore(path, read_only=True) as reader:
+        assert reader.head() == 1
+        os.replace(other, path)
+        if goes_on:
+            assert [one.commit_id for one in reader.read()] == ["c1", "c2", "c3"]
+        else:
+            with pytest.raises(Unavailable, match="the log that is there now is another one"):
+                reader.head()
+
+
 _connect = sqlite_opening.Opening.connect
 
 
@@ -984,101 +1071,6 @@ def test_a_store_of_somebody_else_can_not_be_read(readable: Path) -> None:
     (readable / "shop.db").chmod(0o000 if os.geteuid() != 0 else 0o600)
     path = str(readable / "shop.db")
     assert as_nobody(lambda: SQLiteStore(path, read_only=True).head()) == "cannot-open 7 True"
-
-
-# ── threads and forks ─────────────────────────────────────────────────────────────────────────
-
-
-def in_child(act: Callable[[], None]) -> int:
-    """The exit code of a forked child that runs `act` and ends as processes do, finalizers and all."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            act()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def test_a_forked_child_has_a_connection_of_its_own(store: SQLiteStore, path: Path) -> None:
-    store.append(commit("c1"))
-    parent = store._file.connection
-
-    def use() -> None:
-        assert store._file.connection is not parent
-        store.append(commit("child"))
-        store.close()
-
-    assert in_child(use) == 0
-    store.append(commit("c2"))
-    assert [e.commit_id for e in store.read()] == ["c1", "child", "c2"]
-
-
-def test_a_fork_inside_a_transaction_leaves_the_parents_alone(store: SQLiteStore) -> None:
-    def fork(rows: Any, recorded: Any) -> None:
-        def leave() -> None:
-            assert store.head() == 0  # not the parent's uncommitted event
-
-        assert in_child(leave) == 0
-
-    store.append(commit("c1"), inline=fork)
-    assert store.head() == 1
-
-
-def test_a_child_leaves_the_lock_with_its_parent(store: SQLiteStore, path: Path) -> None:
-    def fork(rows: Any, recorded: Any) -> None:
-        def look() -> None:
-            store.head()  # its own connection by now
-            lock = sqlite_lock.WriteLock("x", str(path) + "-lock", 0.05)
-            with pytest.raises(Unavailable):
-                lock.acquire()
-
-        assert in_child(look) == 0
-
-    store.append(commit("c1"), inline=fork)
-
-
-FORK_AND_EXIT = """
-import os, sys
-from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.rows import Column, Table
-from cqrs_cli.stores.sqlite.limits import Limits
-from cqrs_cli.stores.sqlite.store import SQLiteStore
-from cqrs_cli.testing.making import commit
-if sys.argv[2] == "rollback journal":
-    sqlite_lock.why_not = lambda path: "a test says so"
-items = Table("items", (Column("id", "integer"), Column("text", "text")), ("id",))
-store = SQLiteStore(sys.argv[1], create=True)
-store._file.connection.execute("PRAGMA cache_size=10")   # so that pages reach the file before the commit
-def fork(rows, recorded):
-    rows.create(items)
-    rows.put(items, [(n, "x" * 1000) for n in range(500)])
-    if os.fork() == 0:
-        raise SystemExit      # unwinds through the parent's transaction, then ends with all finalizers
-    os.wait()
-store.append(commit("c1"), inline=fork)
-store.append(commit("c2"))
-print(store.head())
-store.close()
-"""
-
-
-@pytest.mark.parametrize("journal", ["wal", "rollback journal"])
-def test_a_child_that_unwinds_through_the_parents_transaction(path: Path, journal: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", FORK_AND_EXIT, str(path), journal],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-    )
-    assert (ran.returncode, ran.stdout) == (0, "2\n"), ran.stderr
-    connection = raw(path)
-    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert connection.execute("SELECT count(*) FROM items").fetchall() == [(500,)]
-    connection.close()
 
 
 # ── what SQLite reports ───────────────────────────────────────────────────────────────────────
@@ -1214,6 +1206,24 @@ def test_reading_leaves_no_snapshot_open(store: SQLiteStore, path: Path) -> None
         assert store._file.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_behind_a_link_is_its_owners_alone(tmp_path: Path, there: bool) -> None:
+    """What the link points to is made or, if it is an empty file, taken; the link stays what it is."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    target, link = folder / "log.db", tmp_path / "link.db"
+    if there:
+        target.touch()
+        target.chmod(0o666)
+    link.symlink_to(target)
+    with SQLiteStore(str(link), create=True) as made:
+        made.append(commit("c1"))
+        for path in (target, Path(f"{target}-wal"), Path(f"{target}-lock")):
+            assert path.stat().st_mode & 0o777 == 0o600, path
+    assert link.is_symlink()
+    assert not Path(f"{link}-lock").exists()
+
+
 def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) -> None:
     """Counted in steps of SQLite's machine, not in milliseconds."""
     steps = [0]
@@ -1233,6 +1243,34 @@ def test_the_cost_of_an_append_does_not_depend_on_the_log(store: SQLiteStore) ->
     for n in range(0, 3000, 500):
         store.append_many([races_append(f"m{m}", m) for m in range(n, n + 500)])
     assert cost("c2") <= small * 1.05
+
+
+def test_the_cost_of_the_last_events_of_a_stream_does_not_depend_on_its_length(store: SQLiteStore) -> None:
+    """By version, in either direction; counted in steps of SQLite's machine."""
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    def cost(length: int) -> list[int]:
+        found = []
+        for bounds in (
+            {"after_version": length - 10},
+            {"backwards": True, "limit": 10},
+            {"after_version": length - 20, "before_version": length - 9, "backwards": True},
+            {"before_version": 11},
+        ):
+            steps[0] = 0
+            assert len(list(store.read(Selection(stream="order-1", **bounds)))) == 10  # type: ignore[arg-type]
+            found.append(steps[0])
+        return found
+
+    store.append(commit("c0", *[event("order-1")] * 100))
+    store._file.connection.set_progress_handler(count, 1)
+    short = cost(100)
+    store.append_many([races_append(f"m{m}", m) for m in range(3000)])
+    assert all(now <= before * 1.2 for before, now in zip(short, cost(3100), strict=True))
 
 
 def races_append(id: str, number: int) -> Any:

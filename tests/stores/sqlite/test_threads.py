@@ -41,6 +41,16 @@ def in_threads(work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(begin, range(THREADS)))
 
 
+def test_rows_are_of_the_thread_of_their_transaction(store: SQLiteStore) -> None:
+    with store.transaction() as rows:
+        rows.create(COUNTS)
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Misuse) as caught:
+            pool.submit(rows.put, COUNTS, [("theirs", 1, "1")]).result()
+        assert caught.value.code == "transaction-over"
+        rows.put(COUNTS, [("ours", 1, "1")])
+    assert [row[0] for row in store.rows.select(COUNTS)] == ["ours"]
+
+
 def test_appends_with_conditions_reads_and_rows_hammer_one_store(store: SQLiteStore) -> None:
     rounds = 40
     with store.transaction() as rows:
@@ -177,29 +187,3 @@ def test_threads_make_a_store_that_is_made_lazily_once(tmp_path: Path) -> None:
     with SQLiteStore(str(tmp_path / "a.db"), create="lazily") as store:
         in_threads(lambda number: (store.head(), store.append(commit(f"c{number}"))))
         assert store.head() == THREADS
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_a_child_of_a_fork_waits_for_no_thread_of_its_parent(store: SQLiteStore) -> None:
-    store.append(commit("c0"))
-    inside, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with store.transaction():
-            inside.set()
-            done.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert inside.wait(10)
-    child = os.fork()
-    if child == 0:
-        try:
-            code = 0 if store.head() == 1 else 1
-        except BaseException:
-            code = 2
-        os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    done.set()
-    thread.join()

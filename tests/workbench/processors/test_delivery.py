@@ -10,7 +10,7 @@ import pytest
 
 from cqrs_cli import Workbench
 from cqrs_cli.errors import Conflict, Damaged, NotFound, Rejected, Unavailable
-from cqrs_cli.log import outbox
+from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Cancelled, Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection, Store
@@ -117,6 +117,20 @@ def test_of_two_deadlines_of_a_name_the_newer_counts(store, together):
 def test_deadlines_of_a_policy_stand_for_themselves(store):
     apply(store, *(outgoing(1, deadline="Ship", due_us=5, process="", position=position) for position in (1, 2)))
     assert len(outbox.due(store.rows, ["fulfilment"], 5)) == 2
+
+
+def test_a_deadline_that_is_tried_again_leaves_the_newer_one_of_its_name(store):
+    old = outgoing(deadline="payment", due_us=100)
+    apply(store, old)
+    with store.transaction() as rows:
+        outbox.bury(rows, old, Rejected("no"), 1)
+    new = outgoing(deadline="payment", due_us=900, position=2)
+    apply(store, new)
+    with store.transaction() as rows:
+        revived = outbox.revive(rows, letters.letter(rows, old.command_id), 0)
+    assert outbox.of_reaction(store.rows, "fulfilment") == [revived, new]
+    apply(store, Cancelled("fulfilment", "p", "payment"))
+    assert outbox.of_reaction(store.rows, "fulfilment") == [revived]
 
 
 def test_what_is_done_with_a_deadline_leaves_the_newer_one_of_its_name(store):

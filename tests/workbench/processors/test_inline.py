@@ -14,7 +14,7 @@ import pytest
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Rejected, Workbench, decide, evolve
 from cqrs_cli.cli.shell.hints import say
-from cqrs_cli.errors import DomainFailed, Misuse, NotUnique
+from cqrs_cli.errors import DomainFailed, Misuse, NeedsRebuild, NotUnique
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Request
@@ -317,3 +317,81 @@ def test_a_decimal_that_is_taken_is_taken_however_it_is_written(tmp_path: Path) 
         with pytest.raises(NotUnique):
             bench.send(SetPrice(lot_id="c", price=Decimal("2.0")))
         assert bench.check("lot_price").ok
+
+
+def test_a_batch_that_breaks_a_rule_is_parted_between_commits(tmp_path: Path) -> None:
+    """Within a commit a price may pass from one lot to another: half of it would break the rule, all of it does not."""
+
+    def priced(id: str, *prices: tuple[str, str]) -> Commit:
+        data = [(lot, json.dumps({"lot_id": lot, "price": price}).encode()) for lot, price in prices]
+        return Commit(id, tuple(NewEvent(f"lot-{lot}", "Priced", 1, one) for lot, one in data))
+
+    with Workbench.open(str(tmp_path / "lots.db"), Domain("lots", Lot, LotPrice)) as bench:
+        bench.store.append(priced("one", ("a", "1"), ("b", "2"), ("b", "1"), ("a", "3")))
+        bench.store.append(priced("two", ("c", "3")))
+        with pytest.raises(NotUnique) as caught:
+            bench.rebuild("lot_price")
+        assert caught.value.details["position"] == 5
+
+
+class Named(Event):
+    tenant: str
+    name: str
+
+
+class SetName(Command):
+    account_id: str
+    tenant: str
+    name: str
+
+
+class Account(Aggregate):
+    account_id: str
+
+    @decide(creates="either")
+    def set_name(self, command: SetName) -> Named:
+        return Named(tenant=command.tenant, name=command.name)
+
+    @evolve
+    def named(self, event: Named) -> None: ...
+
+
+class Names(Projection, key="account_id", inline=True, unique=("tenant", "name")):
+    account_id: str
+    tenant: str = ""
+    name: str = ""
+
+    @evolve
+    def named(self, event: Named) -> None:
+        self.tenant, self.name = event.tenant, event.name
+
+
+def test_two_columns_are_unique_together(tmp_path: Path) -> None:
+    with Workbench.open(str(tmp_path / "names.db"), Domain("names", Account, Names)) as bench:
+        bench.send(SetName(account_id="1", tenant="a", name="ann"))
+        bench.send(SetName(account_id="2", tenant="a", name="bob"))
+        bench.send(SetName(account_id="3", tenant="b", name="ann"))
+        taken = SetName(account_id="4", tenant="b", name="ann")
+        for dry_run in (True, False):
+            with pytest.raises(NotUnique, match="names has a row with tenant 'b', name 'ann' already"):
+                bench.send(taken, dry_run=dry_run)
+
+
+def test_two_rules_that_became_one_ask_for_a_rebuild(tmp_path: Path) -> None:
+    class Stricter(Projection, key="account_id", name="names", inline=True, unique=["tenant", "name"]):
+        account_id: str
+        tenant: str = ""
+        name: str = ""
+
+        @evolve
+        def named(self, event: Named) -> None:
+            self.tenant, self.name = event.tenant, event.name
+
+    path = str(tmp_path / "names.db")
+    with Workbench.open(path, Domain("names", Account, Stricter)) as before:
+        before.send(SetName(account_id="1", tenant="a", name="ann"))
+    with Workbench.open(path, Domain("names", Account, Names)) as after:
+        with pytest.raises(NeedsRebuild, match="the unique columns changed"):
+            after.send(SetName(account_id="2", tenant="a", name="bob"))
+        after.rebuild("names")
+        after.send(SetName(account_id="2", tenant="a", name="bob"))

@@ -14,6 +14,7 @@ from cqrs_cli import (
     Aggregate,
     Command,
     Domain,
+    DomainFailed,
     Event,
     NeedsRebuild,
     Policy,
@@ -26,7 +27,8 @@ from cqrs_cli import (
 )
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.log import stops
-from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, Commit, NewEvent
+from cqrs_cli.stores.contract import Selection
 from tests.limited import limited
 
 MANY = 600
@@ -135,6 +137,23 @@ def test_nobody_stands_in_the_middle_of_a_commit_when_told_to_stop(bench: Workbe
     assert totals(bench) == {MANY + 1}
 
 
+def test_the_largest_commit_is_taken_whole(tmp_path: Path) -> None:
+    """It is longer than any page and any batch."""
+    with Workbench.open(str(tmp_path / "boxes.db"), Domain("boxes", Box, Sum)) as bench:
+        append(bench, "one", 1)
+        append(bench, "all", *[1] * MAX_COMMIT_EVENTS)
+        append(bench, "two", 1)
+        asked = count()
+        for size in (1, 500, 4_000):
+            small = limited(bench, batch_events=size)
+            small.runner(stop=lambda: next(asked) >= 1).drain()
+            assert {row.total for row in bench.rows(Sum)} <= {1, MAX_COMMIT_EVENTS + 1, MAX_COMMIT_EVENTS + 2}
+        bench.project()
+        assert [row.total for row in bench.rows(Sum)] == [MAX_COMMIT_EVENTS + 2]
+        assert bench.check("sum").ok
+        assert bench.replay("box-a").version == MAX_COMMIT_EVENTS + 2
+
+
 def test_a_poison_event_leaves_no_half_of_its_commit(bench: Workbench) -> None:
     append(bench, "one", 1, 1)
     bench.store.append(
@@ -201,6 +220,53 @@ def test_what_a_react_does_to_the_row_is_nobodys_business(bench: Workbench) -> N
     assert bench.runner().drain().failures == {}
     (row,) = bench.rows(Watch)
     assert (row.seen, row.by_name) == ([], {"all": [1, 2]})
+
+
+@pytest.mark.parametrize("name", ["sum", "watch"])
+def test_a_skip_of_what_the_rows_have_taken_in_is_shown_until_the_rebuild(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The rows were made when the event could be taken; the rebuild with today's code can't."""
+
+    def refuse(row: Any, event: Any) -> None:
+        raise ValueError("no more")
+
+    def contained() -> set[int]:
+        return set(next(one for one in (*bench.statuses(), *bench.reactions()) if one.name == name).contained)
+
+    append(bench, "one", 1)
+    append(bench, "two", 1)
+    bench.runner().drain()
+    routes: Any = boxes.routes[name]
+    broken = routes[Added]._replace(clause=routes[Added].clause._replace(function=refuse))
+    with monkeypatch.context() as patched:
+        patched.setitem(routes, Added, broken)
+        with pytest.raises(DomainFailed, match=f"the rebuild of {name} stopped at @1"):
+            bench.rebuild(name)
+    skip = bench.skip if name == "sum" else bench.skip_in_reaction
+    skip(name, 1, by="ada", reason="a test")
+    assert contained() == {1}
+    append(bench, "three", 1)
+    assert bench.runner().drain().failures == {}
+    assert contained() == {1}, "the rows have it still, wherever they are"
+    bench.rebuild(name)
+    assert contained() == set()
+    assert [row.total for row in bench.rows(name)] == [2]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["sum", "watch"])
+def test_a_stop_of_another_runner_goes_when_one_with_rows_at_hand_passes_it(bench: Workbench, name: str) -> None:
+    """As while two versions of the code run: the older one stopped at what the newer one takes."""
+    append(bench, "one", 1)
+    runner = bench.runner()
+    runner.drain()
+    append(bench, "two", 1)
+    (_, event) = bench.store.read(Selection(category="box"))
+    with bench.store.transaction() as rows:
+        stops.record_stop(rows, name, event, DomainFailed("old code"))
+    assert stops.stops(bench.store.rows).keys() == {name}
+    assert runner.drain().failures == {}
+    assert stops.stops(bench.store.rows) == {}
 
 
 @pytest.mark.parametrize("name", ["sum", "watch"])

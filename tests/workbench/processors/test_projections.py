@@ -571,6 +571,19 @@ def test_a_stop_that_another_runner_has_passed_since_is_not_shown(bench: Workben
     assert (status.status, status.stop, status.reason) == ("behind", None, None)
 
 
+def test_rows_without_a_checkpoint_count_for_nothing(bench: Workbench) -> None:
+    """As in a store whose checkpoints were lost: what was folded once is not folded a second time on top."""
+    append(bench.store, paid("a", 5))
+    append(bench.store, paid("b", 7))
+    bench.project("balance")
+    with bench.store.transaction() as writing:
+        writing.forget("balance")
+        writing.put(bench.domain.projections["balance"].table, [("ghost", *rows(bench, "balance")[0][1:])])
+    bench.project("balance")
+    assert [(row.account_id, row.balance) for row in bench.rows("balance")] == [("a", 5), ("b", 7)]  # type: ignore[attr-defined]
+    assert bench.check("balance").ok
+
+
 def test_a_poison_event_leaves_the_live_rows_of_a_rebuild_alone(bench: Workbench) -> None:
     append(bench.store, paid("a"))
     bench.project()

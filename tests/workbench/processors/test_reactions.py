@@ -30,6 +30,7 @@ from cqrs_cli.log import outbox
 from cqrs_cli.log import stops as poison
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OUTBOX
+from cqrs_cli.workbench.processors.reactions import Reactor
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from tests import office
 from tests.bank import Between
@@ -211,6 +212,24 @@ def test_a_start_past_the_head_is_refused(bench):
     assert [one.status for one in bench.reactions()] == ["new", "new"]
 
 
+def test_of_two_runners_that_begin_at_once_the_first_says_where(bench, tmp_path, monkeypatch):
+    """The second has looked before the first had begun: it goes on from there, and misses nothing."""
+    pay(bench, "o1")
+    real = Reactor.begin
+
+    def begin(self: Reactor, *given: Any) -> Any:
+        monkeypatch.undo()
+        with Workbench.open(str(tmp_path / "office.db"), office.domain) as other:
+            other.runner(start=0, stop=lambda: True).drain()  # begun, and nothing answered yet
+            pay(other, "o2")
+        return real(self, *given)
+
+    monkeypatch.setattr(Reactor, "begin", begin)
+    bench.runner().drain()
+    assert [one for one in sent(bench.store) if one.startswith("Ship")] == ["Ship order-o1", "Ship order-o2"]
+    assert [row.payments for row in bench.rows("fulfilment")] == [1, 1]
+
+
 def test_an_interrupted_first_fold_misses_nothing(bench, monkeypatch):
     pay(bench, "o1")
 
@@ -240,6 +259,33 @@ def test_of_two_runners_that_answer_the_same_events_one_wins(bell, between, tmp_
     assert [row.ticks for row in bell.rows("counter")] == [2]
     bell.rebuild("counter")
     assert [row.ticks for row in bell.rows("counter")] == [2]
+
+
+def test_a_runner_goes_on_with_the_rows_of_another_that_was_faster(bell, tmp_path):
+    """What it has in its cache is older than its checkpoint will be."""
+    runner = bell.runner()
+    ticks(bell, "a")
+    runner.drain()
+    with Workbench.open(str(tmp_path / "bell.db"), counting, services={Between: Between()}) as other:
+        ticks(other, "b")
+        other.runner().drain()
+    ticks(bell, "c")
+    runner.drain()
+    assert logged(bell) == [(1, "a"), (2, "b"), (3, "c")]
+    assert [row.ticks for row in bell.rows("counter")] == [3]
+
+
+def test_what_was_folded_in_vain_is_forgotten(bell, between, tmp_path):
+    """While this one is in its first react, another takes that event and one more."""
+    runner = bell.runner()
+    ticks(bell, "a")
+    with Workbench.open(str(tmp_path / "bell.db"), counting, services={Between: Between()}) as other:
+        between.todo.append(lambda: (ticks(other, "b"), other.runner().drain()))
+        runner.drain()
+    ticks(bell, "c")
+    runner.drain()
+    assert logged(bell) == [(1, "a"), (2, "b"), (3, "c")]
+    assert [row.ticks for row in bell.rows("counter")] == [3]
 
 
 def test_a_fault_before_the_transaction_ends_leaves_nothing_of_the_batch(bell, monkeypatch):

@@ -216,6 +216,21 @@ def test_no_deadline_fires_before_the_reactions_have_seen_what_may_cancel_it(uns
     assert done.next_due is None
 
 
+def test_no_deadline_fires_when_the_log_grew_while_it_was_caught_up_with(unshipped, clock, monkeypatch):
+    clock.forward(hours=2)
+    real = Loop.bring
+
+    def bring(self, *given):
+        monkeypatch.undo()
+        faults = real(self, *given)
+        unshipped.store.append(_event("order-boom1", "Shipped"))  # what cancels it comes just now
+        return faults
+
+    monkeypatch.setattr(Loop, "bring", bring)
+    unshipped.runner(clock=clock).drain()
+    assert "CancelOrder order-boom1" not in sent(unshipped.store)
+
+
 def test_no_deadline_of_a_reaction_that_stands_still_fires(unshipped, clock):
     clock.forward(hours=2)
     unshipped.store.append(_event("order-boom1", "Shipped", b"not JSON for this class: []"))

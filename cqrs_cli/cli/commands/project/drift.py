@@ -5,6 +5,7 @@ from typing import Any
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Findings, Table
+from cqrs_cli.cli.printing.places import place_of
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell.hints import say, unfinished
@@ -36,7 +37,7 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
                 else:
                     printer.message(f"{name} has no rows yet, so there is nothing to compare")
     drifted = not all(one.ok for one in checks)
-    printer.print(_document(checks, failed, single=asked and len(names) == 1))
+    printer.print(_document(session, checks, failed, single=asked and len(names) == 1))
     if printer.format.has_findings:
         return int(drifted or bool(failed))
     for one in checks:
@@ -48,7 +49,7 @@ def print_checks(session: Session, bench: Workbench, names: Sequence[str], asked
     return int(drifted)
 
 
-def _document(checks: Sequence[Check], failed: Sequence[CqrsError], single: bool) -> Findings:
+def _document(session: Session, checks: Sequence[Check], failed: Sequence[CqrsError], single: bool) -> Findings:
     findings = [
         Finding("drift", "error", one.projection, _told(drift), f"cqrs project {one.projection} --rebuild")
         for one in checks
@@ -66,7 +67,10 @@ def _document(checks: Sequence[Check], failed: Sequence[CqrsError], single: bool
     )
     found = [records.check(one) for one in checks]
     table = Table(found, whole=found[0] if single and found else None, flat=rows)
-    return Findings("project --check", [one.projection for one in checks], findings, table)
+    classes = {rows.name: rows.cls for rows in session.domain().row_types()}
+    store = session.store_file
+    checked = [one.projection for one in checks]
+    return Findings("project --check", checked, findings, table, lambda name: place_of(classes.get(name), store))
 
 
 def _drift_row(record: Any) -> dict[str, Any]:

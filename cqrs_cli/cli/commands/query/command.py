@@ -14,7 +14,7 @@ from cqrs_cli.cli.commands.query.rows import Cursor, FailIfEmpty, Limit, by_rows
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Single, Table, Value
-from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
+from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished, print_remarks
 from cqrs_cli.cli.shell.command import Lazy
 from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, by_word, group_of, line_of, model_command
 from cqrs_cli.cli.shell.session import Session, current
@@ -141,8 +141,9 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
     """Run it and print the rows; returns how many. A cursor to more of them is said on standard error."""
     from cqrs_cli.domain.query import Page
 
+    read: list[str] = []
     with caught_up_or_unfinished():
-        found = bench.query(query, limit=limit, cursor=cursor)
+        found = bench.query(query, limit=limit, cursor=cursor, reads=read.append)
     paged = isinstance(found, Page)
     if not paged and cursor is not None:
         raise Misuse(
@@ -159,6 +160,8 @@ def answer(session: Session, bench: Workbench, query: Query[Any], limit: int | N
         count = session.printer.print(Table(map(records.answer, rows), empty="no rows", members=_members(type(query))))
     else:
         session.printer.print(Single(records.answer(found)))
+    if read:
+        print_remarks(session, bench.statuses(*read, counted=False))
     if isinstance(found, Page):
         tell_next_page(session.printer, session.words, found.cursor, limit)
     return count

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,7 +12,7 @@ from cqrs_cli import records
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished
+from cqrs_cli.cli.printing.processor_status import caught_up_or_unfinished, print_remarks
 from cqrs_cli.cli.shell.command import ShellCommand, make
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import InvalidInput, Misuse, NothingMatched
@@ -29,10 +28,6 @@ Cursor = Annotated[
 ]
 FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")]
 
-_CONDITION = re.compile(r"\s*([^\W\d][\w-]*)\s*(!=|<=|>=|=|<|>|\bin\b|\bis\b)\s*(.*)", re.DOTALL)
-_MEMBER = re.compile(r"""\s*('[^']*'|"[^"]*"|[^,'"][^,]*?)\s*(?:,|$)""")
-_GRAMMAR = "--where COLUMN OPERATOR VALUE, with = != < <= > >= in (VALUE,VALUE) is (null, not null)"
-
 
 def rows_command(name: str, projection: RowType) -> ShellCommand:
     """The command that reads one projection."""
@@ -40,7 +35,7 @@ def rows_command(name: str, projection: RowType) -> ShellCommand:
     def rows(
         where: Annotated[
             list[str] | None,
-            typer.Option("--where", metavar="CONDITION", help="'total>=10'; all of several must hold."),
+            typer.Option("--where", metavar="CONDITION", help="'total>=10 or city=Rome'; all of several must hold."),
         ] = None,
         order: Annotated[
             str | None, typer.Option("--order", metavar="COLUMNS", help="'-total,name': columns, - for descending.")
@@ -54,13 +49,16 @@ def rows_command(name: str, projection: RowType) -> ShellCommand:
     ) -> None:
         check_page_size(limit)
         session = current()
-        conditions = [condition(projection, text) for text in where or ()]
+        where_, matches = conditions(projection, where or ())
         bench = bench_to_read(session, stale, wait, timeout, [projection.name])
         with caught_up_or_unfinished():
-            page = bench.page(projection.name, where=conditions, order=_ordering(order), limit=limit, cursor=cursor)
+            page = bench.page(
+                projection.name, where=where_, matches=matches, order=_ordering(order), limit=limit, cursor=cursor
+            )
         columns = [column.name for column in projection.table.columns]
         found = Table(map(records.answer, page.rows), columns, empty="no rows", members=columns)
         count = session.printer.print(found)
+        print_remarks(session, bench.statuses(projection.name, counted=False))
         tell_next_page(session.printer, session.words, page.cursor, limit)
         if not count and fail_if_empty:
             raise NothingMatched("no row matched", hint=f"cqrs project {projection.name} prints all its rows")
@@ -78,37 +76,41 @@ def check_page_size(limit: int | None) -> None:
         )
 
 
-def condition(projection: RowType, text: str) -> Where:
-    """`total>=10` as a condition on a column. Raises `Misuse` for another grammar, column or value."""
+class Conditions(NamedTuple):
+    """What the store selects by, and what of the rest must hold of a row."""
+
+    where: list[Where]
+    matches: Callable[[Any], bool] | None
+
+
+def conditions(projection: RowType, texts: Iterable[str]) -> Conditions:
+    """Conditions on the columns of a read model, all of which must hold.
+
+    What is nothing but columns compared with values is left to the store. Raises `Misuse` for what is no condition, or
+    compares a column with what is no value of its type.
+    """
     from cqrs_cli.domain.query import Where
+    from cqrs_cli.expression import expression
 
-    match = _CONDITION.fullmatch(text)
-    if match is None:
-        raise Misuse(f"--where {text!r} is no condition", hint=_GRAMMAR)
-    name, operator, value = match[1].replace("-", "_"), match[2], match[3].strip()
-    column = _column(projection, name)
-    if operator == "is":
-        if value.lower() not in ("null", "not null"):
-            raise Misuse(f"--where {text!r}: a column is null or is not null", hint=_GRAMMAR)
-        return Where(name, "=" if value.lower() == "null" else "!=", None)
-    if operator == "in":
-        return Where(name, "in", [_value(projection, column, member, text) for member in _members(value, text)])
-    return Where(name, operator, _value(projection, column, value, text))
+    kinds = {one.column.name: one.column.kind for one in projection.columns}
+    where: list[Where] = []
+    rest = []
+    for text in texts:
+        found = expression(text, kinds)
+        if found.comparisons is None or any(kinds[one.name] == "json" for one in found.comparisons):
+            rest.append(found)
+            continue
+        for name, operator, value in found.comparisons:
+            column = _column(projection, name)
+            if isinstance(value, tuple):
+                where.append(Where(name, operator, [_value(projection, column, one, text) for one in value]))
+            else:
+                where.append(Where(name, operator, None if value is None else _value(projection, column, value, text)))
 
+    def matches(row: Any) -> bool:
+        return all(one.matches(lambda name: getattr(row, name)) for one in rest)
 
-def _members(value: str, condition: str) -> list[str]:
-    """The values of `(a, 'b, c')`; quotes keep a comma."""
-    inner = value[1:-1] if value[:1] == "(" and value[-1:] == ")" else value
-    members, at = [], 0
-    while at < len(inner):
-        match = _MEMBER.match(inner, at)
-        if match is None:
-            break
-        members.append(match[1])
-        at = match.end()
-    if not members or at < len(inner):
-        raise Misuse(f"--where {condition!r}: in wants values", hint=_GRAMMAR)
-    return members
+    return Conditions(where, matches if rest else None)
 
 
 def _ordering(order: str | None) -> str:
@@ -131,12 +133,10 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
     from pydantic import TypeAdapter, ValidationError
 
     field = projection.cls.model_fields[column.column.name]
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]
     try:
         annotation: Any = field.annotation
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        value = adapter.validate_json(text) if column.column.kind == "json" else adapter.validate_python(text)
+        value = adapter.validate_python(text)
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=UTC)  # times are UTC unless they say otherwise
         column.encode(value)

@@ -10,13 +10,15 @@ from cqrs_cli import records
 from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
 from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.selection import category_named
+from cqrs_cli.cli.printing.changes import change_line
 from cqrs_cli.cli.printing.documents import Single, Table
-from cqrs_cli.cli.printing.values import cell_text
+from cqrs_cli.cli.printing.processor_status import print_orphans
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.changes import changes
 from cqrs_cli.log.points import Address, Point, parse_point, parse_stream
+from cqrs_cli.stores.names import stream_named
 from cqrs_cli.stores.streams import category_of
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -26,7 +28,7 @@ def replay(
         list[str] | None,
         typer.Argument(
             metavar="[STREAM]...",
-            help="order-17, or order-17@5 for version 5; every aggregate without.",
+            help="order-17 or order 17, order-17@5 for version 5; every aggregate without.",
             autocompletion=completion.streams,
         ),
     ] = None,
@@ -65,8 +67,9 @@ def replay(
     bench = session.workbench()
     if not streams:
         _replay_all(session, bench, category, at)
+        print_orphans(session, bench.orphaned_streams() if category is None else [])
         return None
-    wanted = [_one(bench, text, at) for text in streams]
+    wanted = [_one(bench, text, at) for text in _joined(bench, streams)]
     printer = session.printer
     if steps:
         told = [_steps(bench, one) for one in wanted]  # what is not there is said before anything is printed
@@ -78,9 +81,19 @@ def replay(
     return None
 
 
+def _joined(bench: Workbench, words: list[str]) -> Iterator[str]:
+    """Streams as they were typed: whole, or a category and a word for each part of its key."""
+    left = iter(words)
+    for word in left:
+        aggregate = bench.domain.aggregates.get(word.replace("-", "_"))
+        parts = [] if aggregate is None else list(itertools.islice(left, len(aggregate.key)))
+        yield f"{aggregate.category}-{','.join(parts)}" if aggregate is not None and parts else word
+
+
 def _one(bench: Workbench, text: str, at: str | None) -> Address:
     """The stream and the point in its history that a word and `--at` name together."""
     one = parse_stream(text)
+    one = one._replace(stream=stream_named(bench.store, one.stream or ""))
     bench.domain.aggregate_of(one.stream or "")
     if at is None:
         return one
@@ -149,9 +162,5 @@ def _steps(bench: Workbench, one: Address) -> Iterator[dict[str, Any]]:
 
 
 def _step_row(record: Any) -> dict[str, Any]:
-    told = [f"{change['path']}: {_short(change['old'])} → {_short(change['new'])}" for change in record["changes"]]
-    return {"version": record["version"], "type": record["event"]["type"], "changes": "; ".join(told)}
-
-
-def _short(value: Any) -> str:
-    return "∅" if value is None else "''" if value == "" else cell_text(value)
+    told = "; ".join(map(change_line, record["changes"]))
+    return {"version": record["version"], "type": record["event"]["type"], "changes": told}

@@ -6,6 +6,7 @@ from typing import Any
 from cqrs_cli import records
 from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Findings, Table
+from cqrs_cli.cli.printing.places import place_of
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session
@@ -46,7 +47,9 @@ def verify(session: Session, streams: Sequence[str], category: str | None) -> in
         most=SHOWN,
         more=lambda _: f"the first {SHOWN:,} of {len(differences):,} differences are shown",
     )
-    printer.print(Findings("replay --verify", compared, [_finding(one) for one in differences], rows))
+    found, store, known = [_finding(one) for one in differences], session.store_file, bench.domain.aggregates
+    classes = {name: known[category_of(name)].cls for name in {one.where for one in found}}
+    printer.print(Findings("replay --verify", compared, found, rows, lambda name: place_of(classes[name], store)))
     wrong = len({one.stream for one in differences})
     printer.message(
         f"{counted(len(compared), 'stream')} compared, "

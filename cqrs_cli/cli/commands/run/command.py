@@ -11,6 +11,7 @@ from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.plurals import counted
+from cqrs_cli.cli.printing.processor_status import print_changes, print_orphans
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_position
@@ -21,7 +22,8 @@ _STATUS = ["reaction", "status", "position", "lag", "rows", "waiting", "deadline
 def run(
     once: Annotated[bool, typer.Option("--once", help="Do what there is to do, then end.")] = False,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="@P", help="Reactions that never ran answer what came after @P.")
+        str | None,
+        typer.Option("--from", metavar="@P", help="Reactions that never ran, or ask, answer what is after @P."),
     ] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where reactions stand; change nothing.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="List the commands that came to nothing.")] = False,
@@ -95,6 +97,8 @@ def _print_statuses(session: Session) -> None:
             empty=f"the domain {bench.domain.name} has no reactions",
         )
     )
+    print_changes(session, bench)
+    print_orphans(session, bench.orphans())
     for one in statuses:
         if one.status == "needs-rebuild":
             session.printer.message(f"{one.name}: {one.reason}; cqrs project {one.name} --rebuild")

@@ -6,20 +6,27 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Moment
 from cqrs_cli.cli.printing.output import terminal_width
 from cqrs_cli.cli.printing.plurals import counted
+from cqrs_cli.cli.printing.processor_status import print_changes, print_orphans
 from cqrs_cli.cli.shell.hints import in_brackets, say
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import Misuse, StoreNotFound
+from cqrs_cli.log.clock import ahead_of, last_recorded
 from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.registry import open_store
 
 if TYPE_CHECKING:
     from cqrs_cli.workbench.processors.runner import Round
+    from cqrs_cli.workbench.workbench import Workbench
+
+
+_LOOK_AGAIN = 0.1
 
 
 class _Signals:
@@ -51,10 +58,19 @@ def keep_up(session: Session, once: bool, start: int | None) -> int:
         raise Misuse("a run has no end, so neither --json nor -o can be complete", hint="--once, or --jsonl")
     signals = _Signals()
     with signals.heard():
-        bench = session.workbench(write=True, create=False)
+        bench, is_new = _opened(session, once, signals)
+        if bench is None:
+            return 0
+        if is_new and start is None:
+            start = 0  # all that it holds came since
         runner = bench.runner(start=start, stop=lambda: signals.came)
         if not (bench.domain.reactions or bench.domain.projections):
             printer.message(f"the domain {bench.domain.name} has neither projections nor reactions")
+        print_changes(session, bench)
+        print_orphans(session, bench.orphans())
+        ahead = ahead_of(time.time_ns() // 1000, last_recorded(bench.store))
+        if ahead is not None:
+            printer.message(f"{ahead}; deadlines count from this clock")
         shown = _Shown(session)
         if not once:
             with shown.line():
@@ -70,6 +86,21 @@ def keep_up(session: Session, once: bool, start: int | None) -> int:
     if done.dead:
         printer.message(f"{counted(done.dead, 'command')} came to nothing: cqrs run --failed")
     return int(bool(done.failures or done.dead))
+
+
+def _opened(session: Session, once: bool, signals: _Signals) -> tuple[Workbench | None, bool]:
+    """The workbench, and whether its store had to be waited for; None if a signal came first."""
+    try:
+        return session.workbench(write=True, create=False), False
+    except StoreNotFound:
+        if once:
+            raise
+    session.printer.message(f"waiting for the store {session.settings.store}: the first send makes it")
+    while not signals.came:
+        with suppress(StoreNotFound), open_store(session.settings.store, create=False, read_only=True):
+            return session.workbench(write=True, create=False), True
+        time.sleep(_LOOK_AGAIN)
+    return None, True
 
 
 class _Shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -132,7 +133,7 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
         _given("--meta", pair)
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidInput(f"--meta: expected KEY=VALUE (got {pair!r})", hint="--meta channel=web; may be repeated")
+            raise InvalidInput("--meta: expected KEY=VALUE, with a key", hint="--meta channel=web; may be repeated")
         if key in metadata:
             raise InvalidInput(f"--meta: the key {key!r} is given twice", hint="a key has one value")
         metadata[key] = value
@@ -144,13 +145,34 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     session = current()
     expect = _expected(values.get("expect"))
     dry_run = bool(values.get("dry_run"))
-    outcome = _sent(_workbench(session, dry_run), command, expect, dry_run)
+    bench = _workbench(session, dry_run)
+    outcome = _sent(bench, command, expect, dry_run)
     happened = what_happened(outcome)
     try:
         print_outcome(outcome, session.printer)
     except CqrsError as error:  # the output failed, not the command
         raise error.retold(error.message, hint=f"{happened}; what was printed is not complete") from error
     session.printer.message(happened)
+    if outcome.status == "committed":
+        if not outcome.version_before:
+            _say_if_orphaned(session, bench)
+        _say_if_ahead(session, outcome.events[-1].recorded_us)
+
+
+def _say_if_orphaned(session: Session, bench: Workbench) -> None:
+    """That a stream was opened, and there are some that a renamed aggregate has left."""
+    for found in bench.orphaned_streams():
+        session.printer.message(f"{found.message} ({found.hint})")
+
+
+def _say_if_ahead(session: Session, recorded_us: int) -> None:
+    """That it was recorded in the future of this clock: rarely, so without an import for it."""
+    if recorded_us > time.time_ns() // 1000:
+        from cqrs_cli.log.clock import ahead_of
+
+        told = ahead_of(time.time_ns() // 1000, recorded_us)
+        if told is not None:
+            session.printer.message(told)
 
 
 def _expected(text: str | None) -> Expect:
@@ -259,6 +281,10 @@ def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
             raise
     if not session.printer.format.has_end:
         session.printer.message(tally.line())
+    if tally.opened:
+        _say_if_orphaned(session, bench)
+    if tally.recorded_us is not None:
+        _say_if_ahead(session, tally.recorded_us)
     return tally.exit_code(allow_rejected)
 
 

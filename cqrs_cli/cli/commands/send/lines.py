@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cqrs_cli.cli.options import complaints
 from cqrs_cli.cli.options.jsontext import JsonTextError, parse_json, unreadable
+from cqrs_cli.cli.options.jsontypes import Fits, checker, misfits
 from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.payload import validate
 from cqrs_cli.cli.options.shapes import Record, record_of
@@ -39,11 +40,15 @@ _KINDS = _NEEDED | {"command_id": str, "user_id": str, "timestamp": str, "correl
 
 
 class _Kind(NamedTuple):
-    """A command class with what reading its data needs. record: its fields. denormal: normalise the data first."""
+    """A command class with what reading its data needs. record: its fields. denormal: normalise the data first.
+
+    fits: whether its values have the types that they have in JSON.
+    """
 
     cls: type[Command]
     record: Record
     denormal: bool
+    fits: Fits | None
 
 
 class LineReader:
@@ -125,7 +130,7 @@ class LineReader:
             found.append(complaints.Complaint((), "command", message))
             return None
         record = record_of(cls)
-        kind = self._kinds[name] = _Kind(cls, record, needs_normalising(record))
+        kind = self._kinds[name] = _Kind(cls, record, needs_normalising(record), checker(record))
         return kind
 
 
@@ -198,10 +203,15 @@ def _command(kind: _Kind, given: dict[str, Any], found: list[complaints.Complain
     data = given.get("data")
     command = None
     if isinstance(data, dict):
+        named = normalised(kind.record, data) if kind.denormal else data
+        typed: list[complaints.Complaint] = []
+        if kind.fits is not None and not kind.fits(named):
+            typed += [complaints.misfit(*misfit) for misfit in misfits(kind.record, named)]
+        found += typed
         try:
-            command = validate(kind.cls, normalised(kind.record, data) if kind.denormal else data)
+            command = validate(kind.cls, named)
         except ValidationError as error:
-            found += complaints.of(error, kind.record, data)
+            found += complaints.of(error, kind.record, data, complaints.Typed(known=typed))
     if plain:
         return command
     try:

@@ -1,4 +1,4 @@
-"""CSV: RFC 4180, in which no cell is run by a spreadsheet."""
+"""CSV: RFC 4180, the texts as they are but for control characters. For a spreadsheet: see `spreadsheet`."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -15,7 +15,10 @@ class CsvFormat(Format):
 
     writes = TABULAR
     holds_one = True
-    inert: Callable[[str], str] = staticmethod(csv_text)
+
+    def inert(self, text: str) -> str:
+        """The text of a cell, harmless."""
+        return csv_text(text)
 
     def table(self, document: Table) -> int:
         document = document.flat or document
@@ -53,6 +56,6 @@ class CsvFormat(Format):
         return count
 
     def _cell(self, value: Any) -> str:
-        """Numbers can't be formulas and stay as they are: -12.5 is no attack."""
+        """A number can't be a formula: -12.5 is no attack."""
         text = cell_text(value)
         return text if isinstance(value, (int, float)) else self.inert(text)

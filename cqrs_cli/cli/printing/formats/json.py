@@ -1,8 +1,11 @@
 """JSON: the data itself, an object for one thing, an array for many."""
 
+from collections.abc import Iterable
+
 from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Outcomes, Record, Report, Sections, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.values import json_line, json_text
+from cqrs_cli.jsonable import RawJson
 
 
 class JsonFormat(Format):
@@ -24,13 +27,44 @@ class JsonFormat(Format):
         return count
 
     def single(self, document: Single) -> int:
-        self.printer.line(json_text(document.record, indent=2))
+        stored = RawJson in map(type, document.record.values())  # as it is: a number keeps its digits
+        self.printer.line(json_line(document.record) if stored else json_text(document.record, indent=2))
         return 1
 
     def sections(self, document: Sections) -> int:
         if document.whole is not None:
-            return self.single(Single(_with_rows(document.whole)))
-        return self.table(Table(_with_rows(part.record) for part in document.sections))
+            return self._whole(document.whole)
+        count = 0
+        for count, part in enumerate(document.sections, 1):
+            self.printer.write("[\n" if count == 1 else ",\n")
+            self.section(part.record)
+        self.printer.line("\n]" if count else "[]")
+        return count
+
+    def section(self, record: Record) -> None:
+        """A section on one line, its rows as they come."""
+        head, rows = _parted(record)
+        if rows is None:
+            self.printer.write(json_line(head))
+            return
+        self.printer.write(json_line(head)[:-1] + ',"rows":[')
+        for number, row in enumerate(rows):
+            self.printer.write(("," if number else "") + json_line(row))
+        self.printer.write("]}")
+
+    def _whole(self, record: Record) -> int:
+        """A section alone, indented, its rows as they come."""
+        head, rows = _parted(record)
+        if rows is None:
+            return self.single(Single(head))
+        self.printer.write(json_text(head, indent=2)[:-2] + ',\n  "rows": [')
+        empty = True
+        for row in rows:
+            # A line break in JSON is never part of a text.
+            self.printer.write(("" if empty else ",") + ("\n" + json_text(row, indent=2)).replace("\n", "\n    "))
+            empty = False
+        self.printer.line("]\n}" if empty else "\n  ]\n}")
+        return 1
 
     def report(self, document: Report) -> int:
         return self.single(Single(document.whole))
@@ -44,5 +78,9 @@ class JsonFormat(Format):
         return self.single(Single(document.record))
 
 
-def _with_rows(section: Record) -> Record:
-    return {**section, "rows": list(section["rows"])} if "rows" in section else section
+def _parted(record: Record) -> tuple[Record, Iterable[Record] | None]:
+    """A section's own members and its rows, where these stand at its end."""
+    *_, last = record
+    if last != "rows" or len(record) == 1:
+        return record, None
+    return {name: value for name, value in record.items() if name != "rows"}, record["rows"]

@@ -1,6 +1,6 @@
 """JSON lines: a record a line, as it comes."""
 
-from cqrs_cli.cli.printing.documents import Moment, Outcomes, Single, Table
+from cqrs_cli.cli.printing.documents import Moment, Outcomes, Sections, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.formats.json import JsonFormat
 from cqrs_cli.cli.printing.values import json_line
@@ -20,6 +20,14 @@ class JsonLinesFormat(JsonFormat):
 
     def single(self, document: Single) -> int:
         return self.table(Table([document.record]))
+
+    def sections(self, document: Sections) -> int:
+        whole, count = document.whole, 0
+        for record in [whole] if whole is not None else (part.record for part in document.sections):
+            self.section(record)
+            self.printer.line("")
+            count += 1
+        return count
 
     def outcomes(self, document: Outcomes) -> int:
         return self.table(Table(map(document.record, document.outcomes), live=True))

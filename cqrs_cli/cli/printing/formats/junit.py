@@ -23,9 +23,10 @@ class JunitFormat(Format):
             failed += bool(of_it)
             if of_it:
                 message = visible(of_it[0].message)
-                failure = ElementTree.SubElement(case, "failure", type=of_it[0].code, message=message)
+                failure = ElementTree.SubElement(case, "failure", type=visible(of_it[0].code), message=message)
                 failure.text = "\n".join(visible(finding.message) for finding in of_it)
         suite.set("failures", str(failed))
+        suite.set("errors", "0")  # a check that could not be made is no report, but an error of the command
         root = ElementTree.Element("testsuites")
         root.append(suite)
         ElementTree.indent(root)

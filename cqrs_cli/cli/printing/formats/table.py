@@ -72,11 +72,13 @@ class TableFormat(TitledTables):
     for_people = True
 
     def single(self, document: documents.Single) -> int:
+        if document.text is not None:
+            return self.text(Text(document.text(document.record)))
         record = document.row(document.record) if document.row else document.record
         titles = [visible(name) for name in record]
         width = max(map(len, titles), default=0)
         for title, value in zip(titles, record.values(), strict=True):
-            self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip())
+            self.printer.line(f"{title:<{width}}  {visible(cell_text(value))}".rstrip(" "))
         return 1
 
     def report(self, document: documents.Report) -> int:

@@ -10,7 +10,8 @@ from cqrs_cli.cli.printing.formats.csv import CsvFormat
 class TsvFormat(CsvFormat):
     """As CSV, without quotes."""
 
-    inert = staticmethod(tsv_text)
+    def inert(self, text: str) -> str:
+        return tsv_text(text)
 
     def writer(self) -> Callable[[Iterable[str]], Any]:
         return lambda cells: self.printer.line("\t".join(cells))

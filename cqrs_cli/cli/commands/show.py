@@ -1,0 +1,149 @@
+"""`cqrs show`: one event in full, with what stands round it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cqrs_cli import records
+from cqrs_cli.cli.printing.changes import change_line
+from cqrs_cli.cli.printing.control_characters import visible
+from cqrs_cli.cli.printing.documents import Single, Table
+from cqrs_cli.cli.printing.values import cell_text
+from cqrs_cli.cli.shell.session import Session, current
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.log.context import context, events_named
+
+if TYPE_CHECKING:
+    from cqrs_cli.stores.commits import Recorded
+
+
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="EVENT",
+            help="@1200, order-17@5, an event's id, or a command's id for all its events.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """One event in full: its envelope, its command, its data, what it changed, what caused it and what it caused.
+
+    What it changed in the state of its aggregate, and which rows it concerns, needs the domain; the rest is read from
+    the store alone. JSON: an event as in `log`, with "command", "caused_by", "led_to", "changes" and "rows" (null where
+    the domain is not known); an array if a command led to several.
+    """
+    session = current()
+    store = session.store()
+    events = events_named(store, what)
+    shown = [
+        records.shown(context(store, event), did) for event, did in zip(events, _did(session, events), strict=True)
+    ]
+    one = Single(shown[0], row=_row, text=_text) if len(shown) == 1 else Table(shown, row=_row, text=_text)
+    session.printer.print(one)
+
+
+def _did(session: Session, events: tuple[Recorded, ...]) -> Iterator[dict[str, Any]]:
+    """What each event did, as far as the domain tells."""
+    unknown = records.consequences(None, None)
+    if session.settings.app is None:
+        yield from (unknown for _ in events)
+        return
+    try:
+        bench = session.workbench()
+    except CqrsError as error:
+        session.printer.message(f"what it changed is not known, as the domain can't be loaded: {error.message}")
+        yield from (unknown for _ in events)
+        return
+    from cqrs_cli.history.consequences import rows_concerned, state_changes
+
+    for event in events:
+        try:
+            yield records.consequences(state_changes(bench, event), rows_concerned(bench, event))
+        except CqrsError as error:
+            session.printer.message(f"what @{event.position} changed is not known: {error.message}")
+            yield unknown
+
+
+def _row(record: Any) -> dict[str, Any]:
+    """The row of a table of several: what is one value in a cell."""
+    return {name: record[name] for name in records.EVENT}
+
+
+# ── what a person reads ───────────────────────────────────────────────────────────────────────
+
+
+def _text(record: Any) -> str:
+    return "\n".join(_lines(record))
+
+
+def _lines(record: Any) -> Iterator[str]:
+    yield visible(f"{record['type']}  {record['stream']}@{record['version']}  @{record['position']}")
+    envelope = {
+        "recorded": record["recorded_at"],
+        "event": record["event_id"],
+        "schema version": record["schema_version"],
+        "user": record["user_id"],
+        "correlation": record["correlation_id"],
+        "causation": record["causation_id"],
+    }
+    yield from _members({name: value for name, value in envelope.items() if value is not None}, 1)
+    yield from _tree("metadata", _parsed(record["metadata"]))
+    yield from _tree("data", _parsed(record["data"]))
+    command = record["command"]
+    if command is None:
+        yield "command: none, the event was imported"
+    else:
+        yield visible(f"command {command['command']}  {command['command_id']}")
+        yield from _members(_parsed(command["data"]) or {}, 1)
+    if record["changes"] is not None:
+        yield "changed" if record["changes"] else "changed: nothing"
+        yield from ("  " + visible(change_line(change)) for change in record["changes"])
+    if record["rows"] is not None:
+        yield "rows" if record["rows"] else "rows: none"
+        yield from ("  " + visible(f"{row['projection']}/{_key(row['key'])}") for row in record["rows"])
+    cause = record["caused_by"]
+    if cause is not None:
+        yield visible(f"caused by {cause['name']}  {cause['stream']}  @{cause['position']}  ({cause['reaction']})")
+    yield from (visible(f"led to {node['name']}  {_where(node)}  ({node['reaction']})") for node in record["led_to"])
+
+
+def _where(node: Mapping[str, Any]) -> str:
+    """Where a command that the event led to is, or what became of it."""
+    place = f"{node['stream']}  @{node['position']}  " if node["position"] is not None else f"{node['kind']}  "
+    return place + str(node["id"])
+
+
+def _key(parts: Any) -> str:
+    return ",".join(cell_text(part) for part in parts)
+
+
+def _parsed(data: Any) -> Any:
+    return None if data is None else json.loads(data, parse_float=Decimal)
+
+
+def _tree(name: str, value: Any) -> Iterator[str]:
+    if value:
+        yield name
+        yield from _members(value, 1)
+
+
+def _members(value: Any, depth: int) -> Iterator[str]:
+    """An indented line for each value. The depth of what a log holds is bounded."""
+    named = value.items() if isinstance(value, dict) else ((f"[{at}]", part) for at, part in enumerate(value))
+    for name, part in named:
+        indent = "  " * depth + visible(str(name))
+        if isinstance(part, (dict, list)) and part:
+            yield indent
+            yield from _members(part, depth + 1)
+        else:
+            yield f"{indent}: {visible(_said(part))}"
+
+
+def _said(value: Any) -> str:
+    return "null" if value is None else '""' if value == "" else cell_text(value)
