@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -63,12 +64,21 @@ def jsonable(value: Any) -> Any:
         return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, type):
-        return str(value)
-    if hasattr(value, "model_dump"):
-        return jsonable(value.model_dump())
-    fields = getattr(value, "__dataclass_fields__", None)
-    return str(value) if fields is None else {name: jsonable(getattr(value, name)) for name in fields}
+    return str(value) if isinstance(value, type) else _of_parts(value)
+
+
+def _of_parts(value: Any) -> Any:
+    dump = getattr(value, "model_dump", None)
+    if dump is None:
+        return (
+            {part.name: jsonable(getattr(value, part.name)) for part in fields(value)}
+            if is_dataclass(value)
+            else str(value)
+        )
+    try:
+        return jsonable(dump())
+    except TypeError:  # a set of models: as dicts they can't be in one
+        return {name: jsonable(getattr(value, name)) for name in type(value).model_fields}
 
 
 def _key(key: Any) -> str:

@@ -8,13 +8,13 @@ from dataclasses import is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, NamedTuple, Never, get_args, get_origin, get_type_hints, is_typeddict
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses, refuse_other_clauses
-from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
+from cqrs_cli.domain.keys import KEY_TYPES, Key, named_type, plain_type, stream_key, stream_name
 from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.mistakes import (
     check_folded,
@@ -25,6 +25,7 @@ from cqrs_cli.domain.mistakes import (
     refuse_private,
     refuse_taken,
 )
+from cqrs_cli.domain.storable import refuse_unreadable
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.failure import domain_failed
 
@@ -82,7 +83,7 @@ class AggregateType(NamedTuple):
     """An aggregate class, read and checked.
 
     category: of its streams. key, key_types: the key's field names and types. deciders, evolvers:
-    by message. events: all that its streams may hold (evolved, ignored or decided).
+    by message. events: all that its streams may hold (evolved or ignored).
     """
 
     cls: type[Aggregate]
@@ -170,12 +171,21 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
             raise DefinitionError(
                 f"{clause.where}: key= is for projections", hint="an aggregate's events are those of its stream"
             )
+    events = frozenset({*evolvers, *cls.ignores})
     for command, clause in deciders.items():
         _check_command_key(cls, key, key_types, command, clause)
-    produced = {event for clause in deciders.values() for event in clause.produces}
-    return AggregateType(
-        cls, category, key, key_types, deciders, evolvers, frozenset({*evolvers, *cls.ignores, *produced})
-    )
+        _check_decided_events(cls, events, clause)
+    return AggregateType(cls, category, key, key_types, deciders, evolvers, events)
+
+
+def _check_decided_events(cls: type[Aggregate], events: frozenset[type[Event]], clause: Clause) -> None:
+    """An event that a decide names is evolved or ignored, or stands for others that are."""
+    for event in clause.produces:
+        if not any(issubclass(known, event) for known in events):
+            raise DefinitionError(
+                f"{clause.where}: {event.__name__} is decided but {cls.__name__} has no evolve for it",
+                hint=f"add one, or ignores = ({event.__name__},) if it changes nothing in the state",
+            )
 
 
 def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
@@ -188,7 +198,7 @@ def _key_types(cls: type[Aggregate], key: tuple[str, ...]) -> tuple[type, ...]:
                 hint=f"add `{name}: UUID`, or name another with key=",
             )
         kind = plain_type(field.annotation)
-        if kind not in KEY_TYPES or type(None) in get_args(field.annotation):
+        if kind not in KEY_TYPES or type(None) in get_args(named_type(field.annotation)):
             raise DefinitionError(
                 f"{cls.__name__}.{name}: a key is str, int, UUID or date, not {field.annotation}",
                 hint="keep other values in fields of their own",
@@ -214,6 +224,7 @@ def _check_command_key(
                     f"{command.__name__} has no field {name!r} and a new {cls.__name__} can't be given one",
                     hint="only a single UUID or str key is made by the engine: add the field to the command",
                 )
+            _refuse_near_key(cls, name, command, clause)
         elif plain_type(field.annotation) is not kind:
             raise DefinitionError(
                 f"{command.__name__}.{name} is {field.annotation}, but the key of {cls.__name__} is {kind.__name__}",
@@ -221,18 +232,41 @@ def _check_command_key(
             )
 
 
+def _refuse_near_key(cls: type[Aggregate], name: str, command: type[Command], clause: Clause) -> None:
+    """A command that opens an aggregate may leave the key to the engine, but not by a slip of the pen."""
+    for field, info in command.model_fields.items():
+        by_alias = name in (info.alias, info.validation_alias)
+        if by_alias or (plain_type(info.annotation) in KEY_TYPES and _is_nearly(field, name)):
+            raise DefinitionError(
+                f"{command.__name__}.{field} is nearly the key {name!r} of {cls.__name__}, but not it: "
+                f"{clause.where} would open one with a key of the engine's making",
+                hint=f"call the field {name}, or something that can't be taken for it",
+            )
+
+
+def _is_nearly(field: str, key: str) -> bool:
+    """`acount_id`, `accountId` or `id` for `account_id`: one letter is wrong, missing, too much or in another place."""
+    one, other = (name.replace("_", "").lower() for name in (field, key))
+    if one == other or (field.lower() == "id" and key.endswith("_id")):
+        return True
+    if min(len(one), len(other)) < 4 or abs(len(one) - len(other)) > 1:
+        return False
+    at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    swapped = one[:at] + one[at + 1 : at + 2] + one[at : at + 1] + one[at + 2 :]
+    return swapped == other or other[at + 1 :] in (one[at:], one[at + 1 :]) or one[at + 1 :] == other[at:]
+
+
 def _refuse_unstorable_state(cls: type[Aggregate], key: tuple[str, ...], kinds: tuple[type, ...]) -> None:
     """A state is kept and shown as JSON: what would not come back the same is refused now."""
     if cls.model_config.get("allow_inf_nan"):
         raise DefinitionError(f"{cls.__name__}: NaN and infinities do not survive JSON", hint="drop allow_inf_nan=True")
     for name, field in cls.model_fields.items():
-        if field.exclude:
-            raise DefinitionError(f"{cls.__name__}.{name}: exclude=True would lose it", hint="drop exclude=True")
         bad = _unstorable(field.annotation, set())
         if bad is not None:
             raise DefinitionError(
                 f"{cls.__name__}.{name}: {bad} does not survive JSON", hint="use text keys, lists or a nested model"
             )
+    refuse_unreadable(cls)
     sample: dict[str, Any] = {name: _SAMPLE_KEYS[kind] for name, kind in zip(key, kinds, strict=True)}
     state = cls.model_construct(**sample)
     try:
@@ -275,9 +309,10 @@ def _unstorable(annotation: Any, seen: set[Any]) -> str | None:
             if hidden:
                 return f"{annotation.__name__}.{hidden[0]}, which is not written,"
             arguments = tuple(field.annotation for field in annotation.model_fields.values())
-        elif is_dataclass(annotation) or hasattr(annotation, "__annotations__"):  # or a NamedTuple, a TypedDict
+        elif is_dataclass(annotation) or hasattr(annotation, "_fields") or is_typeddict(annotation):
             with suppress(NameError, TypeError):
-                arguments = tuple(get_type_hints(annotation, include_extras=True).values())
+                hints = get_type_hints(annotation, include_extras=True).values()
+                arguments = tuple(hint for hint in hints if get_origin(hint) is not ClassVar and hint is not ClassVar)
     for argument in arguments:
         found = _unstorable(argument, seen)
         if found is not None:

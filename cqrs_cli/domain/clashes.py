@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from cqrs_cli.domain.messages import Message, kebab
 from cqrs_cli.domain.mistakes import complete
 from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.domain.storable import refuse_unreadable
 from cqrs_cli.errors import DefinitionError
 
 M = TypeVar("M", bound=Message)
@@ -37,6 +38,12 @@ def by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
     found: dict[str, type[M]] = {}
     for cls in dict.fromkeys(classes):
         complete(cls)
+        if "stored" not in vars(cls):
+            raise DefinitionError(
+                f"{cls.__name__} has no name to be stored under",
+                hint=f"class MyOwn({cls.__name__}): … gives it one: name that class where this one is",
+            )
+        refuse_unreadable(cls)
         for name in (cls.stored.name, *cls.stored.aliases):
             if found.setdefault(name, cls) is not cls:
                 raise DefinitionError(

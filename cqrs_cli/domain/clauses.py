@@ -195,6 +195,21 @@ def by_message(clauses: Iterable[Clause]) -> dict[Any, Clause]:
     return chosen
 
 
+def refuse_passed_by(clauses: Mapping[Any, Clause], events: Iterable[type[Event]]) -> None:
+    """Raise `DefinitionError` for a clause of an event class of which one of `events` is a kind without a clause."""
+    passed: dict[type[Event], list[type[Event]]] = {}
+    for event in dict.fromkeys(events):
+        base = next((base for base in event.__mro__ if base in clauses), event)
+        if base is not event:
+            passed.setdefault(base, []).append(event)
+    for base, kinds in passed.items():
+        clause, named = clauses[base], " | ".join(kind.__name__ for kind in kinds)
+        raise DefinitionError(
+            f"{clause.where} is for {base.__name__} alone: {named}, of the same kind, would pass it by",
+            hint=f"a clause is for the classes that it names: {named}; or give these one of their own",
+        )
+
+
 def _resolved(base: type, name: str, function: Callable[..., Any], mark: Mark) -> Clause:
     """The clause, its annotations made objects. Raises `DefinitionError` naming the method and the remedy."""
     where = f"{base.__name__}.{name}"

@@ -24,7 +24,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cqrs_cli.domain.messages import Event
-from cqrs_cli.domain.pydantic_fast import decorated
+from cqrs_cli.domain.pydantic_fast import decorated, hidden
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
@@ -269,7 +269,8 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__") and not name.startswith("__pydantic_") and hasattr(value, name):
                 yield name, getattr(value, name)
-    yield from (getattr(value, "__pydantic_private__", None) or {}).items()
+    if isinstance(value, BaseModel):
+        yield from hidden(value).items()
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

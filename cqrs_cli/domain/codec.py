@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from cqrs_cli.domain import factories
 from cqrs_cli.domain.exact import Reader, Unproven, copied, given_fields
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.mistakes import first_complaint
-from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, payload_writer
+from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_integers, payload_writer
 from cqrs_cli.domain.pydantic_fast import from_json, nodes, to_json
+from cqrs_cli.domain.sameness import normal, same_value
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, SentCommand, StoredEvent
@@ -41,6 +44,7 @@ class _Shape(NamedTuple):
     plain: bool  # one model of texts, integers, booleans, ids and decimals, with pydantic's own way to write them
     shareable: bool  # nothing in an instance can change: one copy serves several folds
     given: Reader | None  # of a command: the fields that were set, proven by its types to come back from JSON the same
+    has_integers: bool  # or what may be one, so that one may have more than 64 bits
     copied: Reader | None  # of an event with models inside: a copy as its JSON gives it, proven by its types
 
 
@@ -53,6 +57,7 @@ _WITHOUT_SETS = _FRAMES | _ATOMS | {"list", "tuple", "dict", "float", "union"}
 _PLAIN = frozenset(
     {"model", "model-fields", "model-field", "default", "nullable", "str", "int", "bool", "uuid", "decimal"}
 )
+_WITHOUT_INTEGERS = _FRAMES | (_ATOMS - {"int", "literal", "enum"}) | {"list", "tuple", "dict", "float", "union"}
 _UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
 
@@ -73,6 +78,8 @@ class Codec:
         copy = _proven(shape.copied, event)
         if copy is None:
             copy = _read_back(event, data, shape.read)
+        if shape.has_integers and (_holds_long(event) if shape.plain else _LONG_NUMBER(data)):
+            check_integers(data, cls.__name__)
         return _new(Encoded, (stored.name, stored.version, data, copy))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
@@ -92,7 +99,8 @@ class Codec:
         """
         found = self._decoders.get((name, schema_version))
         if found is None:
-            found = self._decoders[(name, schema_version)] = _decoder(self.event_class(name), schema_version)
+            cls = self.event_class(name)
+            found = self._decoders[(name, schema_version)] = _without_new(cls, name, _decoder(cls, schema_version))
         return found
 
     def event_class(self, name: str) -> type[Event]:
@@ -116,6 +124,28 @@ class Codec:
         data = shape.payload(command)
         digest = hashlib.sha256(_canonical(command, data, shape)).digest()
         return _new(SentCommand, (stored.name, stored.version, digest, data, command.meta.timestamp_us))
+
+    def is_same(self, command: Command, sent: SentCommand, known: SentCommand) -> bool:
+        """Whether `known`, which was sent before, is the command `sent` in other words.
+
+        Such as a default spelt out, 1.0 for 1.00, a moment in another zone. The digest is of what was sent as it was
+        written; where it differs, the values of today's class tell.
+        """
+        cls = type(command)
+        if known.type not in (cls.stored.name, *cls.stored.aliases):
+            return False
+        if sent.digest == known.digest:
+            return True
+        try:
+            before = self.command(known.type, known.schema_version, known.data) if known.data is not None else None
+        except (Undecodable, DomainFailed):
+            before = None
+        return before is not None and all(
+            normal(getattr(before, name)) == normal(getattr(command, name))
+            for name, info in cls.model_fields.items()
+            # What a factory made was not sent: it is another each time.
+            if info.default_factory is None or name in command.model_fields_set
+        )
 
     def command(self, name: str, schema_version: int, data: bytes) -> Command:
         """A stored command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
@@ -145,6 +175,7 @@ class Codec:
             plain,
             kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
             given,
+            not kinds <= _WITHOUT_INTEGERS,
             copied(cls) if len(models) > 1 else None,  # one alone is read back in less time
         )
         return shape
@@ -156,6 +187,14 @@ def unchanging(model: type[BaseModel]) -> bool:
     return _UNCHANGING.issuperset(kinds) and kinds.count("model") == 1
 
 
+def _holds_long(event: Event) -> bool:
+    for value in event.__dict__.values():  # noqa: SIM110 a generator takes as long as the rest
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            return True
+    return False
+
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}").search
 _BY_HAND = "another tool changed the store: restore a backup"
 _CHANGED = "a class that changed wants another version= and an upcaster"
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
@@ -193,8 +232,9 @@ def _read_back(message: M, data: bytes, read: DecodeData) -> M:
         raise InvalidInput(f"{cls.__name__} does not survive JSON: {first_complaint(error)}", hint=_STORABLE) from None
     except BaseException as error:
         raise domain_failed(error, f"a validator of {cls.__name__}") from error
-    if again.__dict__ != message.__dict__ and again != message:  # the first look is a sixth of the second
-        lost = [name for name in cls.model_fields if getattr(again, name) != getattr(message, name)]
+    # The first look is a sixth of the second, and the third is for times in hours that come twice.
+    if again.__dict__ != message.__dict__ and again != message and not same_value(again, message):
+        lost = [name for name in cls.model_fields if not same_value(getattr(again, name), getattr(message, name))]
         raise InvalidInput(
             f"{cls.__name__} does not survive JSON: {', '.join(lost) or 'it'} comes back changed",
             hint=_MASKED if b'"**********"' in data else _STORABLE,
@@ -212,6 +252,28 @@ def _decoded(decode: DecodeData, data: bytes, name: str) -> Any:
         raise
     except BaseException as error:
         raise domain_failed(error, f"a validator of {name}") from error
+
+
+def _without_new(cls: type[Event], name: str, decode: DecodeData) -> DecodeData:
+    """The decoder, refusing what a factory of today's class would make anew at each reading."""
+    made = [node["default_factory"] for node in nodes(cls) if "default_factory" in node]
+    if all(map(factories.is_constant, made)):
+        return decode
+
+    def complete(data: bytes) -> Any:
+        event = decode(data)
+        new = factories.made_anew(event)
+        if new is None and decode(data) == event:  # of a dataclass nothing tells which fields were given
+            return event
+        version, field = cls.stored.version, (new or "…").partition(".")[2] or "…"
+        raise Undecodable(
+            f"{name!r} was stored without {new or 'what a default_factory makes'}, "
+            "which would be another value at each reading",
+            hint=f"class {cls.__name__}(Event, version={version + 1}, upcasters={{…, {version}: "
+            f'lambda data: {{**data, "{field}": …}}}}) says what older ones have',
+        )
+
+    return complete
 
 
 def _decoder(cls: type[Message], schema_version: int) -> DecodeData:

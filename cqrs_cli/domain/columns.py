@@ -7,10 +7,11 @@ do, nested values are JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import partial
 from math import isfinite
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 from uuid import UUID
@@ -19,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cqrs_cli.domain.keys import named_type, plain_type
 from cqrs_cli.domain.payload import check_payload, sorted_sets
-from cqrs_cli.domain.pydantic_fast import to_json
+from cqrs_cli.domain.pydantic_fast import nodes_of_type
+from cqrs_cli.domain.sameness import has_named_zone, same_value
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.stores.moments import FIRST, LAST, micros, moment, rfc3339
 from cqrs_cli.stores.rows import Column, Scalar
@@ -185,29 +187,49 @@ def _of_enum(annotation: type[Enum]) -> tuple[str, Encode, Decode] | None:
     return None
 
 
-def _of_json(owner: type, name: str, annotation: Any) -> tuple[str, Encode, Decode]:
+def _of_json(owner: type, name: str, annotation: Any) -> tuple[str, Encode, Decode, Decode | None]:
+    """The column of a nested value, which its type says how to write."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
     except Exception as error:
         raise DefinitionError(f"{owner.__name__}.{name}: {annotation} can't be a column: {error}") from None
 
-    decode = adapter.validate_json
+    decode, schemas = adapter.validate_json, nodes_of_type(adapter)
+    write = partial(adapter.dump_json, by_alias=True, round_trip=not _takes_computed(schemas), warnings=False)
 
     def encode(value: Any) -> Scalar:
         try:
-            data = to_json(sorted_sets(value))
+            data = write(sorted_sets(value))
             check_payload(data, "it")
             again = decode(data)
         except ValidationError as error:
             raise InvalidInput(f"{value!r} does not fit: {error.errors(include_url=False)[0]['msg']}") from None
         except (ValueError, TypeError, RecursionError) as error:  # pydantic's serialization errors are ValueErrors
             raise InvalidInput(f"{value!r} can't be written as JSON: {error}") from None
-        if again != value:
+        if not same_value(again, value):
             raise InvalidInput(f"{value!r} comes back from JSON as {again!r}")
         # As it would be written when it was loaded: 1 among floats is 1.0 then.
-        return to_json(sorted_sets(again)).decode()
+        return write(sorted_sets(again)).decode()
 
-    return "json", encode, decode
+    def settle(value: Any) -> Any:
+        try:
+            return decode(write(sorted_sets(value))) if has_named_zone(value) else value
+        except (ValueError, TypeError, RecursionError):  # which its encode refuses
+            return value
+
+    return "json", encode, decode, settle if _MAY_HOLD_TIMES.intersection(node["type"] for node in schemas) else None
+
+
+_MAY_HOLD_TIMES = frozenset({"datetime", "any", "function-plain", "is-instance"})
+
+
+def _takes_computed(schemas: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether computed fields, once written, are passed over by whoever reads them: rows have always had those."""
+    computing = [node for node in schemas if node.get("computed_fields")]
+    models = [node for node in schemas if any(inner is node.get("schema") for inner in computing)]
+    return bool(computing) and not any(
+        node.get("config", {}).get("extra_fields_behavior", "ignore") != "ignore" for node in models
+    )
 
 
 def _nullable(encode: Encode, decode: Decode) -> tuple[Encode, Decode]:
@@ -225,8 +247,11 @@ def column_codec(owner: type, name: str, annotation: Any) -> ColumnCodec:
     found = _KINDS.get(plain) if isinstance(plain, type) else None
     if found is None and isinstance(plain, type) and issubclass(plain, Enum):
         found = _of_enum(plain)
-    kind, encode, decode = found or _of_json(owner, name, plain)
-    settle = _SETTLE.get(kind)
+    if found is not None:
+        kind, encode, decode = found
+        settle = _SETTLE.get(kind)
+    else:
+        kind, encode, decode, settle = _of_json(owner, name, annotation)
     if nullable:
         encode, decode = _nullable(encode, decode)
     return ColumnCodec(

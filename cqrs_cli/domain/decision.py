@@ -122,8 +122,8 @@ def decide(
     for event in encoded:  # before the append: an event that its own aggregate can't take must not enter the log
         if type(event.event) not in events:
             raise DomainFailed(
-                f"{clause.where} gave {type(event.event).__name__}, which its return annotation does not name",
-                hint=f"name it there, or give {aggregate.cls.__name__} an evolve for it",
+                f"{clause.where} gave {type(event.event).__name__}, for which {aggregate.cls.__name__} has no evolve",
+                hint="add one, or put it into ignores",
             )
         after = fold.apply(after, event.event, sent.type)
     meta = command.meta

@@ -17,7 +17,7 @@ from cqrs_cli.domain.clashes import (
     refuse_same_words,
     refuse_shared,
 )
-from cqrs_cli.domain.clauses import Clause, resolved_annotations
+from cqrs_cli.domain.clauses import Clause, refuse_passed_by, resolved_annotations
 from cqrs_cli.domain.envelope import envelope_of, with_keys
 from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.process_manager import (
@@ -30,7 +30,7 @@ from cqrs_cli.domain.process_manager import (
 )
 from cqrs_cli.domain.projection import Projection, projection_type
 from cqrs_cli.domain.query import Query, check_query
-from cqrs_cli.domain.routes import Route, route_of
+from cqrs_cli.domain.routes import Route, own_categories, route_of
 from cqrs_cli.domain.row_model import RowModel, RowType
 from cqrs_cli.errors import DefinitionError, NotFound
 from cqrs_cli.finding import Finding
@@ -61,6 +61,7 @@ class Domain:
     def __init__(self, name: str, *parts: Part) -> None:
         self.name = name
         self._parts: list[type] = []
+        self._homes: dict[type, str] = {}  # the name of the domain that a part was first put into
         self._services: dict[type, Callable[[], Any]] = {}
         for part in parts:
             self._take_in(part)
@@ -82,6 +83,7 @@ class Domain:
             events += reaction.reactors
         self.events: dict[str, type[Event]] = by_stored_name(events)
         self.commands: dict[str, type[Command]] = by_stored_name(self.deciders)
+        self._refuse_clauses_that_pass_by()
         kinds = {category: aggregate.key_types for category, aggregate in self.aggregates.items()}
         kinds.update({name: reaction.key_types for name, reaction in self.reactions.items() if reaction.rows})
         self.envelope = envelope_of(kinds)
@@ -97,7 +99,9 @@ class Domain:
             reaction.name: {
                 event: route_of(reaction.rows, event, clause, self.aggregates, self.reactions)
                 if reaction.rows
-                else Route(clause, (), None, clause.recorded)
+                else Route(
+                    clause, (), None, clause.recorded, domain=own_categories(event, self.aggregates, self.reactions)
+                )
                 for event, clause in reaction.reactors.items()
             }
             for reaction in self.reactions.values()
@@ -210,23 +214,10 @@ class Domain:
         return found
 
     def check(self) -> list[Finding]:
-        """What would not stop a command but is probably wrong: events without an evolve, services nobody provides."""
-        findings = [
-            Finding(
-                "no-evolve",
-                "error",
-                clause.where,
-                f"{event.__name__} is decided but {aggregate.cls.__name__} has no evolve for it",
-                f"add one, or ignores = ({event.__name__},)",
-            )
-            for aggregate in self.aggregates.values()
-            for clause in aggregate.deciders.values()
-            for event in clause.produces
-            if event not in aggregate.evolvers and event not in aggregate.cls.ignores
-        ]
+        """What would not stop every command but is probably wrong: services that nobody provides."""
         asking = [clause for aggregate in self.aggregates.values() for clause in aggregate.deciders.values()]
         asking += [clause for reaction in self.reactions.values() for clause in reaction.reactors.values()]
-        findings += [
+        return [
             Finding(
                 "no-service",
                 "error",
@@ -238,13 +229,13 @@ class Domain:
             for kind in clause.services
             if kind is not Recorded and kind not in self._services
         ]
-        return findings
 
     # ── reading the parts ─────────────────────────────────────────────────────────────────────
 
     def _take_in(self, part: object) -> None:
         if isinstance(part, Domain):
             for inner in part._parts:
+                self._homes.setdefault(inner, part._homes[inner])
                 self._take_in(inner)
             for kind, factory in part._services.items():
                 if self._services.setdefault(kind, factory) is not factory:
@@ -254,6 +245,7 @@ class Domain:
         elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query | ProcessManager | Policy):
             if part not in self._parts:
                 self._parts.append(part)
+                self._homes.setdefault(part, self.name)
         else:
             shown = part.__name__ if isinstance(part, type) else repr(part)
             raise DefinitionError(
@@ -261,6 +253,14 @@ class Domain:
                 hint="aggregates, projections, queries, process managers, policies and domains can; "
                 "commands and events come with their aggregate",
             )
+
+    def _refuse_clauses_that_pass_by(self) -> None:
+        for aggregate in self.aggregates.values():
+            refuse_passed_by(aggregate.evolvers, aggregate.events.difference(aggregate.cls.ignores))
+        for rows in self.row_types():
+            refuse_passed_by(rows.evolvers, self.events.values())
+        for reaction in self.reactions.values():
+            refuse_passed_by(reaction.reactors, self.events.values())
 
     def _register(self, part: type) -> None:
         if issubclass(part, Aggregate):
@@ -274,10 +274,11 @@ class Domain:
                     )
                 self.deciders[command] = Decider(aggregate, clause)
         elif issubclass(part, Projection):
-            projection = projection_type(part)
+            projection = projection_type(part)._replace(domain=self._homes[part])
             claim(self.projections, projection.name, projection, part, "table", "name=")
         elif issubclass(part, ProcessManager | Policy):
             reaction = process_type(part) if issubclass(part, ProcessManager) else policy_type(part)
+            reaction = reaction.of_domain(self._homes[part])
             claim(self.reactions, reaction.name, reaction, part, "name", "name=")
         elif issubclass(part, Query):
             check_query(part)

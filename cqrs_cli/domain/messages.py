@@ -52,10 +52,12 @@ class Stored:
                 )
         check_version(owner, version)
         missing = [step for step in range(1, version) if step not in upcasters]
-        if upcasters and missing:
+        if missing:
+            steps = ", ".join(f"{step}: lambda data: {{**data, …}}" for step in missing[:3])
             raise DefinitionError(
                 f"{owner}: version {version} has no upcaster from version {missing[0]}",
-                hint=f"upcasters={{{missing[0]}: function(dict) -> dict, …}}: one step for each older version",
+                hint=f"upcasters={{{steps}}}: one step for each older version, from its dict to the next one's; "
+                "`dict` for one that changes nothing",
             )
         if any(step < 1 or step >= version for step in upcasters):
             raise DefinitionError(
@@ -88,6 +90,8 @@ class Message(BaseModel):
             raise DefinitionError(
                 f"{cls.__name__}: aliases={aliases!r} is one text, not several", hint=f"aliases=({aliases!r},)"
             )
+        if name is None and "[" in cls.__name__:
+            return  # `Changed[int]`, from which a class with a name of its own is made
         cls.stored = Stored(
             cls.__name__, cls.__name__ if name is None else name, version, tuple(aliases), upcasters or {}
         )
@@ -238,7 +242,7 @@ class Command(Message):
             return _meta_of(self)
         except AttributeError:
             found = Meta()
-            object.__setattr__(self, "__cqrs_meta__", found)
+            _put_meta(self, found)
             return found
 
     def with_meta(
@@ -252,10 +256,38 @@ class Command(Message):
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
         """A copy with this envelope; what is not given is made anew (id, timestamp) or left empty."""
-        copy = self.model_copy()
-        object.__setattr__(
-            copy, "__cqrs_meta__", Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata)
-        )
+        copy = super().__copy__()
+        _put_meta(copy, Meta(command_id, timestamp, user_id, correlation_id, causation_id, metadata))
+        return copy
+
+    # A copy is the same command, wherever it is sent from: it has the same envelope, made now if it had none yet.
+
+    def __copy__(self) -> Self:
+        copy = super().__copy__()
+        _put_meta(copy, self.meta)
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copy = super().__deepcopy__(memo)
+        _put_meta(copy, self.meta)
+        return copy
+
+    def __getstate__(self) -> dict[Any, Any]:
+        self.meta.id_is_new = False  # two processes have it now, and who is first can't be told
+        return {**super().__getstate__(), "__cqrs_meta__": self.meta}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        meta = state.get("__cqrs_meta__")
+        if meta is not None:
+            _put_meta(self, meta)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with the same envelope. With an update it is another command, by the same user for the same cause."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update:
+            meta = self.meta
+            _put_meta(copy, Meta(None, None, meta.user_id, meta.correlation_id, meta.causation_id, meta.metadata))
         return copy
 
     def __eq__(self, other: object) -> bool:
@@ -278,3 +310,6 @@ def give_time(command: Command, clock: Callable[[], datetime]) -> None:
         _meta_of(command)
     except AttributeError:
         object.__setattr__(command, "__cqrs_meta__", Meta(timestamp=clock()))
+
+
+_put_meta: Callable[[Command, Meta], None] = Command.__dict__["__cqrs_meta__"].__set__

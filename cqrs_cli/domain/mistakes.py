@@ -9,6 +9,7 @@ from functools import cached_property
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
+from cqrs_cli.domain.factories import gives_others
 from cqrs_cli.errors import DefinitionError
 
 
@@ -89,6 +90,12 @@ def _refuse_what_is_lost(cls: type[BaseModel]) -> None:
                     hint="@property",
                 )
     for name, field in cls.model_fields.items():
+        if field.default_factory is not None and gives_others(field.default_factory):  # type: ignore[arg-type]
+            raise DefinitionError(
+                f"{cls.__name__}.{name}: its default_factory gives another value each time, so that no two folds of "
+                "the same events would come to the same",
+                hint="a default that stays, and an event that says the value (made where the command is decided)",
+            )
         if isinstance(field.default, deque) and field.default.maxlen is not None:
             raise DefinitionError(
                 f"{cls.__name__}.{name}: the maxlen of a deque is lost when it is stored",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PydanticUserError, TypeAdapter
 
-from cqrs_cli.domain.pydantic_fast import to_json, to_plain, writer
+from cqrs_cli.domain.pydantic_fast import PydanticSerializationError, to_json, to_jsonable_python, to_plain, writer
 from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
 from cqrs_cli.stores.checks import depth
 from cqrs_cli.stores.commits import MAX_DEPTH
@@ -26,7 +27,7 @@ _JSON = "texts without U+0000 and lone surrogates, finite numbers, booleans, lis
 def sorted_sets(value: Any) -> Any:
     """The value with every set in it as a sorted list (by the JSON of its members); shared where nothing changed."""
     if isinstance(value, set | frozenset):
-        return sorted((sorted_sets(member) for member in value), key=to_json)
+        return _sorted([sorted_sets(member) for member in value])
     if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         return _with_sorted(value)
     if isinstance(value, dict):
@@ -38,12 +39,34 @@ def sorted_sets(value: Any) -> Any:
     return value
 
 
+def _sorted(members: list[Any]) -> list[Any]:
+    try:
+        return sorted(members, key=to_json)
+    except PydanticSerializationError:  # of a class that only its type says how to write
+        return sorted([to_jsonable_python(member, fallback=_written_by_type) for member in members], key=to_json)
+
+
+def _written_by_type(value: Any) -> Any:
+    kind: Any = type(value)
+    try:
+        return _adapter(kind).dump_python(value, mode="json")
+    except PydanticUserError as error:
+        raise ValueError(str(error)) from None
+
+
+@lru_cache(maxsize=256)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 def _with_sorted(value: Any) -> Any:
-    changed = {name: new for name, old in vars(value).items() if (new := sorted_sets(old)) is not old}
+    names = vars(value) if isinstance(value, BaseModel) else [field.name for field in dataclasses.fields(value)]
+    changed = {name: new for name in names if (new := sorted_sets(old := getattr(value, name, None))) is not old}
     if not changed:
         return value
     again = copy.copy(value)  # not model_copy(update=…), which counts what it updates among the fields that were set
-    vars(again).update(changed)
+    for name, new in changed.items():
+        object.__setattr__(again, name, new)
     return again
 
 
@@ -114,6 +137,23 @@ def check_payload(data: bytes, name: str) -> None:
         json.loads(data, parse_constant=lambda constant: _refuse(name, f"holds {constant}, which JSON has not"))
     if b"\\u0000" in data and "\0" in _texts(json.loads(data)):
         _refuse(name, "holds U+0000, which not every store can keep")
+
+
+def check_integers(data: bytes, name: str) -> None:
+    """Raise `InvalidInput` for an integer of more than 64 bits: no column could take it when the rows are made."""
+    for number in _integers(json.loads(data)):
+        if not -(2**63) <= number < 2**63:
+            raise InvalidInput(
+                f"{name} holds {number}, which needs more than 64 bits", hint="a Decimal or a text holds any number"
+            )
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if type(value) is int:
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _integers(part)
 
 
 def _refuse(name: str, what: str) -> None:

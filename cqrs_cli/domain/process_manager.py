@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Never
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_other_clauses
-from cqrs_cli.domain.keys import KEY_TYPES, Key, stream_key, stream_name
+from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
 from cqrs_cli.domain.messages import Command, Event, snake
 from cqrs_cli.domain.mistakes import check_name, refuse_keywords
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, row_type
@@ -92,13 +92,21 @@ class Policy:
 
 
 class ReactionType(NamedTuple):
-    """A process manager or policy, read and checked. rows: of a process manager; a policy has None."""
+    """A process manager or policy, read and checked. rows: of a process manager; a policy has None.
+
+    domain: the name of the domain that it is part of.
+    """
 
     cls: type
     name: str
     rows: RowType | None
     key_types: tuple[type, ...]
     reactors: Mapping[type[Event], Clause]
+    domain: str = ""
+
+    def of_domain(self, name: str) -> ReactionType:
+        """The same as part of the domain of this name."""
+        return self._replace(domain=name, rows=self.rows and self.rows._replace(domain=name))
 
     def stream_of(self, key: tuple[Any, ...]) -> str:
         """The process's own stream."""
@@ -115,7 +123,7 @@ def process_type(cls: type[ProcessManager]) -> ReactionType:
     rows = row_type(cls)
     kinds = []
     for name in rows.table.key:
-        kind = cls.model_fields[name].annotation
+        kind: Any = plain_type(cls.model_fields[name].annotation)  # a key is never None
         if kind not in KEY_TYPES:
             raise DefinitionError(
                 f"{cls.__name__}.{name}: the key of a process is str, int, UUID or date, not {kind}",

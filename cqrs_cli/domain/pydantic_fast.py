@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-from pydantic_core import ErrorDetails, TzInfo, to_json, to_jsonable_python
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaValidator, TzInfo, to_json, to_jsonable_python
 from pydantic_core import PydanticUndefined as UNDEFINED
 
-__all__ = ["UNDEFINED", "ErrorDetails", "TzInfo", "to_json", "to_jsonable_python"]
+__all__ = ["UNDEFINED", "ErrorDetails", "PydanticSerializationError", "TzInfo", "to_json", "to_jsonable_python"]
 """What is pydantic's own, by a name that it doesn't promise."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -124,6 +124,16 @@ def schema_of(cls: type[BaseModel]) -> Mapping[str, Any]:
 def nodes(cls: type[BaseModel]) -> list[dict[str, Any]]:
     """Every schema within the core schema of a class, itself included: dicts whose `type` is a kind."""
     return list(_nodes(cls.__pydantic_core_schema__, set()))
+
+
+def nodes_of_type(adapter: TypeAdapter[Any]) -> list[dict[str, Any]]:
+    """The same of any type."""
+    return list(_nodes(adapter.core_schema, set()))
+
+
+def reader(schema: Any) -> Callable[[bytes], Any]:
+    """From JSON to what one schema, taken out of a class, makes of it. Raises `ValidationError`."""
+    return SchemaValidator(schema).validate_json
 
 
 def _nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:

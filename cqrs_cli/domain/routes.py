@@ -1,19 +1,21 @@
 """Routes: which rows of a projection, or which processes, an event concerns.
 
 A field of the event with the key's name, else the key in the name of the event's stream, else the
-user's own `key=`; what can't be resolved is an error when the `Domain` is made.
+user's own `key=`; what can't be resolved is an error when the `Domain` is made. A field that is None says nothing:
+then it is the stream's name again, where the key is that of its aggregate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_args
 
 from cqrs_cli.domain.aggregate import AggregateType
 from cqrs_cli.domain.clauses import Clause
 from cqrs_cli.domain.columns import ColumnCodec
-from cqrs_cli.domain.keys import plain_type
+from cqrs_cli.domain.keys import named_type, plain_type
 from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.domain.row_model import RowType
@@ -30,7 +32,9 @@ class Route(NamedTuple):
     fields: the parts of the key that are fields of the event; None: the user's `key=` function is asked.
     aggregate: the other parts are those of its stream, which is an aggregate's or a process's own.
     needs_envelope: the function (or the clause) looks at `Recorded`. categories: of the streams whose ids
-    are those parts, which are the streams of every aggregate that has the event.
+    are those parts, which are the streams of every aggregate that has the event. telling: by category, the aggregates
+    whose streams tell what a field of the event leaves open. domain: the categories of the domain, whose event
+    it is; empty for one that no aggregate of the domain has, which may be in any stream.
     """
 
     clause: Clause
@@ -38,6 +42,22 @@ class Route(NamedTuple):
     aggregate: AggregateType | ReactionType | None
     needs_envelope: bool
     categories: tuple[str, ...] = ()
+    telling: Mapping[str, AggregateType] = MappingProxyType({})
+    domain: frozenset[str] = frozenset()
+
+    def takes(self, stream: str) -> bool:
+        """Whether an event in this stream is the domain's: another domain on the store may call its own the same."""
+        return not self.domain or category_of(stream) in self.domain
+
+
+def own_categories(
+    event: type[Event], aggregates: Mapping[str, AggregateType], reactions: Mapping[str, ReactionType]
+) -> frozenset[str]:
+    """The categories of the streams in which an event is the domain's own; empty: it is another's, wherever it is."""
+    if event is CommandRejected:
+        return frozenset(reactions)
+    known = any(event in aggregate.events for aggregate in aggregates.values())
+    return frozenset({*aggregates, *reactions}) if known else frozenset()
 
 
 def route_of(
@@ -48,8 +68,9 @@ def route_of(
     reactions: Mapping[str, ReactionType],
 ) -> Route:
     """Which rows the event concerns, by the rules for keys. Raises `DefinitionError` that names `key=`."""
+    domain = own_categories(event, aggregates, reactions)
     if clause.key is not None:
-        return Route(clause, None, None, needs_envelope=True)
+        return Route(clause, None, None, needs_envelope=True, domain=domain)
     if event is CommandRejected:
         own = reactions.get(rows.name)
         if own is None or own.rows is not rows:
@@ -67,15 +88,34 @@ def route_of(
             "and it is not an event of an aggregate with that key alone",
             hint=f"@evolve(key=lambda event, recorded: …), or put {absent[-1]} into the event",
         )
+    telling = _telling(rows, event, aggregates.values())
     for column in rows.key_columns:
         name = column.column.name
+        for aggregate in telling.values():
+            if name in aggregate.key:
+                _check_key_type(rows, column, event, clause, aggregate.key_types[aggregate.key.index(name)])
         if name not in absent:
             _check_key_type(rows, column, event, clause, plain_type(event.model_fields[name].annotation))
         for owner in owners if name in absent else ():
             _check_key_type(rows, column, event, clause, owner.key_types[owner.key.index(name)])
     fields = tuple(name for name in rows.table.key if name not in absent)
     categories = tuple(owner.category for owner in owners)
-    return Route(clause, fields, owners[0] if owners else None, clause.recorded, categories)
+    return Route(clause, fields, owners[0] if owners else None, clause.recorded, categories, telling, domain)
+
+
+def _telling(rows: RowType, event: type[Event], aggregates: Iterable[AggregateType]) -> dict[str, AggregateType]:
+    """The aggregates that have the event and whose key has a part of the row's key that the event may leave open."""
+    fields = event.model_fields
+    nullable = [
+        name
+        for name in rows.table.key
+        if name in fields and type(None) in get_args(named_type(fields[name].annotation))
+    ]
+    return {
+        aggregate.category: aggregate
+        for aggregate in aggregates
+        if event in aggregate.events and any(name in aggregate.key for name in nullable)
+    }
 
 
 def _check_key_type(projection: RowType, column: ColumnCodec, event: type[Event], clause: Clause, kind: Any) -> None:
@@ -96,9 +136,8 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
     if route.fields is not None:
         names = route.fields
 
-        def from_fields(event: Any, _: Recorded) -> Iterable[tuple[Any, ...]]:
-            key = tuple([getattr(event, name) for name in names])
-            return () if None in key else (key,)
+        def from_fields(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
+            return _complete(names, tuple([getattr(event, name) for name in names]), recorded, route)
 
         return from_fields
     function = route.clause.key
@@ -137,6 +176,18 @@ def keys_of(projection: RowType, route: Route) -> KeysOf:
     return from_function
 
 
+def _complete(names: tuple[str, ...], key: tuple[Any, ...], recorded: Recorded, route: Route) -> Sequence[Any]:
+    """The key, what is None in it taken from the event's stream where that can tell; nothing if a part stays open."""
+    if None not in key:
+        return (key,)
+    aggregate = route.telling.get(category_of(recorded.stream))
+    if aggregate is None:
+        return ()
+    own = dict(zip(aggregate.key, aggregate.key_of(recorded.stream), strict=True))
+    key = tuple([own.get(name) if part is None else part for name, part in zip(names, key, strict=True)])
+    return () if None in key else (key,)
+
+
 def stream_kinds(projection: RowType, route: Route) -> tuple[type, ...] | None:
     """The types of a key that is all in the name of an aggregate's stream; None for any other key."""
     aggregate = route.aggregate
@@ -155,7 +206,7 @@ def _keys_from_stream(
 
     @lru_cache(maxsize=65_536)  # an event's stream often is that of the one before
     def key_of(stream: str) -> tuple[Any, ...]:
-        if category_of(stream) not in route.categories:  # an import, or another domain on the same store
+        if category_of(stream) not in route.categories:  # an import
             raise DomainFailed(
                 f"{route.clause.where}: {stream} is no stream of {' or '.join(route.categories)}, "
                 "so its id is not the key of a row",
@@ -170,7 +221,7 @@ def _keys_from_stream(
     def mixed(event: Any, recorded: Recorded) -> Iterable[tuple[Any, ...]]:
         parts = key_of(recorded.stream)
         row = tuple([getattr(event, name) if index is None else parts[index] for name, index in sources])
-        return () if None in row else (row,)
+        return _complete(key, row, recorded, route)
 
     return mixed
 

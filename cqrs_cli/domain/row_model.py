@@ -20,8 +20,9 @@ from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
 from cqrs_cli.domain.messages import Event
 from cqrs_cli.domain.mistakes import check_folded, check_name, complete, refuse_private, refuse_taken
-from cqrs_cli.domain.pydantic_fast import constructed, count_as_set, has_no_rules
-from cqrs_cli.errors import DefinitionError, NeedsRebuild
+from cqrs_cli.domain.pydantic_fast import UNDEFINED, constructed, count_as_set, has_no_rules
+from cqrs_cli.domain.storable import refuse_unreadable
+from cqrs_cli.errors import DefinitionError, InvalidInput, NeedsRebuild
 from cqrs_cli.stores.rows import Scalar, Table
 
 RESERVED_TABLES = frozenset(
@@ -76,7 +77,7 @@ class RowType(NamedTuple):
     """A row class, read and checked.
 
     table: its shape in the store. columns: how each field crosses to the store and back, in order.
-    evolvers: by event.
+    evolvers: by event. domain: the name of the domain that it is part of.
     """
 
     cls: type[RowModel]
@@ -85,6 +86,7 @@ class RowType(NamedTuple):
     key_columns: tuple[ColumnCodec, ...]
     evolvers: Mapping[type[Event], Clause]
     inline: bool
+    domain: str = ""
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ class RowType(NamedTuple):
         found = _definitions.get(self.cls)
         if found is None:
             found = _definitions[self.cls] = _definition(self)
-        return found
+        return of_domain(found, self.domain)
 
 
 _definitions: WeakKeyDictionary[type[RowModel], str] = WeakKeyDictionary()
@@ -195,6 +197,7 @@ def row_type(cls: type[RowModel]) -> RowType:
     key, version, name, inline, unique, indexes = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
     check_folded(cls, key, version, "an event may create the row")
+    refuse_unreadable(cls)
     if unique and not inline:
         # Written in batches, the rows would break the rule or not by where a batch happens to end.
         raise DefinitionError(
@@ -202,6 +205,8 @@ def row_type(cls: type[RowModel]) -> RowType:
             hint="add inline=True, and a command that would break the rule is rejected",
         )
     columns = tuple(column_codec(cls, field, info.annotation) for field, info in cls.model_fields.items())
+    for column in columns:
+        _check_default(cls, column)
     key_columns = tuple(column for name_ in key for column in columns if column.column.name == name_)
     for column in key_columns:
         if column.column.kind in ("json", "real", "decimal") or column.column.nullable:
@@ -214,11 +219,43 @@ def row_type(cls: type[RowModel]) -> RowType:
     return RowType(cls, table, columns, key_columns, evolvers, inline)
 
 
+def of_domain(definition: str, name: str) -> str:
+    """The definition as that of a part of this domain."""
+    return f'{definition[:-1]},"domain":{json.dumps(name)}}}'
+
+
+def foreign(stored: str, definition: str) -> str | None:
+    """Why what is on record under this name is another domain's, or None if it is this one's."""
+    old, new = ((_read(text) or {}).get("domain") for text in (stored, definition))
+    if not old or not new or old == new:  # not in stores of the first versions
+        return None
+    return (
+        f"it is of the domain {old!r}, and this is {new!r}: give one a name= of its own, unless the domain was renamed"
+    )
+
+
+def _check_default(cls: type[RowModel], column: ColumnCodec) -> None:
+    name = column.column.name
+    default = cls.model_fields[name].default
+    if default is None or default is UNDEFINED:  # None may stand for what the first event says
+        return
+    try:
+        column.encode(default)
+    except InvalidInput as error:
+        raise DefinitionError(
+            f"{cls.__name__}.{name}: the default can't be stored: {error.message}",
+            hint="a default of the field's own type",
+        ) from None
+
+
 def outdated(stored: str, definition: str) -> str | None:
     """Why rows made with the `stored` definition no longer count, or None if they do."""
     old, new = _read(stored), json.loads(definition)
     if old is None:
         return "what its rows were made with can't be read any more"
+    other = foreign(stored, definition)
+    if other is not None:
+        return other
     reasons = []
     if old["version"] != new["version"]:
         reasons.append(f"version {old['version']} became {new['version']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -43,8 +43,10 @@ def holds_twice(value: Any, seen: set[int]) -> bool:
         parts: Iterable[Any] = value.values()
     elif isinstance(value, list | tuple | set | frozenset | deque):
         parts = value
-    elif isinstance(value, BaseModel) or is_dataclass(value):
+    elif isinstance(value, BaseModel):
         parts = vars(value).values()
+    elif is_dataclass(value):  # with slots, it may be
+        parts = [getattr(value, field.name, None) for field in fields(value)]
     else:
         return False
     if not isinstance(value, tuple | frozenset):

@@ -121,12 +121,9 @@ def _same_leaf(old: Any, new: Any) -> bool:
     if isinstance(old, Decimal):
         return str(old) == str(new)  # 1.10 is not 1.1
     if isinstance(old, set | frozenset):
-        return old == new and _told(old) == _told(new)
+        others = {member: member for member in new}
+        return old == new and all(_difference("", member, others[member], set()) is None for member in old)
     return bool(old == new)
-
-
-def _told(members: Iterable[Any]) -> set[tuple[type, str]]:
-    return {(type(member), str(member)) for member in members}
 
 
 def _same_time(old: datetime | time, new: datetime | time) -> bool:

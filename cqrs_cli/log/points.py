@@ -3,6 +3,8 @@
 order-17        a stream                     5                     a version (digits alone)
 order-17@5      the stream at version 5      2026-01-01T10:00Z     a time, RFC 3339, UTC unless it says
 @1200           a position of the log        2h                    so long ago: s, m, h, d, w
+
+A time as it is shown is cut to what is shown, so that as a point it means the last moment that is written like it.
 """
 
 from __future__ import annotations
@@ -71,11 +73,25 @@ def parse_point(text: str) -> Point:
         return Point(position=parse_position(text))
     if _DIGITS.fullmatch(text):
         return Point(version=int(text))
-    return Point(moment=parse_time(text))
+    return Point(moment=parse_time(text) + _left_open(text))
+
+
+def _left_open(text: str) -> int:
+    """How many microseconds later the last moment is that is written as this one: of a day, a minute, a second …"""
+    time = _TIME.fullmatch(text)
+    if time is None:
+        return 0
+    clock, seconds, fraction = time.group(1, 2, 3)
+    if seconds is None:
+        return (86_400 if clock is None else 60) * 1_000_000 - 1
+    return int(10 ** max(6 - len(fraction or ".") + 1, 0)) - 1
 
 
 def parse_time(text: str, now: datetime | None = None) -> int:
-    """Microseconds UTC of `2026-01-01T10:00:00+02:00` (UTC unless it says), `2026-01-01` (its start) or `2h` ago."""
+    """Microseconds UTC of `2026-01-01T10:00:00+02:00` (UTC unless it says), `2026-01-01` (its start) or `2h` ago.
+
+    Of a time that leaves something open the first moment that is written like it.
+    """
     ago = _AGO.fullmatch(text)
     try:
         if ago:

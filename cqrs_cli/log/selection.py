@@ -176,9 +176,12 @@ def known_types(names: Iterable[str], store: Store, note: Note) -> frozenset[str
         fitting = [name] if name in stored else by_words.get(same_words(name), [])
         if not fitting:
             near = did_you_mean(name, list(stored)) or _near_beginning(name, stored)
-            note(f"no event has the type {name!r}" + (f"; {near}" if near else ""))
+            note(f"no event has the type {name!r}" + (f"; {near}" if near else f"; {_RENAMED}"))
         found.update(fitting or [name])
     return frozenset(found)
+
+
+_RENAMED = "the domain is not asked here: if the type was renamed, its older events have the older name"
 
 
 def _near_beginning(name: str, stored: Iterable[str]) -> str | None:

@@ -14,6 +14,7 @@ from cqrs_cli.domain.decision import Services, Target, decide, target_of
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.fold import AggregateFold, State
 from cqrs_cli.domain.messages import Command, Event
+from cqrs_cli.domain.sameness import same_value
 from cqrs_cli.errors import AggregateNotFound, Misuse, NotFound, Rejected
 from cqrs_cli.stores.commits import NewEvent, StoredEvent
 
@@ -64,7 +65,7 @@ class Scenario:
                 f"expected {list(events)}, but it was rejected: [{self.rejection.code}] {self.rejection.message}"
             )
         decided_events = self._decided()
-        if decided_events != list(events):
+        if not same_value(decided_events, list(events)):
             raise AssertionError(f"expected {list(events)}\n but was {decided_events}")
         return self
 

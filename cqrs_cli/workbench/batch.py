@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cqrs_cli.domain.decision import Decided, Target, target_of
 from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import Conflict, CqrsError, Misuse, NotFound, Rejected, StoreFailed
+from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, StoreFailed
 from cqrs_cli.stores.commits import Receipt, SentCommand
 from cqrs_cli.stores.conditions import AtVersion, Condition
 from cqrs_cli.stores.contract import Append
@@ -212,7 +212,7 @@ class _Batch:
                             self._cached.put(decided)
                     yield committed(decided, answer, self._envelope, request.line)
                     continue
-                outcome = failed(request, answer)
+                outcome = self._reused(request) if isinstance(answer, CommandReused) else failed(request, answer)
             assert outcome is not None
             self.failed = self.failed or outcome.error is not None
             yield outcome
@@ -224,6 +224,17 @@ class _Batch:
             return right
         yield self._alone(slots[right].request)
         return right + 1
+
+    def _reused(self, request: Request) -> Outcome:
+        """What a command comes to whose id somebody else used meanwhile: the first answer, if it was the same."""
+        command = request.command
+        assert command is not None
+        try:
+            known = self._sender.honoured(command, self._sender.codec.sent(command))
+        except CqrsError as error:
+            return failed(request, error)
+        assert known is not None, "the store has the id"
+        return known._replace(line=request.line)
 
     def _appends(self, slots: Sequence[_Slot], fail_fast: bool) -> list[Append]:
         """The commits, each with what it was decided on, and what was decided since the one before it."""

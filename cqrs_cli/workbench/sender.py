@@ -64,8 +64,8 @@ class Sender:
                 return self.honoured(command, sent) or unchanged(decided)
             try:
                 receipt = self._store.append(decided.commit, (decided.condition,), self.inline_hook())
-            except CommandReused:
-                raise
+            except CommandReused as error:
+                return self.honoured_meanwhile(command, sent, error)
             except Conflict:
                 if expect is not None:
                     raise
@@ -85,8 +85,8 @@ class Sender:
         recorded = self._store.commit(command_id)
         if recorded is None:
             return None
-        names = (sent.type, *type(command).stored.aliases)
-        if recorded.command is None or recorded.command.type not in names or recorded.command.digest != sent.digest:
+        if recorded.command is None or not self.codec.is_same(command, sent, recorded.command):
+            names = (sent.type, *type(command).stored.aliases)
             was = recorded.command.type if recorded.command is not None else "an import"
             other = " with other fields" if was in names else ""
             raise CommandReused(

@@ -5,7 +5,6 @@ annotations evaluated at once and with `from __future__ import annotations`.
 """
 
 import sys
-from collections.abc import Callable
 from textwrap import dedent, indent
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,15 +16,16 @@ from cqrs_cli import DefinitionError, Event, Policy
 HEAD = """
 from collections import deque
 from dataclasses import dataclass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType, Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, NewType, Protocol, TypeVar
+from uuid import UUID, uuid4
 from pydantic import BaseModel, Field
 from cqrs_cli import *
+T = TypeVar("T")
 """
 SOUND = """
 class Line(BaseModel):
@@ -101,6 +101,15 @@ def projection(body: str, keywords: str = ', key="order_id"') -> str:
     )
 
 
+THING = """
+class Thing: ...
+class Shade(Enum):
+    DARK = "dark"
+ANY = {"arbitrary_types_allowed": True}
+class Outer(BaseModel):
+    model_config = ANY
+    things: dict[str, Thing]
+"""
 MISTAKES = [
     Mistake(
         "two deciders in one class",
@@ -274,6 +283,49 @@ MISTAKES = [
     Mistake("factory that is asynchronous", "@Domain('d', Order).provide\nasync def clock() -> Clock: ...", ("clock", "asynchronous", "plain")),
     Mistake("factory that wants something", "@Domain('d', Order).provide\ndef clock(zone: str) -> Clock: ...", ("clock", "zone", "given nothing")),
     Mistake("query without a run", "class Bad(Query[Row]):\n    size: int = 0\nDomain('d', Order, Row, Bad)", ("Bad", "run", "def run")),
+    Mistake("event without an evolve", aggregate("@decide(creates=True)\ndef a(self, command: Place) -> Placed: ..."), ("Bad.a", "Placed is decided", "no evolve", "ignores = (Placed,)")),
+    Mistake("one of several events without an evolve", aggregate("@decide(creates=True)\ndef a(self, command: Place) -> Iterator[Placed | Shipped]: ...\n@evolve\ndef b(self, event: Placed): ..."), ("Bad.a", "Shipped is decided", "ignores = (Shipped,)")),
+    Mistake("base class in an aggregate", "class Late(Shipped): ...\n" + aggregate("@decide(creates=True)\ndef a(self, command: Place) -> Late: ...\n@evolve\ndef b(self, event: Shipped): ..."), ("Bad.a", "Late is decided", "no evolve")),
+    Mistake("base class beside another clause", "class Late(Shipped): ...\nclass Later(Late): ...\n" + aggregate("@evolve\ndef b(self, event: Shipped): ...\n@evolve\ndef c(self, event: Later): ...").replace("'d', Bad", "'d', Bad, Rows") .replace("Domain(", "class Rows(Projection, key='order_id'):\n    order_id: UUID\n    @evolve\n    def d(self, event: Shipped): ...\nDomain("), ("Rows.d", "Shipped alone", "Later", "names")),
+    Mistake("base class in a projection", "class Late(Shipped): ...\nclass Rush(Order, category='rush', key='order_id'):\n    ignores = (Late,)\n" + projection("@evolve\ndef a(self, event: Shipped): ...").replace("Order, Bad", "Rush, Bad"), ("Bad.a", "Shipped alone", "Late")),
+    Mistake("base class in a policy", "class Late(Shipped): ...\nclass Rush(Order, category='rush', key='order_id'):\n    ignores = (Late,)\nclass Bad(Policy):\n    @react\n    def a(self, event: Shipped) -> Place: ...\nDomain('d', Rush, Bad)", ("Bad.a", "Shipped alone", "Late")),
+    Mistake("base class in a process", "class Late(Shipped): ...\nclass Rush(Order, category='rush', key='order_id'):\n    ignores = (Late,)\nclass Bad(ProcessManager, key='order_id'):\n    order_id: UUID\n    @react\n    def a(self, event: Shipped) -> Place: ...\nDomain('d', Rush, Bad)", ("Bad.a", "Shipped alone", "Late")),
+    *(
+        Mistake(f"key spelt {field}", f"class Open(Command):\n    {field}: UUID\n" + aggregate("@decide(creates=True)\ndef a(self, command: Open): ..."), (f"Open.{field.split(':')[0]}", "nearly the key 'bad_id'", "Bad.a", "call the field bad_id"))
+        for field in ("badId", "bad_di", "bd_id", "badd_id", "bad_ib", "BadID", "id", "ID")
+    ),
+    Mistake("key by an alias", "class Open(Command):\n    number: UUID = Field(alias='bad_id')\n" + aggregate("@decide(creates='either')\ndef a(self, command: Open): ..."), ("Open.number", "nearly the key 'bad_id'", "Bad.a")),
+    Mistake("version without a step", "class Bad(Event, version=2): ...", ("Bad", "version 2", "from version 1", "upcasters={1: lambda data: {**data, …}}")),
+    Mistake("version of a command without a step", "class Bad(Command, version=3): ...", ("Bad", "version 3", "from version 1", "2: lambda")),
+    Mistake("state with a new id each time", aggregate("token: UUID = Field(default_factory=uuid4)"), ("Bad.token", "default_factory", "decided")),
+    Mistake("state with today", aggregate("since: date = Field(default_factory=date.today)"), ("Bad.since", "default_factory")),
+    Mistake("row with the time", projection("at: datetime = Field(default_factory=lambda: datetime.now())\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.at", "default_factory")),
+    Mistake("row with a model that has a new id", "class Part(BaseModel):\n    id: UUID = Field(default_factory=uuid4)\n" + projection("part: Part = Field(default_factory=lambda: Part())\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.part", "default_factory")),
+    *(
+        Mistake(f"{what} in {where}", source, (place, told, "does not come back from JSON", "PlainSerializer"))
+        for what, kind, told in (
+            ("class of one's own", "Thing", "Thing"),
+            ("list of them", "list[Thing]", "Thing"),
+            ("function", "Callable[[int], int]", "callable"),
+            ("tuple keys", "dict[tuple[int, int], str]", "tuple keys"),
+            ("member of an enum", "Literal[Shade.DARK]", "DARK"),
+            ("in a nested model", "Outer", "Thing"),
+            ("in a union", "Thing | int", "Thing"),
+        )
+        for where, place, source in (
+            ("an event", "Stored.thing", f"{THING}class Stored(Event):\n    model_config = ANY\n    thing: {kind}\n" + aggregate("ignores = (Stored,)")),
+            ("a command", "Sent.thing", f"{THING}class Sent(Command):\n    model_config = ANY\n    bad_id: UUID\n    thing: {kind}\n" + aggregate("@decide\ndef a(self, command: Sent): ...")),
+        )
+    ),
+    Mistake("class of one's own in a row", THING + projection("model_config = ANY\nthing: Thing | None = None\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.thing", "Thing", "JSON")),
+    Mistake("class of one's own in a state", THING + aggregate("model_config = ANY\nthing: Thing | None = None"), ("Bad.thing", "Thing", "JSON")),
+    Mistake("event field that is not written", "class Stored(Event):\n    size: int = Field(0, exclude=True)\n" + aggregate("ignores = (Stored,)"), ("Stored.size", "exclude=True")),
+    Mistake("nested field of an event that is not written", "class Part(BaseModel):\n    size: int = Field(0, exclude=True)\nclass Stored(Event):\n    part: Part\n" + aggregate("ignores = (Stored,)"), ("Stored", "Part.size", "exclude=True")),
+    Mistake("default that no column holds", projection("size: int = 2**63\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.size", "default", "64 bits")),
+    Mistake("default of a row of another type", projection("size: str = 5\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.size", "default", "5")),
+    Mistake("generic event", "class Changed(Event, Generic[T]):\n    value: T\n" + aggregate("ignores = (Changed[int],)"), ("Changed[int]", "no name", "class MyOwn(Changed[int])")),
+    Mistake("generic event of a decide", "class Changed(Event, Generic[T]):\n    value: T\n" + aggregate("@decide(creates=True)\ndef a(self, command: Place) -> Changed[int]: ...\n@evolve\ndef b(self, event: Changed[int]): ..."), ("Changed[int]", "no name")),
+    Mistake("generic command", "class Change(Command, Generic[T]):\n    value: T\n" + aggregate("@decide(creates=True)\ndef a(self, command: Change[int]): ..."), ("Change[int]", "no name")),
     Mistake("part that is none", "Domain('d', Placed)", ("Placed", "aggregates")),
     Mistake("misspelt attribute in an annotation", aggregate("@decide(creates=True)\ndef a(self, command: Place) -> 'Placed.Missing': ..."), ("Bad.a", "Missing", "run time")),
 ]  # fmt: skip
@@ -344,6 +396,7 @@ def test_a_wrapped_clause_stays_one() -> None:
             @logged
             @decide(creates=True)
             def a(self, command: Place) -> Placed: return Placed()
+            ignores = (Placed,)
         assert list(Domain("d", Good).commands) == ["Place"]
         """,
         "function",
@@ -400,38 +453,98 @@ def test_a_domain_with_the_same_part_twice_has_it_once() -> None:
     assert list(names["domain"].aggregates) == ["order"]
 
 
-def test_check_finds_decided_events_without_an_evolve_and_services_that_nobody_provides() -> None:
-    make: Callable[[str], Any] = lambda more: run(  # noqa: E731
-        f"""
-        class Quiet(Aggregate, key="order_id"):
-            order_id: UUID
-            {more}
-            @decide(creates=True)
-            def place(self, command: Place, clock: Clock) -> list[Placed] | None: ...
-        domain = Domain("d", Quiet)
-        """,
-        "postponed function",
-    )["domain"]
-    assert [(finding.code, finding.where) for finding in make("").check()] == [
-        ("no-evolve", "Quiet.place"),
-        ("no-service", "Quiet.place"),
-    ]
-    assert [finding.code for finding in make("ignores = (Placed,)").check()] == ["no-service"]
+def test_check_finds_services_that_nobody_provides() -> None:
+    domain = run("domain = Domain('d', Order)", "postponed function")["domain"]
+    assert [(finding.code, finding.where) for finding in domain.check()] == [("no-service", "Order.place")]
 
 
-def test_check_looks_at_all_that_a_decide_may_give() -> None:
+KINDS = """
+class Moved(Event): ...
+class Raised(Moved): ...
+class Lowered(Moved): ...
+class Lift(Aggregate):
+    lift_id: UUID
+    {body}
+class Move(Command):
+    lift_id: UUID
+"""
+
+
+@pytest.mark.parametrize("way", ["module", "postponed function"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "@decide\ndef go(self, command: Move) -> Moved: ...\n@evolve\ndef a(self, event: Raised | Lowered) -> None: ...",
+        "@decide\ndef go(self, command: Move) -> Raised | Lowered: ...\n@evolve\ndef a(self, event: Raised) -> None: ...\nignores = (Lowered,)",
+        "@decide\ndef go(self, command: Move) -> list[Raised]: ...\n@evolve\ndef a(self, event: Moved) -> None: ...\n@evolve\ndef b(self, event: Raised) -> None: ...",
+    ],
+    ids=["a base that is decided", "one is ignored", "both have a clause"],
+)
+def test_events_of_a_kind_that_all_have_their_clause_are_taken(body: str, way: str) -> None:
+    kinds = KINDS.replace("class Lift", "class Move(Command):\n    lift_id: UUID\nclass Lift").format(
+        body=indent(body, "    ").strip()
+    )
+    domain = run(kinds + "domain = Domain('d', Lift)", way)["domain"]
+    assert [*domain.deciders]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_generic_event_is_stored_by_the_name_of_its_subclass(way: str) -> None:
     domain = run(
         """
-        class Quiet(Aggregate, key="order_id"):
+        class Changed(Event, Generic[T]):
             order_id: UUID
-            ignores = (Placed,)
-            @decide(creates=True)
-            def place(self, command: Place) -> Iterator[Placed | Shipped]: ...
-        domain = Domain("d", Quiet)
+            value: T
+        class PriceChanged(Changed[Decimal]): ...
+        class Change(Command):
+            order_id: UUID
+        class Good(Aggregate, key="order_id"):
+            order_id: UUID
+            price: Decimal = Decimal(0)
+            @decide
+            def change(self, command: Change) -> PriceChanged: ...
+            @evolve
+            def changed(self, event: PriceChanged) -> None: ...
+        domain = Domain("d", Good)
         """,
-        "function",
+        way,
     )["domain"]
-    assert ["Shipped" in finding.message for finding in domain.check()] == [True]
+    assert list(domain.events) == ["PriceChanged"]
+    assert domain.events["PriceChanged"].model_fields["value"].annotation.__name__ == "Decimal"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["UUID", "str", "int", "date"])
+def test_a_new_type_is_a_key_everywhere(kind: str, way: str) -> None:
+    domain = run(
+        f"""
+        Key = NewType("Key", {kind})
+        class Open(Command):
+            thing_id: Key
+        class Opened(Event):
+            other: Key
+        class Thing(Aggregate):
+            thing_id: Key
+            ignores = (Opened,)
+            @decide(creates=True)
+            def open(self, command: Open) -> Opened: return Opened(other=command.thing_id)
+        class Things(Projection, key="thing_id"):
+            thing_id: Key
+            @evolve
+            def opened(self, event: Opened) -> None: ...
+        class Others(Projection, key="other"):
+            other: Key
+            @evolve
+            def opened(self, event: Opened) -> None: ...
+        class Flow(ProcessManager, key="thing_id"):
+            thing_id: Key
+            @react
+            def opened(self, event: Opened) -> Open: ...
+        domain = Domain("d", Thing, Things, Others, Flow)
+        """,
+        way,
+    )["domain"]
+    assert domain.reactions["flow"].key_types == domain.aggregates["thing"].key_types
 
 
 def test_only_models_take_the_keywords_of_pydantic() -> None:

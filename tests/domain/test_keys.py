@@ -139,6 +139,7 @@ class Make(Command):
 
 class Thing(Aggregate):
     thing_id: UUID
+    ignores = (Made,)
 
     @decide(creates=True)
     def make(self, command: Make) -> Made:

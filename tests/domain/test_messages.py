@@ -1,9 +1,14 @@
 """Commands, events and the envelope."""
 
 import os
+import pickle
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from copy import copy, deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
+from multiprocessing import get_context
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -202,3 +207,50 @@ def test_a_clock_before_1970_gives_ids_all_the_same(monkeypatch: pytest.MonkeyPa
     meta = Meta()
     assert (UUID(meta.command_id).version, UUID(meta.command_id).variant) == (7, RFC_4122)
     assert meta.timestamp.year == 1960
+
+
+# ── a command that travels ────────────────────────────────────────────────────────────────────
+
+
+class Travel(Command):
+    order_id: str
+    lines: list[int] = []
+
+
+def there_and_back(command: Travel) -> Travel:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(deepcopy, command).result()
+
+
+WAYS: dict[str, Callable[[Travel], Travel]] = {
+    "pickled": lambda command: pickle.loads(pickle.dumps(command)),
+    "pickled the old way": lambda command: pickle.loads(pickle.dumps(command, 2)),
+    "copied": copy,
+    "copied deeply": deepcopy,
+    "copied by pydantic": lambda command: command.model_copy(),
+    "copied deeply by pydantic": lambda command: command.model_copy(deep=True),
+    "in a list": lambda command: deepcopy([command])[0],
+    "to a process": there_and_back,
+}
+ENVELOPE = ("command_id", "timestamp_us", "user_id", "correlation_id", "causation_id", "metadata")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_command_that_travels_keeps_its_envelope(way: str, named: bool) -> None:
+    command = Travel(order_id="1", lines=[1])
+    if named:
+        command = command.with_meta(
+            command_id="c1", user_id="ada", correlation_id="k", causation_id="e:1", metadata={"ip": "x"}
+        )
+    found = WAYS[way](command)
+    assert found == command
+    assert [getattr(found.meta, name) for name in ENVELOPE] == [getattr(command.meta, name) for name in ENVELOPE]
+    assert "pickled" not in way or not (found.meta.id_is_new or command.meta.id_is_new), "either may be sent first"
+
+
+def test_a_copy_with_other_fields_is_another_command_by_the_same_user() -> None:
+    command = Travel(order_id="1").with_meta(command_id="c1", user_id="ada", correlation_id="k", metadata={"a": 1})
+    other = command.model_copy(update={"order_id": "2"})
+    assert other.meta.command_id != "c1"
+    assert (other.meta.user_id, other.meta.correlation_id, other.meta.metadata) == ("ada", "k", {"a": 1})

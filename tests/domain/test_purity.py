@@ -25,6 +25,7 @@ class Flat(Aggregate, key="item_id"):
     item_id: UUID
     total: Decimal = Decimal(0)
     name: str | None = None
+    ignores = (Went,)
 
     @decide(creates="either")
     def go(self, command: Go) -> Went:
@@ -50,6 +51,8 @@ class Came(Event):
 
 
 class Deep(Nested, key="nested_id"):
+    ignores = (Came,)
+
     @decide(creates="either")
     def come(self, command: Come) -> Came:
         return Came()

@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 import pydantic
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError, field_serializer
 
 import cqrs_cli
 from cqrs_cli.domain import pydantic_fast as fast
@@ -28,6 +28,25 @@ class Outer(BaseModel):
     name: str = Field(alias="n")
     inner: list[Inner] = []
     kind: Literal["a", "b"] = "a"
+
+
+def test_the_schemas_of_a_type_are_those_of_a_field_of_it():
+    kinds = [node["type"] for node in fast.nodes_of_type(TypeAdapter(list[Inner]))]
+    assert kinds == ["list", "model", "model-fields", "model-field", "decimal"]
+
+
+def test_a_schema_alone_reads_as_it_does_in_its_class():
+    (literal,) = (node for node in fast.nodes(Outer) if node["type"] == "literal")
+    assert fast.reader(literal)(b'"a"') == "a"
+    with pytest.raises(ValidationError):
+        fast.reader(literal)(b'"c"')
+
+
+def test_what_only_its_type_can_write_is_told_by_its_error():
+    with pytest.raises(fast.PydanticSerializationError):
+        fast.to_json(object())
+    assert issubclass(fast.PydanticSerializationError, ValueError)
+    assert fast.to_jsonable_python([object()], fallback=lambda value: "x") == ["x"]
 
 
 def test_nobody_else_names_them():

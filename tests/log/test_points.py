@@ -48,8 +48,26 @@ def test_a_stream_is_no_position():
 def test_points():
     assert parse_point("5") == Point(version=5)
     assert parse_point("@5") == Point(position=5)
-    assert parse_point("2026-01-01T10:00Z") == Point(moment=parse_time("2026-01-01T10:00Z"))
     assert parse_position("@0") == parse_position("0") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("2026-01-01", "2026-01-01T23:59:59.999999Z"),
+        ("2026-01-01T10:00Z", "2026-01-01T10:00:59.999999Z"),
+        ("2026-01-01 10:00:30", "2026-01-01T10:00:30.999999Z"),
+        ("2026-01-01T10:00:30.2+02:00", "2026-01-01T08:00:30.299999Z"),
+        ("2026-01-01 10:00:30.250", "2026-01-01T10:00:30.250999Z"),
+        ("2026-01-01 10:00:30,250", "2026-01-01T10:00:30.250999Z"),
+        ("2026-01-01T10:00:30.250123Z", "2026-01-01T10:00:30.250123Z"),
+        ("9999-12-31", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_time_that_leaves_something_open_is_its_last_moment_as_a_point(text, last):
+    moment = parse_point(text).moment
+    assert moment is not None
+    assert rfc3339(moment) == last
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,12 @@ def test_names_are_forgiven_and_what_is_not_there_is_noted(store: Store) -> None
         "no event has the type 'Itm'; did you mean 'ItemAdded'?",
         "no event has the type 'OrderCreatd'; did you mean 'OrderCreated'?",
     ]
+    notes.clear()
+    known_types(["Brandnew"], store, notes.append)
+    assert notes == [
+        "no event has the type 'Brandnew'; the domain is not asked here: "
+        "if the type was renamed, its older events have the older name"
+    ]
     note_category(store, "order", pytest.fail)
 
 

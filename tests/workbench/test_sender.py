@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from cqrs_cli import Aggregate, Command, Domain, Event, NotFound, Rejected, Workbench, decide, evolve
 from cqrs_cli.errors import (
@@ -212,6 +215,84 @@ def test_a_renamed_command_keeps_its_ids(tmp_path: Path) -> None:
         with pytest.raises(CommandReused, match="for Enter with other fields"):
             bench.send(Arrive(guest_id="ann", retried=True).with_meta(command_id="e1"))
         assert bench.store.head() == 1
+
+
+class Part(BaseModel):
+    size: Decimal = Decimal(1)
+
+
+class Plan(Command):
+    plan_id: str
+    price: Decimal = Decimal("1.00")
+    at: datetime | None = None
+    parts: list[Part] = []
+    open: bool | int = 1
+    made: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class Planned(Event): ...
+
+
+class Planning(Aggregate, key="plan_id"):
+    plan_id: str
+    ignores = (Planned,)
+
+    @decide(creates="either")
+    def plan(self, command: Plan) -> Planned:
+        return Planned()
+
+
+OSLO = ZoneInfo("Europe/Oslo")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TWICE = datetime(2026, 10, 25, 2, 30, tzinfo=OSLO)
+
+
+def first_time(answer: Any, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    answers = [answer]
+    return lambda asked: answers.pop() if answers else function(asked)
+
+
+@pytest.mark.parametrize("way", ["send", "batch", "dry run", "raced", "raced in a batch"])
+@pytest.mark.parametrize(
+    ("first", "again", "same"),
+    [
+        ({}, {"price": "1.00"}, True),
+        ({}, {"parts": [], "at": None}, True),
+        ({"price": "1.00"}, {"price": "1.0"}, True),
+        ({"price": 1.0}, {"price": "1.00"}, True),
+        ({"parts": [{}]}, {"parts": [{"size": "1.0"}]}, True),
+        ({"at": NOON}, {"at": NOON.astimezone(OSLO)}, True),
+        ({"at": TWICE.astimezone(UTC)}, {"at": TWICE}, True),
+        ({"at": TWICE}, {"at": TWICE.replace(fold=1)}, False),
+        ({}, {"price": "1.01"}, False),
+        ({"at": NOON}, {"at": NOON.replace(tzinfo=None)}, False),
+        ({"parts": [{}]}, {"parts": [{}, {}]}, False),
+        ({"open": 1}, {"open": True}, False),
+        ({"made": NOON}, {"made": NOON.astimezone(OSLO)}, True),
+        ({"made": NOON}, {"made": NOON.replace(hour=13)}, False),
+    ],
+)
+def test_a_retry_in_other_words_is_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, first: Any, again: Any, same: bool
+) -> None:
+    with Workbench.open(tmp_path / "p.db", Domain("plans", Planning)) as bench:
+        sent = bench.send(Plan.model_validate({"plan_id": "1", **first}).with_meta(command_id="c"))
+        retry = Plan.model_validate({"plan_id": "1", **again}).with_meta(command_id="c")
+        if way == "raced":  # the first look does not see it yet: the append does
+            monkeypatch.setattr(bench.store, "commit", first_time(None, bench.store.commit))
+        if way == "raced in a batch":
+            monkeypatch.setattr(bench.store, "known", first_time(set(), bench.store.known))
+        if "batch" in way:
+            [outcome] = bench.send_batch([Request(1, retry)])
+            status, error = outcome.status, outcome.error
+        else:
+            try:
+                status, error = bench.send(retry, dry_run=way == "dry run").status, None
+            except CommandReused as caught:
+                status, error = "conflict", caught
+        assert status == ("duplicate" if same else "conflict")
+        assert same or isinstance(error, CommandReused)
+        assert bench.store.head() == sent.events[-1].position
 
 
 def test_an_id_of_an_import_is_taken(bench: Workbench) -> None:

@@ -10,7 +10,7 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.options.selection import category_named
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.printing.events import to_the_second
+from cqrs_cli.cli.printing.events import shown_times
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Group, ShellCommand
@@ -83,7 +83,11 @@ def list_(category: Category = None) -> None:
     columns = records.SNAPSHOT
     session.printer.print(
         Table(
-            found, columns, row=lambda record: to_the_second(record, "taken_at"), empty="no snapshots", members=columns
+            found,
+            columns,
+            row=lambda record: shown_times(record, "taken_at"),
+            empty="no snapshots",
+            members=columns,
         )
     )
 

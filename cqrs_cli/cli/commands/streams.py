@@ -13,7 +13,7 @@ from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.options.ordering import ordering
 from cqrs_cli.cli.printing.documents import Column, Document, Report, Single, Table
-from cqrs_cli.cli.printing.events import to_the_second
+from cqrs_cli.cli.printing.events import shown_times
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
@@ -70,7 +70,7 @@ def _category(pattern: str) -> str | None:
 
 
 def _row(record: Any) -> dict[str, Any]:
-    return to_the_second(record, "first_recorded_at", "last_recorded_at")
+    return shown_times(record, "first_recorded_at", "last_recorded_at")
 
 
 def stats(

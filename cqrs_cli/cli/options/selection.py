@@ -25,9 +25,7 @@ Category = Annotated[
 ]
 Types = Annotated[
     list[str] | None,
-    typer.Option(
-        "--type", metavar="NAMES", help="Events of these types: A,B; may be repeated.", autocompletion=completion.types
-    ),
+    typer.Option("--type", metavar="NAMES", help="Events stored as these types: A,B.", autocompletion=completion.types),
 ]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="Recorded at or after: 2026-01-01T10:00Z, or 2h (ago).")

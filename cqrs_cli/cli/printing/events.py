@@ -16,9 +16,9 @@ COLUMNS = (
 
 def event_row(record: Any) -> dict[str, Any]:
     """The row of a table for an event's record."""
-    return to_the_second(record, "recorded_at")
+    return shown_times(record, "recorded_at")
 
 
-def to_the_second(record: Any, *names: str) -> dict[str, Any]:
-    """The record with these times to the second, as people read them."""
-    return {**record, **{name: record[name][:19].replace("T", " ") for name in names}}
+def shown_times(record: Any, *names: str) -> dict[str, Any]:
+    """The record with these times as people read them, exact enough to be given back to `--at`."""
+    return {**record, **{name: record[name][:23].replace("T", " ") for name in names}}

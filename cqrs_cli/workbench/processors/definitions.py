@@ -86,7 +86,8 @@ def answering_again(stored: str, learnt: frozenset[str], position: int, unbuilt:
 
 def unbuilt(definition: str) -> str:
     """Of a process manager whose place in the log is settled, but whose rows up to there are not folded yet."""
-    return _dumps({**NO_ROWS, "version": 0, "answers": _read(definition).get("answers", [])})
+    found = _read(definition)
+    return _dumps({**NO_ROWS, "version": 0, "answers": found.get("answers", []), "domain": found.get("domain")})
 
 
 def is_unbuilt(stored: str) -> bool:

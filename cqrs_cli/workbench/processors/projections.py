@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.process_manager import ProcessManager
-from cqrs_cli.domain.row_model import RowType
+from cqrs_cli.domain.row_model import RowType, foreign
 from cqrs_cli.errors import Conflict, CqrsError, StoreFailed
 from cqrs_cli.log import stops
 from cqrs_cli.stores.rows import Checkpoint, Rows, Table
@@ -164,8 +164,10 @@ class Projector:
         elif not read_only:
             for error in self.catch_up([projection]).values():
                 raise error
-        elif checkpoint is not None and (reason := gone(self._store.rows, projection)) is not None:
-            raise needs_rebuild(projection.name, reason)
+        elif checkpoint is not None:
+            reason = foreign(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
+            if reason is not None:
+                raise needs_rebuild(projection.name, reason)
 
 
 def stopped(fault: Poisoned, what: str, **details: Any) -> CqrsError:

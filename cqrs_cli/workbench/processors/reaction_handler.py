@@ -79,7 +79,9 @@ class ReactionHandler:
         """What the event leads to. Raises `DomainFailed` and `Undecodable`, naming the event."""
         cls = self._codec.event_class(recorded.type)
         route = self._routes.get(cls)
-        if route is None or recorded.position <= self._answered.get(recorded.type, 0):
+        if route is None or not route.takes(recorded.stream):
+            return []
+        if recorded.position <= self._answered.get(recorded.type, 0):
             return []
         event = self._codec.decode(recorded)
         changes: list[OutboxChange] = []

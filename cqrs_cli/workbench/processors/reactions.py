@@ -59,9 +59,9 @@ class Reactor:
 
     def _code_of(self, reaction: ReactionType) -> Code:
         if reaction.name not in self._code:
-            rows = json.loads(reaction.rows.definition) if reaction.rows else NO_ROWS
+            rows = json.loads(reaction.rows.definition) if reaction.rows else {**NO_ROWS, "domain": reaction.domain}
             definition = json.dumps({**rows, "answers": sorted(stored_names(reaction.reactors))})
-            self._code[reaction.name] = code_of(self._store, reaction.rows, definition)
+            self._code[reaction.name] = code_of(self._store, reaction.rows, definition, reaction.rows is None)
         return self._code[reaction.name]
 
     def begin(self, position: int, known: Mapping[str, Whereabouts]) -> dict[str, Whereabouts]:

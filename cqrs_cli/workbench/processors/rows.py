@@ -33,6 +33,7 @@ class _Step(NamedTuple):
     recorded: bool
     isolate: bool  # each row needs a copy of the event of its own
     where: str
+    takes: Callable[[str], bool]  # asked with the stream, before anything of the event is looked at
 
 
 class RowFold:
@@ -231,7 +232,9 @@ class RowFold:
         return sorted(keys, key=itemgetter(0) if len(self.projection.key_columns) == 1 else None)
 
     def _decoded(self, step: _Step, stored: Any) -> tuple[Any, Iterable[Key]]:
-        """The event and the stored keys of its rows. Raises `Poisoned`."""
+        """The event and the stored keys of its rows; no keys for one of another domain. Raises `Poisoned`."""
+        if not step.takes(stored[1]):
+            return None, ()
         try:
             event = step.decode(stored[5])
         except (Exception, SystemExit) as error:
@@ -300,6 +303,7 @@ class RowFold:
             route.clause.recorded,
             bool(self._nested) and not self._codec.shareable(cls),
             route.clause.where,
+            route.takes,
         )
         self._steps[stored.type, stored.schema_version] = step
         return step

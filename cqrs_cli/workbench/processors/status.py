@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated
-from cqrs_cli.errors import CqrsError, NeedsRebuild
+from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
 from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
@@ -83,12 +83,23 @@ class Code(NamedTuple):
     fault: Callable[[Checkpoint], CqrsError | None]
 
 
-def code_of(store: Store, kind: RowType | None, definition: str) -> Code:
-    """Today's code, which goes on from what it made itself: else it is `NeedsRebuild`, or a reaction asks first."""
+def code_of(store: Store, kind: RowType | None, definition: str, is_policy: bool = False) -> Code:
+    """Today's code, which goes on from what it made itself: else it is `NeedsRebuild`, or a reaction asks first.
+
+    kind: None where it is seen otherwise whether the rows are there.
+    """
 
     def fault(found: Checkpoint) -> CqrsError | None:
         reason = why_rebuild(store, kind, definition, found)
-        return question(store, found, definition) if reason is None else needs_rebuild(found.name, reason)
+        if reason is None:
+            return question(store, found, definition)
+        if not is_policy:
+            return needs_rebuild(found.name, reason)
+        return Misuse(  # there is nothing to make anew
+            f"{found.name} can't go on: {reason}",
+            code="other-domain",
+            hint="a policy under a new name= is a new one: let it begin where the old one stands",
+        )
 
     return Code(definition, fault)
 

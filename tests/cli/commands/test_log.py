@@ -17,6 +17,7 @@ from cqrs_cli import records
 from cqrs_cli.cli.commands.log import _following
 from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.config import Settings
+from cqrs_cli.log.points import parse_point
 from cqrs_cli.log.selection import Asked, EventFilter
 from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.contract import Selection, Store
@@ -184,6 +185,18 @@ def test_a_table_for_people(orders, here):
     assert lines[0].split() == ["pos", "recorded", "at", "stream", "ver", "type", "data"]
     assert lines[2].split()[-2:] == ["OrderCreated", '{"total":', '"12.50"}'][-2:]
     assert len(lines) == 5
+
+
+def test_a_time_that_is_shown_is_a_point_that_has_the_event(orders, here):
+    """The table cuts a time to milliseconds; as a point it is the last moment that is written so."""
+    shown = [" ".join(line.split()[1:3]) for line in here("log").out.splitlines()[2:]]
+    recorded = [record["recorded_at"] for record in here("log --json").json]
+    assert [time.replace(" ", "T") for time in shown] == [time[:23] for time in recorded]
+    with open_store(str(orders)) as store:
+        for position, text in enumerate(shown, 1):
+            moment = parse_point(text).moment
+            assert moment is not None
+            assert store.position_at(moment) >= position
 
 
 def test_following_skips_nothing_and_ends_silently(orders, tmp_path):

@@ -4,7 +4,7 @@ import time
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.printing.events import to_the_second
+from cqrs_cli.cli.printing.events import shown_times
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.log import letters as outbox
@@ -20,7 +20,7 @@ def print_failed(session: Session, dropped: bool) -> None:
         Table(
             map(records.letter, found),
             [*_FAILED, *more],
-            row=lambda record: to_the_second(record, "failed_at"),
+            row=lambda record: shown_times(record, "failed_at"),
             empty="no command was dropped" if dropped else "no command came to nothing",
             members=[*records.LETTER, *more],
         )
