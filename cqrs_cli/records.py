@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cqrs_cli.errors import Damaged
 from cqrs_cli.jsonable import RawJson, jsonable
 from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.stored_json import stored_json
 
 if TYPE_CHECKING:
     from cqrs_cli.config import Setting
@@ -224,7 +225,9 @@ def letter(dead: DeadLetter) -> Record:
     sent = dead.outgoing
     of = (dead.command_id, f"{sent.reaction}.{sent.clause}", sent.process or None)
     why = (dead.code, dead.reason, sent.position, sent.event_id, sent.correlation_id, rfc3339(dead.failed_us))
-    return _named(LETTER, (*of, sent.command, json.loads(sent.data), *why)) | _dropped(dead)
+    return _named(
+        LETTER, (*of, sent.command, stored_json(sent.data, f"the dead letter {dead.command_id!r}"), *why)
+    ) | _dropped(dead)
 
 
 def _dropped(dead: DeadLetter) -> Record:

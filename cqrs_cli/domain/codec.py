@@ -195,6 +195,7 @@ def _holds_long(event: Event) -> bool:
 
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}").search
+_BY_HAND = "another tool changed the store: restore a backup"
 _CHANGED = "a class that changed wants another version= and an upcaster"
 _STORABLE = "what is stored must be sayable in JSON: numbers (no NaN), texts, lists, nested models"
 _MASKED = (
@@ -292,7 +293,12 @@ def _decoder(cls: type[Message], schema_version: int) -> DecodeData:
     ]
 
     def upcast(data: bytes) -> Any:
-        value = json.loads(data)
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise Undecodable(
+                f"{cls.stored.name!r} version {schema_version} is no JSON: {error}", hint=_BY_HAND
+            ) from None
         for version, step in steps:
             try:
                 value = step(value)

@@ -284,8 +284,9 @@ def _read(stored: str) -> dict[str, Any] | None:
     """A stored definition; None if it is none (changed by hand, or damaged)."""
     try:
         found: dict[str, Any] = json.loads(stored)
-        return found if {"version", "key", "columns", "unique", "indexes", "source"} <= found.keys() else None
-    except (ValueError, AttributeError, RecursionError):
+        _ = {name: kind for name, *kind in found["columns"]}, ", ".join(found["key"]), found.get("shapes", {}).keys()
+        return found if {"version", "unique", "indexes", "source"} <= found.keys() else None
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
 
 

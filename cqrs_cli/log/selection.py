@@ -57,9 +57,9 @@ class EventFilter:
         self.before = parse_position(asked.before) if asked.before is not None else None
         self.types, self.reverse, stream = _listed(asked.types), asked.reverse, self.address.stream
         self.matches = matcher(asked.user, _listed(asked.commands), asked.grep, asked.where or ())
-        self.correlation, self.last = asked.correlation, asked.last
+        self.category, self.correlation, self.last = asked.category, asked.correlation, asked.last
         after = parse_position(asked.after) if asked.after is not None else 0
-        category = asked.category.replace("-", "_") if asked.category is not None else None
+        category = category_named(asked.category) if asked.category is not None else None
         if stream is not None and category is not None and category_of(stream) != category:
             raise Misuse(f"{stream} is not of the category {category}", hint="give the stream or the category")
         self.limit = check_limit(asked.limit)
@@ -82,7 +82,7 @@ class EventFilter:
 
     def on(self, store: Store, note: Note, missing_ok: bool = False) -> Selection:
         """The selection on this store. A stream that is not there is `NotFound` (unless `missing_ok`); a type or
-        category that is not there selects nothing, and `note` is told so."""
+        category that is not there selects nothing, and `note` is told so; a stream as category is `Misuse`."""
         selection, address, ends, types = self._selection, self.address, [self.before], None
         if address.stream is not None:
             address = address._replace(stream=stream_named(store, address.stream))
@@ -95,8 +95,8 @@ class EventFilter:
             ends.append(address.position + 1)
         if address.stream is not None:
             ends.append(_end_of(store, address.stream, address.version, missing_ok))
-        if selection.category is not None:
-            note_category(store, selection.category, note)
+        if self.category is not None:
+            note_category(store, self.category, note)
         if self.types:
             types = known_types(self.types, store, note)
         limit = None if self.narrows else self.limit if self.last is None else self.last
@@ -196,8 +196,17 @@ def _near_beginning(name: str, stored: Iterable[str]) -> str | None:
     return f"did you mean {' or '.join(map(repr, by_beginning[near[0]][:3]))}?" if near else None
 
 
-def note_category(store: Store, category: str, note: Note) -> None:
-    """Say so if there is no stream of this category, with what is near."""
-    if next(iter(store.streams(category=category, limit=1)), None) is None:
-        near = did_you_mean(category, list(categories(store)))
-        note(f"no stream has the category {category!r}" + (f"; {near}" if near else ""))
+def category_named(typed: str) -> str:
+    """The category that is meant: the shell writes `credit-note` for `credit_note`."""
+    return typed.replace("-", "_")
+
+
+def note_category(store: Store, typed: str, note: Note) -> None:
+    """Say so if there is no stream of this category, with what is near. Raises `Misuse` if it is a stream."""
+    category = category_named(typed)
+    if next(iter(store.streams(category=category, limit=1)), None) is not None:
+        return
+    if typed != category and store.version(typed):
+        raise Misuse(f"{typed} is a stream, not a category", hint=f"its category is {category_of(typed)}", stream=typed)
+    near = did_you_mean(category, list(categories(store)))
+    note(f"no stream has the category {category!r}" + (f"; {near}" if near else ""))

@@ -17,6 +17,7 @@ from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.operational import SKIPS, STOPS
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Scalar, Table, Where
+from cqrs_cli.stores.stored_json import stored_object
 
 _FEW = 5_000
 Role = Literal["projection", "reaction"]
@@ -85,14 +86,21 @@ def skips_of(rows: RowReader, projection: str) -> list[Skip]:
 def contained(checkpoint: Checkpoint) -> frozenset[int]:
     """The skipped events that the rows of this checkpoint hold nonetheless: they were skipped for a rebuild, later."""
     try:
-        return frozenset(json.loads(checkpoint.definition).get("held", ()))
-    except (ValueError, AttributeError, TypeError):  # no definition of ours: the rows need a rebuild anyhow
+        held = json.loads(checkpoint.definition).get("held", ())
+        return frozenset(position for position in held if isinstance(position, int))
+    except (
+        ValueError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ):  # no definition of ours: the rows need a rebuild anyhow
         return frozenset()
 
 
 def containing(checkpoint: Checkpoint, position: int) -> Checkpoint:
-    """The checkpoint of rows that contain an event which is skipped now."""
-    definition = json.loads(checkpoint.definition) | {"held": sorted(contained(checkpoint) | {position})}
+    """The checkpoint of rows that contain an event which is skipped now. Raises `Damaged`."""
+    definition = stored_object(checkpoint.definition, f"the definition in the checkpoint of {checkpoint.name}")
+    definition["held"] = sorted(contained(checkpoint) | {position})
     return checkpoint._replace(definition=json.dumps(definition, separators=(",", ":")))
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from cqrs_cli.errors import Damaged
 from cqrs_cli.stores.moments import moment
+from cqrs_cli.stores.stored_json import stored_object
 
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
@@ -111,18 +111,7 @@ class Recorded(NamedTuple):
         """What the sender attached, a JSON object; empty if nothing."""
         if self.metadata_json is None:
             return {}
-        import json
-
-        try:
-            loaded: Any = json.loads(self.metadata_json)
-        except ValueError:
-            loaded = None
-        if not isinstance(loaded, dict):
-            raise Damaged(
-                f"the metadata of the commit {self.commit_id!r} is no JSON object",
-                hint="another tool changed the store: restore a backup",
-            )
-        return loaded
+        return stored_object(self.metadata_json, f"the metadata of the commit {self.commit_id!r}")
 
 
 class RecordedCommit(NamedTuple):

@@ -80,3 +80,11 @@ def test_what_can_not_be_read_is_said_without_a_store() -> None:
         with pytest.raises(Misuse):
             EventFilter(asked)
     assert check_limit(0) == 0
+
+
+def test_a_stream_is_no_category(store: Store) -> None:
+    for asked in (Asked(category="order-1"), Asked(category="order-1", types=["A"])):
+        with pytest.raises(Misuse, match="order-1 is a stream, not a category") as caught:
+            on(store, asked)
+        assert caught.value.hint == "its category is order"
+    assert on(store, Asked(category="order-99"))[1] == ["no stream has the category 'order_99'; did you mean 'order'?"]

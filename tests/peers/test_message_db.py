@@ -111,7 +111,6 @@ def test_in_batches_from_a_position_of_the_log_on(store: Store) -> None:
 
 
 @MESSAGE_DB.holds("… a stream name instead of a category is refused")
-@pytest.mark.xfail(strict=False, reason="the shell does not tell a stream from a category yet")
 def test_a_stream_name_instead_of_a_category_is_refused(store: Store, shell: Shell) -> None:
     three(store)
     done = shell("log", "--category", "thing-1")
@@ -242,7 +241,6 @@ def test_a_message_id_is_unique_the_same_id_again_is_an_error(store: Store) -> N
 
 
 @MESSAGE_DB.holds("listing streams of a category given a stream name")
-@pytest.mark.xfail(strict=False, reason="the shell does not tell a stream from a category yet")
 def test_listing_streams_of_a_category_given_a_stream_name(store: Store, shell: Shell) -> None:
     three(store)
     done = shell("streams", "thing-1")

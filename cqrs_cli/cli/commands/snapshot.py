@@ -19,6 +19,7 @@ from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_stream
+from cqrs_cli.log.selection import note_category
 
 if TYPE_CHECKING:
     from cqrs_cli.workbench.workbench import Workbench
@@ -98,9 +99,10 @@ def drop(streams: Streams = None, category: Category = None) -> None:
     _refuse_both(streams, category)
     session = current()
     named = [_stream(text) for text in streams] if streams else None
-    count = drop_snapshots(
-        session.store(write=True, create=False), named, snake(category) if category is not None else None
-    )
+    store = session.store(write=True, create=False)
+    if category is not None:
+        note_category(store, category, session.printer.message)
+    count = drop_snapshots(store, named, snake(category) if category is not None else None)
     session.printer.message(f"dropped {counted(count, 'snapshot')}")
 
 

@@ -18,7 +18,7 @@ from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
 from cqrs_cli.log import statistics
-from cqrs_cli.log.selection import Asked, EventFilter, check_limit, note_category
+from cqrs_cli.log.selection import Asked, EventFilter, category_named, check_limit, note_category
 
 _WILD = re.compile(r"[*?\[]")
 _BAR = 30
@@ -45,15 +45,15 @@ def streams(
     """Streams by name, with their versions."""
     session = current()
     limit, is_pattern = check_limit(limit), pattern is not None and bool(_WILD.search(pattern))
-    known = None if pattern is None else _category(pattern) if is_pattern else pattern.replace("-", "_")
+    known = None if pattern is None else _category(pattern) if is_pattern else category_named(pattern)
     key = ordering(order, records.STREAM)
     store = session.store()
     infos = store.streams(category=known, after=after, limit=None if order or is_pattern else limit)
     if is_pattern:
         assert pattern is not None
         infos = (info for info in infos if fnmatchcase(info.stream, pattern))
-    elif known is not None:
-        note_category(store, known, session.printer.message)
+    elif pattern is not None:
+        note_category(store, pattern, session.printer.message)
     listed: Iterable[Any] = map(records.stream, infos)
     for name, is_descending in reversed(key):
         listed = sorted(listed, key=itemgetter(name), reverse=is_descending)

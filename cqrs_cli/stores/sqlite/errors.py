@@ -41,6 +41,10 @@ _REPORTS: tuple[_Report, ...] = (
     ),
     (("SQLITE_NOTADB",), Damaged, "damaged", "{path} is damaged: {error}", _BACKUP),
     (
+        ("SQLITE_INTERRUPT",), Damaged, "damaged",
+        "{path} is damaged: reading it takes longer than its size explains, as if it had no end", _BACKUP,
+    ),
+    (
         ("SQLITE_IOERR",), Unavailable, "io-error", "{path}: the disk or a size limit refused ({name})",
         "nothing was written; check the space, the limits and the disk",
     ),
@@ -79,6 +83,11 @@ def foreign(path: str, what: str) -> Damaged:
     return Damaged(f"{path} {what}", code="not-a-store", store=path)
 
 
+def damaged_fact(path: str, name: str, value: str | None) -> Damaged:
+    """What the store says about itself under `name` can't be."""
+    return Damaged(f"{path} is damaged: its {name} can't be {(value or '')[:40]!r}", hint=_BACKUP, store=path)
+
+
 def locked(path: str, seconds: float) -> Unavailable:
     """Another process held the store for longer than we wait."""
     message = f"{path} is locked: another process has been writing for {seconds:g} seconds"
@@ -93,6 +102,22 @@ def unlockable(path: str, file: str, error: OSError) -> Unavailable:
         code="cannot-lock",
         store=path,
     )
+
+
+def unshared(path: str, folder: str) -> Unavailable:
+    """Commits are in the log beside the store, and this user may not share it."""
+    return Unavailable(
+        f"{path} can't be read by this user now: its last commits are in {path}-wal, and {path}-shm can't be opened",
+        hint=f"to read them, one needs the right to write to {folder}, or to read a -shm that a writer made there",
+        code="cannot-open",
+        store=path,
+    )
+
+
+def disturbed(path: str) -> Unavailable:
+    """Somebody came to write, and this user may not share the files through which one reads meanwhile."""
+    message = f"{path} was written to while it was read"
+    return Unavailable(message, hint="try again", code="locked", store=path)
 
 
 def read_only(path: str, why: str) -> Unavailable:

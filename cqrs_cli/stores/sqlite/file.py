@@ -14,11 +14,13 @@ from typing import Any, Literal
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.connection import Connection, check_inheritance
-from cqrs_cli.stores.sqlite.errors import forked, locked, missing, read_only, replaced, translate
+from cqrs_cli.stores.sqlite.definitions import check_rows
+from cqrs_cli.stores.sqlite.errors import disturbed, forked, locked, missing, read_only, replaced, translate
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.opening import (
     End,
     Opening,
+    Rest,
     end_of,
     establish,
     goes_on_from,
@@ -27,6 +29,7 @@ from cqrs_cli.stores.sqlite.opening import (
     recognise,
     upgrade,
 )
+from cqrs_cli.stores.sqlite.patience import Patience
 from cqrs_cli.stores.sqlite.tail import Tail
 
 LOOK_SECONDS = 0.1
@@ -71,6 +74,8 @@ class SQLiteFile:
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
         self._lock = kind(path, self.real_path + "-lock", limits.timeout)
         self._connection: Connection | None = None
+        self._patience: Patience | None = None  # of that connection
+        self._plain: set[str] = set()  # tables in it that are known to be rows and no more
         self._end: End | None = None  # of the log, when the connection before this one was put down
         self._noted: Connection | None = None  # the one of which the lock file says which log it writes to
         self._looked = 0.0  # when it was last seen that the file is in its place
@@ -108,10 +113,15 @@ class SQLiteFile:
         except BaseException:
             connection.close()
             raise
-        self._connection, self.facts, self._is_older = connection, facts, is_older(facts)
+        self._use(connection)
+        self.facts, self._is_older = facts, is_older(facts)
         self._absent, self._end, self._looked = False, None, time.monotonic()
         self.tail.forget()
         return True
+
+    def _use(self, connection: Connection | None) -> None:
+        self._connection, self._plain = connection, set()
+        self._patience = None if connection is None else Patience(connection, self.real_path)
 
     # ── making ────────────────────────────────────────────────────────────────────────────────
 
@@ -121,7 +131,7 @@ class SQLiteFile:
         guard(connection)
         self._fill(connection)
         connection.execute("PRAGMA query_only=ON")
-        self._connection = connection
+        self._use(connection)
 
     def _make(self) -> bool:
         """An empty file for the transaction that fills it, under the lock; False if somebody else made the store."""
@@ -131,7 +141,8 @@ class SQLiteFile:
         self._new = not os.path.exists(self.real_path)
         self._opening.make_file()
         try:
-            connection = self._connection = self._opening.connect("rw")
+            connection = self._opening.connect("rw")
+            self._use(connection)
             # Of no effect in a transaction, so that it is done before.
             connection.execute(f"PRAGMA journal_mode={self._opening.journal}")
             self._opening.set_modes(connection, self._opening.durability)
@@ -249,9 +260,51 @@ class SQLiteFile:
                 connection = self._in_place()
             if prepare is not None:
                 prepare(connection)
+            if self._patience is not None:
+                self._patience.renew()
+            if self._opening.rest is not None:
+                return self._read_at_rest(sql, parameters, prepare)
             return connection.execute(sql, parameters).fetchall()
         finally:
             turn.release()
+
+    def _read_at_rest(
+        self, sql: str, parameters: Any, prepare: Callable[[sqlite3.Connection], None] | None
+    ) -> list[tuple[Any, ...]]:
+        """All rows of one statement over a file that nobody shares: read again, anew, if somebody came meanwhile."""
+        while True:
+            connection = self.connection
+            if prepare is not None:
+                prepare(connection)
+            try:
+                rows = connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error:
+                if self._opening.is_at_rest(self._opening.rest):
+                    raise
+            else:
+                if self._opening.is_at_rest(self._opening.rest):
+                    return rows
+            if self._in_place() is connection:
+                self._discard()
+
+    @property
+    def rest(self) -> Rest | None:
+        """By what a `reader` can tell that what it gives is true; None if it is anyhow."""
+        return self._opening.rest
+
+    def check_rest(self, rest: Rest | None) -> None:
+        """Raise `Unavailable` if somebody came to write since then."""
+        if not self._opening.is_at_rest(rest):
+            raise disturbed(self.path)
+
+    def holds_rows(self, table: str) -> bool:
+        """Whether there is a table of that name. Raises `Damaged` if something is there that is not rows alone."""
+        if table in self._plain:
+            return True
+        found = check_rows(self.query, self.path, table)
+        if found:
+            self._plain.add(table)
+        return found
 
     def mark(self) -> tuple[object, ...]:
         """What is another one after every commit: of others, of this connection's, or with the file itself."""
@@ -284,7 +337,7 @@ class SQLiteFile:
     @property
     def has_snapshots(self) -> bool:
         """Whether a reader may stay open while others write."""
-        return self.immutable or self.journal_mode == "wal"
+        return self.immutable or (self._opening.rest is None and self.journal_mode == "wal")
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
@@ -298,6 +351,7 @@ class SQLiteFile:
         try:
             if not self.writing:
                 self._in_place()
+                self.query("SELECT 1")  # a file that lay by itself is opened anew, if it does no more
             connection = self._opening.connect_reader()
         finally:
             self._turn.release()
@@ -324,6 +378,10 @@ class SQLiteFile:
         """The connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
         connection = self._in_place()
+        if self._opening.lacks_wal:
+            self._opening.give_wal(connection, self.facts["durability"])
+        if self._patience is not None:
+            self._patience.widen()
         try:
             connection.execute("BEGIN IMMEDIATE")
             if self._noted is not connection:
@@ -370,7 +428,8 @@ class SQLiteFile:
 
     def _discard(self) -> None:
         self.tail.forget()
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._use(None)
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
@@ -444,7 +503,8 @@ class SQLiteFile:
 
     def begin_anew(self) -> None:
         """In the child of a fork: what was set aside is opened when it is asked for. The rest is the parent's."""
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._use(None)
         if connection is not None:
             connection.leave()
             if self.writing:  # whoever goes on in the transaction, while this thread unwinds, is refused
@@ -503,6 +563,8 @@ class _Transaction:
             file.made = file.made or self._made
         finally:
             file._writer = None
+            if file._patience is not None:
+                file._patience.narrow()
             self._turn.release()
             file._lock.release()
             self._writers.release()

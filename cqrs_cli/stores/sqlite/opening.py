@@ -5,26 +5,45 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
 from cqrs_cli.ownership import is_trusted, owner
+from cqrs_cli.stores.commits import MAX_COMMIT_BYTES
+from cqrs_cli.stores.sqlite import definitions
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
 from cqrs_cli.stores.sqlite.connection import Connection, Identity, connect, identity_of, start_of
-from cqrs_cli.stores.sqlite.errors import foreign, has_other_names, missing, not_its_log, read_only, translate
+from cqrs_cli.stores.sqlite.errors import (
+    damaged_fact,
+    foreign,
+    has_other_names,
+    missing,
+    not_its_log,
+    read_only,
+    translate,
+    unshared,
+)
 from cqrs_cli.stores.sqlite.mounts import is_mount_point
+from cqrs_cli.stores.sqlite.patience import Patience
 
 APPLICATION_ID = 0x63717273  # "cqrs"
 FORMAT = 2
+_BEHIND = "behind"
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
 
+LONGEST = MAX_COMMIT_BYTES + 1024 * 1024
+"""Bytes of a value or a row: the largest commit, and what else stands in its row."""
 _SYNCHRONOUS = {"full": "EXTRA", "relaxed": "NORMAL"}
 # With a rollback journal a power loss does more. After FULL the journal may not be gone: it comes back, and takes the
 # last commit with it; EXTRA syncs the folder too. After NORMAL the journal may be used although its pages did not
 # arrive, and the store is damaged: that is no durability to offer.
 _SYNCHRONOUS_WITHOUT_WAL = {"full": "EXTRA", "relaxed": "FULL"}
+_PAUSES = (0, 0.01, 0.05, 0.1, 0.3)
+"""Seconds before each try, while files come and go."""
+_SETTLED_NS = 50_000_000
 _NOT_FILES = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -40,7 +59,9 @@ class Opening:
     """The ways to open one path; nothing is created by any of them.
 
     path: as the user gave it. durability: what the user asks for, None for whatever the store was made
-    with. immutable: the file is on a medium that nobody can write to, as `open` found out.
+    with. immutable: the file is on a medium that nobody can write to, as `open` found out. rest: this user may not make
+    the files through which SQLite shares a log, and nobody had made them: the file is read as it lies, while it does.
+    lacks_wal: the file has a rollback journal, as copies have, and is to get a write-ahead log with its first write.
     """
 
     def __init__(self, path: str, *, read_only: bool, durability: str | None, timeout: float) -> None:
@@ -58,6 +79,8 @@ class Opening:
         self.real_path = os.path.realpath(path)
         self.read_only = read_only
         self.immutable = False
+        self.rest: Rest | None = None
+        self.lacks_wal = False
         self.unlocked_because = sqlite_lock.why_not(self.real_path)
         self._durability, self._timeout = durability, timeout
 
@@ -147,18 +170,20 @@ class Opening:
         self._check_log()
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
-        connection = self.connect("rw") if not self.read_only else self._connect_to_read()
-        try:
-            connection.execute("BEGIN")  # one view of it, for somebody may be making it
-            facts = recognise(connection, self.path)
-            connection.execute("COMMIT")
-            return connection, facts
-        except NotFound:
-            connection.close()
-            return None
-        except BaseException:
-            connection.close()
-            raise
+        while True:
+            connection = self.connect("rw") if not self.read_only else self._connect_to_read()
+            try:
+                connection.execute("BEGIN")  # one view of it, for somebody may be making it
+                facts = recognise(connection, self.path)
+                connection.execute("COMMIT")
+                return connection, facts
+            except BaseException as error:
+                connection.close()
+                if isinstance(error, Exception) and not self.is_at_rest(self.rest):
+                    continue
+                if isinstance(error, NotFound):
+                    return None
+                raise
 
     def whose_log(self) -> str:
         """Which write-ahead log is whose: noted in the lock file before anything is written to the log."""
@@ -196,23 +221,46 @@ class Opening:
         return False
 
     def _connect_to_read(self) -> Connection:
-        connection = self.connect_reader()
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            name = error.sqlite_errorname
-            # WAL needs files beside the store. Where none can be made, nobody writes either.
-            medium = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) and not os.access(
-                os.path.dirname(self.real_path), os.W_OK
-            )
-            if not medium or self._has_journal():
-                return connection  # the first query says it again, as a typed error
-            connection.close()
-            self.immutable = True
+        """A connection that reads: with others; or the file alone, when nobody else has it open.
+
+        A log wants files beside the store, which come and go with those who write. Raises `Unavailable` if they
+        are there and not to be had.
+        """
+        self.rest = None
+        for pause in _PAUSES:
+            time.sleep(pause)
             connection = self.connect_reader()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            pass
-        return connection
+            try:
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                return connection
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                    return connection  # the first query says it again, as a typed error
+                self.rest = Rest.of(self.real_path)
+                if self.rest is None or not os.access(self.real_path, os.R_OK):
+                    return connection
+                locked_out = error.sqlite_errorname.startswith("SQLITE_CANTOPEN")
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                return connection
+            if not self._has_journal():
+                connection.close()
+                self.immutable = _is_read_only(self.real_path)
+                connection = self.connect("immutable")
+                if self.immutable:
+                    self.rest = None
+                return connection
+            self.rest = None
+            if not locked_out:
+                return connection
+            connection.close()
+        raise unshared(self.path, os.path.dirname(self.real_path))
+
+    def is_at_rest(self, rest: Rest | None) -> bool:
+        """Whether what was read is true: nobody has come to write since the file was opened by itself.
+
+        rest: as it was when it was opened; None if it was opened with others.
+        """
+        return rest is None or (rest == Rest.of(self.real_path) and not self._has_journal())
 
     def _has_journal(self) -> bool:
         for suffix in ("-wal", "-journal"):
@@ -222,8 +270,8 @@ class Opening:
         return False
 
     def journal_of_medium(self) -> str | None:
-        """The journal of an immutable file, as its header says; a connection to one says `delete` of any."""
-        if self.immutable:
+        """The journal of a file that is read alone, as its header says; a connection to one says `delete` of any."""
+        if self.immutable or self.rest is not None:
             with suppress(OSError):
                 start = start_of(self.real_path, 19)
                 return "wal" if start is None or start[18:] == b"\2" else "delete"
@@ -239,13 +287,15 @@ class Opening:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         guard(connection)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        Patience(connection, self.real_path)
         if mode != "rw":
             connection.execute("PRAGMA query_only=ON")
         return connection
 
     def connect_reader(self) -> Connection:
         """A connection that reads and can't do anything else."""
-        return self.connect("immutable" if self.immutable else "ro")
+        return self.connect("immutable" if self.immutable or self.rest is not None else "ro")
 
     def check_durability(self, recorded: str) -> None:
         """Raise `ConfigurationError` if the user asks for another durability than the store was made with."""
@@ -255,10 +305,19 @@ class Opening:
                 hint=f"leave the setting out, or set it to {recorded}",
             )
 
+    def give_wal(self, connection: sqlite3.Connection, durability: str) -> None:
+        """A write-ahead log for a copy that lost it, under the lock between processes and outside of a transaction."""
+        try:
+            connection.execute("PRAGMA journal_mode=wal")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        self.set_modes(connection, durability)
+
     def set_modes(self, connection: sqlite3.Connection, durability: str) -> None:
         """Durability as recorded; a rollback journal where no lock can be had. For a connection that writes."""
         try:
             wal = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            self.lacks_wal = not wal and self.unlocked_because is None
             levels = _SYNCHRONOUS if wal and self.unlocked_because is None else _SYNCHRONOUS_WITHOUT_WAL
             for pragma in (
                 f"synchronous={levels[durability]}",
@@ -272,6 +331,31 @@ class Opening:
                 connection.execute("PRAGMA journal_mode=delete")
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+
+class Rest(NamedTuple):
+    """By what one tells that a file is as it was."""
+
+    inode: int
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> Rest | None:
+        """That of a file; None if it is gone. A change just now is let settle: clocks of files are coarse."""
+        with suppress(OSError):
+            found = os.stat(path)
+            if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+                time.sleep(_SETTLED_NS / 1e9)
+                found = os.stat(path)
+            return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+        return None
+
+
+def _is_read_only(path: str) -> bool:
+    """Whether nobody can write there, whatever rights they have."""
+    statvfs = getattr(os, "statvfs", None)
+    return statvfs is not None and bool(statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def guard(connection: sqlite3.Connection) -> None:
@@ -288,20 +372,31 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
     try:
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         if application_id != APPLICATION_ID:
-            if application_id == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if application_id == 0 and not there:
                 raise missing(path)
-            raise foreign(path, "is a SQLite database, but not a cqrs store")
+            if application_id != 0 or "cqrs_store" not in there:
+                raise foreign(path, "is a SQLite database, but not a cqrs store")
+        definitions.check_facts_table(connection, path)
         facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM cqrs_store"))
-        stored = int(facts["format"])
-        if stored < 1:
-            raise ValueError(stored)
+        of_today = definitions.check(connection, path, _format(facts, path))
+        if application_id == 0 or not of_today:  # SQL that a store is restored from does not say the application_id
+            facts[_BEHIND] = "yes"
         connection.execute("PRAGMA cache_size=-16000")
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             raise foreign(path, "is not a SQLite database, or its header is damaged") from error
         raise translate(error, path) from error
-    except (KeyError, ValueError) as error:
-        raise foreign(path, "does not say which format of a cqrs store it has") from error
+    if facts.get("durability") not in _SYNCHRONOUS:
+        raise damaged_fact(path, "durability", facts.get("durability"))
+    return facts
+
+
+def _format(facts: dict[str, str], path: str) -> int:
+    text = facts.get("format", "")
+    stored = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if stored < 1:
+        raise foreign(path, "does not say which format of a cqrs store it has")
     if stored > FORMAT:
         raise Unavailable(
             f"{path} has format {stored}, this cqrs knows up to {FORMAT}",
@@ -309,7 +404,7 @@ def recognise(connection: sqlite3.Connection, path: str) -> dict[str, str]:
             code="newer-format",
             store=path,
         )
-    return facts
+    return stored
 
 
 End = tuple[int, str]
@@ -336,24 +431,30 @@ def establish(connection: sqlite3.Connection, durability: str, now_us: int) -> b
         return False
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     bring_up_to_date(connection)
+    definitions.renew_views(connection)
     facts = {"format": str(FORMAT), "durability": durability, "created_at": str(now_us)}
     connection.executemany("INSERT INTO cqrs_store VALUES (?, ?)", facts.items())
     return True
 
 
 def upgrade(connection: sqlite3.Connection, path: str) -> dict[str, str]:
-    """Give a store of an older format today's, in the transaction that is open; the facts then.
+    """Give a store of an older format today's, and one without the mark or today's views those; the facts then.
 
-    Nothing is lost. Somebody else may have been faster, with this format or a newer one: errors as `recognise`.
+    In the transaction that is open; nothing is lost. Somebody else may have been faster, with this format or a newer
+    one: errors as `recognise`.
     """
-    if is_older(recognise(connection, path)):
+    facts = recognise(connection, path)
+    if int(facts["format"]) < FORMAT:
         from cqrs_cli.stores.sqlite.schema import bring_up_to_date
 
         bring_up_to_date(connection)
         connection.execute("UPDATE cqrs_store SET value = ? WHERE name = 'format'", (str(FORMAT),))
+    if is_older(facts):
+        definitions.renew_views(connection)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     return recognise(connection, path)
 
 
 def is_older(facts: dict[str, str]) -> bool:
     """Whether the store is to be upgraded before it is written to."""
-    return int(facts["format"]) < FORMAT
+    return int(facts["format"]) < FORMAT or _BEHIND in facts

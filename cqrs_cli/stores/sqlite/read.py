@@ -14,13 +14,14 @@ from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.stores.commits import Recorded, RecordedCommit, SentCommand, StoredEvent
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.sqlite.file import SQLiteFile
-from cqrs_cli.stores.sqlite.limits import Limits
+from cqrs_cli.stores.sqlite.limits import FURTHEST, Limits
 from cqrs_cli.stores.streams import StreamInfo
 
 T = TypeVar("T")
 
 _SMALL_BYTES, _LARGE_BYTES = 256 * 1024, 4 * 1024 * 1024
 _LAST = 2**63 - 1
+_BY_HAND = "another tool changed the store: restore a backup"
 _EVERYTHING = Selection()
 
 _STORED = "e.position, s.name, e.version, t.name, e.schema_version, CAST(e.data AS BLOB)"
@@ -144,19 +145,22 @@ class SQLiteLogReader:
 
     def position_at(self, recorded_us: int) -> int:
         """The last position recorded at or before a moment, by bisection: times never fall along the log."""
-        low, high = 0, self.head()  # the answer is in low..high; low is always the end of a commit that qualifies
+        low, high, found = 0, self.head(), 0  # nothing at or below low is still to be looked at, nothing above high
         while low < high:
             middle = (low + high + 1) // 2
-            first, count, at = self._file.query(
+            rows = self._file.query(
                 "SELECT first_position, event_count, recorded_at FROM commits WHERE first_position <= ? "
                 "ORDER BY first_position DESC LIMIT 1",
                 (middle,),
-            )[0]
-            if at <= recorded_us:
-                low = first + count - 1
-            else:
-                high = first - 1
-        return low
+            )
+            for first, count, at in rows:
+                if at <= recorded_us:
+                    low, found = max(middle, first + count - 1), first + count - 1
+                else:
+                    high = first - 1
+            if not rows:
+                low = middle
+        return found
 
     def types(self, before: int | None = None) -> dict[str, int]:
         """Event types with the number of their events, by name."""
@@ -168,7 +172,17 @@ class SQLiteLogReader:
 
 
 def _head(file: SQLiteFile) -> int:
-    return int(file.query("SELECT coalesce(max(position), 0) FROM events")[0][0])
+    head = int(file.query("SELECT coalesce(max(position), 0) FROM events")[0][0])
+    if head >= FURTHEST:
+        raise Damaged(f"{file.path} is damaged: no log has a position {head}", hint=_BY_HAND, store=file.path)
+    return head
+
+
+def _next(file: SQLiteFile, after: int, backwards: bool) -> int | None:
+    """The nearest position beyond `after` that an event has: a hole, which another tool made, may be huge."""
+    end, past = ("max", "<") if backwards else ("min", ">")
+    found: int | None = file.query(f"SELECT {end}(position) FROM events WHERE position {past} ?", (after,))[0][0]
+    return found
 
 
 class _Page:
@@ -233,8 +247,12 @@ def _log_pages(
         full = len(rows) == wanted
         if selection.backwards:
             high = rows[-1][0] if full else start + 1
+            if not rows:
+                high = (_next(file, high, backwards=True) or 0) + 1
         else:
             low = rows[-1][0] if full else end - 1
+            if not rows:
+                low = max(low, min((_next(file, low, backwards=False) or high), high) - 1)
             if low >= high - 1 and high < before:  # at the head as it was: there may be more by now
                 high = min(before, _head(file) + 1)
         yield rows
@@ -308,9 +326,9 @@ def _commit_of(file: SQLiteFile, row: tuple[Any, ...]) -> RecordedCommit:
     first, count, id, *sent, correlation_id, causation_id, user_id, metadata, at, hash = row
     type, _, digest, *_ = sent
     events: tuple[Recorded, ...] = ()
-    if isinstance(first, int) and isinstance(count, int):
+    if isinstance(first, int) and isinstance(count, int) and first + count < FURTHEST:
         events = tuple(map(_make_recorded, file.query(_EVENTS_BETWEEN, (first, first + count - 1))))
     if not events or not isinstance(hash, bytes) or (type is not None and not isinstance(digest, bytes)):
-        raise Damaged(f"the commit {id!r} is not whole", hint="another tool changed the store: restore a backup")
+        raise Damaged(f"the commit {id!r} is not whole", hint=_BY_HAND)
     command = None if type is None else SentCommand(*sent)
     return RecordedCommit(id, command, correlation_id, causation_id, user_id, metadata, at, hash, events)

@@ -79,6 +79,7 @@ class SQLiteRowReader:
         return self._stream(table, sql + " LIMIT ?", [*values, -1 if limit is None else limit])
 
     def _stream(self, table: Table, sql: str, values: list[Any]) -> Iterator[Row]:
+        self._file.holds_rows(table.name)
         with self._file.reader() as connection:
             _register(connection)
             try:
@@ -110,6 +111,7 @@ class SQLiteRowReader:
 
     def _query(self, table: Table, sql: str, values: Sequence[Any]) -> list[Row]:
         """The rows; none if there is no such table. It is not asked for first: SQLite would read the whole schema."""
+        self._file.holds_rows(table.name)
         decimals = any(column.kind == "decimal" for column in table.columns)
         try:
             return self._file.execute(sql, values, _register if decimals else None)

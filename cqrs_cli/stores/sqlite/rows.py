@@ -11,20 +11,16 @@ from cqrs_cli.errors import Conflict, Misuse, NeedsRebuild, NotUnique
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.rows import Checkpoint, Table, Where
 from cqrs_cli.stores.sqlite.decimal import decimal_key
+from cqrs_cli.stores.sqlite.definitions import OURS, create_table, sql_type
 from cqrs_cli.stores.sqlite.errors import translate
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader, changed
 from cqrs_cli.stores.sqlite.select import Row, columns_of, indexed, listed, qualified, quote
 
-_SQL_TYPES = {
-    "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "decimal": "TEXT",
-    "uuid": "TEXT", "date": "TEXT", "datetime": "TEXT", "json": "TEXT",
-}  # fmt: skip
 _RESERVED = frozenset(
     {"streams", "event_types", "commits", "events", "event_log", "stream_summary", "projection_status"}
     | {"cqrs_store", "cqrs_checkpoints", "_sqlite_migrations"}
 )
-_OURS = "/* made by cqrs */"
 _MOVES = 200
 
 
@@ -49,8 +45,7 @@ class SQLiteRows(SQLiteRowReader):
     def _run(
         self, what: str, sql: str, values: Sequence[Any] = (), many: Iterable[Sequence[Any]] | None = None
     ) -> None:
-        if not (self._open and self._file.writing and (connection := self._file.connection).in_transaction):
-            raise Misuse("these rows belong to a transaction that is over", code="transaction-over")
+        connection = self._transaction()
         try:
             if many is None:
                 connection.execute(sql, values)
@@ -63,12 +58,22 @@ class SQLiteRows(SQLiteRowReader):
         except sqlite3.Error as error:
             raise changed(what, error) or translate(error, self._file.path) from error
 
+    def _transaction(self) -> sqlite3.Connection:
+        if not (self._open and self._file.writing and (connection := self._file.connection).in_transaction):
+            raise Misuse("these rows belong to a transaction that is over", code="transaction-over")
+        return connection
+
+    def _check_table(self, name: str) -> None:
+        _check_name(name)
+        self._transaction()
+        self._file.holds_rows(name)
+
     def create(self, table: Table) -> None:
         """Make the table if it is not there; `Misuse` if one with other columns is."""
         _check_name(table.name)
         places = {name: place for place, name in enumerate(table.key, 1)}
         wanted = [
-            (column.name, _sql_type(table, column.kind), int(not column.nullable), places.get(column.name, 0))
+            (column.name, sql_type(table, column.kind), int(not column.nullable), places.get(column.name, 0))
             for column in table.columns
         ]
         if self._exists(table.name):
@@ -88,9 +93,7 @@ class SQLiteRows(SQLiteRowReader):
                 hint="another name=, or drop the view with sqlite3",
                 code="table-name",
             )
-        columns = ", ".join(f"{quote(name)} {type}{' NOT NULL' * notnull}" for name, type, notnull, _ in wanted)
-        key = f"PRIMARY KEY ({listed(table.key)})"
-        self._run(table.name, f"CREATE TABLE {quote(table.name)} {_OURS} ({columns}, {key}) STRICT, WITHOUT ROWID")
+        self._run(table.name, create_table(table))
         self.index(table)
         self._show(table, table.name)
 
@@ -123,17 +126,17 @@ class SQLiteRows(SQLiteRowReader):
         taken = self._exists(view) or self._exists(view, "view")  # somebody's own stays
         if not taken and not name.lower().startswith("cqrs_"):
             columns = columns_of(table._replace(name=name))
-            self._run(name, f"CREATE VIEW {quote(view)} AS SELECT {columns} FROM {quote(name)} {_OURS}")
+            self._run(name, f"CREATE VIEW {quote(view)} AS SELECT {columns} FROM {quote(name)} {OURS}")
 
     def _hide(self, name: str) -> None:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ? COLLATE NOCASE AND sql LIKE ?"
-        if self._file.query(sql, (view_of(name), f"%{_OURS}")):
+        if self._file.query(sql, (view_of(name), f"%{OURS}")):
             self._run(name, f"DROP VIEW {quote(view_of(name))}")
 
     def refuse_foreign(self, name: str) -> None:
         """Raise `Misuse` if there is a table or view of that name without our mark in its SQL."""
         sql = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
-        for (kind,) in self._file.query(f"{sql} AND instr(sql, ?) = 0", (name, _OURS)):
+        for (kind,) in self._file.query(f"{sql} AND instr(sql, ?) = 0", (name, OURS)):
             raise Misuse(
                 f"the {kind} {name} was not made by cqrs: its rows would be lost",
                 hint="give the read model another name=, or rename what is there with sqlite3",
@@ -162,7 +165,7 @@ class SQLiteRows(SQLiteRowReader):
 
     def put(self, table: Table, rows: Iterable[Row]) -> None:
         """Insert or replace rows. Raises `Misuse` for a value that its column can't hold."""
-        _check_name(table.name)
+        self._check_table(table.name)
         reals = [at for at, column in enumerate(table.columns) if column.kind == "real"]
         if reals:
             rows = _without_nan(table, rows, reals)
@@ -206,7 +209,7 @@ class SQLiteRows(SQLiteRowReader):
 
     def delete(self, table: Table, keys: Iterable[Row]) -> None:
         """Remove the rows with these keys."""
-        _check_name(table.name)
+        self._check_table(table.name)
         condition = " AND ".join(f"{qualified(table, name)} = ?" for name in table.key)
         self._run(table.name, f"DELETE FROM {quote(table.name)} WHERE {condition}", many=keys)
 
@@ -248,12 +251,6 @@ def _unique_numbers(table: Table) -> list[tuple[str, ...]]:
     """
     decimals = {column.name for column in table.columns if column.kind == "decimal"}
     return [group for group in table.unique if not decimals.isdisjoint(group)]
-
-
-def _sql_type(table: Table, kind: str) -> str:
-    if kind not in _SQL_TYPES:
-        raise Misuse(f"{table.name}: no such kind of column: {kind!r}", hint=", ".join(_SQL_TYPES), code="column-kind")
-    return _SQL_TYPES[kind]
 
 
 def _check_name(name: str) -> None:

@@ -7,26 +7,22 @@ sqlite-utils takes 0.1 s: only who makes or upgrades a store imports this module
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
-from cqrs_cli.errors import Damaged
+from cqrs_cli.stores.sqlite.definitions import statements
 
 _LOG = Migrations("cqrs")
 _TABLE = re.compile(r"^CREATE (?:TABLE|INDEX \w+ ON) (\w+)", re.MULTILINE)
-_MADE_AGAIN = frozenset({"cqrs_snapshots"})
-"""Hold nothing that can't be had from the log."""
 
 
 @_LOG()
 def format_1(database: Database) -> None:
     """The log, facts about the store, checkpoints, guards and views."""
-    for statement in _statements("schema.sql"):
+    for statement in statements("schema.sql").values():
         database.execute(statement)
 
 
@@ -36,7 +32,7 @@ def format_2(database: Database) -> None:
     missing: set[str] = set()
     with closing(sqlite3.connect(":memory:")) as connection:
         wanted = Database(connection, execute_plugins=False)
-        for statement in _statements("operational.sql"):
+        for statement in statements("operational.sql").values():
             wanted.execute(statement)
             table = _TABLE.findall(statement)[0]
             if "CREATE TABLE" in statement and not _keeps(database, table, _columns(wanted, table)):
@@ -46,35 +42,18 @@ def format_2(database: Database) -> None:
 
 
 def _keeps(database: Database, table: str, wanted: list[tuple[object, ...]]) -> bool:
-    """Whether a table of format 1 is there to be kept."""
+    """Whether a table of format 1 is there to be kept. Of snapshots there were others, which go."""
     found = _columns(database, table)
     if found and found != wanted:
-        if table not in _MADE_AGAIN:
-            raise Damaged(
-                f"the table {table} has other columns than format 1 gave it",
-                hint="nothing was changed: restore a backup",
-                table=table,
-            )
-        database.execute(f"DROP TABLE {table}")
+        database.execute(f"DROP TABLE {table}")  # opening has refused any but snapshots: they can be had from the log
     return found == wanted
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Apply the migrations that the file does not have yet, inside the caller's transaction. Raises `Damaged`."""
+    """Apply the migrations that the file does not have yet, inside the caller's transaction."""
     _LOG.apply(Database(connection, execute_plugins=False))
 
 
 def _columns(database: Database, table: str) -> list[tuple[object, ...]]:
     sql = 'SELECT c.name, c.type, c."notnull", c.pk FROM pragma_table_info(?) c'
     return list(database.execute(sql, (table,)).fetchall())
-
-
-def _statements(name: str) -> Iterator[str]:
-    """The statements of a file, one by one: `executescript` would commit behind our back."""
-    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
-        buffer = ""
-        for line in file:
-            buffer += line
-            if sqlite3.complete_statement(buffer):
-                yield buffer
-                buffer = ""

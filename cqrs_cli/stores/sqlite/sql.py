@@ -16,11 +16,13 @@ from typing import Any
 from cqrs_cli.errors import CqrsError, Misuse, Unavailable
 from cqrs_cli.stores.sqlite.errors import reported
 from cqrs_cli.stores.sqlite.file import SQLiteFile
+from cqrs_cli.stores.sqlite.opening import LONGEST
 
 _PAGE = 500
 _STEPS = 20_000
-_LONGEST = 64 * 1024 * 1024
-"""Bytes that a value may have: `zeroblob(1e9)` is one step, which no time limit stops."""
+_LARGEST_ROW = 256 * 1024 * 1024
+"""Bytes that the values of a row may have together. `zeroblob(1e9)` is one step, which no time limit stops."""
+_PAGE_BYTES = 16 * 1024 * 1024
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = (
     "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list",
@@ -46,20 +48,22 @@ class ReadOnlySQL:
     """
 
     def __init__(self, file: SQLiteFile, statement: str, parameters: Mapping[str, Any], seconds: float) -> None:
-        self._path, self._given = file.path, sorted(parameters)
+        self._file, self._path, self._given = file, file.path, sorted(parameters)
         self._limit = self._left = seconds
         self._stack = ExitStack()
         self._started = time.monotonic()
         self._refused: str | None = None
         self._connection = self._stack.enter_context(file.reader())
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        self._rest = file.rest
         # At its first use SQLite makes such a table, and asks as if the schema were to be updated: so before
         # somebody answers. What goes wrong here the statement meets again, if it concerns it.
-        with suppress(sqlite3.Error, UnicodeDecodeError):
+        with suppress(sqlite3.Error, UnicodeDecodeError), self._connection.turn:
             for table in _TABLES:
                 self._connection.execute(f"EXPLAIN SELECT 1 FROM {table}")
         self._connection.set_authorizer(self._authorize)
         self._connection.set_progress_handler(self._out_of_time, _STEPS)
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._longest(statement, parameters))
+        self._refused = None  # what is refused is so again, and told then
         try:
             self._cursor = self._run(lambda: self._connection.execute(statement, dict(parameters)))
         except BaseException:
@@ -69,8 +73,26 @@ class ReadOnlySQL:
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         with self._stack:
-            while rows := self._run(lambda: self._cursor.fetchmany(_PAGE)):
+            while rows := self._run(self._page):
                 yield from rows
+
+    def _page(self) -> list[tuple[Any, ...]]:
+        """The next rows: so many, or fewer when they are large."""
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        while len(rows) < _PAGE and size < _PAGE_BYTES and (row := self._cursor.fetchone()) is not None:
+            rows.append(row)
+            size += sum([len(value) for value in row if isinstance(value, str | bytes)])
+        self._file.check_rest(self._rest)
+        return rows
+
+    def _longest(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """How long a value may be, so that a row of as many as the statement gives has its bounds."""
+        with suppress(sqlite3.Error, sqlite3.Warning, UnicodeError), self._connection.turn:
+            plan = self._connection.execute(f"EXPLAIN {statement}", dict(parameters)).fetchall()
+            columns = max([step[3] for step in plan if step[1] == "ResultRow"], default=1)
+            return min(LONGEST, _LARGEST_ROW // columns)
+        return LONGEST
 
     def _run(self, work: Any) -> Any:
         self._started = time.monotonic()
@@ -95,6 +117,8 @@ class ReadOnlySQL:
         if isinstance(error, sqlite3.ProgrammingError):
             return Misuse(str(error), code="sql", given=self._given)
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            if not self._out_of_time():
+                raise KeyboardInterrupt  # it came while `_out_of_time` was asked, where SQLite swallows it
             message = f"the statement worked longer than {self._limit:g} s"
             return Unavailable(message, code="timed-out", seconds=self._limit)
         return reported(error, self._path) or Misuse(str(error), code="sql")

@@ -16,6 +16,7 @@ from cqrs_cli.stores.contract import Append, Inline, SQLRows
 from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.sqlite import forks as forks  # says to the system what to do at one
 from cqrs_cli.stores.sqlite.append import Batch, Draft, Outrun, SeenBefore, draft
+from cqrs_cli.stores.sqlite.errors import damaged_fact
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.queue import Queue
@@ -169,7 +170,7 @@ class SQLiteStore(SQLiteLogReader):
             "kind": "sqlite",
             "path": file.path,
             "format": int(file.facts["format"]),
-            "created_at": rfc3339(int(file.facts["created_at"])),
+            "created_at": rfc3339(_created_us(file)),
             "sqlite_version": sqlite3.sqlite_version,
             "journal_mode": file.journal_mode,
             "durability": file.facts["durability"],
@@ -201,6 +202,13 @@ class SQLiteStore(SQLiteLogReader):
 
 class _NothingWritten(Exception):
     """All of a batch was refused."""
+
+
+def _created_us(file: SQLiteFile) -> int:
+    text = file.facts.get("created_at", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise damaged_fact(file.path, "created_at", text)
+    return int(text)
 
 
 def _size(path: str) -> int:

@@ -6,6 +6,7 @@ import sqlite3
 
 from cqrs_cli.errors import Damaged
 from cqrs_cli.stores import chain
+from cqrs_cli.stores.sqlite.limits import FURTHEST
 
 _DATA_VERSION = "PRAGMA data_version"
 _LAST_COMMIT = (
@@ -47,7 +48,8 @@ class Tail:
             self._types_are_read, self._next_stream = False, 0
             last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
             self.head, self.hash, self.recorded_us = last
-            if not isinstance(self.hash, bytes) or not isinstance(self.recorded_us, int):
+            whole = isinstance(self.head, int) and self.head < FURTHEST
+            if not whole or not isinstance(self.hash, bytes) or not isinstance(self.recorded_us, int):
                 raise Damaged(
                     "the last commit of the log is not whole", hint="another tool changed the store: restore a backup"
                 )

@@ -135,7 +135,13 @@ def _read(text: str) -> dict[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
-        return {}
-    kinds: dict[str, type] = {"also": list, "answers": list, "types": list, "answered": dict}
-    return {name: value for name, value in found.items() if isinstance(value, kinds.get(name, object))}
+    return {name: value for name, value in found.items() if _fits(name, value)} if isinstance(found, dict) else {}
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a member is what we write under its name."""
+    if name in ("also", "answers", "types"):
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name == "answered":
+        return isinstance(value, dict) and all(isinstance(position, int) for position in value.values())
+    return True

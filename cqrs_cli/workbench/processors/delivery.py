@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from cqrs_cli.log.outbox import Misplaced, Outgoing
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
+from cqrs_cli.stores.stored_json import stored_object
 from cqrs_cli.workbench.batch import send_batch
 from cqrs_cli.workbench.engine import Clock, Engine
 from cqrs_cli.workbench.outcome import Request
@@ -93,17 +93,13 @@ class Courier:
         if isinstance(outgoing, Misplaced):
             raise _not_ours(f"its row in the outbox is {outgoing.slot!r}")
         command = self._codec.command(outgoing.command, outgoing.schema_version, outgoing.data.encode())
-        try:
-            metadata = json.loads(outgoing.metadata)
-        except ValueError:
-            raise _not_ours("its metadata is no JSON") from None
         return command.with_meta(
             command_id=outgoing.command_id,
             timestamp=moment(outgoing.due_us or outgoing.recorded_us),
             user_id=outgoing.user_id,
             correlation_id=outgoing.correlation_id,
             causation_id=outgoing.event_id,
-            metadata=metadata,
+            metadata=stored_object(outgoing.metadata, "its metadata"),
         )
 
     def _failed(self, outgoing: Outgoing, command: Command, error: CqrsError) -> Delivery:
@@ -127,7 +123,7 @@ class Courier:
             command_id=outgoing.command_id,
             code=error.code,
             reason=error.message,
-            data=json.loads(outgoing.data),
+            data=stored_object(outgoing.data, f"the command {outgoing.command_id} in the outbox"),
         )
         event, meta = self._codec.encode(rejected), command.meta
         commit = Commit(

@@ -276,3 +276,59 @@ def test_what_has_no_json_and_what_is_no_text_is_the_statements_fault(orders: Pa
     assert ran.code == 2
     assert "is no UTF-8" in ran.err
     assert "hex(" in ran.err
+
+
+BOUNDED = """
+import resource, sys
+from cqrs_cli.stores.registry import open_store
+resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+with open_store(sys.argv[1], read_only=True) as store:
+    print(sum(len(row[0]) for row in store.sql(sys.argv[2], {}, 60)))
+"""
+_MANY = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 30) SELECT {} FROM c"
+
+
+def test_large_values_are_taken_a_few_at_a_time(orders: Path) -> None:
+    """A page of as many rows as there are small ones would hold half a gigabyte."""
+    statement = _MANY.format("zeroblob(16000000)")
+    ran = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(orders), statement],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (ran.returncode, ran.stdout) == (0, "480000000\n"), ran.stderr
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT zeroblob(1000000000)",
+        _MANY.format(", ".join(["zeroblob(9000000)"] * 30)),
+        "SELECT " + ", ".join(["hex(zeroblob(8000000))"] * 20),
+    ],
+)
+def test_a_value_and_a_row_have_their_largest(orders: Path, here: Any, statement: str) -> None:
+    ran = here("sql", statement, "--json")
+    assert (ran.code, ran.error["code"]) == (2, "too-big")
+
+
+def test_looking_at_a_statement_first_changes_nothing(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PRAGMA may work when it is prepared, EXPLAIN or not."""
+    from cqrs_cli.stores.sqlite import sql as sqlite_sql
+
+    made: list[sqlite3.Connection] = []
+    longest = sqlite_sql.ReadOnlySQL._longest
+
+    def spied(self: Any, *args: Any) -> int:
+        made.append(self._connection)
+        found = longest(self, *args)
+        assert self._connection.execute("EXPLAIN SELECT 1").fetchone() is not None
+        self._connection.set_authorizer(None)
+        assert self._connection.execute("PRAGMA query_only").fetchone() == (1,)
+        self._connection.set_authorizer(self._authorize)
+        return found
+
+    monkeypatch.setattr(sqlite_sql.ReadOnlySQL, "_longest", spied)
+    assert here("sql", "PRAGMA query_only=OFF", "--json").error["code"] == "sql"
+    assert len(made) == 1

@@ -32,6 +32,13 @@ def test_streams_are_selected_by_category_name_and_number(orders, here):
     assert here("streams -n -1").code == 2
 
 
+@pytest.mark.parametrize("words", ["log --category", "streams", "snapshot drop --category"])
+def test_a_stream_is_no_category(orders, here, words):
+    ran = here(f"{words} order-1 --json")
+    assert (ran.code, ran.error["message"]) == (2, "order-1 is a stream, not a category")
+    assert ran.error["hint"] == "its category is order"
+
+
 def test_stats_count_by_category_and_type(orders, here):
     found = here("stats --json").json
     assert {name: found[name] for name in ("events", "streams", "head")} == {"events": 7, "streams": 3, "head": 7}

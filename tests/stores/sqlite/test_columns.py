@@ -174,5 +174,5 @@ def test_a_column_of_the_log_that_is_gone_is_damage(store: SQLiteStore, table: s
     with pytest.raises(Damaged):
         use(store)
     store.close()
-    with SQLiteStore(store.url.removeprefix("sqlite:")) as again, pytest.raises(Damaged):
-        use(again)
+    with pytest.raises(Damaged, match=f"{table} is not as cqrs makes it"):
+        SQLiteStore(store.url.removeprefix("sqlite:"))

@@ -23,8 +23,9 @@ from cqrs_cli.log.letters import letters
 from cqrs_cli.stores.operational import DEAD_LETTERS, OPERATIONAL, OUTBOX, SNAPSHOTS
 from cqrs_cli.stores.rows import Table
 from cqrs_cli.stores.sqlite import opening
+from cqrs_cli.stores.sqlite.definitions import statements
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from cqrs_cli.testing.making import commit
+from cqrs_cli.testing.making import commit, event
 from cqrs_cli.workbench.snapshots import drop, select
 from tests.conftest import Shell
 
@@ -96,7 +97,40 @@ def test_the_first_write_upgrades_and_nothing_is_lost(old: Callable[[str], str])
         assert store.describe()["format"] == 2
         check_found(store)
     assert everything(path) == before
-    assert schema(path) == shapes, "tables that are right stay as they are"
+    after = schema(path)
+    assert {name for name in after if after[name] != shapes[name]} == set(statements("views.sql")), "views alone change"
+
+
+def test_a_store_with_the_views_of_format_1_gets_those_of_today(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.db")
+    with SQLiteStore(path, create=True) as store:
+        store.append(commit("c1"))
+    new = schema(path)
+    for name, sql in statements("schema.sql").items():
+        if sql.startswith("CREATE VIEW"):
+            run_sql(path, f"DROP VIEW {name}", sql)
+    old = schema(path)
+    with SQLiteStore(path, read_only=True) as store:
+        assert store.head() == 1
+    assert schema(path) == old != new
+    with SQLiteStore(path) as store:
+        store.append(commit("c2"))
+        assert store.describe()["format"] == 2
+    assert schema(path) == new
+
+
+def test_the_log_has_the_category_and_types_for_other_programs(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.db")
+    with SQLiteStore(path, create=True) as store:
+        store.append(commit("c1", event("order-1-2")))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT category FROM event_log").fetchall() == [("order",)]
+        for view in ("event_log", "stream_summary", "projection_status"):
+            kept = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({view})")}
+            if sqlite3.sqlite_version_info >= (3, 41):  # before, SQLite says no type of any expression
+                assert set(kept.values()) <= {"TEXT", "INTEGER"}, view
+        types = "typeof(event_id), typeof(correlation_id), typeof(recorded_at), typeof(position)"
+        assert connection.execute(f"SELECT {types} FROM event_log").fetchall() == [("text", "text", "text", "integer")]
 
 
 def test_an_old_store_is_read_as_it_is(old: Callable[[str], str]) -> None:
@@ -155,14 +189,14 @@ def test_a_table_of_another_shape_is_refused_or_made_again(old: Callable[[str], 
     path = old("full")
     run_sql(path, f"ALTER TABLE {table.name} ADD COLUMN more TEXT")
     before = everything(path)
-    with SQLiteStore(path) as store:
-        if table is SNAPSHOTS:  # they hold nothing that the log has not
+    if table is SNAPSHOTS:  # they hold nothing that the log has not
+        with SQLiteStore(path) as store:
             store.append(commit("c1"))
             assert list(select(store)) == []
-            return
-        with pytest.raises(Damaged, match=f"the table {table.name} has other columns"):
-            store.append(commit("c1"))
-        assert store.describe()["format"] == 1
+        return
+    for read_only in (False, True):
+        with pytest.raises(Damaged, match=f"{table.name} is not as cqrs makes it"):
+            SQLiteStore(path, read_only=read_only)
     assert everything(path) == before
 
 
