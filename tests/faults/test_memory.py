@@ -96,4 +96,4 @@ def test_a_batch_of_large_lines_needs_the_memory_of_a_write(tmp_path: Path) -> N
         [sys.executable, "-c", BATCH, str(tmp_path / "a.db")], env=environ, capture_output=True, text=True, check=True
     )
     peak, done = map(int, ran.stdout.split())
-    assert (done, peak < 200) == (300, True), f"{peak} MiB"
+    assert (done, peak < 250) == (300, True), f"{peak} MiB"
