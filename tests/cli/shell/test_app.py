@@ -170,7 +170,7 @@ HEAVY = (
     "cqrs_cli.stores",
     "cqrs_cli.domain.domain",
 )
-VALUES = ("contract", "commits", "conditions", "streams", "rows", "moments", "names", "registry")
+VALUES = ("contract", "commits", "conditions", "stored_json", "streams", "rows", "moments", "names", "registry")
 """Of the stores: what a command's signature needs, and no driver."""
 
 
