@@ -29,7 +29,7 @@ from cqrs_cli.domain.pydantic_fast import decorated, hidden
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _OURS, _SAMPLES = "cqrs_cli", "cqrs_cli._samples"
-_HAS_DOCSTRING = 0x4000000  # before Python 3.13 the first constant of a function is its docstring, or None
+_HAS_DOCSTRING = 0x4000000  # before Python 3.14 the first constant of a function is its docstring, or None
 _FIELDS_ELSEWHERE = frozenset({"stored", "keywords", "model_config", "model_fields", "model_computed_fields"})
 
 
@@ -283,7 +283,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _constants(code: CodeType) -> list[str]:
     """Without the code inside it, and without what it says of itself."""
-    told = bool(code.co_flags & _HAS_DOCSTRING) if sys.version_info >= (3, 13) else not code.co_name.startswith("<")
+    told = bool(code.co_flags & _HAS_DOCSTRING) if sys.version_info >= (3, 14) else not code.co_name.startswith("<")
     constants = [None if told and at == 0 else constant for at, constant in enumerate(code.co_consts)]
     return [_text(constant) for constant in constants if not isinstance(constant, CodeType)]
 

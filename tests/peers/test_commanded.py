@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -283,7 +284,7 @@ def test_events_to_several_streams_new_and_existing(store: Store) -> None:
 @COMMANDED.holds("tables refuse DELETE")
 def test_tables_refuse_delete(store: Store, url: str) -> None:
     store.append(commit("c"))
-    with sqlite3.connect(url) as raw:
+    with closing(sqlite3.connect(url)) as raw, raw:
         for table in ("events", "streams", "commits", "event_types"):
             with pytest.raises(sqlite3.IntegrityError):
                 raw.execute(f"DELETE FROM {table}")
@@ -292,7 +293,7 @@ def test_tables_refuse_delete(store: Store, url: str) -> None:
 @COMMANDED.holds("tables refuse UPDATE")
 def test_tables_refuse_update(store: Store, url: str) -> None:
     store.append(commit("c"))
-    with sqlite3.connect(url) as raw:
+    with closing(sqlite3.connect(url)) as raw, raw:
         for sql in ("UPDATE events SET data='{}'", "UPDATE commits SET user_id='x'", "UPDATE streams SET name='x'"):
             with pytest.raises(sqlite3.IntegrityError):
                 raw.execute(sql)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -360,7 +361,7 @@ def test_a_rebuild_removes_what_a_replay_cant_produce(bench: Workbench, url: str
 
     opened(bench, "a")
     bench.project()
-    with sqlite3.connect(url) as raw:
+    with closing(sqlite3.connect(url)) as raw, raw:
         raw.execute("INSERT INTO fans (name, seen) VALUES ('ghost', 9)")
     assert not bench.check("fans").ok
     bench.rebuild("fans")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -393,7 +394,7 @@ def test_a_condition_on_data_that_is_no_json(here, tmp_path):
         store.append(Commit("1", (NewEvent("a-1", "A", 1, b"{}"),)))
     import sqlite3
 
-    with sqlite3.connect(tmp_path / "cqrs.db") as file:
+    with closing(sqlite3.connect(tmp_path / "cqrs.db")) as file, file:
         file.execute("DROP TRIGGER IF EXISTS events_are_never_changed")
         for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             file.execute(f'DROP TRIGGER "{name}"')

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench:
 
 def test_a_table_that_is_gone_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:
     bench.send(Join(member_id="a", email="a@x.org"))
-    with sqlite3.connect(tmp_path / "m.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "m.db")) as connection, connection:
         connection.execute("DROP TABLE directory")
     connection.close()
     for dry_run in (True, False):
