@@ -1,5 +1,6 @@
 """What lies at the path of a store: one file, of one name, that stays where it is, or nothing is done."""
 
+import gc
 import os
 import shutil
 import socket
@@ -381,6 +382,7 @@ def test_the_first_commit_into_a_file_that_is_taken_away_is_not_acknowledged(pat
         assert (error.code, error.exit_code) == ("replaced", 7)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # which is what "forget" is about
 @pytest.mark.parametrize("end", ["close", "forget"])
 def test_the_end_of_who_had_the_old_file_leaves_the_new_one_its_log_of_commits(path: Path, end: str) -> None:
     """SQLite's close removes the write-ahead log by its name."""
@@ -393,6 +395,7 @@ def test_the_end_of_who_had_the_old_file_leaves_the_new_one_its_log_of_commits(p
             old.close()
         else:
             del old
+            gc.collect()
         assert Path(f"{path}-wal").exists()
         append(path, "other-1")
         new.append(commit("new-2"))
