@@ -57,6 +57,11 @@ def append(path: Path, *ids: str, leave: bool = False) -> None:
         store.close()
 
 
+def head(path: Path) -> int:
+    with SQLiteStore(str(path), read_only=True) as store:
+        return store.head()
+
+
 def owner(file: Path) -> tuple[int, int, int]:
     found = file.stat()
     return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
@@ -70,7 +75,7 @@ def test_a_command_of_roots_keeps_nobody_out(path: Path, leave: bool) -> None:
     for file in path.parent.iterdir():
         assert owner(file) == (ADA, ADA, 0o600), file
     as_user(ADA, lambda: append(path, "c2"))
-    assert SQLiteStore(str(path), read_only=True).head() == 3
+    assert head(path) == 3
 
 
 def test_a_lock_file_of_roots_is_given_to_the_stores_owner(path: Path) -> None:
@@ -94,7 +99,7 @@ def test_a_group_shares_a_store(path: Path, leave: bool) -> None:
         as_user(ADA, partial(append, path, f"ada-{n}", leave=leave), SHOP)
     for file in path.parent.iterdir():
         assert owner(file)[1:] == (SHOP, 0o660), file
-    assert SQLiteStore(str(path), read_only=True).head() == 6
+    assert head(path) == 6
 
 
 def test_a_lock_that_a_member_of_the_group_makes_is_the_groups(path: Path) -> None:
