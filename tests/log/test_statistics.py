@@ -1,12 +1,16 @@
 """Counts of a log, and what is known of its store."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.log.diagnosis import Diagnosis, examine, judge
-from cqrs_cli.log.statistics import Statistics, count
-from cqrs_cli.stores.commits import Commit, NewEvent
+from cqrs_cli.log.statistics import Statistics, count, count_by
+from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
+from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint
 
@@ -48,3 +52,40 @@ def test_what_is_wrong_with_it() -> None:
     assert Diagnosis(facts, [], note, None).ok
     assert not Diagnosis(facts, [], error, None).ok
     assert not Diagnosis(facts, [], [], Unavailable("locked")).ok
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("day", [("2026-01-01", 1), ("2026-01-02", 3)]),
+        ("hour", [("2026-01-01T23:00Z", 1), ("2026-01-02T00:00Z", 1), ("2026-01-02T05:00Z", 2)]),
+        ("stream", None),
+    ],
+)
+def test_days_and_hours_are_in_their_order_and_the_rest_by_number(
+    by: str, expected: list[tuple[str, int]] | None
+) -> None:
+    times = ["2026-01-02T05:00", "2026-01-02T05:59", "2026-01-02T00:00", "2026-01-01T23:59"]
+    events = [
+        Recorded(
+            1,
+            "a-1",
+            1,
+            kind,
+            1,
+            b"{}",
+            "c",
+            1,
+            None,
+            "c",
+            None,
+            None,
+            micros(datetime.fromisoformat(f"{time}+00:00")),
+            None,
+        )
+        for time, kind in zip(times, "BAAC", strict=True)
+    ]
+    if expected is None:
+        assert count_by(events, "type") == [("A", 2), ("B", 1), ("C", 1)]
+    else:
+        assert count_by(events, by) == expected

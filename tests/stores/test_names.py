@@ -48,6 +48,12 @@ def test_the_stream_that_is_meant(store: Store, text: str, stream: str) -> None:
     assert stream_named(store, text) == stream
 
 
+def test_a_stream_of_just_this_name_is_meant_before_a_uuid_that_begins_so(store: Store) -> None:
+    store.append(commit("exact", event("order-7aaa")))
+    assert stream_named(store, "order-7aaa") == "order-7aaa"
+    assert stream_named(store, "order-7aaaa") == THREE
+
+
 def test_several_are_listed(store: Store) -> None:
     with pytest.raises(Misuse) as caught:
         stream_named(store, "order-6db370b2")

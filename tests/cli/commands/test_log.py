@@ -85,6 +85,9 @@ def test_the_shape_of_a_record_is_the_documented_one(orders, here):
         ("--command pay", []),
         ("--correlation story-1 --category order --after @1 --before @7 --type ItemAdded", [3, 6]),
         ("--correlation story-1 order-1 --reverse -n 2", [5, 3]),
+        ("--correlation story-1 --after @5", [6, 7]),
+        ("--correlation story-1 --before @3", [1, 2]),
+        ("--correlation story-1 --category credit-note", [4]),
         ("--correlation story-2", []),
         ("--grep 12.50", [1]),
         ("--grep total", [1, 2]),
@@ -306,7 +309,7 @@ def test_a_payload_that_is_no_json_is_damage(orders, here, monkeypatch):
 # ── what no store selects ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("text", ['a "quoted" word', "back\\slash", "é", "tab\there", "\U0001f600"])
+@pytest.mark.parametrize("text", ['a "quoted" word', "back\\slash", "é", "tab\there", 'é "x"', "\U0001f600"])
 def test_a_text_is_found_as_it_reads_and_as_it_stands_in_json(fill, here, text):
     fill(("a-1", "Said", {"text": f"<{text}>"}), ("a-2", "Said", {"text": "else"}))
     assert positions(here("log", "--grep", text, "--jsonl")) == [1]

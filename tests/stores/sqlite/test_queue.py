@@ -1,6 +1,7 @@
 """The queue of those who decide for one stream: each has a turn, nobody waits for ever, and nothing depends on it."""
 
 import fcntl
+import itertools
 import os
 import threading
 import time
@@ -135,6 +136,37 @@ def test_who_had_it_just_now_comes_after_those_who_wait(path: str) -> None:
             order.append("again")
         thread.join()
     assert order == ["waited", "again"]
+
+
+def test_a_process_that_had_it_just_now_comes_after_those_who_wait(path: str) -> None:
+    """Two processes that take it over and over have it in turn: neither has it many times in a row."""
+    taken = Path(path).with_name("taken")
+    taken.touch()
+
+    def work(name: str) -> None:
+        with SQLiteStore(path) as store:
+            ready = time.monotonic() + 0.3
+            while time.monotonic() < ready:
+                time.sleep(0.001)
+            for _ in range(12):
+                with store.turn("race-1"):
+                    with taken.open("a") as file:
+                        file.write(name)
+                    time.sleep(0.02)
+
+    children = []
+    for name in "ab":
+        child = os.fork()
+        if child == 0:
+            work(name)
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    order = taken.read_text()
+    assert len(order) == 24
+    changes = sum(one != other for one, other in itertools.pairwise(order))
+    assert changes >= 8, order
 
 
 def test_a_turn_leaves_nothing_behind(store: SQLiteStore) -> None:
