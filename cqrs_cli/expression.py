@@ -10,15 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from enum import Enum
-from functools import lru_cache
+from collections.abc import Callable, Collection
+from decimal import Decimal
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from cqrs_cli.errors import Misuse
+from cqrs_cli.expression_values import FUNCTIONS, NAMED, Literal
 from cqrs_cli.near_names import did_you_mean
 
 MOST_LETTERS, MOST_NODES, MOST_DIGITS = 2_000, 300, 60
@@ -91,7 +88,7 @@ def expression(text: str, names: Collection[str]) -> Expression:
             ast.Lambda(ast.arguments([], [ast.arg("_scope")], None, [], [], None, []), body),
         )
     )
-    known = {"__builtins__": {}, **_FUNCTIONS, **checked.constants}
+    known = {"__builtins__": {}, **FUNCTIONS, **checked.constants}
     function: Callable[[Scope], Any] = eval(compile(code, "<condition>", "eval"), known)
     return Expression(text, frozenset(checked.used), comparisons, function)
 
@@ -199,7 +196,7 @@ class _Checked(ast.NodeTransformer):
         if isinstance(node.value, float):
             return self._constant(Decimal(self._piece(node)))
         if isinstance(node.value, str):
-            return self._constant(_Literal(node.value))
+            return self._constant(Literal(node.value))
         if node.value is not None and not isinstance(node.value, int):
             raise self._wrong(node, "this is not allowed")
         return ast.Constant(node.value)
@@ -264,9 +261,9 @@ class _Checked(ast.NodeTransformer):
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name == "_text" and isinstance(node.args[0], ast.Constant):
             return self._dashed(node, str(node.args[0].value))
-        if name not in _NAMED or node.keywords or not 1 <= len(node.args) <= 2:
-            hint = f"there are {', '.join(sorted(_NAMED))}"
-            raise self._wrong(node, "there is no such function", did_you_mean(name or "", list(_NAMED)) or hint)
+        if name not in NAMED or node.keywords or not 1 <= len(node.args) <= 2:
+            hint = f"there are {', '.join(sorted(NAMED))}"
+            raise self._wrong(node, "there is no such function", did_you_mean(name or "", list(NAMED)) or hint)
         return _called(f"_f_{name}", *map(self.visit, node.args))
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> Any:
@@ -295,7 +292,7 @@ class _Checked(ast.NodeTransformer):
         is_word = isinstance(node, ast.Name) and node.id not in self._own and node.id not in self._names
         if in_list and (is_word or isinstance(node, ast.Constant) or _is_text(node)):
             return ast.Tuple([self._side(node)], ast.Load())
-        return self._constant(_Literal(node.id)) if isinstance(node, ast.Name) and is_word else self.visit(node)
+        return self._constant(Literal(node.id)) if isinstance(node, ast.Name) and is_word else self.visit(node)
 
     def _dashed(self, node: ast.AST, word: str) -> Any:
         """A word with dashes: a name as it is typed on a command line, or a text."""
@@ -304,7 +301,7 @@ class _Checked(ast.NodeTransformer):
             return self.visit_Name(ast.copy_location(ast.Name(name), node))
         if all(part in self._names for part in word.split("-")):
             raise self._wrong(node, "a minus has blanks round it")
-        return self._constant(_Literal(word))
+        return self._constant(Literal(word))
 
     def _constant(self, value: Any) -> Any:
         """A value that is made once."""
@@ -379,229 +376,3 @@ def _is_text(node: ast.AST) -> bool:
 
 def _called(name: str, *arguments: Any) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
-
-
-# ── values ────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Literal(str):
-    """A text that was typed: it takes the type of what it is compared with, or that is a mistake."""
-
-    __slots__ = ()
-
-
-def _member(value: Any, name: Any) -> Any:
-    """A field, a member or a place; None if it is not there."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return value.get(name)
-    if isinstance(name, int):
-        return value[name] if isinstance(value, (list, tuple)) and -len(value) <= name < len(value) else None
-    fields = getattr(type(value), "model_fields", ())
-    return getattr(value, name) if name in fields else None
-
-
-def _listed(value: Any) -> Any:
-    if value is None:
-        return ()
-    if isinstance(value, Mapping):
-        return list(value.values())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return value
-    raise TypeError(f"{_shown(value)} is no list")
-
-
-def _pair(left: Any, right: Any) -> tuple[Any, Any] | None:
-    """The two as values that can be compared; None if they can't."""
-    if left is None or right is None:
-        return None
-    if type(left) is type(right):
-        return left, right
-    if isinstance(left, Enum) or isinstance(right, Enum):
-        return _pair(*(one.value if isinstance(one, Enum) else one for one in (left, right)))
-    if isinstance(left, str) != isinstance(right, str):
-        value, met = (left, right) if isinstance(left, str) else (right, left)
-        kind: Any = type(met)
-        fitting = _fitting(str(value), kind)
-        if fitting is None:
-            if isinstance(value, _Literal):
-                raise TypeError(f"{_shown(str(value))} is compared with {_shown(met)}")
-            return None
-        return (fitting, met) if value is left else (met, fitting)
-    if isinstance(left, bool) or isinstance(right, bool):
-        return (left, right) if isinstance(left, bool) and isinstance(right, bool) else None
-    if isinstance(left, datetime) != isinstance(right, datetime) and isinstance(left, date) and isinstance(right, date):
-        return (_day(left), _day(right))
-    if isinstance(left, float) or isinstance(right, float):
-        return (_exact(left), _exact(right)) if _is_number(left) and _is_number(right) else None
-    return left, right
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-def _day(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value
-
-
-@lru_cache(maxsize=4096)
-def _fitting(text: str, kind: Any) -> Any:
-    """The text as a value of this type; None if it is none."""
-    try:
-        if issubclass(kind, bool):
-            return {"true": True, "false": False}.get(text.lower())
-        if issubclass(kind, (int, float, Decimal)):
-            found = Decimal(text)
-            return found if found.is_finite() else None
-        if issubclass(kind, datetime):
-            moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        if issubclass(kind, date):
-            return date.fromisoformat(text[:10])
-        if issubclass(kind, UUID):
-            return UUID(text)
-    except (ValueError, InvalidOperation):
-        return None
-    return None
-
-
-def _equal(left: Any, right: Any) -> bool:
-    pair = _pair(left, right)
-    return pair is not None and bool(pair[0] == pair[1])
-
-
-def _unequal(left: Any, right: Any) -> bool:
-    return left is not None and right is not None and not _equal(left, right)
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def ordered(left: Any, right: Any) -> bool:
-        pair = _pair(left, right)
-        if pair is None:
-            return False
-        try:
-            return compare(*pair)
-        except TypeError:  # what has no order, such as a list and a number
-            return False
-
-    return ordered
-
-
-def _in(left: Any, right: Any) -> bool:
-    if left is None:
-        return False
-    if isinstance(right, str):
-        return isinstance(left, str) and left in right
-    return any(_equal(left, one) for one in _listed(right))
-
-
-def _not_in(left: Any, right: Any) -> bool:
-    return left is not None and not _in(left, right)
-
-
-def _like(left: Any, pattern: Any) -> bool:
-    """SQL's LIKE, with upper and lower case told apart: `%` for any text, `_` for a letter."""
-    if left is not None and not isinstance(left, str):
-        raise TypeError(f"{_shown(left)} is no text")
-    return left is not None and _pattern(str(pattern)).fullmatch(left) is not None
-
-
-@lru_cache(maxsize=64)
-def _pattern(like: str) -> re.Pattern[str]:
-    parts = re.split(r"(%+|_)", like)
-    made = ("." if part == "_" else ".*" if part[:1] == "%" else re.escape(part) for part in parts)
-    return re.compile("".join(made), re.DOTALL)
-
-
-def _number(value: Any) -> Any:
-    """A number, also one that JSON has as a text; None for null."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if value is None or (isinstance(value, (int, Decimal)) and not isinstance(value, bool)):
-        return value
-    try:
-        return Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
-        raise TypeError(f"{_shown(value)} is no number") from None
-
-
-def _reckoned(reckon: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def reckoned(left: Any, right: Any) -> Any:
-        left, right = _number(left), _number(right)
-        return None if left is None or right is None else reckon(left, right)
-
-    return reckoned
-
-
-def _divided(left: Any, right: Any) -> Any:
-    return None if right == 0 else Decimal(left) / Decimal(right)
-
-
-def _shown(value: Any) -> str:
-    return ascii(value)[:40]
-
-
-def _text_of(value: Any) -> Any:
-    return None if value is None else str(value.value if isinstance(value, Enum) else value)
-
-
-def _length(value: Any) -> Any:
-    if value is None:
-        return 0
-    if isinstance(value, (str, list, tuple, set, frozenset, Mapping)):
-        return len(value)
-    return sum(1 for _ in value)
-
-
-def _many(fold: Callable[[Any], Any]) -> Callable[..., Any]:
-    def folded(first: Any, *more: Any) -> Any:
-        numbers = [_number(one) for one in ((first, *more) if more else _over(first)) if one is not None]
-        return fold(numbers) if numbers or fold is sum else None
-
-    return folded
-
-
-def _over(value: Any) -> Any:
-    return value if hasattr(value, "__next__") else _listed(value)
-
-
-_NAMED: dict[str, Callable[..., Any]] = {
-    "len": _length,
-    "sum": _many(sum),
-    "min": _many(min),
-    "max": _many(max),
-    "any": lambda values: any(_over(values)),
-    "all": lambda values: all(_over(values)),
-    "abs": lambda value: None if value is None else abs(_number(value)),
-    "lower": lambda value: None if value is None else _text_of(value).lower(),
-    "upper": lambda value: None if value is None else _text_of(value).upper(),
-    "startswith": lambda value, start: value is not None and _text_of(value).startswith(str(start)),
-    "endswith": lambda value, end: value is not None and _text_of(value).endswith(str(end)),
-    "contains": lambda value, part: _in(part, value),
-    "date": lambda value: _fitting(value, date) if isinstance(value, str) else None if value is None else _day(value),
-}
-_FUNCTIONS: dict[str, Any] = {
-    **{f"_f_{name}": function for name, function in _NAMED.items()},
-    "_member": _member,
-    "_listed": _listed,
-    "_equal": _equal,
-    "_unequal": _unequal,
-    "_less": _ordered(lambda left, right: left < right),
-    "_at_most": _ordered(lambda left, right: left <= right),
-    "_more": _ordered(lambda left, right: left > right),
-    "_at_least": _ordered(lambda left, right: left >= right),
-    "_in": _in,
-    "_not_in": _not_in,
-    "_like": _like,
-    "_plus": _reckoned(lambda left, right: left + right),
-    "_minus": _reckoned(lambda left, right: left - right),
-    "_times": _reckoned(lambda left, right: left * right),
-    "_divided": _reckoned(_divided),
-    "_rest": _reckoned(lambda left, right: None if right == 0 else left % right),
-}

@@ -67,7 +67,7 @@ class EventFilter:
             if asked.limit is not None or self.reverse:
                 raise Misuse(
                     "--last N goes with neither -n nor --reverse",
-                    hint="a number and from the newest is the same set, the newest first",
+                    hint="leave one of them out",
                 )
             if asked.last < 1:
                 raise Misuse(f"--last can't be {asked.last}", hint="the newest so many are shown, from 1")
