@@ -6,12 +6,17 @@ PIP_INSTALL := -m pip install -q --disable-pip-version-check
 
 # Compiled once, not by each of the thousand processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
+# Buffered, as it is where people run it.
+unexport PYTHONUNBUFFERED
 
-QUICK := -m "not faults and not slow"
+QUICK := -m "not faults and not slow" --kept-on file
 # What depends on the libraries by more than their public ways: there, the slow tests are run against each version too.
-VERSIONED := -m "slow and not faults" tests/cli/options tests/cli/shell tests/domain tests/stores
+VERSIONED := -m "slow and not faults" --kept-on file tests/cli/options tests/cli/shell tests/domain tests/stores \
+	$(foreach name,concurrency failover pooler,--ignore tests/stores/postgres/test_$(name).py)
+# The rooms that lean on the libraries most, for a pair of versions that differs from two that are run in full.
+LEANING := $(QUICK) tests/cli/options tests/cli/shell tests/domain tests/scenario
 
-.PHONY: docs demo quick test lowest newest lint bench peers faults clean
+.PHONY: docs site demo quick test both fuzz lowest newest lint bench peers faults clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
@@ -24,11 +29,15 @@ test: .venv/.ready
 	@$(BIN)/python .ci/versions.py test
 	@$(BIN)/python -m pytest -q -n auto
 
-# The floors of pyproject.toml, to the digit, on the oldest Python that is here.
+# Every test that is not about files, with its stores on a server; `make test` has those that say the most of it.
+both: .venv/.ready
+	@$(BIN)/python -m pytest -q -n auto --kept-on server
+
+# The floors of pyproject.toml, to the digit, on the oldest Python that is here; its SQLite is that of `make test`.
 lowest: .venv-lowest/.ready
 	@.venv-lowest/bin/python .ci/versions.py lowest
 	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK)
-	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
+	@.venv-lowest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED) --ignore tests/stores/sqlite
 
 # The newest Python that is here (nothing downloads one), with the floors and then with the latest releases.
 newest:
@@ -36,11 +45,15 @@ newest:
 	&& { [ "$$(.venv-newest/bin/python -V 2>&1)" = "$$($$python -V 2>&1)" ] || $$python -m venv --clear .venv-newest; } \
 	&& .venv-newest/bin/python $(PIP_INSTALL) -e '.[test]' $$($$python .ci/versions.py floors) \
 	&& .venv-newest/bin/python .ci/versions.py newest, lowest libraries \
-	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(LEANING) \
 	&& .venv-newest/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager -e '.[test]' \
 	&& .venv-newest/bin/python .ci/versions.py newest \
 	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
 	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
+
+# Requests made of the OpenAPI document, by schemathesis. FUZZ_CASES=100 for longer.
+fuzz: .venv/.fuzz
+	@$(BIN)/python -m pytest -q tests/http/test_http_fuzz.py -o timeout=900
 
 lint: .venv/.ready
 	@$(BIN)/ruff check .
@@ -60,11 +73,15 @@ docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
 	@$(BIN)/python -m tests.peers.page
 
+# The documentation as a site, in `site/`. A link to a page or heading that is not there ends it.
+site: .venv/.docs
+	@$(BIN)/zensical build --clean --strict
+
 faults: .venv/.ready
 	@$(BIN)/python -m pytest -q -rs -m faults --timeout 1800 -o faulthandler_timeout=1790
 
 clean:
-	@rm -rf .venv .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-lowest .venv-newest build dist site .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A venv that moved or whose Python went away is made anew; one that `uv run` made has no pip.
 .venv/.ready: pyproject.toml
@@ -77,6 +94,12 @@ clean:
 
 .venv/.peers: .venv/.ready
 	@$(BIN)/python $(PIP_INSTALL) -e '.[peers]' && touch $@
+
+.venv/.fuzz: .venv/.ready
+	@$(BIN)/python $(PIP_INSTALL) -e '.[fuzz]' && touch $@
+
+.venv/.docs: .venv/.ready
+	@$(BIN)/python $(PIP_INSTALL) -e '.[docs]' && touch $@
 
 .venv/.bench: .venv/.ready
 	@$(BIN)/python $(PIP_INSTALL) -e '.[bench]' && touch $@

@@ -5,7 +5,19 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import commands, fulfilling, rebuilding, replaying, snapshots, startup
+from benchmarks import (
+    commands,
+    copying,
+    fulfilling,
+    judging,
+    looking_back,
+    on_a_server,
+    pipeline,
+    rebuilding,
+    replaying,
+    snapshots,
+    startup,
+)
 from benchmarks.contest import Result
 from benchmarks.folders import Folders
 from benchmarks.report import circumstances, line, markdown
@@ -16,10 +28,15 @@ PARTS: dict[str, Callable[[Folders, Sizes], Iterator[Result]]] = {
     "replaying": replaying.measure,
     "rebuilding": rebuilding.measure,
     "startup": startup.measure,
+    "server": on_a_server.measure,
 }
 FIGURES: dict[str, Callable[[Path, Sizes], list[tuple[str, str]]]] = {
     "fulfilling": lambda folder, sizes: fulfilling.measure(folder, sizes.orders),
+    "copying": lambda folder, sizes: copying.measure(folder, sizes.long_stream),
     "snapshots": lambda folder, sizes: snapshots.measure(folder, sizes.long_stream),
+    "judging": lambda folder, sizes: judging.measure(folder, sizes.long_stream // 2),
+    "looking-back": lambda folder, sizes: looking_back.measure(folder, sizes.long_stream // 10),
+    "pipeline": lambda folder, sizes: pipeline.measure(folder, sizes.long_stream // 10),
 }
 
 

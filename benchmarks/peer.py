@@ -1,4 +1,4 @@
-"""The same bank with pyeventsourcing, on its SQLite store, written as its documentation does."""
+"""The same bank with pyeventsourcing, on its SQLite store or on PostgreSQL, written as its documentation does."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,6 +70,21 @@ def opened(path: Path, pragmas: Sequence[str]) -> Iterator[Bank]:
     with factory.datastore.get_connection(commit=True) as connection:  # kept by its pool and used for all writes
         for pragma in pragmas:
             connection.cursor().execute(f"PRAGMA {pragma}")
+    try:
+        yield bank
+    finally:
+        bank.close()
+
+
+@contextmanager
+def on_server(conninfo: str, schema: str) -> Iterator[Bank]:
+    """A bank in a schema, which is there, of a PostgreSQL database. conninfo: as libpq takes it."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    given = conninfo_to_dict(conninfo)
+    names = (("DBNAME", "dbname"), ("HOST", "host"), ("PORT", "port"), ("USER", "user"), ("PASSWORD", "password"))
+    env = {f"POSTGRES_{name}": str(given[word]) for name, word in names}
+    bank = Bank(env={"PERSISTENCE_MODULE": "eventsourcing.postgres", "POSTGRES_SCHEMA": schema, **env})
     try:
         yield bank
     finally:

@@ -20,6 +20,7 @@ class Sizes(NamedTuple):
     starts: int
     long_stream: int
     orders: int
+    server_commits: int
 
 
 FULL = Sizes(
@@ -34,6 +35,7 @@ FULL = Sizes(
     starts=15,
     long_stream=100_000,
     orders=1_000,
+    server_commits=300,
 )
 QUICK = Sizes(
     turns=3,
@@ -47,4 +49,5 @@ QUICK = Sizes(
     starts=4,
     long_stream=10_000,
     orders=200,
+    server_commits=100,
 )

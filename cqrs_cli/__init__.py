@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cqrs_cli.domain.process_manager import After, Cancel, CommandRejected, Policy, ProcessManager
     from cqrs_cli.domain.projection import Projection
     from cqrs_cli.domain.query import Page, Query, Read, Where
+    from cqrs_cli.domain.renamed import field
     from cqrs_cli.domain.row_model import DELETE, Delete, RowModel
 
     # fmt: off
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         NotFound,
         NothingMatched,
         NotUnique,
+        Passing,
         Rejected,
         StoreFailed,
         StoreNotFound,
@@ -50,10 +52,12 @@ if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Selection, Store
     from cqrs_cli.stores.registry import open_store
     from cqrs_cli.workbench.engine import Limits
+    from cqrs_cli.workbench.explanation import Explanation
     from cqrs_cli.workbench.outcome import Outcome, Request, RowChange
     from cqrs_cli.workbench.processors.delivery import Delivery
     from cqrs_cli.workbench.processors.projections import Plan
     from cqrs_cli.workbench.processors.refold import Check, Drift
+    from cqrs_cli.workbench.processors.rewind import Rewind
     from cqrs_cli.workbench.processors.runner import AtWork, Round, Runner
     from cqrs_cli.workbench.processors.status import ProcessorStatus
     from cqrs_cli.workbench.workbench import Workbench
@@ -62,12 +66,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DELETE", "After", "Aggregate", "AggregateNotFound", "AtWork", "Cancel", "Check", "Command", "CommandRejected",
     "CommandReused", "ConfigurationError", "Conflict", "CqrsError", "Damaged", "DeadLetter", "DefinitionError",
-    "Delete", "Delivery", "Domain", "DomainFailed", "DomainNotLoaded", "Drift", "Event", "Finding", "InvalidInput",
+    "Delete", "Delivery", "Domain", "DomainFailed", "DomainNotLoaded", "Drift", "Event", "Explanation", "Finding",
+    "InvalidInput",
     "LimitExceeded", "Limits", "Meta", "Misuse", "NeedsRebuild", "NotFound", "NotUnique", "NothingMatched", "Outcome",
-    "Outgoing", "Page", "Plan", "Policy", "ProcessManager", "ProcessorStatus", "Projection", "Query", "Read",
-    "Recorded", "Rejected", "Request", "Round", "RowChange", "RowModel", "Runner", "Scenario", "Selection", "Skip",
-    "State", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable", "Unfinished",
-    "Where", "Workbench", "decide", "evolve", "open_store", "react",
+    "Outgoing", "Page", "Passing", "Plan", "Policy", "ProcessManager", "ProcessorStatus", "Projection", "Query",
+    "Read", "Recorded", "Rejected", "Request", "Rewind", "Round", "RowChange", "RowModel", "Runner", "Scenario",
+    "Selection", "Skip", "State", "Stop", "Store", "StoreFailed", "StoreNotFound", "Unavailable", "Undecodable",
+    "Unfinished", "Where", "Workbench", "decide", "evolve", "field", "open_store", "react",
 ]
 # fmt: on
 
@@ -80,11 +85,12 @@ _HOMES = {
     "domain.process_manager": "After Cancel CommandRejected Policy ProcessManager",
     "domain.projection": "Projection",
     "domain.query": "Page Query Read Where",
+    "domain.renamed": "field",
     "domain.row_model": "DELETE Delete RowModel",
     "errors": (
         "AggregateNotFound CommandReused ConfigurationError Conflict CqrsError Damaged DefinitionError "
         "DomainFailed DomainNotLoaded InvalidInput LimitExceeded Misuse NeedsRebuild NotFound NotUnique "
-        "NothingMatched Rejected StoreFailed StoreNotFound Unavailable Undecodable Unfinished"
+        "NothingMatched Passing Rejected StoreFailed StoreNotFound Unavailable Undecodable Unfinished"
     ),
     "finding": "Finding",
     "log.outbox": "DeadLetter Outgoing",
@@ -94,11 +100,13 @@ _HOMES = {
     "stores.contract": "Selection Store",
     "stores.registry": "open_store",
     "workbench.engine": "Limits",
+    "workbench.explanation": "Explanation",
     "workbench.outcome": "Outcome Request RowChange",
     "workbench.processors.delivery": "Delivery",
     "workbench.processors.projections": "Plan",
     "workbench.processors.status": "ProcessorStatus",
     "workbench.processors.refold": "Check Drift",
+    "workbench.processors.rewind": "Rewind",
     "workbench.processors.runner": "AtWork Round Runner",
     "workbench.workbench": "Workbench",
 }

@@ -12,6 +12,7 @@ Every value remembers where it came from; `cqrs config` prints them.
 """
 
 import os
+import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,11 +31,14 @@ FORMATS = {
     "spreadsheet": f"{_FORMATS}.spreadsheet:SpreadsheetFormat",
     "tsv": f"{_FORMATS}.tsv:TsvFormat",
     "md": f"{_FORMATS}.md:MarkdownFormat",
+    "jsonpatch": f"{_FORMATS}.jsonpatch:JsonPatchFormat",
+    "cloudevents": f"{_FORMATS}.cloudevents:CloudEventsFormat",
     "mermaid": f"{_FORMATS}.mermaid:MermaidFormat",
     "dot": f"{_FORMATS}.dot:DotFormat",
     "github": f"{_FORMATS}.github:GithubFormat",
     "junit": f"{_FORMATS}.junit:JunitFormat",
     "sarif": f"{_FORMATS}.sarif:SarifFormat",
+    "gitlab": f"{_FORMATS}.gitlab:GitlabFormat",
 }
 """Where each format is, `module:class`: a format is one file, and one line here."""
 COLORS = ("auto", "always", "never")
@@ -69,8 +73,42 @@ KNOWN = (
     Known("quiet", "flag", False),
     Known("debug", "flag", False),
     Known("no-progress", "flag", False),
+    Known("no-pager", "flag", False),
+    Known("wide", "flag", False),
+    Known("local", "flag", False),
     Known("durability", DURABILITIES, None),
 )
+
+
+RULES = "rules"
+"""The table of a settings file that names what should always hold; see `history.rules`."""
+FOLD = "fold"
+"""The table that says what events come to where no domain does; see `history.fold_rules`."""
+MIRROR = "mirror"
+"""The tables that describe logs of one's own; see `transfer.dialects.generic`."""
+CI = "ci"
+"""The table that says what `cqrs ci` runs, and on what."""
+HTTP = "http"
+"""The table that says how `serve` serves."""
+_TABLES = {
+    HTTP: "[tool.cqrs.http], and below it options of cqrs serve",
+    RULES: "[tool.cqrs.rules], and below it names",
+    FOLD: "[tool.cqrs.fold], and below it types of events",
+    MIRROR: "[tool.cqrs.mirror.NAME], and below it table, position, stream, type, data",
+    CI: "[tool.cqrs.ci], and below it parts, corpus, against, accept, ignore, impact",
+}
+
+
+MASK = "mask"
+"""The table of a settings file that names the fields to mask; see `masking`."""
+MASK_KEY = "CQRS_MASK_KEY"
+"""The variable that has the key of pseudonyms. No settings file has it: it would be where the masked data is."""
+MASK_KEY_FILE = "CQRS_MASK_KEY_FILE"
+"""The variable that names a file with nothing but the key in it, which nobody but its owner can read."""
+_LONGEST_KEY_FILE = 4096
+
+
+_SHORTEST_KEY = 16
 
 
 class Setting(NamedTuple):
@@ -87,8 +125,9 @@ class Settings:
     flags: values from the command line by setting name; they are believed over everything else.
     environ, cwd: of this process unless given. store: a URL, or a path relative to the working directory.
     app: `module:attribute`, None if nothing says. output: a file, None for standard output. quiet: no notes, but
-    errors. debug: tracebacks of unexpected errors. progress: whether it may be shown. durability: of a store that
-    is made now, None for the store's own default. Raises `ConfigurationError` (exit 2) for a value that
+    errors. debug: tracebacks of unexpected errors. progress, pager: whether they may be
+    shown. wide: nothing is cut on a terminal. local: times are those of this machine's zone. durability: of a store
+    that is made now, None for the store's own default. Raises `ConfigurationError` (exit 2) for a value that
     can't be used, an unknown key in the file, or a file that is no TOML.
     """
 
@@ -111,6 +150,9 @@ class Settings:
         self.quiet: bool = values["quiet"].value
         self.debug: bool = values["debug"].value
         self.progress = not values["no-progress"].value
+        self.pager = not values["no-pager"].value
+        self.wide: bool = values["wide"].value
+        self.local: bool = values["local"].value
         self.durability: str | None = values["durability"].value
 
     @property
@@ -118,10 +160,74 @@ class Settings:
         """The config file's folder, else the working directory: where modules are looked for first."""
         return self.file.parent if self.file else self.cwd
 
+    @property
+    def rules(self) -> Mapping[str, Any]:
+        """What the settings file says should always hold, by name; empty if it says nothing."""
+        rules: Mapping[str, Any] = self._table.get(RULES, {})
+        return rules
+
+    @property
+    def ci(self) -> Mapping[str, Any]:
+        """What the settings file says of `cqrs ci`, by name; empty if it says nothing."""
+        ci: Mapping[str, Any] = self._table.get(CI, {})
+        return ci
+
+    @property
+    def fold(self) -> Mapping[str, Any]:
+        """What the settings file says of events by their stored type, for a fold without a domain."""
+        fold: Mapping[str, Any] = self._table.get(FOLD, {})
+        return fold
+
+    @property
+    def mask(self) -> Mapping[str, str]:
+        """The fields that the settings file masks, each with its way (`true` and `""`: a pseudonym)."""
+        return {field: "" if way is True else way for field, way in self._table.get(MASK, {}).items() if way}
+
+    @property
+    def mirrors(self) -> Mapping[str, Any]:
+        """The logs that the settings file describes, by name."""
+        mirrors: Mapping[str, Any] = self._table.get(MIRROR, {})
+        return mirrors
+
+    @property
+    def http(self) -> Mapping[str, Any]:
+        """What the settings file says of `serve`, by the names of its options."""
+        http: Mapping[str, Any] = self._table.get(HTTP, {})
+        return http
+
+    @property
+    def mask_key(self) -> bytes | None:
+        """The key of pseudonyms; None: one of this run.
+
+        Raises `ConfigurationError` for one that can be guessed, or that others can read.
+        """
+        key, file = self._environ.get(MASK_KEY), self._environ.get(MASK_KEY_FILE)
+        if key and file:
+            raise ConfigurationError(
+                f"{MASK_KEY} and {MASK_KEY_FILE} are both set", hint="one of them has the key: unset the other"
+            )
+        where = MASK_KEY_FILE if file else MASK_KEY
+        found = _key_in(self.cwd / file) if file else (key or "").encode("utf-8", "surrogateescape")
+        if len(found) < _SHORTEST_KEY and (found or file):
+            raise ConfigurationError(
+                f"{where} has {len(found)} characters, and whoever guesses it can try values",
+                hint=f"{_SHORTEST_KEY} or more that nobody guesses: openssl rand -hex 16 makes some",
+            )
+        return found or None
+
     def all(self) -> list[Setting]:
-        """Every effective value with its source, in a fixed order."""
+        """Every effective value with its source, in a fixed order; of the store's URL not the password."""
         values = self._values | {"durability": self._values["durability"]._replace(value=self.durability or "full")}
+        if ":" in self.store or "=" in self.store:
+            from cqrs_cli.stores.addresses import shown
+
+            values["store"] = values["store"]._replace(value=shown(self.store))
         return list(values.values())
+
+    @property
+    def store_is_named(self) -> bool:
+        """Whether the store was named by hand, for this call or this shell: then it has to be there."""
+        return self._values["store"].source in ("--store", "CQRS_STORE")
 
     @property
     def store_is_elsewhere(self) -> bool:
@@ -274,6 +380,13 @@ def _known_keys(path: Path, table: Any) -> dict[str, Any]:
         )
     names = [known.name for known in KNOWN if known.name != "output"]
     for key in table:
+        if key in _TABLES:
+            if not isinstance(table[key], dict):
+                raise ConfigurationError(f"{path}: {key} must be a table", hint=_TABLES[key])
+            continue
+        if key == MASK:
+            _check_mask(path, table[key])
+            continue
         if key == "output":
             raise ConfigurationError(
                 f"{path}: output is never read from a file", hint="-o FILE, or CQRS_OUTPUT, says where data goes"
@@ -282,3 +395,39 @@ def _known_keys(path: Path, table: Any) -> dict[str, Any]:
             hint = did_you_mean(key, names, 1) or f"known: {', '.join(names)}"
             raise ConfigurationError(f"{path}: unknown setting {key!r}", hint=hint)
     return table
+
+
+def _check_mask(path: Path, table: Any) -> None:
+    """Refuse a table that would leave something bare that it was meant to hide."""
+    if not isinstance(table, dict) or not all(isinstance(way, (bool, str)) for way in table.values()):
+        hint = '[tool.cqrs.mask], and below it email = true, or iban = "blank"'
+        raise ConfigurationError(f"{path}: mask must be a table of fields, each true or a way", hint=hint)
+
+
+def _key_in(path: Path) -> bytes:
+    """What is in a file of a key, without the end of its line. Raises `ConfigurationError`, which quotes none of it."""
+    named, hint = f"{MASK_KEY_FILE}: {path}", "a file of your own with nothing but the key in it"
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigurationError(f"{named} is no file", hint=hint)
+            if not is_trusted(file.fileno()):
+                raise ConfigurationError(f"{named} is a file of {owner(file.fileno())}, who knows the key", hint=hint)
+            if os.name == "posix" and found.st_mode & 0o077:
+                mode = f"{stat.S_IMODE(found.st_mode):04o}"
+                raise ConfigurationError(
+                    f"{named} can be read or written by others (mode {mode})",
+                    hint=f"chmod 600 {path}; and another key, if they may have read it",
+                )
+            key = file.read(_LONGEST_KEY_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{named} can't be read: {error.strerror}", hint=hint) from None
+    if len(key) > _LONGEST_KEY_FILE:
+        raise ConfigurationError(f"{named} has more than {_LONGEST_KEY_FILE} bytes", hint=hint)
+    return key.strip()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """As `os.open`, but not until somebody writes to what is a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -19,6 +19,7 @@
     ├── StoreFailed                 what concerns the store as a whole, and every command on it
     │   ├── Damaged             6   the store is damaged or was changed
     │   └── Unavailable         7   store not reachable, locked, full, read-only, or of a newer format
+    │       └── Passing             the server is away, or somebody has what is wanted: try again
     ├── Unfinished              1   of several things some could not be done
     ├── DomainFailed            8   the domain's own code raised
     └── Undecodable             8   a stored event that today's classes can't read
@@ -71,11 +72,13 @@ class CqrsError(Exception):
 class Rejected(CqrsError):
     """Raised by a `decide` method: a rule of the domain forbids the command. Nothing is written.
 
-    `code` names the rule for programs (`"out-of-stock"`), the message is for people.
+    `code` names the rule for programs (`"out-of-stock"`), the message is for people. judged_on: where a command was
+    decided: the stream, its version, and the metadata that its commit would have had (JSON).
     """
 
     code = "rejected"
     exit_code = 1
+    judged_on: tuple[str, int, str | None] | None = None
 
 
 class NotUnique(Rejected):
@@ -191,6 +194,10 @@ class Unavailable(StoreFailed):
 
     code = "unavailable"
     exit_code = 7
+
+
+class Passing(Unavailable):
+    """What is over soon: the server is away, or somebody else has what is wanted. The same can be tried again."""
 
 
 class Unfinished(CqrsError):

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 class RawJson(str):
     """JSON text that goes into JSON output as it is; the caller vouches that it is valid."""
@@ -35,6 +37,15 @@ def jsonable(value: Any) -> Any:
     Decimals and ids are strings, times RFC 3339 UTC, durations ISO 8601, enums their values, models objects; numbers
     of a `RawJson` that are no integers are `Digits`.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:  # the usual ones first: the rest of the way is long
+        return {name if type(name) is str else _key(name): jsonable(item) for name, item in value.items()}
+    if kind is list:
+        return [jsonable(item) for item in value]
+    if kind is Decimal or (kind.__module__ == "uuid" and kind.__name__ == "UUID"):  # without importing it
+        return str(value)
     if value is None or (isinstance(value, (bool, int, float)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, RawJson):

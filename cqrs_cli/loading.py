@@ -6,12 +6,15 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from importlib.machinery import PathFinder
+from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cqrs_cli.errors import DefinitionError, DomainNotLoaded
+from cqrs_cli.errors import DefinitionError, DomainNotLoaded, Misuse
 from cqrs_cli.failure import shortened
+from cqrs_cli.installation import installed_by
 from cqrs_cli.ownership import is_open_to_others, is_trusted
 
 if TYPE_CHECKING:
@@ -33,6 +36,58 @@ def load_domain(spec: str, folder: str | os.PathLike[str]) -> Domain:
         raise DomainNotLoaded(f"{spec!r} names no module", hint=hint)
     _check_names(os.fspath(folder))
     return _found(_imported(name, os.fspath(folder)), attribute, spec)
+
+
+def load_module(name: str, folder: str | os.PathLike[str]) -> ModuleType:
+    """A module of the user's, by its name or as a file (`rules.py`). Raises as `load_domain` does."""
+    _check_names(os.fspath(folder))
+    if not name.endswith(".py"):
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise DomainNotLoaded(f"{name!r} names no module", hint="a module as a.b.c, or a file as rules.py")
+        return _imported(name, os.fspath(folder))
+    path = os.path.abspath(name)
+    spec = spec_from_file_location(os.path.basename(path).removesuffix(".py"), path)
+    if spec is None or spec.loader is None or not os.path.isfile(path):
+        raise DomainNotLoaded(f"no module is in the file {name}", hint="a file of Python, as rules.py")
+    if sys.path[:1] != [os.fspath(folder)]:
+        sys.path.insert(0, os.fspath(folder))
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (DefinitionError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise _broken(name, error, _SEE) from error
+    return module
+
+
+def load_function(text: str, folder: str | os.PathLike[str]) -> Callable[..., Any]:
+    """The function that `MODULE:FUNCTION` names, a module as `load_module` has it.
+
+    Raises `Misuse` (`rule`) for a text that names none, and as `load_module`.
+    """
+    name, colon, attribute = text.rpartition(":")
+    if not colon or not name:
+        raise Misuse(f"{text!r} names no function", code="rule", hint="MODULE:FUNCTION, as rules:total_is_sum")
+    found = getattr(load_module(name, folder), attribute, None)
+    if not callable(found) or not hasattr(found, "__code__"):
+        raise Misuse(f"{name} has no function {attribute!r}", code="rule", hint=f"def {attribute}(state): … in it")
+    function: Callable[..., Any] = found
+    return function
+
+
+def load_rule(text: str, folder: str | os.PathLike[str], app: str | None) -> Callable[..., Any]:
+    """As `load_function`, for a name that stands in a file: of a module of the project alone.
+
+    app: what the settings name as the domain; its package is the project's, wherever it is. Raises `Misuse` (`rule`)
+    for a module of somebody else's: what a file says must not decide what is imported.
+    """
+    root = text.partition(":")[0].partition(".")[0]
+    is_ours = root == (app or "").partition(":")[0].partition(".")[0]
+    if not is_ours and PathFinder.find_spec(root, [os.fspath(folder)]) is None:
+        told = f"{text}: a rule is in the package of the domain, or in a module of {os.fspath(folder)}"
+        raise Misuse(told, code="rule", hint="MODULE:FUNCTION, as rules:total_is_sum, or a condition")
+    return load_function(text, folder)
 
 
 def _check_names(folder: str) -> None:
@@ -90,19 +145,27 @@ def _imported(name: str, folder: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             hint = f"looked in {folder} first; --app MODULE:ATTR names another"
             raise DomainNotLoaded(f"no module named {error.name!r}", hint=hint, module=name) from error
-        raise _broken(name, error) from error
+        if error.name is None:
+            raise _broken(name, error, _SEE) from error
+        # No hint: how this Python gets a package is for a face to say.
+        known = {
+            "missing": error.name.partition(".")[0],
+            "python": sys.executable,
+            "installer": installed_by(),
+            "folder": folder,
+        }
+        raise _broken(name, error, None, **known) from error
     except BaseException as error:
-        raise _broken(name, error) from error
+        raise _broken(name, error, _SEE) from error
 
 
-def _broken(name: str, error: BaseException) -> DomainNotLoaded:
+_SEE = "the module must import without errors: see the traceback"
+
+
+def _broken(name: str, error: BaseException, hint: str | None, **details: Any) -> DomainNotLoaded:
     what = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    return DomainNotLoaded(
-        f"importing {name!r} failed: {what}",
-        hint="the module must import without errors: see the traceback",
-        traceback=shortened(error),
-        module=name,
-    )
+    message = f"importing {name!r} failed: {what}"
+    return DomainNotLoaded(message, hint=hint, traceback=shortened(error), module=name, **details)
 
 
 def _found(module: ModuleType, attribute: str, spec: str) -> Domain:

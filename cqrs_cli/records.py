@@ -20,24 +20,40 @@ if TYPE_CHECKING:
     from cqrs_cli.config import Setting
     from cqrs_cli.domain.fold import State
     from cqrs_cli.errors import CqrsError
-    from cqrs_cli.finding import Finding
+    from cqrs_cli.finding import Checked, Finding, Verdict
+    from cqrs_cli.history.bisect import Break
+    from cqrs_cli.history.blame import Blamed, BlamedChange
     from cqrs_cli.history.changes import Change
     from cqrs_cli.history.consequences import Concerned
+    from cqrs_cli.history.impact import Impact
+    from cqrs_cli.history.outcomes import Came
+    from cqrs_cli.history.rehearsal import Rehearsed
     from cqrs_cli.history.snapshot_comparison import Difference
+    from cqrs_cli.history.what_if import SubjectChange, WhatIf
+    from cqrs_cli.log.checkpoint import Checkpoint
     from cqrs_cli.log.context import EventContext
     from cqrs_cli.log.diagnosis import Diagnosis
-    from cqrs_cli.log.outbox import DeadLetter
+    from cqrs_cli.log.origins import Origin
+    from cqrs_cli.log.outbox import DeadLetter, Outgoing
     from cqrs_cli.log.statistics import Statistics
     from cqrs_cli.log.stops import Skip
     from cqrs_cli.log.trace import Node
+    from cqrs_cli.log.verification import Verified
+    from cqrs_cli.scenario.trial import Tried
+    from cqrs_cli.stores.audit import Flaw
     from cqrs_cli.stores.commits import Recorded
     from cqrs_cli.stores.streams import StreamInfo
+    from cqrs_cli.transfer.backup import Copied
+    from cqrs_cli.transfer.proof import Proof
+    from cqrs_cli.workbench.explanation import Explanation
     from cqrs_cli.workbench.outcome import Outcome
     from cqrs_cli.workbench.processors.delivery import Delivery
     from cqrs_cli.workbench.processors.projections import Plan
     from cqrs_cli.workbench.processors.refold import Check, Drift
+    from cqrs_cli.workbench.processors.rewind import Again
     from cqrs_cli.workbench.processors.runner import Round
     from cqrs_cli.workbench.processors.status import ProcessorStatus
+    from cqrs_cli.workbench.readings import Reading
     from cqrs_cli.workbench.snapshots import Judged, Taken
 
 Record = dict[str, Any]
@@ -55,15 +71,28 @@ LETTER = (
     *("correlation_id", "failed_at"),
 )
 DROPPED = ("dropped_at", "dropped_by", "dropped_because")
+DEADLINE = ("due_at", "overdue", "reaction", "process", "deadline", "command", "data", "id", "position", "event_id")
+SENT_AGAIN = ("position", "event_id", "process", "command", "data", "id", "due_at", "becomes")
 TAKEN = ("stream", "version", "status", "reason")
 SNAPSHOT = ("stream", "version", "position", "aggregate_version", "bytes", "taken_at", "status", "reason")
 DIFFERENCE = ("stream", "path", "kept", "folded")
 DRIFT = ("key", "column", "live", "fresh")
 ROW_CHANGE = ("projection", "key", "before", "after")
 CHANGE = ("path", "old", "new")
+MADE_BY = (
+    *("position", "version", "type", "command_id", "recorded_at", "user_id"),
+    *("stream", "command", "clause"),
+)
+BLAMED, BLAMED_CHANGE = ("path", "value", *MADE_BY), (*CHANGE, *MADE_BY)
+BREAK = ("found", "rule", "subject", *MADE_BY, "until", "before", "after")
+REHEARSED = ("command", "command_id", "position", "verdict", "recorded", "today", "changes", "why")
+IMPACT_COUNT = ("kind", "name", "compared", "differing", "how")
 SETTING = ("name", "value", "source")
 AT_WORK = ("name", "position", "head")
 FINDING = ("code", "severity", "where", "message", "hint")
+PART_FINDING = ("part", *FINDING)
+FLAW = ("position", "what")
+TRIED = ("file", "name", "ok", "message", "line", "code", "hint", "traceback")
 """The members of records, in order."""
 
 
@@ -192,7 +221,16 @@ def counted(by: str, value: str | None, events: int) -> Record:
 
 def trace(root: Node) -> Record:
     """A root of a trace, with all that it led to under `children`."""
-    return {**_node(root), "children": RawJson(_children(root))}
+    return {**_node(root), "children": RawJson(_children(root, _node))}
+
+
+def story(root: Node) -> Record:
+    """The same, and of each node when it was recorded and for whom; null for what is not in the log."""
+    return {**_signed(root), "children": RawJson(_children(root, _signed))}
+
+
+def _signed(node: Node) -> Record:
+    return _node(node) | {"recorded_at": _time(node.recorded_us), "user_id": node.user_id}
 
 
 def _node(node: Node) -> Record:
@@ -202,7 +240,7 @@ def _node(node: Node) -> Record:
     return record if node.letter is None else record | _dropped(node.letter)
 
 
-def _children(root: Node) -> str:
+def _children(root: Node, told: Callable[[Node], Record]) -> str:
     """The JSON of a node's children; written by hand, as a story may be longer than an encoder is deep."""
     from cqrs_cli.log.trace import walk
 
@@ -213,7 +251,7 @@ def _children(root: Node) -> str:
             out.append("]}" * (open_at - depth))
         if not first and depth <= open_at:
             out.append("]},")
-        out.append(json.dumps(_node(node), ensure_ascii=False, separators=(",", ":"))[:-1] + ',"children":[')
+        out.append(json.dumps(told(node), ensure_ascii=False, separators=(",", ":"))[:-1] + ',"children":[')
         open_at, first = depth, False
     out.append("" if first else "]}" * (open_at + 1))
     out.append("]")
@@ -236,6 +274,60 @@ def _dropped(dead: DeadLetter) -> Record:
     return _named(DROPPED, (rfc3339(dead.dropped_us), dead.dropped_by, dead.dropped_because))
 
 
+def deadline(one: Outgoing, now_us: int) -> Record:
+    """A command that waits for its time. overdue: the time was up before this moment, and nobody sent it."""
+    due = (rfc3339(one.due_us), one.due_us < now_us, f"{one.reaction}.{one.clause}", one.process or None)
+    data = stored_json(one.data, f"the deadline {one.command_id!r}")
+    return _named(DEADLINE, (*due, one.deadline, one.command, data, one.command_id, one.position, one.event_id))
+
+
+def sent_again(again: Again) -> Record:
+    """A command that a reaction which is started again would give once more."""
+    one = again.outgoing
+    due = rfc3339(one.due_us) if one.due_us else None
+    data = stored_json(one.data, f"the command {one.command_id!r}")
+    what = (one.position, one.event_id, one.process or None, one.command, data, one.command_id)
+    return _named(SENT_AGAIN, (*what, due, again.becomes))
+
+
+def checked(parts: Sequence[Checked]) -> Record:
+    """`{"ok", "parts", "findings"}`: what came of the parts of a check.
+
+    Of a part `{"part", "ok", "looked_at", "nothing", "findings", "rows", "paste"}`: `looked_at` is null where there was
+    nothing to look at, and `nothing` says why; `findings` counts them.
+    """
+    return {
+        "ok": all(part.ok for part in parts),
+        "parts": list(map(_part, parts)),
+        "findings": part_findings(parts),
+    }
+
+
+def _part(part: Checked) -> dict[str, Any]:
+    return {
+        "part": part.part,
+        "ok": part.ok,
+        "looked_at": part.looked_at or None,
+        "nothing": part.nothing or None,
+        "findings": len(part.findings),
+        "rows": list(part.rows),
+        "paste": dict(part.paste),
+    }
+
+
+def verdict(one: Verdict, hints: Hints) -> Record:
+    """What came of a check of several: as a part of `checked`, with its verdict, seconds, and error if there is one."""
+    part = _part(one.checked)
+    del part["part"], part["ok"]
+    head = {"check": one.name, "part": one.part, "verdict": one.word, "seconds": round(one.seconds, 3)}
+    return {**head, **part, "error": None if one.error is None else error(one.error, hints(one.error))["error"]}
+
+
+def part_findings(parts: Iterable[Checked]) -> list[Record]:
+    """The findings of all parts, each with the name of its part before it."""
+    return [{"part": part.part, **finding(one)} for part in parts for one in part.findings]
+
+
 def lag(name: str, position: int, behind: int) -> Record:
     """How far a projection has come and how many positions it is behind the head."""
     return {"projection": name, "position": position, "lag": behind}
@@ -249,6 +341,41 @@ def diagnosis(found: Diagnosis) -> Record:
         "projections": [lag(*one) for one in found.lags],
         "findings": [finding(one) for one in found.findings],
     }
+
+
+def flaw(one: Flaw) -> Record:
+    """`{"position", "what"}`: something that is not as it was written; position null for what has none."""
+    return {"position": one.position, "what": one.what}
+
+
+def verified(found: Verified) -> Record:
+    """`{"ok", "commits", "events", "head", "hash", "findings"}`; hash: of the commit at the head, null without one."""
+    hash = None if found.hash is None else found.hash.hex()
+    counts = {"commits": found.commits, "events": found.events, "head": found.head, "hash": hash}
+    return {"ok": found.ok, **counts, "findings": [flaw(one) for one in found.flaws]}
+
+
+def tried(one: Tried) -> Record:
+    """`{"file", "name", "ok", "message", "line", "code", "hint", "traceback"}`; message null for one that holds."""
+    return _named(TRIED, (one.file, one.name, one.ok, one.message, one.line, one.code, one.hint, one.traceback))
+
+
+def all_tried(found: Sequence[Tried]) -> Record:
+    """`{"passed", "failed", "scenarios"}`: numbers, and each scenario."""
+    failed = sum(not one.ok for one in found)
+    return {"passed": len(found) - failed, "failed": failed, "scenarios": [tried(one) for one in found]}
+
+
+def checkpoint(made: Checkpoint, note: str) -> Record:
+    """`{"origin", "position", "hash", "note"}`; note: the text that is kept, signatures and all."""
+    return {"origin": made.origin, "position": made.position, "hash": made.hash.hex(), "note": note}
+
+
+def copied(made: Copied, file: str, store: str) -> Record:
+    """`{"file", "store", "commits", "events", "head", "hash", "bytes"}`: of a backup or of what was restored."""
+    hash = None if made.hash is None else made.hash.hex()
+    counts = {"commits": made.commits, "events": made.events, "head": made.head, "hash": hash, "bytes": made.bytes}
+    return {"file": file, "store": store, **counts}
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
@@ -295,7 +422,29 @@ def batch(by_status: Mapping[str, int], events: int) -> Record:
     """How many commands of a batch came to what, all members always; `not-found` counts as rejected."""
     told = {name: by_status.get(name, 0) for name in ("committed", "duplicate", "unchanged", "rejected")}
     told["rejected"] += by_status.get("not-found", 0)
-    return told | {name: by_status.get(name, 0) for name in ("conflict", "invalid", "failed")} | {"events": events}
+    told |= {name: by_status.get(name, 0) for name in ("conflict", "invalid", "failed")} | {"events": events}
+    others = {"as_expected": "as-expected", "unexpected": "unexpected", "dry_run": "dry-run"}
+    return told | {name: by_status.get(status, 0) for name, status in others.items()}
+
+
+def explanation(
+    how: Explanation,
+    came_to: str,
+    where: tuple[str, int | None] | None,
+    position: int | None,
+    rows: Mapping[str, int],
+    behind: Sequence[ProcessorStatus],
+) -> Record:
+    """How a command came to its outcome. where: file and line of the method; position: of its last event."""
+    file, line = where or (None, None)
+    method = None if how.clause is None else how.clause.where
+    return {
+        **{name: getattr(how, name) for name in ("stream", "version", "folded", "snapshot")},
+        **{"method": method, "file": file, "line": line, "tries": how.tries, "decided": how.events},
+        **{"expected": how.expected, "came_to": came_to, "position": position},
+        "rows": [{"projection": name, "rows": count} for name, count in rows.items()],
+        "behind": [{"name": one.name, "status": one.status, "lag": one.lag} for one in behind],
+    }
 
 
 def error(raised: CqrsError, hint: str | None) -> Record:
@@ -319,6 +468,52 @@ def state(found: State[Any]) -> Record:
 def step(record: Record, recorded: Recorded, changes: Iterable[Change]) -> Record:
     """A state (its record), the event that led to it, and what that changed."""
     return {**record, "event": event(recorded), "changes": [_named(CHANGE, change) for change in changes]}
+
+
+def blamed(one: Blamed) -> Record:
+    """A field and the event that its value is from; null for what the state begins with."""
+    return {"path": one.path, "value": _present(one.value)} | _made_by(one.event, one.clause)
+
+
+def blamed_change(one: BlamedChange) -> Record:
+    """A change of a field and the event that made it."""
+    return change(one) | _made_by(one.event, one.clause)
+
+
+def change(one: BlamedChange | Change) -> Record:
+    """A change alone."""
+    return {"path": one.path, "old": _present(one.old), "new": _present(one.new)}
+
+
+def found_break(one: Break, subject: str, event: Recorded, clause: str | None, before: Any, after: Any) -> Record:
+    """A rule that holds no more, and the event after which it does not. before, after: the whole state or row."""
+    return {
+        "found": True,
+        "rule": one.rule,
+        "subject": subject,
+        **_made_by(event, clause),
+        "until": one.until,
+        "before": before,
+        "after": after,
+    }
+
+
+def holding(rule: str) -> Record:
+    """A rule that holds after every event."""
+    return {**dict.fromkeys(BREAK), "found": False, "rule": rule}
+
+
+def _made_by(event: Recorded | None, clause: str | None) -> Record:
+    if event is None:
+        return dict.fromkeys(MADE_BY)
+    of = (event.position, event.version, event.type, event.command_id, rfc3339(event.recorded_us), event.user_id)
+    return _named(MADE_BY, (*of, event.stream, event.command_type, clause))
+
+
+def _present(value: Any) -> Any:
+    from cqrs_cli.history.comparison import ABSENT
+
+    return None if value is ABSENT else value
 
 
 def snapshot(one: Judged) -> Record:
@@ -353,7 +548,8 @@ def reaction_status(one: ProcessorStatus) -> Record:
     """Where a reaction stands."""
     names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "source")
     told = {name: getattr(one, name) for name in names}
-    return {"reaction": one.name, **told, "skipped": [_skip(skip) for skip in one.skips]}
+    skipped, rewound = [_skip(skip) for skip in one.skips], list(map(dict, one.rewound))
+    return {"reaction": one.name, **told, "skipped": skipped, "rewound": rewound}
 
 
 def _skip(skip: Skip) -> Record:
@@ -381,6 +577,7 @@ def run_round(done: Round, at_us: int, hints: Hints) -> Record:
         "position": done.position,
         "answered": done.taken,
         "sent": done.sent,
+        "honoured": done.honoured,
         "rejected": done.rejected,
         "failed": done.dead,
         "held": done.held,
@@ -395,7 +592,7 @@ def delivery(one: Delivery) -> Record:
     return {
         "id": one.outgoing.command_id,
         "command": one.outgoing.command,
-        "status": "failed" if one.status == "dead" else one.status,
+        "status": {"dead": "failed", "honoured": "sent"}.get(one.status, one.status),
         "reason": None if one.error is None else one.error.message,
     }
 
@@ -408,9 +605,136 @@ def definition(kind: str, name: str, version: int | None, cls: type, description
     return {"kind": kind, "name": name, "version": version, "class": cls.__name__, "description": description}
 
 
+def reading(one: Reading, status: ProcessorStatus | None) -> Record:
+    """What was read of a table, in one way, once or several times. status: of the projection that keeps it."""
+    where = [{"column": part.column, "operator": part.operator, "value": part.value} for part in one.where]
+    return {
+        **{"table": one.table, "position": status and status.position, "lag": status and status.lag},
+        **{"by": one.by, "where": where, "order": ["-" * term.descending + term.column for term in one.order]},
+        **{"limit": one.limit, "plan": one.plan, "times": one.times, "rows": one.rows},
+    }
+
+
+def reading_explained(
+    method: str | None,
+    where: tuple[str, int | None] | None,
+    by_row: Sequence[str],
+    given: int | None,
+    reads: Sequence[Record],
+) -> Record:
+    """What was read for an answer. by_row: conditions that were asked of each row; given: rows of the answer."""
+    file, line = where or (None, None)
+    told: Record = {"method": method, "file": file, "line": line, "reads": list(reads), "row_by_row": list(by_row)}
+    return told | {"read": sum(one["rows"] for one in reads), "given": given}
+
+
 def query(name: str, parameters: Sequence[str], description: str) -> Record:
     """A query, or a read model that can be asked without one."""
     return {"query": name, "parameters": list(parameters), "description": description}
+
+
+def fork(path: str, origin: Origin) -> Record:
+    """A fork that was made, and of what. Hashes are hex."""
+    return {
+        "fork": path,
+        "source": origin.source,
+        "position": origin.source_position,
+        "hash": origin.source_hash,
+        "taken_at": rfc3339(origin.taken_us),
+    }
+
+
+def what_if(found: WhatIf, hints: Hints) -> Record:
+    """What would be, had commands been sent: their outcomes, the events, and what would be another."""
+    return {
+        "position": found.position,
+        "commands": [outcome(one, hints) for one in found.outcomes],
+        "events": [event(one) for one in found.events],
+        "states": [_subject_change(one) for one in found.states],
+        "rows": [_subject_change(one) for one in found.rows],
+        "outgoing": [_outgoing(one) for one in found.outgoing],
+        "reactions": found.drained is not None,
+    }
+
+
+def rehearsed(one: Rehearsed) -> Record:
+    """A recorded command that was judged again: what it came to, and what it would come to today."""
+    return {
+        "command": one.command,
+        "command_id": one.command_id,
+        "position": one.position,
+        "verdict": one.verdict,
+        "recorded": _came(one.recorded),
+        "today": _came(one.today),
+        "changes": list(map(change, one.changes)),
+        "why": one.why,
+    }
+
+
+def _came(one: Came | None) -> Record | None:
+    """Events, or a rejection or failure; None where it can't be told."""
+    if one is None:
+        return None
+    events = [{"type": type(event).stored.name, "data": jsonable(event)} for event in one.events]
+    return {"stream": one.stream or None, "events": events, "code": one.code, "reason": one.reason}
+
+
+def impact(one: Impact) -> Record:
+    """What another version of the code makes of a log, beside today's: all counts, and the first of each difference."""
+    return {
+        "against": one.against,
+        "differs": one.differs,
+        "compared": {f"{kind}s": count for kind, count in one.totals.items()},
+        "by_name": impact_counts(one),
+        "effects": [
+            {
+                "kind": effect.kind,
+                "name": effect.name,
+                "verdict": effect.verdict,
+                "count": effect.number,
+                "fields": [{"path": path, "count": count} for path, count in effect.fields.items()],
+                "examples": [
+                    {
+                        "subject": example.subject,
+                        "position": example.position,
+                        "changes": list(map(change, example.changes)),
+                        "why": example.why,
+                    }
+                    for example in effect.examples
+                ],
+            }
+            for effect in one.effects
+        ],
+        "schema": list(one.schema.rows),
+        "not_judged": [
+            {"why": why, "count": count, "first": first or None} for why, (count, first) in one.not_judged.items()
+        ],
+    }
+
+
+def impact_counts(one: Impact) -> list[Record]:
+    """`{"kind", "name", "compared", "differing", "how"}` of each kind and name."""
+    counted = []
+    for (kind, name), compared in one.compared.items():
+        effects = [effect for effect in one.effects if (effect.kind, effect.name) == (kind, name)]
+        differing, how = sum(effect.number for effect in effects), "; ".join(effect.how for effect in effects)
+        counted.append(_named(IMPACT_COUNT, (kind, name, compared, differing, how or None)))
+    return counted
+
+
+def _subject_change(one: SubjectChange) -> Record:
+    return {"subject": one.subject, "path": one.change.path, "old": one.change.old, "new": one.change.new}
+
+
+def _outgoing(one: Outgoing) -> Record:
+    return {
+        "reaction": one.reaction,
+        "process": one.process or None,
+        "command": one.command,
+        "data": stored_json(one.data, f"the command {one.command} of {one.reaction}"),
+        "due_at": rfc3339(one.due_us) if one.due_us else None,
+        "position": one.position,
+    }
 
 
 def project(folder: str, created: Sequence[str], kept: Sequence[str], following: Sequence[str]) -> Record:
@@ -418,9 +742,50 @@ def project(folder: str, created: Sequence[str], kept: Sequence[str], following:
     return {"directory": folder, "created": created, "kept": kept, "next": following}
 
 
+def topic(name: str, title: str, text: str) -> Record:
+    """A page of the documentation; its text is Markdown."""
+    return {"topic": name, "title": title, "text": text}
+
+
 def answer(row: Any) -> Mapping[str, Any]:
-    """A row that a query answered with: a model, a mapping, or any other value."""
+    """A row that a query answered with: a model, a mapping, or any other value. Raises `DomainFailed`, as models do."""
     if hasattr(row, "model_dump") and not isinstance(row, type):
-        plain: Record = jsonable(row)
+        try:
+            plain: Record = jsonable(row)
+        except Exception as error:  # of a computed field, a serializer
+            from cqrs_cli.failure import domain_failed
+
+            raise domain_failed(error, f"a {type(row).__name__} that is written as JSON") from error
         return plain
     return row if isinstance(row, Mapping) else {"value": row}
+
+
+def _masked(counts: Mapping[str, int]) -> list[Record]:
+    """`[{"field", "values"}]`: no member is called like a field, or it would be masked itself."""
+    return [{"field": field, "values": number} for field, number in sorted(counts.items())]
+
+
+def proved_copy(proof: Proof, destination: str, states: Record | None) -> Record:
+    """What a copy came to. Hashes are hex; `same_history` is null where it is not to be, and `because` says why."""
+    names = sorted({*proof.seen, *proof.taken})
+    return {
+        "source": proof.source,
+        "destination": destination,
+        "after": proof.begun,
+        "position": proof.position,
+        "commits_read": proof.read,
+        "commits": proof.commits,
+        "events": proof.events,
+        "duplicates": proof.duplicates,
+        "types": [{"type": name, "in": proof.seen.get(name, 0), "out": proof.taken.get(name, 0)} for name in names],
+        "mapped": None if proof.mapped is None else dict(proof.mapped),
+        "became": [
+            {"type": old, "became": new or None, "events": number} for (old, new), number in sorted(proof.kinds.items())
+        ],
+        "masked": None if proof.masked is None else _masked(proof.masked),
+        "source_hash": proof.source_hash,
+        "hash": proof.hash,
+        "same_history": proof.is_same,
+        "because": proof.why,
+        "states": states,
+    }

@@ -1,1 +1,1 @@
-"""Domains to read, run and copy from: `orders`, the classic, `inventory`, `users`, and `retail`, for real data."""
+"""Domains to read, run and copy from: `orders`, `inventory`, `users`, `retail`, for real data, and `lessons`."""

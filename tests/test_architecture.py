@@ -11,7 +11,7 @@ PACKAGE = ROOT / "cqrs_cli"
 CHANGES = """
 a new command of the shell · an output format · a column type · a store · an error · a hint · a rule of the loop
 · a definition check · a JSON record · a limit · a migration of the store's tables · a condition over a selection
-· encryption of a field · `blame` · `verify` · an HTTP face · a scenario file
+· encryption of a field · `blame` · `verify` · a path of the HTTP face · pages for people · a scenario file
 """
 
 

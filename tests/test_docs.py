@@ -22,6 +22,24 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+_PAGES = (
+    "ci",
+    "domain",
+    "fork",
+    "impact",
+    "http",
+    "looking-back",
+    "operations",
+    "verify",
+    "python",
+    "read-side",
+    "repair",
+    "scenarios",
+    "sending",
+    "testing",
+    "writing-a-domain",
+)
+DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in _PAGES))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXIT = re.compile(r"\s+# exit (\d+)\s*$")
 MASKS = (
@@ -67,8 +85,8 @@ def steps(text: str) -> Iterator[Step]:
 
 def files(text: str) -> Iterator[tuple[str, str]]:
     for block in BLOCK.finditer(text):
-        name = re.match(r"# (\w+\.py)\n", block[2])
-        if block[1] == "python" and name:
+        name = re.match(r"# ([\w.]+\.(py|yaml))\n", block[2])
+        if block[1] in ("python", "yaml") and name:
             yield name[1], block[2]
 
 
@@ -92,8 +110,8 @@ def _same(shown: str, printed: str) -> bool:
     return printed.startswith(shown.removesuffix("…").rstrip()) if shown.endswith("…") else shown == printed
 
 
-def session(folder: Path, commands: list[Step]) -> list[tuple[int, str]]:
-    """Run the commands in one shell; what each came to, and what it printed."""
+def session(folder: Path, commands: list[Step], **variables: str) -> list[tuple[int, str]]:
+    """Run the commands in one shell; what each came to, and what it printed. variables: of its environment."""
     programs = folder / ".bin"
     programs.mkdir()
     for name, words in (("cqrs", "-m cqrs_cli"), ("python", "")):
@@ -106,6 +124,7 @@ def session(folder: Path, commands: list[Step]) -> list[tuple[int, str]]:
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
     environ |= {"PATH": f"{programs}:{environ['PATH']}", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ |= variables
     environ.pop("FORCE_COLOR", None)
     subprocess.run(["bash", "-c", script], cwd=folder, env=environ, timeout=600, check=True)
     return [
@@ -114,25 +133,26 @@ def session(folder: Path, commands: list[Step]) -> list[tuple[int, str]]:
     ]
 
 
-def complaints(text: str, folder: Path) -> list[str]:
-    """What a document says and is not so."""
+def complaints(text: str, folder: Path, **variables: str) -> list[str]:
+    """What a document says and is not so. variables: of the environment of its commands."""
     for name, content in files(text):
         (folder / name).write_text(content)
     commands = list(steps(text))
     wrong = []
-    for step, (code, printed) in zip(commands, session(folder, commands), strict=True):
+    for step, (code, printed) in zip(commands, session(folder, commands, **variables), strict=True):
         what = f"line {step.line}: {step.command}\n"
         if code != step.code:
             wrong.append(f"{what}exit code {code}, not {step.code}\n{printed}")
         elif step.shown is not None:
             lines = [masked(line) for line in printed.splitlines()]
-            if not matches([masked(line) for line in step.shown], [line for line in lines if line]):
+            shown = [masked(line) for line in step.shown if line.strip()]
+            if not matches(shown, [line for line in lines if line]):
                 wrong.append(f"{what}printed\n{printed}")
     return wrong
 
 
 @pytest.mark.timeout(600)  # dozens of commands, each a process of its own
-@pytest.mark.parametrize("name", ["README.md", "docs/read-side.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_commands_of_a_document(name: str, tmp_path: Path) -> None:
     path = ROOT / name
     if not path.is_file():
@@ -140,6 +160,14 @@ def test_the_commands_of_a_document(name: str, tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert list(steps(text)), "no command is shown"
     wrong = complaints(text, tmp_path)
+    assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.timeout(600)
+def test_the_way_to_a_server(tmp_path: Path, postgres_url: str) -> None:
+    """Its commands want a server, whose URL is in the environment."""
+    text = (ROOT / "docs" / "outgrow.md").read_text(encoding="utf-8")
+    wrong = complaints(text, tmp_path, SERVER=postgres_url)
     assert not wrong, "\n\n".join(wrong)
 
 

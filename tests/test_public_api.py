@@ -115,3 +115,9 @@ def test_a_workbench_imports_no_shell() -> None:
         "import sys; from cqrs_cli import *; print({'typer', 'rich', 'sqlite_utils', 'asyncio'} & set(sys.modules))"
     )
     assert told == "set()"
+
+
+def test_what_a_commit_is_appended_under_is_found_beside_it() -> None:
+    from cqrs_cli.stores import commits, conditions
+
+    assert (commits.AtVersion, commits.NewStream) == (conditions.AtVersion, conditions.NewStream)

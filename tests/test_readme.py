@@ -1,6 +1,7 @@
 """What README.md says besides its commands, which tests/test_docs.py runs."""
 
 import re
+import signal
 from pathlib import Path
 
 from cqrs_cli import errors
@@ -23,7 +24,7 @@ def test_every_command_is_in_its_table() -> None:
 
 def test_every_exit_code_is_in_its_table() -> None:
     codes = {getattr(kind, "exit_code", 0) for kind in vars(errors).values()}
-    codes |= {0, boundary.BUG, boundary.INTERRUPTED, boundary.BROKEN_PIPE}
+    codes |= {0, boundary.BUG, boundary.INTERRUPTED, boundary.BROKEN_PIPE, 128 + signal.SIGTERM}
     told = {int(code) for row in re.findall(r"^\| (\d[\d, ]*) \|", TEXT, re.MULTILINE) for code in row.split(",")}
     assert told == codes
 

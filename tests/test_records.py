@@ -12,7 +12,9 @@ from cqrs_cli import Workbench, records
 from cqrs_cli.config import Setting
 from cqrs_cli.errors import Conflict, InvalidInput, Rejected
 from cqrs_cli.finding import Finding
+from cqrs_cli.history.blame import Blamed, BlamedChange
 from cqrs_cli.history.changes import Change, changes
+from cqrs_cli.history.comparison import ABSENT
 from cqrs_cli.history.snapshot_comparison import Difference
 from cqrs_cli.log import outbox, statistics
 from cqrs_cli.log.diagnosis import Diagnosis
@@ -80,6 +82,7 @@ def test_outcomes(bench: Workbench) -> None:
     assert members(records.flat_outcome(failed)) == " ".join(records.FLAT_OUTCOME) == flat
     assert records.batch({"committed": 1, "not-found": 2, "rejected": 1}, 5) == {
         "committed": 1, "duplicate": 0, "unchanged": 0, "rejected": 3, "conflict": 0, "invalid": 0, "failed": 0, "events": 5,
+        "as_expected": 0, "unexpected": 0, "dry_run": 0,
     }  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def test_runs_and_reactions(bench: Workbench) -> None:
     sent(bench)
     done = bench.runner(start=0).drain()
     found = records.run_round(done._replace(failures={"p": Rejected("no")}), 0, hints)
-    assert members(found) == "at position answered sent rejected failed held at_work next_deadline stopped"
+    assert members(found) == "at position answered sent honoured rejected failed held at_work next_deadline stopped"
     assert found["stopped"] == [{"name": "p", "code": "rejected", "message": "no", "hint": "in other words"}]
     at_work: Any = ("p", 1, 2)
     assert records.run_round(done._replace(at_work=at_work), 0, hints)["at_work"] == {
@@ -141,7 +144,7 @@ def test_runs_and_reactions(bench: Workbench) -> None:
     }  # fmt: skip
     (status, *_) = bench.reactions()
     found = records.reaction_status(status._replace(skips=[SKIP]))
-    told = "reaction kind status position lag rows waiting deadlines failed reason source skipped"
+    told = "reaction kind status position lag rows waiting deadlines failed reason source skipped rewound"
     assert members(found) == told
     assert members(found["skipped"][0]) == "position by at reason"
     outgoing = SimpleNamespace(command_id="c1", command="Ship")
@@ -172,6 +175,21 @@ def test_letters_and_traces(bench: Workbench) -> None:
     ]
     told = "id kind name position stream dropped_at dropped_by dropped_because children"
     assert members(records.trace(Node("x", "dropped", "Ship", None, None, None, [], dropped))) == told
+
+
+def test_what_is_told_of_the_past(bench: Workbench) -> None:
+    sent(bench)
+    (event,) = bench.store.read()
+    made_by = "position version type command_id recorded_at user_id stream command clause"
+    assert members(records.blamed(Blamed("a", 1, event, "Account.opened (a.py:1)"))) == f"path value {made_by}"
+    assert records.blamed(Blamed("a", 1, None, None)) == dict.fromkeys(made_by.split()) | {"path": "a", "value": 1}
+    change = BlamedChange("a", ABSENT, 1, event, None)
+    assert members(records.blamed_change(change)) == f"path old new {made_by}"
+    assert records.change(change) == {"path": "a", "old": None, "new": 1}
+    (root,) = trace(bench.store, "c1")
+    told = "id kind name position stream recorded_at user_id children"
+    assert members(records.story(root)) == told
+    assert members(json.loads(records.story(root)["children"])[0]) == told
 
 
 def test_what_there_is() -> None:

@@ -75,7 +75,7 @@ def work(bench: Workbench) -> None:
     assert_type(outcome.stream, str | None)
     bench.send(OrderCreated)  # wrong
     bench.send(SubmitOrder(order_id=ID), expect="old")  # wrong
-    Scenario(domain).given(SubmitOrder(order_id=ID))  # wrong
+    Scenario(domain).given(ID)  # wrong
 
 
 def questions(bench: Workbench) -> None:

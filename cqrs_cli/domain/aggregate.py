@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidden_clauses, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, named_type, plain_type, stream_key, stream_name
-from cqrs_cli.domain.messages import Command, Event, snake
+from cqrs_cli.domain.messages import Command, Event, as_ignored, snake
 from cqrs_cli.domain.mistakes import (
+    as_aliases,
+    check_aliases,
     check_folded,
-    check_name,
     complete,
     first_complaint,
     refuse_keywords,
@@ -40,6 +41,7 @@ class Keywords(NamedTuple):
     key: tuple[str, ...]
     version: int
     snapshot_every: int | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class Aggregate(BaseModel):
@@ -48,14 +50,16 @@ class Aggregate(BaseModel):
     Class keywords: `category=` (default: the class's name in snake_case), `key=` (default
     `<category>_id`; a tuple of names for a composite key), `version=` (1; raised when snapshots
     of this class no longer count), `snapshot_every=` (take a snapshot of a stream whenever it passes a
-    multiple of so many events; none without). The key is a field without default, filled in by the engine;
-    every other field has a default. `ignores` lists events that are meant to change nothing.
+    multiple of so many events; none without), `aliases=` (older categories: their streams are this class's too, and
+    keep their names). The key is a field without default, filled in by the engine;
+    every other field has a default. `ignores` lists events that are meant to change nothing, events with an `evolve`
+    that nothing decides any more, and commands that are decided no more: `cqrs check` tells of all others.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     keywords: ClassVar[Keywords]
-    ignores: ClassVar[tuple[type[Event], ...]] = ()
+    ignores: ClassVar[tuple[type[Event] | type[Command], ...]] = ()
 
     def __init_subclass__(
         cls,
@@ -64,13 +68,14 @@ class Aggregate(BaseModel):
         key: str | tuple[str, ...] | None = None,
         version: int = 1,
         snapshot_every: int | None = None,
+        aliases: tuple[str, ...] = (),
         **unknown: Never,
     ) -> None:
-        refuse_keywords(cls, unknown, "category, key, version and snapshot_every")
+        refuse_keywords(cls, unknown, "category, key, version, snapshot_every and aliases")
         super().__init_subclass__()
         category = category or snake(cls.__name__)
         names = (key,) if isinstance(key, str) else tuple(key or (f"{category}_id",))
-        cls.keywords = Keywords(category, names, version, snapshot_every)
+        cls.keywords = Keywords(category, names, version, snapshot_every, as_aliases(cls, aliases))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -82,8 +87,8 @@ class Aggregate(BaseModel):
 class AggregateType(NamedTuple):
     """An aggregate class, read and checked.
 
-    category: of its streams. key, key_types: the key's field names and types. deciders, evolvers:
-    by message. events: all that its streams may hold (evolved or ignored).
+    category: of its streams; aliases: of those that were opened when it had another name. key, key_types: the key's
+    field names and types. deciders, evolvers: by message. events: all that its streams may hold (evolved or ignored).
     """
 
     cls: type[Aggregate]
@@ -93,9 +98,15 @@ class AggregateType(NamedTuple):
     deciders: Mapping[type[Command], Clause]
     evolvers: Mapping[type[Event], Clause]
     events: frozenset[type[Event]]
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of its streams, today's first."""
+        return (self.category, *self.aliases)
 
     def stream_of(self, key: tuple[Any, ...]) -> str:
-        """The stream of the aggregate with this key."""
+        """The stream of the aggregate with this key, if it is opened today."""
         return stream_name(self.category, key)
 
     def key_of(self, stream: str) -> tuple[Key, ...]:
@@ -141,8 +152,8 @@ def _shown(key: tuple[Any, ...]) -> str:
 def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     """Read an aggregate class. Raises `DefinitionError` naming class, method and remedy."""
     complete(cls)
-    category, key, version, every = cls.keywords
-    check_name(cls.__name__, category, "category")
+    category, key, version, every, aliases = cls.keywords
+    check_aliases(cls.__name__, category, aliases, "category")
     if every is not None and (type(every) is not int or every < 1):
         raise DefinitionError(
             f"{cls.__name__}: snapshot_every={every!r}, but it counts events, from 1 on",
@@ -151,13 +162,7 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
     key_types = _key_types(cls, key)
     check_folded(cls, key, version, "the state begins before the first event")
     _refuse_unstorable_state(cls, key, key_types)
-    ignored: object = cls.ignores
-    if not isinstance(ignored, tuple) or not all(
-        isinstance(event, type) and issubclass(event, Event) for event in ignored
-    ):
-        raise DefinitionError(
-            f"{cls.__name__}.ignores is {ignored!r}, not a tuple of event classes", hint="ignores = (OrderNoted,)"
-        )
+    ignored = as_ignored(cls, cls.ignores, Event, Command)
     refuse_other_clauses(cls, "decide", "evolve")
     deciders = by_message(clauses_of(cls, "decide"))
     evolvers = by_message(clauses_of(cls, "evolve"))
@@ -171,11 +176,11 @@ def aggregate_type(cls: type[Aggregate]) -> AggregateType:
             raise DefinitionError(
                 f"{clause.where}: key= is for projections", hint="an aggregate's events are those of its stream"
             )
-    events = frozenset({*evolvers, *cls.ignores})
+    events = frozenset({*evolvers, *(one for one in ignored if issubclass(one, Event))})
     for command, clause in deciders.items():
         _check_command_key(cls, key, key_types, command, clause)
         _check_decided_events(cls, events, clause)
-    return AggregateType(cls, category, key, key_types, deciders, evolvers, events)
+    return AggregateType(cls, category, key, key_types, deciders, evolvers, events, aliases)
 
 
 def _check_decided_events(cls: type[Aggregate], events: frozenset[type[Event]], clause: Clause) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from cqrs_cli.domain.aggregate import AggregateType
 from cqrs_cli.domain.messages import Message, kebab
 from cqrs_cli.domain.mistakes import complete
+from cqrs_cli.domain.process_manager import ReactionType
+from cqrs_cli.domain.renamed import refuse_wrong_names
 from cqrs_cli.domain.row_model import RowType
 from cqrs_cli.domain.storable import refuse_unreadable
 from cqrs_cli.errors import DefinitionError
@@ -33,6 +36,27 @@ def refuse_shared(named: Mapping[str, Any], others: Mapping[str, Any], as_what: 
         )
 
 
+def refuse_used_aliases(
+    aggregates: Iterable[AggregateType], reactions: Iterable[ReactionType], projections: Iterable[RowType]
+) -> None:
+    """Raise `DefinitionError` for an older name that another part of the domain has, or had.
+
+    In a store they would be each other's: streams by their categories, tables and checkpoints by their names.
+    """
+    streams = [(one.cls, one.category, one.aliases) for one in aggregates]
+    streams += [(one.cls, one.name, one.other_names) for one in reactions]
+    named = [*streams, *((rows.cls, rows.name, ()) for rows in projections)]
+    for cls, _, aliases in streams:
+        for alias in aliases:
+            for other, name, others in named:
+                used = {one.lower() for one in (name, *others)}
+                if other is not cls and {alias.lower(), f"{alias.lower()}_view"} & used:
+                    raise DefinitionError(
+                        f"{cls.__name__} has the alias {alias!r}, which is a name of {other.__name__}",
+                        hint="an alias is a name that nothing else has, or had: leave it out, or rename the other",
+                    )
+
+
 def by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
     """Messages by all the names that they are stored under. Raises `DefinitionError` if two share one."""
     found: dict[str, type[M]] = {}
@@ -44,6 +68,7 @@ def by_stored_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
                 hint=f"class MyOwn({cls.__name__}): … gives it one: name that class where this one is",
             )
         refuse_unreadable(cls)
+        refuse_wrong_names(cls)
         for name in (cls.stored.name, *cls.stored.aliases):
             if found.setdefault(name, cls) is not cls:
                 raise DefinitionError(

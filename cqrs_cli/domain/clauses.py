@@ -318,6 +318,29 @@ def _events(annotation: Any) -> Iterator[type[Event]]:
         yield from _events(argument)
 
 
+def answers_of(clause: Clause) -> tuple[type[Command], ...]:
+    """The commands that a reaction's return annotation names; none if it does not tell them all (`-> After`)."""
+    mark: Mark = getattr(clause.function, _MARK)
+    scope = {**mark.scope, clause.owner.__name__: clause.owner}
+    leaves = list(_leaves(resolved_annotations(clause.function, clause.where, scope).get("return")))
+    named = [one for one in leaves if isinstance(one, type) and issubclass(one, Command) and one is not Command]
+    tells = not any(one is Command or getattr(one, "__name__", "") == "After" for one in leaves)
+    return tuple(dict.fromkeys(named)) if tells else ()
+
+
+def says_what_it_gives(clause: Clause) -> bool:
+    """Whether there is a return annotation at all."""
+    return "return" in getattr(clause.function, "__annotations__", {})
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    arguments = get_args(annotation)
+    if not arguments:
+        yield annotation
+    for argument in arguments:
+        yield from _leaves(argument)
+
+
 def refuse_hidden_clauses(cls: type[BaseModel]) -> None:
     """Raise `DefinitionError` if a field bears the name of a clause method: pydantic would drop the method."""
     for name, field in cls.model_fields.items():

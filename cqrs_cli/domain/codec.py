@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -103,6 +103,11 @@ class Codec:
             found = self._decoders[(name, schema_version)] = _without_new(cls, name, _decoder(cls, schema_version))
         return found
 
+    @property
+    def event_names(self) -> Collection[str]:
+        """All names that events of the domain are stored under."""
+        return self._events.keys()
+
     def event_class(self, name: str) -> type[Event]:
         """Today's class for a stored name. Raises `Undecodable`."""
         cls = self._events.get(name)
@@ -146,6 +151,11 @@ class Codec:
             # What a factory made was not sent: it is another each time.
             if info.default_factory is None or name in command.model_fields_set
         )
+
+    def event(self, name: str, schema_version: int, data: bytes) -> Event:
+        """A stored event, of no place, as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""
+        event: Event = _decoded(self.decoder(name, schema_version), data, name)
+        return event
 
     def command(self, name: str, schema_version: int, data: bytes) -> Command:
         """A stored command as an instance of today's class. Raises `Undecodable`, `DomainFailed`."""

@@ -108,12 +108,28 @@ def _real(value: Any) -> Scalar:
     return float(value)
 
 
+_MOST_DIGITS = 1_000
+"""Of a decimal number, before the point or after it: written out, as rows have it, a larger one has no bounds."""
+
+
 def _decimal(value: Any) -> Scalar:
     if type(value) is int:
-        return str(value)
+        value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise InvalidInput(f"{value!r} is no finite Decimal")
-    return str(value)
+    if not _can_be_written_out(value):
+        raise InvalidInput(f"{value!r:.40} has more than {_MOST_DIGITS} digits before or after its point")
+    return _digits(value)
+
+
+def _can_be_written_out(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() < _MOST_DIGITS
+
+
+def _digits(value: Decimal) -> str:
+    """Plain digits, as every store has them: no exponent, and no sign of zero."""
+    return format(value if value else abs(value), "f")
 
 
 def _decode_decimal(text: str) -> Decimal:
@@ -155,7 +171,11 @@ def _settle_real(value: Any) -> Any:
 
 
 def _settle_decimal(value: Any) -> Any:
-    return Decimal(value) if type(value) is int else value
+    if type(value) is int:
+        value = Decimal(value)
+    if isinstance(value, Decimal) and value.is_finite() and _can_be_written_out(value):
+        return Decimal(_digits(value))
+    return value  # which its encode refuses
 
 
 def same(value: Any) -> Any:

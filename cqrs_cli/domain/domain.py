@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from cqrs_cli.domain.aggregate import Aggregate, AggregateType, aggregate_type
+from cqrs_cli.domain.answers import methods
 from cqrs_cli.domain.clashes import (
     by_stored_name,
     claim,
@@ -16,6 +18,7 @@ from cqrs_cli.domain.clashes import (
     refuse_same_tables,
     refuse_same_words,
     refuse_shared,
+    refuse_used_aliases,
 )
 from cqrs_cli.domain.clauses import Clause, refuse_passed_by, resolved_annotations
 from cqrs_cli.domain.envelope import envelope_of, with_keys
@@ -30,15 +33,18 @@ from cqrs_cli.domain.process_manager import (
 )
 from cqrs_cli.domain.projection import Projection, projection_type
 from cqrs_cli.domain.query import Query, check_query
-from cqrs_cli.domain.routes import Route, own_categories, route_of
+from cqrs_cli.domain.routes import Route, own_categories, route_of, streams_of
 from cqrs_cli.domain.row_model import RowModel, RowType
-from cqrs_cli.errors import DefinitionError, NotFound
+from cqrs_cli.errors import DefinitionError, Misuse, NotFound
 from cqrs_cli.finding import Finding
 from cqrs_cli.stores.commits import Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", RowType, ReactionType)
 C = TypeVar("C", AggregateType, RowType)
+
+
+NO_STAND_IN = "no-stand-in"
 
 
 class Decider(NamedTuple):
@@ -55,14 +61,19 @@ class Domain:
     """`Domain("orders", Order, OrderSummary, …)`: the classes that make up a system, checked as a whole.
 
     Parts are aggregate, projection, query, process manager and policy classes, or other domains,
-    whose parts and services are taken in. Raises `DefinitionError` for every mistake that can be seen without running.
+    whose parts and services are taken in. journal_rejections: commands that are rejected are kept on record, so that
+    they can be judged again (`cqrs rehearse`). Raises `DefinitionError` for every mistake that can be seen without
+    running.
     """
 
-    def __init__(self, name: str, *parts: Part) -> None:
-        self.name = name
+    def __init__(self, name: str, *parts: Part, journal_rejections: bool = False) -> None:
+        self.name, self.journal_rejections = name, journal_rejections
         self._parts: list[type] = []
         self._homes: dict[type, str] = {}  # the name of the domain that a part was first put into
         self._services: dict[type, Callable[[], Any]] = {}
+        self._stand_ins: dict[type, Callable[[], Any]] = {}
+        self.recorded: set[type] = set()
+        """The services whose answers are kept with the commits."""
         for part in parts:
             self._take_in(part)
         self.aggregates: dict[str, AggregateType] = {}
@@ -74,6 +85,9 @@ class Domain:
             self._register(part)
         refuse_shared(self.reactions, self.aggregates, "are the streams of ")
         refuse_shared(self.projections, self.reactions, "is ")
+        refuse_used_aliases(self.aggregates.values(), self.reactions.values(), self.projections.values())
+        self.categories = {name: one for one in self.aggregates.values() for name in one.categories}
+        """The aggregates by the categories of their streams, older ones too."""
         events: list[type[Event]] = [CommandRejected] if self.reactions else []
         for aggregate in self.aggregates.values():
             events += aggregate.events
@@ -84,7 +98,23 @@ class Domain:
         self.events: dict[str, type[Event]] = by_stored_name(events)
         self.commands: dict[str, type[Command]] = by_stored_name(self.deciders)
         self._refuse_clauses_that_pass_by()
-        kinds = {category: aggregate.key_types for category, aggregate in self.aggregates.items()}
+        self._find_streams()
+        self._find_routes()
+        refuse_same_tables(self.row_types())
+        refuse_same_words(self.commands.values(), "commands")
+        refuse_same_words(self.queries.values(), "queries")
+        refuse_same_question(self.queries.values(), self.row_types())
+
+    def _find_streams(self) -> None:
+        """Say of all that takes events in whose they are, so that a category that comes or goes is noticed."""
+        for name, projection in self.projections.items():
+            self.projections[name] = projection._replace(streams=streams_of(projection.evolvers, self.aggregates))
+        for name, reaction in self.reactions.items():
+            rows = reaction.rows and reaction.rows._replace(streams=streams_of(reaction.rows.evolvers, self.aggregates))
+            self.reactions[name] = reaction._replace(rows=rows, streams=streams_of(reaction.reactors, self.aggregates))
+
+    def _find_routes(self) -> None:
+        kinds = {category: aggregate.key_types for category, aggregate in self.categories.items()}
         kinds.update({name: reaction.key_types for name, reaction in self.reactions.items() if reaction.rows})
         self.envelope = envelope_of(kinds)
         """A `Recorded` with its typed key: what clauses and callers get. Other streams keep a text."""
@@ -109,32 +139,49 @@ class Domain:
         for routes in (*self.routes.values(), *self.react_routes.values()):
             for event, route in routes.items():
                 routes[event] = route._replace(clause=with_keys(route.clause, self.envelope))
-        refuse_same_tables(self.row_types())
-        refuse_same_words(self.commands.values(), "commands")
-        refuse_same_words(self.queries.values(), "queries")
-        refuse_same_question(self.queries.values(), self.row_types())
+
+    def going_by(self, names: Mapping[str, str]) -> Domain:
+        """The same with reactions under other names of theirs: today's to the one they have in a store."""
+        other = copy.copy(self)
+        gone_by = [one.going_by(names.get(one.name, one.name)) for one in self.reactions.values()]
+        other.reactions = {one.name: one for one in gone_by}
+        other._find_routes()
+        return other
 
     def __repr__(self) -> str:
         return f"Domain({self.name!r}, {', '.join(part.__name__ for part in self._parts)})"
 
-    def provide(self, factory: F) -> F:
+    def provide(self, factory: F, *, record: bool = False) -> F:
         """Offer a service: the factory's return annotation is the type that `decide` methods ask for.
 
-        Called once per workbench, when first needed. Raises `DefinitionError` without an annotation
-        or if that type has a factory already.
+        Called once per workbench, when first needed. record: what its methods answer is kept with the commit, so that
+        the command can be judged again without it; they say what they answer. Raises `DefinitionError` without an
+        annotation, or if that type has a factory already.
         """
+        kind = self._offer(self._services, factory, sys._getframe(1).f_locals)
+        if record:
+            methods(kind)
+            self.recorded.add(kind)
+        return factory
+
+    def rehearse_with(self, factory: F) -> F:
+        """Offer what stands in for a service where commands are only tried: as `provide`, and never called live."""
+        self._offer(self._stand_ins, factory, sys._getframe(1).f_locals)
+        return factory
+
+    def _offer(self, services: dict[type, Callable[[], Any]], factory: Any, seen: dict[str, Any]) -> type:
         name = getattr(factory, "__qualname__", repr(factory))
         kind = None
         if not isinstance(factory, type):
             _check_factory(factory, name)
-            kind = resolved_annotations(factory, name, sys._getframe(1).f_locals).get("return")
+            kind = resolved_annotations(factory, name, seen).get("return")
         if not isinstance(kind, type) or kind is type(None):
             raise DefinitionError(f"{name} does not say what it makes", hint="def stock() -> Inventory: …")
-        if kind in self._services:
-            other = getattr(self._services[kind], "__qualname__", repr(self._services[kind]))
+        if kind in services:
+            other = getattr(services[kind], "__qualname__", repr(services[kind]))
             raise DefinitionError(f"{kind.__name__} has a factory already: {other}", hint="keep one of them")
-        self._services[kind] = factory
-        return factory  # pyright: ignore[reportReturnType]  # isinstance made it forget F
+        services[kind] = factory
+        return kind
 
     def service(self, kind: type, asked_by: str) -> Any:
         """A new service of this type. Raises `DefinitionError` if nobody provides it."""
@@ -143,6 +190,18 @@ class Domain:
             raise DefinitionError(
                 f"{asked_by} asks for {kind.__name__}, which nobody provides",
                 hint=f"domain.provide(factory), with `-> {kind.__name__}`",
+            )
+        return factory()
+
+    def stand_in(self, kind: type, asked_by: str) -> Any:
+        """What stands in for a service where commands are only tried. Raises `Misuse` (`no-stand-in`) without one."""
+        factory = self._stand_ins.get(kind)
+        if factory is None:
+            raise Misuse(
+                f"{asked_by} asks for {kind.__name__}, which has no stand-in: the live one is not called here",
+                hint=f"domain.rehearse_with(factory), with `-> {kind.__name__}`",
+                code="no-stand-in",
+                service=kind.__name__,
             )
         return factory()
 
@@ -164,7 +223,7 @@ class Domain:
     def aggregate_of(self, stream: str) -> AggregateType:
         """The aggregate whose stream this is, by its category. Raises `NotFound`."""
         category = stream.partition("-")[0]
-        found = self.aggregates.get(category)
+        found = self.categories.get(category)
         if found is None:
             raise NotFound(
                 f"no aggregate of the domain {self.name!r} has the category {category!r}",
@@ -179,18 +238,19 @@ class Domain:
 
     def reaction(self, name: str) -> ReactionType:
         """The process manager or policy of this name, kebab or snake. Raises `NotFound`."""
-        return self._named("reaction", name, self.reactions)
+        return self._named("reaction", name, self.reactions, self.reactions)
 
     def projection(self, name: str) -> RowType:
         """The projection of this table, kebab or snake. Raises `NotFound`."""
-        return self._named("projection", name, self.projections)
+        return self._named("projection", name, self.projections, {})
 
     def rows_of(self, name: str) -> RowType:
         """The projection or process manager of this name, kebab or snake. Raises `NotFound`."""
-        return self._named("projection", name, {rows.name: rows for rows in self.row_types()})
+        return self._named("projection", name, {rows.name: rows for rows in self.row_types()}, self.reactions)
 
-    def _named(self, kind: str, name: str, known: Mapping[str, P]) -> P:
-        found = known.get(name) or known.get(snake(name))
+    def _named(self, kind: str, name: str, known: Mapping[str, P], reactions: Mapping[str, ReactionType]) -> P:
+        going_by = {other: one.name for one in reactions.values() for other in one.other_names}
+        found = next((known[word] for one in (name, snake(name)) if (word := going_by.get(one, one)) in known), None)
         if found is None:
             raise NotFound(
                 f"no {kind} {name!r} in the domain {self.name!r}",
@@ -234,14 +294,17 @@ class Domain:
 
     def _take_in(self, part: object) -> None:
         if isinstance(part, Domain):
+            self.recorded |= part.recorded
+            self.journal_rejections = self.journal_rejections or part.journal_rejections
             for inner in part._parts:
                 self._homes.setdefault(inner, part._homes[inner])
                 self._take_in(inner)
-            for kind, factory in part._services.items():
-                if self._services.setdefault(kind, factory) is not factory:
-                    raise DefinitionError(
-                        f"two parts of {self.name!r} provide {kind.__name__}", hint="let one of them do it"
-                    )
+            for own, theirs in ((self._services, part._services), (self._stand_ins, part._stand_ins)):
+                for kind, factory in theirs.items():
+                    if own.setdefault(kind, factory) is not factory:
+                        raise DefinitionError(
+                            f"two parts of {self.name!r} provide {kind.__name__}", hint="let one of them do it"
+                        )
         elif isinstance(part, type) and issubclass(part, Aggregate | Projection | Query | ProcessManager | Policy):
             if part not in self._parts:
                 self._parts.append(part)

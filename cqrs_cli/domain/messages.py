@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Never, Self
 from pydantic import BaseModel, ConfigDict
 
 from cqrs_cli.domain.mistakes import check_version, refuse_keywords, refuse_private, refuse_taken
+from cqrs_cli.domain.pydantic_fast import also_read_as
+from cqrs_cli.domain.renamed import older_names
 from cqrs_cli.errors import DefinitionError, InvalidInput
 from cqrs_cli.stores.moments import FIRST, LAST, micros, moment
 from cqrs_cli.stores.streams import MAX_NAME_BYTES
@@ -101,6 +103,22 @@ class Message(BaseModel):
         refuse_private(cls)
         refuse_taken(cls, "stored")
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        schema = handler(source)
+        return also_read_as(source, schema, older_names(source)) if source is cls else schema
+
+
+def as_ignored(cls: type, ignored: object, *kinds: type[Message]) -> tuple[type[Message], ...]:
+    """What a class has in `ignores`, as it is. Raises `DefinitionError` for what is no tuple of such classes."""
+    wanted = " or ".join(kind.__name__.lower() for kind in kinds)
+    if not isinstance(ignored, tuple) or not all(isinstance(one, type) and issubclass(one, kinds) for one in ignored):
+        raise DefinitionError(
+            f"{cls.__name__}.ignores is {ignored!r}, not a tuple of {wanted} classes",
+            hint="ignores = (OrderNoted,)" if kinds[0] is Event else "ignores = (PayOrder,)",
+        )
+    return ignored
+
 
 class Event(Message):
     """Something that happened, in the past tense: `class OrderCreated(Event)`.
@@ -157,19 +175,24 @@ class Meta:
     @property
     def metadata_json(self) -> str | None:
         """The metadata as a commit keeps it, None if there is none. Raises `InvalidInput` for what JSON has not."""
-        if not self.metadata:
-            return None
-        try:
-            return json.dumps(self.metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidInput(
-                f"the metadata of the command {self.command_id} is not JSON: {error}",
-                hint="texts, finite numbers, booleans, lists and dicts of them",
-            ) from None
+        return metadata_json(self.metadata, self.command_id) if self.metadata else None
 
     def __repr__(self) -> str:
         names = ("command_id", "timestamp", "user_id", "correlation_id", "causation_id", "metadata")
         return f"Meta({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+def metadata_json(metadata: Mapping[str, Any], command_id: str) -> str | None:
+    """Metadata as a commit keeps it, None if there is none. Raises `InvalidInput` for what JSON has not."""
+    if not metadata:
+        return None
+    try:
+        return json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"the metadata of the command {command_id} is not JSON: {error}",
+            hint="texts, finite numbers, booleans, lists and dicts of them",
+        ) from None
 
 
 def _micros(timestamp: datetime) -> int:
@@ -310,6 +333,15 @@ def give_time(command: Command, clock: Callable[[], datetime]) -> None:
         _meta_of(command)
     except AttributeError:
         object.__setattr__(command, "__cqrs_meta__", Meta(timestamp=clock()))
+
+
+def timed(command: Command, clock: Callable[[], datetime]) -> Command:
+    """The command; if it has no envelope yet, a copy with one of the time of this clock."""
+    try:
+        _meta_of(command)
+    except AttributeError:
+        return command.with_meta(timestamp=clock())
+    return command
 
 
 _put_meta: Callable[[Command, Meta], None] = Command.__dict__["__cqrs_meta__"].__set__

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
 from cqrs_cli.domain.factories import gives_others
+from cqrs_cli.domain.renamed import refuse_older_names
 from cqrs_cli.errors import DefinitionError
 
 
@@ -32,6 +33,25 @@ def check_name(owner: str, name: str, what: str) -> None:
     """Raise `DefinitionError` for what can't be the name of a category or table."""
     if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit() or len(name) > 100:
         raise DefinitionError(f"{owner}: {name!r} can't be a {what}", hint="ASCII letters, digits and _, at most 100")
+
+
+def as_aliases(cls: type, aliases: object) -> tuple[str, ...]:
+    """The older names of a class, as a tuple. Raises `DefinitionError` for a text, which is one name, not several."""
+    if isinstance(aliases, str) or not isinstance(aliases, tuple | list):
+        raise DefinitionError(
+            f"{cls.__name__}: aliases={aliases!r} is not several names", hint=f"aliases=({str(aliases)!r},)"
+        )
+    return tuple(aliases)
+
+
+def check_aliases(owner: str, name: str, aliases: tuple[str, ...], what: str) -> None:
+    """Raise `DefinitionError` for a name and older ones that can't be those of a category or table, or come twice."""
+    for text in (name, *aliases):
+        if not isinstance(text, str) or not text:
+            raise DefinitionError(f"{owner}: {text!r} can't be a {what}", hint="a name is a text")
+        check_name(owner, text, what)
+    if len({name, *aliases}) <= len(aliases):
+        raise DefinitionError(f"{owner}: aliases={aliases!r} names one twice, or today's", hint="each older name once")
 
 
 def complete(cls: type[BaseModel]) -> None:
@@ -66,6 +86,7 @@ def refuse_taken(cls: type[BaseModel], *taken: str) -> None:
 def check_folded(cls: type[BaseModel], key: tuple[str, ...], version: object, first: str) -> None:
     """Raise `DefinitionError` for what the class of a fold can't be or have. first: why it begins with defaults."""
     check_version(cls.__name__, version)
+    refuse_older_names(cls, cls.__name__)
     if len(set(key)) < len(key):
         raise DefinitionError(f"{cls.__name__}: key= names a field twice", hint=f"key={tuple(dict.fromkeys(key))!r}")
     for name, field in cls.model_fields.items():

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, NamedTuple, Never
 
 from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_other_clauses
 from cqrs_cli.domain.keys import KEY_TYPES, Key, plain_type, stream_key, stream_name
-from cqrs_cli.domain.messages import Command, Event, snake
-from cqrs_cli.domain.mistakes import check_name, refuse_keywords
-from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, row_type
+from cqrs_cli.domain.messages import Command, Event, Message, as_ignored, snake
+from cqrs_cli.domain.mistakes import as_aliases, check_aliases, refuse_keywords
+from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, refuse_reserved, row_type
 from cqrs_cli.errors import DefinitionError
 
 
@@ -63,7 +63,8 @@ class ProcessManager(RowModel):
     """A process across aggregates: `class Fulfilment(ProcessManager, key="order_id")`.
 
     Its fields are its state, a row keyed like a projection's and a fold of the events; `@react`
-    methods see the row and answer with commands. Class keywords: `key=`, `version=`, `name=`.
+    methods see the row and answer with commands. Class keywords: `key=`, `version=`, `name=`, `aliases=` (older names:
+    where it began under one of them, it goes on under that), `ignores=` (commands that may lead back to it).
     The key is a str, int, UUID or date, as it also names the process's stream `<name>-<key>`.
     """
 
@@ -73,40 +74,77 @@ class ProcessManager(RowModel):
         key: str | tuple[str, ...] = (),
         version: int = 1,
         name: str | None = None,
+        aliases: tuple[str, ...] = (),
+        ignores: tuple[type[Command], ...] = (),
         **unknown: Never,
     ) -> None:
-        refuse_keywords(cls, unknown, "key, version and name")
+        refuse_keywords(cls, unknown, "key, version, name, aliases and ignores")
         super().__init_subclass__()
-        cls.keywords = Keywords((key,) if isinstance(key, str) else tuple(key), version, name or snake(cls.__name__))
+        names = (key,) if isinstance(key, str) else tuple(key)
+        ignored = as_ignored(cls, ignores, Command)
+        cls.keywords = Keywords(
+            names, version, name or snake(cls.__name__), aliases=as_aliases(cls, aliases), ignores=ignored
+        )
 
 
 class Policy:
-    """A stateless answer to events: `class Welcome(Policy)` with `@react` methods. Class keyword: `name=`."""
+    """A stateless answer to events: `class Welcome(Policy)` with `@react` methods.
+
+    Class keywords: `name=`, `aliases=` (older names: where it began under one of them, it goes on under that),
+    `ignores=` (commands that may lead back to it).
+    """
 
     policy_name: ClassVar[str]
+    policy_aliases: ClassVar[tuple[str, ...]] = ()
+    policy_ignores: ClassVar[tuple[type[Message], ...]] = ()
 
-    def __init_subclass__(cls, *, name: str | None = None, **unknown: Never) -> None:
-        refuse_keywords(cls, unknown, "name")
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        aliases: tuple[str, ...] = (),
+        ignores: tuple[type[Command], ...] = (),
+        **unknown: Never,
+    ) -> None:
+        refuse_keywords(cls, unknown, "name, aliases and ignores")
         super().__init_subclass__()
-        cls.policy_name = name or snake(cls.__name__)
+        cls.policy_ignores = as_ignored(cls, ignores, Command)
+        cls.policy_name, cls.policy_aliases = name or snake(cls.__name__), as_aliases(cls, aliases)
 
 
 class ReactionType(NamedTuple):
     """A process manager or policy, read and checked. rows: of a process manager; a policy has None.
 
-    domain: the name of the domain that it is part of.
+    domain: the name of the domain that it is part of. other_names: under which it may have begun, or be asked for.
+    streams: the categories of the aggregates whose events it answers; None: any.
     """
 
-    cls: type
+    cls: Any
     name: str
     rows: RowType | None
     key_types: tuple[type, ...]
     reactors: Mapping[type[Event], Clause]
     domain: str = ""
+    other_names: tuple[str, ...] = ()
+    streams: tuple[str, ...] | None = None
+
+    @property
+    def ignores(self) -> tuple[type[Message], ...]:
+        """The commands of it that may lead back to it."""
+        found: tuple[type[Message], ...] = self.cls.keywords.ignores if self.rows else self.cls.policy_ignores
+        return found
 
     def of_domain(self, name: str) -> ReactionType:
         """The same as part of the domain of this name."""
         return self._replace(domain=name, rows=self.rows and self.rows._replace(domain=name))
+
+    def going_by(self, name: str) -> ReactionType:
+        """The same under another of its names: of its checkpoint, its rows, its streams and its commands' ids."""
+        if name == self.name:
+            return self
+        others = tuple(other for other in (self.name, *self.other_names) if other != name)
+        rows = self.rows and self.rows._replace(table=self.rows.table._replace(name=name))
+        return self._replace(name=name, other_names=others, rows=rows)
 
     def stream_of(self, key: tuple[Any, ...]) -> str:
         """The process's own stream."""
@@ -130,14 +168,17 @@ def process_type(cls: type[ProcessManager]) -> ReactionType:
                 hint="its text stands in the name of the process's own stream",
             )
         kinds.append(kind)
-    return ReactionType(cls, rows.name, rows, tuple(kinds), _reactors(cls))
+    aliases = cls.keywords.aliases
+    check_aliases(cls.__name__, rows.name, aliases, "table")
+    refuse_reserved(cls, *aliases)
+    return ReactionType(cls, rows.name, rows, tuple(kinds), _reactors(cls), other_names=aliases)
 
 
 def policy_type(cls: type[Policy]) -> ReactionType:
     """Read a policy class. Raises `DefinitionError` naming class, method and remedy."""
     refuse_other_clauses(cls, "react")
     reactors, name = _reactors(cls), cls.policy_name
-    check_name(cls.__name__, name, "name")
+    check_aliases(cls.__name__, name, cls.policy_aliases, "name")
     try:
         cls()
     except TypeError as error:
@@ -148,7 +189,7 @@ def policy_type(cls: type[Policy]) -> ReactionType:
     for clause in reactors.values():
         if clause.key is not None:
             raise DefinitionError(f"{clause.where}: key= is for process managers", hint="a policy has no rows")
-    return ReactionType(cls, name, None, (), reactors)
+    return ReactionType(cls, name, None, (), reactors, other_names=cls.policy_aliases)
 
 
 def _reactors(cls: type) -> dict[type[Event], Clause]:

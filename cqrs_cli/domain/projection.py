@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Never
 
 from cqrs_cli.domain.clauses import refuse_other_clauses
-from cqrs_cli.domain.messages import snake
+from cqrs_cli.domain.messages import Event, as_ignored, snake
 from cqrs_cli.domain.mistakes import refuse_keywords
 from cqrs_cli.domain.row_model import Keywords, RowModel, RowType, as_groups, as_rules, row_type
 from cqrs_cli.errors import DefinitionError
@@ -20,6 +20,7 @@ class Projection(RowModel):
     (fields, or tuples of fields), `inline=True` (the rows change in the commit's own transaction) and,
     for those, `unique=` (a field, or a tuple of fields that are unique together; a list has several
     such rules: a command that would break one is rejected).
+    `ignores=` lists events that carry its key and are meant to change nothing here: `cqrs check` tells of all others.
     Any event with a clause creates a missing row, so every field but the key has a default.
     """
 
@@ -32,9 +33,10 @@ class Projection(RowModel):
         inline: bool = False,
         unique: Sequence[str | tuple[str, ...]] = (),
         indexes: tuple[str | tuple[str, ...], ...] | str = (),
+        ignores: tuple[type[Event], ...] = (),
         **unknown: Never,
     ) -> None:
-        refuse_keywords(cls, unknown, "key, version, name, inline, unique and indexes")
+        refuse_keywords(cls, unknown, "key, version, name, inline, unique, indexes and ignores")
         super().__init_subclass__()
         cls.keywords = Keywords(
             (key,) if isinstance(key, str) else tuple(key),
@@ -43,6 +45,7 @@ class Projection(RowModel):
             inline,
             as_rules(unique),
             as_groups((indexes,) if isinstance(indexes, str) else indexes),
+            ignores=as_ignored(cls, ignores, Event),
         )
 
 

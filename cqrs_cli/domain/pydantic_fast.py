@@ -121,9 +121,31 @@ def schema_of(cls: type[BaseModel]) -> Mapping[str, Any]:
     return cls.__pydantic_core_schema__
 
 
+def also_read_as(cls: type[BaseModel], schema: Any, older: Mapping[str, tuple[str, ...]]) -> Any:
+    """The core schema of a class, made by pydantic just now, with fields that are read by older names too."""
+    for node in _nodes(schema, set()) if older else ():
+        if node["type"] == "model" and node["cls"] is cls:
+            inner = node["schema"]
+            while inner["type"] != "model-fields":
+                inner = inner["schema"]
+            for name, names in older.items():
+                found = inner["fields"][name]
+                known = found.get("validation_alias", name)
+                found["validation_alias"] = [
+                    *([[known]] if isinstance(known, str) else known),
+                    *([one] for one in names),
+                ]
+    return schema
+
+
 def nodes(cls: type[BaseModel]) -> list[dict[str, Any]]:
     """Every schema within the core schema of a class, itself included: dicts whose `type` is a kind."""
     return list(_nodes(cls.__pydantic_core_schema__, set()))
+
+
+def own_schema(kind: type) -> Mapping[str, Any] | None:
+    """What a class of the user's that tells pydantic how it is read says of itself; None for any other."""
+    return TypeAdapter(kind).core_schema if hasattr(kind, "__get_pydantic_core_schema__") else None
 
 
 def nodes_of_type(adapter: TypeAdapter[Any]) -> list[dict[str, Any]]:

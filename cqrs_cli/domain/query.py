@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Generic, NamedTuple, Never, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -104,3 +105,6 @@ def check_query(cls: type[Query[Any]]) -> None:
     complete(cls)
     if cls.run is Query.run:
         raise DefinitionError(f"{cls.__name__} has no run", hint="def run(self, read: Read) -> Page[…]: …")
+    if iscoroutinefunction(cls.run) or isasyncgenfunction(cls.run):
+        message = f"{cls.__name__}.run is async, and what it would wait for is not read here"
+        raise DefinitionError(message, hint="def run(self, read: Read) -> Page[…]: …")

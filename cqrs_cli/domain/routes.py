@@ -57,7 +57,19 @@ def own_categories(
     if event is CommandRejected:
         return frozenset(reactions)
     known = any(event in aggregate.events for aggregate in aggregates.values())
-    return frozenset({*aggregates, *reactions}) if known else frozenset()
+    categories = (category for aggregate in aggregates.values() for category in aggregate.categories)
+    return frozenset({*categories, *reactions}) if known else frozenset()
+
+
+def streams_of(events: Iterable[type[Event]], aggregates: Mapping[str, AggregateType]) -> tuple[str, ...] | None:
+    """The categories of the aggregates that have these events; None if one of these is no aggregate's."""
+    found: set[str] = set()
+    for event in events:
+        owners = [aggregate for aggregate in aggregates.values() if event in aggregate.events]
+        if not owners and event is not CommandRejected:
+            return None
+        found.update(category for owner in owners for category in owner.categories)
+    return tuple(sorted(found))
 
 
 def route_of(
@@ -99,7 +111,7 @@ def route_of(
         for owner in owners if name in absent else ():
             _check_key_type(rows, column, event, clause, owner.key_types[owner.key.index(name)])
     fields = tuple(name for name in rows.table.key if name not in absent)
-    categories = tuple(owner.category for owner in owners)
+    categories = tuple(category for owner in owners for category in owner.categories)
     return Route(clause, fields, owners[0] if owners else None, clause.recorded, categories, telling, domain)
 
 
@@ -112,8 +124,9 @@ def _telling(rows: RowType, event: type[Event], aggregates: Iterable[AggregateTy
         if name in fields and type(None) in get_args(named_type(fields[name].annotation))
     ]
     return {
-        aggregate.category: aggregate
+        category: aggregate
         for aggregate in aggregates
+        for category in aggregate.categories
         if event in aggregate.events and any(name in aggregate.key for name in nullable)
     }
 

@@ -18,12 +18,12 @@ from cqrs_cli.domain.clauses import Clause, by_message, clauses_of, refuse_hidde
 from cqrs_cli.domain.code_digest import code_digest, event_code, shape_digest
 from cqrs_cli.domain.columns import ColumnCodec, column_codec, same
 from cqrs_cli.domain.keys import plain_type
-from cqrs_cli.domain.messages import Event
+from cqrs_cli.domain.messages import Event, Message
 from cqrs_cli.domain.mistakes import check_folded, check_name, complete, refuse_private, refuse_taken
 from cqrs_cli.domain.pydantic_fast import UNDEFINED, constructed, count_as_set, has_no_rules
 from cqrs_cli.domain.storable import refuse_unreadable
 from cqrs_cli.errors import DefinitionError, InvalidInput, NeedsRebuild
-from cqrs_cli.stores.rows import Scalar, Table
+from cqrs_cli.stores.rows import LONGEST_COLUMN, LONGEST_TABLE, SYSTEM_COLUMNS, Scalar, Table
 
 RESERVED_TABLES = frozenset(
     {
@@ -49,7 +49,7 @@ DELETE = Delete.DELETE
 
 
 class Keywords(NamedTuple):
-    """What the class statement said. unique, indexes: groups of columns."""
+    """What the class statement said. unique, indexes: groups of columns. ignores: what `check` says nothing of."""
 
     key: tuple[str, ...]
     version: int
@@ -57,6 +57,8 @@ class Keywords(NamedTuple):
     inline: bool = False
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    aliases: tuple[str, ...] = ()
+    ignores: tuple[type[Message], ...] = ()
 
 
 class RowModel(BaseModel):
@@ -77,7 +79,8 @@ class RowType(NamedTuple):
     """A row class, read and checked.
 
     table: its shape in the store. columns: how each field crosses to the store and back, in order.
-    evolvers: by event. domain: the name of the domain that it is part of.
+    evolvers: by event. domain: the name of the domain that it is part of. streams: the categories of the aggregates
+    whose events it takes in; None: any.
     """
 
     cls: type[RowModel]
@@ -87,6 +90,7 @@ class RowType(NamedTuple):
     evolvers: Mapping[type[Event], Clause]
     inline: bool
     domain: str = ""
+    streams: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -99,7 +103,7 @@ class RowType(NamedTuple):
         found = _definitions.get(self.cls)
         if found is None:
             found = _definitions[self.cls] = _definition(self)
-        return of_domain(found, self.domain)
+        return of_domain(found, self.domain, self.streams)
 
 
 _definitions: WeakKeyDictionary[type[RowModel], str] = WeakKeyDictionary()
@@ -194,7 +198,7 @@ def as_rules(columns: Iterable[str | tuple[str, ...]] | str) -> tuple[tuple[str,
 def row_type(cls: type[RowModel]) -> RowType:
     """Read a row class. Raises `DefinitionError` naming class, field and remedy."""
     complete(cls)
-    key, version, name, inline, unique, indexes = cls.keywords
+    key, version, name, inline, unique, indexes, *_ = cls.keywords
     _check_names(cls, key, name, (*unique, *indexes))
     check_folded(cls, key, version, "an event may create the row")
     refuse_unreadable(cls)
@@ -219,9 +223,10 @@ def row_type(cls: type[RowModel]) -> RowType:
     return RowType(cls, table, columns, key_columns, evolvers, inline)
 
 
-def of_domain(definition: str, name: str) -> str:
+def of_domain(definition: str, name: str, streams: Sequence[str] | None) -> str:
     """The definition as that of a part of this domain."""
-    return f'{definition[:-1]},"domain":{json.dumps(name)}}}'
+    told = "" if streams is None else f',"streams":{json.dumps(sorted(streams))}'
+    return f'{definition[:-1]},"domain":{json.dumps(name)}{told}}}'
 
 
 def foreign(stored: str, definition: str) -> str | None:
@@ -295,6 +300,11 @@ def stored_names(events: Iterable[type[Event]]) -> frozenset[str]:
     return frozenset(name for event in events for name in (event.stored.name, *event.stored.aliases))
 
 
+def aliases_of(events: Iterable[type[Event]]) -> dict[str, list[str]]:
+    """The older names of these events by today's, of those that have any."""
+    return {event.stored.name: sorted(event.stored.aliases) for event in events if event.stored.aliases}
+
+
 def _definition(kind: RowType) -> str:
     clauses = [clause.function for clause in kind.evolvers.values()]
     fields = kind.cls.model_fields
@@ -308,11 +318,21 @@ def _definition(kind: RowType) -> str:
             "unique": kind.table.unique,
             "indexes": kind.table.indexes,
             "types": sorted(stored_names(kind.evolvers)),
+            "aliases": aliases_of(kind.evolvers),
             "python": sys.implementation.cache_tag,
             "source": code_digest([kind.cls, *clauses, *event_code(kind.evolvers)]),
         },
         separators=(",", ":"),
     )
+
+
+def refuse_reserved(cls: type[RowModel], *names: str) -> None:
+    """Raise `DefinitionError` for a name that a table of the store has."""
+    for name in names:
+        if name.lower() in RESERVED_TABLES or name.lower().startswith(("cqrs_", "sqlite_", "pg_")):
+            raise DefinitionError(
+                f"{cls.__name__}: the table {name!r} is one of the store's own", hint="choose another with name="
+            )
 
 
 def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: Iterable[tuple[str, ...]]) -> None:
@@ -321,10 +341,8 @@ def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: I
             f"{cls.__name__} has no key", hint=f'class {cls.__name__}({cls.__bases__[0].__name__}, key="order_id")'
         )
     check_name(cls.__name__, name, "table")
-    if name.lower() in RESERVED_TABLES or name.lower().startswith(("cqrs_", "sqlite_")):
-        raise DefinitionError(
-            f"{cls.__name__}: the table {name!r} is one of the store's own", hint="choose another with name="
-        )
+    refuse_reserved(cls, name)
+    _refuse_unfit(cls, name)
     for field in key:
         if field not in cls.model_fields:
             raise DefinitionError(
@@ -339,3 +357,22 @@ def _check_names(cls: type[RowModel], key: tuple[str, ...], name: str, groups: I
     names = [field.lower() for field in cls.model_fields]
     if len(set(names)) < len(names):
         raise DefinitionError(f"{cls.__name__}: two fields differ in case only, which SQL can't tell apart")
+
+
+def _refuse_unfit(cls: type[RowModel], name: str) -> None:
+    """Raise `DefinitionError` for a name of the table or of a column that not every store can hold."""
+    if len(name) > LONGEST_TABLE:
+        raise DefinitionError(
+            f"{cls.__name__}: the table {name!r} has {len(name)} letters, and a store takes {LONGEST_TABLE}",
+            hint='a shorter one with name="…", under which rows are made anew; a process manager that began '
+            "under the longer one goes on there with it in aliases=(…,)",
+        )
+    for field in cls.model_fields:
+        if field.lower() in SYSTEM_COLUMNS:
+            message = f"{cls.__name__}.{field}: each table of PostgreSQL has a column {field.lower()} of its own"
+            raise DefinitionError(message, hint="another name for the field")
+        if len(field.encode()) > LONGEST_COLUMN:
+            message = (
+                f"{cls.__name__}.{field}: its name has {len(field.encode())} bytes, and a store takes {LONGEST_COLUMN}"
+            )
+            raise DefinitionError(message, hint="a shorter name for the field")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.domain.pydantic_fast import nodes, reader, schema_of, to_json
+from cqrs_cli.domain.writable import refuse_unwritable
 from cqrs_cli.errors import DefinitionError
 
 _ONLY_HERE = {"is-instance": "cls_repr", "is-subclass": "cls_repr", "callable": "type", "generator": "type"}
@@ -41,6 +43,25 @@ def refuse_unreadable(cls: type[BaseModel]) -> None:
                 f"{cls.__name__}.{name}: {found} does not come back from JSON",
                 hint="a model or a dataclass does, or say how: Annotated[…, PlainValidator(…), PlainSerializer(…)]",
             )
+    _refuse_unwritable(cls)
+
+
+def _refuse_unwritable(cls: type[BaseModel]) -> None:
+    """The same for what is read by a function of the user's, in the class and in the models and dataclasses in it."""
+    for node in nodes(cls):
+        if node["type"] not in ("model", "dataclass") or "serialization" in node:
+            continue
+        owner = node["cls"]
+        prefix = "" if owner is cls else f"{cls.__name__} holds "
+        if node["type"] == "model":
+            schemas = dict(_fields(node))
+            for name, info in owner.model_fields.items():
+                if name in schemas:
+                    refuse_unwritable(f"{prefix}{owner.__name__}.{name}", info.annotation, schemas[name])
+            continue
+        with suppress(NameError, TypeError):
+            for name, hint in get_type_hints(owner, include_extras=True).items():
+                refuse_unwritable(f"{prefix}{owner.__name__}.{name}", hint, node["schema"])
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -1,35 +1,73 @@
-"""What differs between two states, path by path."""
+"""What changed, change by change: the comparison of two states as a list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-_ABSENT: Any = object()
+from cqrs_cli.history.comparison import ABSENT, Difference, Elements, Members, compare, leaves
+from cqrs_cli.history.paths import Keyed, Path, path_text, selects
+from cqrs_cli.history.shapes import ANY, Shape
+
+ORDER = "(order)"
+"""The last step of a path, where the elements of a list changed places."""
 
 
 class Change(NamedTuple):
-    """One difference. path: as `items[0].quantity`; old or new is None where there is nothing."""
+    """One difference. path: as `items[product_id=7].quantity`; old or new is None where there is nothing."""
 
     path: str
     old: Any
     new: Any
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """What differs between two JSON-ready states, field by field; lists place by place, what is cut or added whole."""
-    return list(_differences("", old, new))
+class PlacedChange(NamedTuple):
+    """One difference and its path in steps. old or new: `ABSENT` where there is nothing."""
+
+    path: Path
+    old: Any
+    new: Any
+
+    @property
+    def told(self) -> Change:
+        """As it is shown."""
+        return Change(path_text(self.path), *(None if value is ABSENT else value for value in (self.old, self.new)))
+
+    def concerns(self, wanted: Path) -> bool:
+        """Whether what was wanted is this value, or around it, or in it: in an element that came whole, say."""
+        values = [value for value in (self.old, self.new) if value is not ABSENT]
+        return any(
+            selects(wanted, (*self.path, *inner)) for value in values for inner, _ in leaves(value, ANY)
+        ) or selects(wanted, self.path)
 
 
-def _differences(path: str, old: Any, new: Any) -> Iterator[Change]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in dict.fromkeys([*old, *new]):
-            inner = f"{path}.{name}" if path else str(name)
-            yield from _differences(inner, old.get(name, _ABSENT), new.get(name, _ABSENT))
-    elif isinstance(old, list) and isinstance(new, list):
-        for index in range(max(len(old), len(new))):
-            before = old[index] if index < len(old) else _ABSENT
-            after = new[index] if index < len(new) else _ABSENT
-            yield from _differences(f"{path}[{index}]", before, after)
-    elif old is not new and (old != new or type(old) is not type(new)):
-        yield Change(path, None if old is _ABSENT else old, None if new is _ABSENT else new)
+def changes(old: Mapping[str, Any], new: Mapping[str, Any], shape: Shape = ANY) -> list[Change]:
+    """What differs between two JSON-ready states, field by field; what came or went is one change, whole."""
+    return [change.told for change in placed_changes(compare(dict(old), dict(new), shape))]
+
+
+def placed_changes(difference: Difference | None, path: Path = ()) -> Iterator[PlacedChange]:
+    """The changes that a comparison found. Of a list: what is gone, then the rest in the new order, then the order."""
+    if difference is None:
+        return
+    if isinstance(difference, Members):
+        for name, member in difference.differing.items():
+            yield from placed_changes(member, (*path, name))
+    elif isinstance(difference, Elements):
+        for place in difference.gone:
+            yield PlacedChange((*path, difference.step(place, old=True)), difference.old[place], ABSENT)
+        for place, (before, inner) in enumerate(difference.pairs):
+            step = (*path, difference.step(place))
+            if before is None:
+                yield PlacedChange(step, ABSENT, difference.new[place])
+            yield from placed_changes(inner, step)
+        kept = difference.kept
+        if kept != sorted(kept):
+            yield PlacedChange((*path, ORDER), _called(difference, sorted(kept)), _called(difference, kept))
+    else:
+        yield PlacedChange(path, difference.old, difference.new)
+
+
+def _called(difference: Elements, places: list[int]) -> list[str]:
+    steps = (difference.step(place, old=True) for place in places)
+    return [step.value if isinstance(step, Keyed) else str(step) for step in steps]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.domain.routes import keys_of
 from cqrs_cli.history.changes import Change, changes
+from cqrs_cli.history.folds import Folds
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -17,14 +18,14 @@ class Concerned(NamedTuple):
     key: tuple[Any, ...]
 
 
-def state_changes(bench: Workbench, event: Recorded) -> list[Change]:
-    """What the event changed in its aggregate. Raises `NotFound` for a stream of no aggregate, and what `load` does."""
-    aggregate = bench.domain.aggregate_of(event.stream)
-    before = aggregate.empty(aggregate.key_of(event.stream))
-    if event.version > 1:
-        before = bench.replay(event.stream, at=event.version - 1).state
-    after = bench.replay(event.stream, at=event.version).state
-    return changes(bench.jsonable(before), bench.jsonable(after))
+def state_changes(folds: Folds, event: Recorded) -> list[Change]:
+    """What the event changed in the state of its stream. Raises `NotFound` for one that can't be folded, and what
+    folding it does."""
+    kind = folds.kind_of(event.stream)
+    before = folds.load(event.stream, at=event.version - 1) if event.version > 1 else kind.fold.empty(event.stream)
+    told = folds.plain(before.state)
+    after = kind.fold.over(before._replace(state=kind.fold.copy(before.state)), (event,))
+    return changes(told, folds.plain(after.state), kind.shape)
 
 
 def rows_concerned(bench: Workbench, event: Recorded) -> list[Concerned]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.history.changes import changes
+from cqrs_cli.history.shapes import Shape
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -46,7 +47,7 @@ def compare(bench: Workbench, streams: Iterable[str]) -> Iterator[Compared]:
         except CqrsError as error:
             found = [Difference(stream, None, bench.jsonable(loaded.state), f"{error.code}: {error.message}")]
         else:
-            told = changes(bench.jsonable(loaded.state), bench.jsonable(folded.state))
+            told = changes(bench.jsonable(loaded.state), bench.jsonable(folded.state), Shape(fold.aggregate.cls))
             found = [Difference(stream, change.path, change.old, change.new) for change in told]
             if loaded.version != folded.version:
                 found.insert(0, Difference(stream, "(version)", loaded.version, folded.version))

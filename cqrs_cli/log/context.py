@@ -10,7 +10,7 @@ from cqrs_cli.log.points import Address, parse_address
 from cqrs_cli.log.trace import Node, trace, walk
 from cqrs_cli.stores.commits import Recorded, RecordedCommit
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.names import no_stream, stream_named
+from cqrs_cli.stores.names import commit_named, no_stream, stream_named
 
 
 class EventContext(NamedTuple):
@@ -25,28 +25,29 @@ class EventContext(NamedTuple):
 
 
 def events_named(store: Store, what: str) -> tuple[Recorded, ...]:
-    """The events that were meant: `@7`, `order-17@5`, an event's id, or all of a command, by its id.
+    """The events that were meant: `@7`, `order-17@5`, an event's id, or all of a command, by its id or its beginning.
 
     Raises `Misuse` for what can't be read, `NotFound`.
     """
-    commit = store.commit(what)
+    commit = commit_named(store, what)
     if commit is not None:
         return commit.events
     id, colon, number = what.rpartition(":")
-    commit = store.commit(id) if colon and number.isascii() and number.isdigit() else None
+    commit = commit_named(store, id) if colon and number.isascii() and number.isdigit() else None
     if commit is not None:
         found = tuple(event for event in commit.events if event.number == int(number))
         if found:
             return found
-        message = f"the command {id} led to {len(commit.events)} events, so that there is no {what}"
-        raise NotFound(message, code="event-not-found", command_id=id)
+        message = f"the command {commit.id} led to {len(commit.events)} events, so that there is no {what}"
+        raise NotFound(message, code="event-not-found", command_id=commit.id)
     if "@" not in what:
-        latest = store.version(what)
+        stream = stream_named(store, what)
+        latest = store.version(stream)
         if latest:
             raise Misuse(
-                f"{what} is a stream of {latest} events", code="address", hint=f"{what}@{latest} is its newest"
+                f"{stream} is a stream of {latest} events", code="address", hint=f"{what}@{latest} is its newest"
             )
-        raise NotFound(f"nothing in the store has the id {what}", code="id-not-found")
+        raise NotFound(f"nothing in the store has the id {what}", code="id-not-found", id=what)
     return (_at(store, parse_address(what)),)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cqrs_cli.errors import NotFound
 from cqrs_cli.log.outbox import DeadLetter, Outgoing
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.names import may_begin_an_id, only_one
 from cqrs_cli.stores.operational import DEAD_LETTERS
 from cqrs_cli.stores.rows import Order, RowReader, Where
 
@@ -28,6 +29,23 @@ def count_letters(rows: RowReader, reaction: str) -> int:
 def all_letters(rows: RowReader, where: Where) -> list[DeadLetter]:
     """The open ones, then those that were dropped."""
     return letters(rows, where) + letters(rows, where, dropped=True)
+
+
+def letters_named(rows: RowReader, text: str, dropped: bool = True) -> list[DeadLetter]:
+    """The dead letter of this command id, or the only one whose id begins so. Raises `Misuse` (code `ambiguous`).
+
+    dropped: those that were dropped count too.
+    """
+
+    def found(*where: Where) -> list[DeadLetter]:
+        return letters(rows, *where) + (letters(rows, *where, dropped=True) if dropped else [])
+
+    exact = found(Where("command_id", "=", text))
+    if exact or not may_begin_an_id(text):
+        return exact
+    alike = found(Where("command_id", ">=", text), Where("command_id", "<", text + "\U0010ffff"))
+    only_one(text, "commands", [one.command_id for one in alike])
+    return alike
 
 
 def letter(rows: RowReader, id: str) -> DeadLetter:

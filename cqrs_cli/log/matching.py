@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cqrs_cli.errors import Damaged
+from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.streams import category_of
+
+if TYPE_CHECKING:
+    from cqrs_cli.expression_types import Fields
 
 Matches = Callable[[Recorded], bool]
 
@@ -20,14 +23,22 @@ def same_words(name: str) -> str:
 
 
 def matcher(
-    user: str | None, commands: Iterable[str], grep: str | None, conditions: Iterable[str] = ()
+    user: str | None,
+    commands: Iterable[str],
+    grep: str | None,
+    conditions: Iterable[str] = (),
+    met: Matches | None = None,
 ) -> Matches | None:
     """Whether an event has all of these; None if nothing was asked for.
 
     user: the whole id. commands: names of commands, any of them, spelled in any way. grep: a text somewhere in the
-    payload or the metadata, as it reads or as it stands in JSON. conditions: see `holds`; all of them.
+    payload or the metadata, as it reads or as it stands in JSON. conditions: see `holds`; all of them. met: is given
+    each event that is looked at, if a user or a command was asked for.
     """
     asked: list[Matches] = []
+    commands = list(commands)
+    if met is not None and (user is not None or commands):
+        asked.append(met)
     if user is not None:
         asked.append(lambda event: event.user_id == user)
     names = {same_words(name) for name in commands}
@@ -77,27 +88,49 @@ FIELDS: dict[str, Callable[[Recorded], Any]] = {
 _NAMES = {**FIELDS, "user_id": FIELDS["user"]}
 
 
+def recorded_fields() -> Fields:
+    """What is known of a name that stands for an event (`recorded.user`), for `expression`."""
+    from cqrs_cli.expression_types import Fields
+
+    return Fields(dict.fromkeys(_NAMES, Any))
+
+
+class RecordedFields(Mapping[str, Any]):
+    """An event of the log as a condition sees it: `FIELDS`, each made when it is first asked for."""
+
+    def __init__(self, event: Recorded) -> None:
+        self.event = event
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = _NAMES[name](self.event)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
 def holds(condition: str) -> Matches:
     """Whether a condition holds of an event: `data.amount < 0 and user = till-1`. Raises `Misuse` for one that is none.
 
     The function raises `Misuse` for values that can't be compared as the condition wants, and `Damaged` for data that
     is no JSON.
     """
-    from cqrs_cli.expression import expression  # most commands have no condition, and start without it
+    from cqrs_cli.expression import HINT, expression  # most commands have no condition, and start without it
 
-    asked = expression(condition, _NAMES)
+    try:
+        asked = expression(condition, _NAMES)
+    except Misuse as error:
+        if "field" not in error.details or error.hint != HINT:
+            raise
+        hint = f"what an event holds is in its data: data.{error.details['field']}"
+        raise Misuse(error.message, code=error.code, hint=hint, **error.details) from None
 
-    def matches(event: Recorded) -> bool:
-        values: dict[str, Any] = {}
-
-        def scope(name: str) -> Any:
-            if name not in values:
-                values[name] = _NAMES[name](event)
-            return values[name]
-
-        return asked.matches(scope)
-
-    return matches
+    return lambda event: asked.matches(RecordedFields(event).__getitem__)
 
 
 def _parsed(data: bytes | str, event: Recorded) -> Any:

@@ -165,10 +165,23 @@ def next_due(rows: RowReader, reactions: Iterable[str]) -> int | None:
     return found[0].due_us if found else None
 
 
+def deadlines(rows: RowReader, reaction: str | None = None) -> list[Outgoing]:
+    """All deadlines, or those of a reaction, the earliest first."""
+    own = [] if reaction is None else [Where("reaction", "=", reaction)]
+    return _outgoing(rows, [*own, Where("due_us", ">", 0)])
+
+
 def counts(rows: RowReader, reaction: str) -> tuple[int, int]:
     """How many commands of a reaction are to be sent at once, and how many deadlines it has."""
     own = Where("reaction", "=", reaction)
     return rows.count(OUTBOX, [own, Where("due_us", "=", 0)]), rows.count(OUTBOX, [own, Where("due_us", "!=", 0)])
+
+
+def count_overdue(rows: RowReader, reaction: str, before_us: int) -> tuple[int, int]:
+    """How many of these should have been sent by a moment: of events before it, and deadlines."""
+    own = Where("reaction", "=", reaction)
+    waiting = rows.count(OUTBOX, [own, Where("due_us", "=", 0), Where("recorded_us", "<=", before_us)])
+    return waiting, rows.count(OUTBOX, [own, Where("due_us", ">", 0), Where("due_us", "<=", before_us)])
 
 
 def of_reaction(rows: RowReader, reaction: str) -> list[Outgoing]:

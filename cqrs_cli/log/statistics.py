@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
-from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.moments import moment, rfc3339
 from cqrs_cli.stores.streams import category_of
 
 
@@ -43,10 +43,19 @@ BY: dict[str, Callable[[Recorded], str | None]] = {
 """By what events can be counted. None: it has none, as an imported event has no command."""
 
 
-def count_by(events: Iterable[Recorded], by: str) -> list[tuple[str | None, int]]:
-    """How many events there are of each: days and hours (UTC) in their order, else the most first. by: one of `BY`."""
+_LOCAL: dict[str, Callable[[Recorded], str | None]] = {
+    "day": lambda event: moment(event.recorded_us).astimezone().isoformat()[:10],
+    "hour": lambda event: moment(event.recorded_us).astimezone().replace(minute=0).isoformat(timespec="minutes"),
+}
+
+
+def count_by(events: Iterable[Recorded], by: str, local: bool = False) -> list[tuple[str | None, int]]:
+    """How many events there are of each: days and hours in their order, else the most first. by: one of `BY`.
+
+    local: days and hours are those of this machine's zone, not of UTC.
+    """
     found: dict[str | None, int] = {}
-    value_of = BY[by]
+    value_of = _LOCAL.get(by, BY[by]) if local else BY[by]
     for event in events:
         value = value_of(event)
         found[value] = found.get(value, 0) + 1

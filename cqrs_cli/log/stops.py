@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -56,6 +56,15 @@ def _few(rows: RowReader, table: Table, *where: Where) -> Iterator[tuple[Scalar,
     return iter(found) if len(found) < _FEW else rows.select(table, where)
 
 
+def stops_and_skips(rows: RowReader) -> tuple[dict[str, Stop], dict[str, list[Skip]]]:
+    """What `stops` and `skips` give, in one question."""
+    stopped, skipped = rows.few((STOPS, SKIPS), _FEW)
+    if len(stopped) == _FEW or len(skipped) == _FEW:
+        return stops(rows), skips(rows)
+    found = {row[0]: Stop(*row) for row in stopped}  # type: ignore[arg-type]
+    return found, _by_name(Skip(*row) for row in skipped)  # type: ignore[arg-type, return-value]
+
+
 def record_stop(rows: Rows, name: str, event: StoredEvent | Recorded, error: CqrsError) -> None:
     """Keep where and why a processor stopped, unless another runner could take the event meanwhile."""
     now = rows.checkpoint(name)
@@ -74,7 +83,10 @@ def now_us() -> int:
 
 def skips(rows: RowReader) -> dict[str, list[Skip]]:
     """The events that processors pass over, by name and position."""
-    found = (Skip(*row) for row in _few(rows, SKIPS))  # type: ignore[arg-type]
+    return _by_name(Skip(*row) for row in _few(rows, SKIPS))  # type: ignore[arg-type]
+
+
+def _by_name(found: Iterable[Skip]) -> dict[str, list[Skip]]:
     return {name: list(of_name) for name, of_name in groupby(found, key=attrgetter("projection"))}
 
 
@@ -121,5 +133,5 @@ def skip(store: Store, wanted: Skip, reached: int | None, role: Role, also: Call
         message = f"{name} has taken @{position} in already, it is at @{reached}"
         raise Misuse(message, hint="only what lies ahead can be skipped")
     with store.transaction() as rows:
-        rows.put(SKIPS, [wanted])
         also(rows)
+        rows.put(SKIPS, [wanted])

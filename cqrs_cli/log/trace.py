@@ -13,6 +13,7 @@ from cqrs_cli.errors import NotFound
 from cqrs_cli.log import letters, outbox
 from cqrs_cli.stores.commits import RecordedCommit
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.names import commit_named
 from cqrs_cli.stores.rows import Where
 
 
@@ -23,6 +24,7 @@ class Node(NamedTuple):
     commands that are not in the log: `waiting`, `deadline` (due_us says when), `failed` and `dropped`
     (letter says by whom and why).
     id: the command's or event's; a reaction's is that of the event it answered and its name.
+    recorded_us, user_id: of what is in the log.
     """
 
     id: str
@@ -33,11 +35,45 @@ class Node(NamedTuple):
     due_us: int | None
     children: list[Node]
     letter: outbox.DeadLetter | None = None
+    recorded_us: int | None = None
+    user_id: str | None = None
 
 
 def trace(store: Store, what: str) -> list[Node]:
-    """The story that an id (of a command, event, correlation) or an `@position` belongs to. Raises `NotFound`."""
+    """The story that an id (of a command, event, correlation) or an `@position` belongs to.
+
+    The beginning of a command's or event's id is enough. Raises `NotFound`, and `Misuse` (`ambiguous`).
+    """
     return _Story(store, _correlation(store, what)).roots
+
+
+def stream_story(store: Store, stream: str) -> list[Node]:
+    """The story of a stream over all its correlations: what led to its events, and what they led to, in their order.
+
+    Empty if there is no such stream. Of each correlation only what touches the stream.
+    """
+    correlations = dict.fromkeys(event.correlation_id for event in store.read(Selection(stream=stream)))
+    roots = [root for correlation in correlations for root in _touching(_Story(store, correlation).roots, stream)]
+    return sorted(roots, key=lambda root: root.position or 0)
+
+
+def _touching(roots: list[Node], stream: str) -> list[Node]:
+    """The trees cut down to what leads to an event of the stream, or comes of one."""
+    every = list(walk(roots))
+    touching, inside = set[int](), set[int]()
+    for node, _, above in every:
+        if (above is not None and id(above) in inside) or (node.kind == "event" and node.stream == stream):
+            inside.add(id(node))
+    for node, _, _ in reversed(every):
+        if id(node) in inside or any(id(child) in touching for child in node.children):
+            touching.add(id(node))
+    kept: dict[int, Node] = {}
+    for node, _, above in every:
+        if id(node) in touching:
+            kept[id(node)] = node._replace(children=[])
+            if above is not None:
+                kept[id(above)].children.append(kept[id(node)])
+    return [kept[id(root)] for root in roots if id(root) in kept]
 
 
 def walk(roots: list[Node]) -> Iterator[tuple[Node, int, Node | None]]:
@@ -56,15 +92,15 @@ def _correlation(store: Store, what: str) -> str:
         if event is None or event.position != position:
             raise NotFound(f"there is no event {what}", code="event-not-found", hint=f"the head is @{store.head()}")
         return event.correlation_id
+    if store.commit(what) is None and next(store.correlated(what), None) is not None:
+        return what
     for commit_id in (what, what.rpartition(":")[0]):
-        commit = store.commit(commit_id) if commit_id else None
+        commit = commit_named(store, commit_id) if commit_id else None
         if commit is not None:
             return commit.correlation_id
-    if next(store.correlated(what), None) is not None:
-        return what
-    for dead in letters.all_letters(store.rows, Where("command_id", "=", what)):
+    for dead in letters.letters_named(store.rows, what):
         return dead.outgoing.correlation_id
-    raise NotFound(f"nothing in the store has the id {what}", code="id-not-found")
+    raise NotFound(f"nothing in the store has the id {what}", code="id-not-found", id=what)
 
 
 class _Story:
@@ -87,10 +123,11 @@ class _Story:
     def _add(self, commit: RecordedCommit) -> None:
         first = commit.events[0]
         kind, name = ("import", "import") if commit.command is None else ("command", commit.command.type)
-        node = Node(commit.id, kind, name, first.position, first.stream, None, [])
+        signed = (None, commit.recorded_us, commit.user_id)
+        node = Node(commit.id, kind, name, first.position, first.stream, None, [], *signed)
         self._hang(node, commit.causation_id, first.metadata.get("reaction"))
         for event in commit.events:
-            below = Node(event.event_id, "event", event.type, event.position, event.stream, None, [])
+            below = Node(event.event_id, "event", event.type, event.position, event.stream, None, [], *signed)
             node.children.append(below)
             self._events[event.event_id] = below
 

@@ -18,6 +18,7 @@ from cqrs_cli.stores.commits import (
     SentCommand,
 )
 from cqrs_cli.stores.conditions import CONDITIONS, Condition
+from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.rows import Scalar, Table
 from cqrs_cli.stores.streams import MAX_NAME_BYTES, check_stream_name
 
@@ -31,7 +32,7 @@ _is_plain_id = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_NAME_BYTES}}}").fullmatch
 
 def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     """Raise `LimitExceeded`, `InvalidInput` or `Misuse` if no store may take this, whatever it holds."""
-    id, events, command, correlation_id, causation_id, user_id, metadata = commit
+    id, events, command, correlation_id, causation_id, user_id, metadata, _ = commit
     if not events:
         raise Misuse(f"the commit {id!r} has no events", code="no-events")
     if len(events) > MAX_COMMIT_EVENTS:
@@ -59,7 +60,19 @@ def check_append(commit: Commit, conditions: Sequence[Condition]) -> None:
     if command is not None:
         size += _check_command(command)
     for event in events:
-        size += _check_event(event)
+        stream, type, schema_version, data = event
+        if (
+            data
+            and 0 < schema_version <= _MAX_SCHEMA_VERSION
+            and len(data) <= MAX_EVENT_BYTES
+            and data.isascii()
+            and b"\0" not in data
+            and _is_plain_stream(stream)
+        ):
+            _check_type("event type", type)
+            size += len(data)
+        else:
+            size += _check_event(event)
     if size > MAX_COMMIT_BYTES:
         raise LimitExceeded(
             f"the commit {id!r} has {size} bytes, at most {MAX_COMMIT_BYTES} are taken",
@@ -166,6 +179,25 @@ def depth(data: bytes) -> int:
         elif byte in b"]}":
             level -= 1
     return deepest
+
+
+def check_recorded(commit: Commit, newest_us: int, now_us: int) -> None:
+    """Raise `Misuse` if a commit that is copied can't stand where it is to: times of a log never fall."""
+    recorded_us = commit.recorded_us
+    assert recorded_us is not None
+    if recorded_us < newest_us:
+        raise Misuse(
+            f"the commit {commit.id!r} was recorded at {rfc3339(recorded_us)}, before the newest one of the log, "
+            f"at {rfc3339(newest_us)}",
+            hint="what is copied keeps its times: copy it into a log that ends before it, or let it take today's time",
+            code="recorded-before",
+        )
+    if recorded_us > now_us:
+        raise Misuse(
+            f"the commit {commit.id!r} was recorded at {rfc3339(recorded_us)}, which is not over yet",
+            hint="set the clock right, of this machine or of the one that it comes from",
+            code="recorded-ahead",
+        )
 
 
 def check_same(commit: Commit, recorded: RecordedCommit) -> None:

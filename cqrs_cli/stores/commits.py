@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from cqrs_cli.stores.conditions import AtVersion as AtVersion  # what a commit is appended under, for who looks here
+from cqrs_cli.stores.conditions import NewStream as NewStream
 from cqrs_cli.stores.moments import moment
 from cqrs_cli.stores.stored_json import stored_object
 
@@ -10,6 +12,8 @@ MAX_EVENT_BYTES = 1024 * 1024
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
 MAX_COMMIT_EVENTS = 10_000
 MAX_DEPTH = 64
+FURTHEST = 2**62
+"""Positions end before it: one beyond was written by hand, and leaves no room for those to come."""
 
 
 class NewEvent(NamedTuple):
@@ -42,6 +46,8 @@ class Commit(NamedTuple):
     id: the command's id when there is a command; imports make their own.
     correlation_id: None means the commit's own id. causation_id: the event that caused the command.
     metadata: a JSON object as text, or None.
+    recorded_us: for what was recorded elsewhere and is copied: when that was, in microseconds UTC, not before the
+    newest commit of the log and not after now. None: the moment of the append.
     """
 
     id: str
@@ -51,6 +57,7 @@ class Commit(NamedTuple):
     causation_id: str | None = None
     user_id: str | None = None
     metadata: str | None = None
+    recorded_us: int | None = None
 
 
 class StoredEvent(NamedTuple):

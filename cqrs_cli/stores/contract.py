@@ -10,15 +10,19 @@ and nothing heavy is imported: the data commands of the shell start on them alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.stores.commits import Commit, Receipt, Recorded, RecordedCommit, StoredEvent
+from cqrs_cli.finding import Finding
+from cqrs_cli.stores.commits import Commit, NewEvent, Receipt, Recorded, RecordedCommit, StoredEvent
 from cqrs_cli.stores.conditions import Condition
 from cqrs_cli.stores.rows import RowReader, Rows
 from cqrs_cli.stores.streams import StreamInfo
+
+if TYPE_CHECKING:
+    from cqrs_cli.stores.audit import Audit
 
 
 class Selection(NamedTuple):
@@ -28,7 +32,8 @@ class Selection(NamedTuple):
     after, before: positions, both exclusive. after_version, before_version: versions in the event's own
     stream, both exclusive; with `stream`, nothing outside the bounds is read. limit: at most so many, counted
     in reading order. backwards: from the newest. by_stream: not in position order but stream after stream, each from
-    its first version on (the order of the streams is the store's); not together with backwards.
+    its first version on (the order of the streams is the store's); not together with backwards. as_found: events with
+    envelopes need not be proved, as those without never are: for folds of many.
     """
 
     stream: str | None = None
@@ -41,9 +46,11 @@ class Selection(NamedTuple):
     by_stream: bool = False
     after_version: int = 0
     before_version: int | None = None
+    as_found: bool = False
 
 
 Inline = Callable[[Rows, Sequence[Recorded]], None]
+"""What runs in the transaction of an append. One that has `names`, of read models, holds these before anything else."""
 
 
 class Append(NamedTuple):
@@ -119,6 +126,9 @@ class Store(Protocol):
     def known(self, ids: Sequence[str]) -> set[str]:
         """Those of the commit ids that the log has."""
 
+    def ids_beginning(self, beginning: str, limit: int) -> list[str]:
+        """The commit ids that begin so, at most so many, in the order of their letters."""
+
     def correlated(self, correlation_id: str) -> Iterator[RecordedCommit]:
         """The commits with this correlation id, in position order."""
 
@@ -126,10 +136,13 @@ class Store(Protocol):
         """Commits whose events come after position `after`, in position order."""
 
     def read(self, selection: Selection = Selection()) -> Iterator[Recorded]:
-        """The selected events with their envelopes. Holds no lock and no snapshot while the caller works."""
+        """The selected events with their envelopes. Holds no lock and no snapshot while the caller works.
+
+        A store that keeps hashes compares what it gives with them. Raises `Damaged`, as whoever reads commits does.
+        """
 
     def scan(self, selection: Selection = Selection()) -> Iterator[StoredEvent]:
-        """The selected events without envelopes: about twice as fast as `read`."""
+        """The selected events without envelopes, several times as fast as `read`; they are not proved."""
 
     def version(self, stream: str) -> int:
         """The stream's current version; 0 if there is no such stream."""
@@ -148,11 +161,36 @@ class Store(Protocol):
     def types(self, before: int | None = None) -> dict[str, int]:
         """Stored event types with the number of their events, of those before a position."""
 
+    def type_names(self) -> frozenset[str]:
+        """Stored event types that the log has, without a look at its events: at once, however long it is."""
+
+    def kinds(
+        self, types: Collection[str] | None = None, categories: Collection[str] | None = None, after: int = 0
+    ) -> dict[tuple[str, int], int]:
+        """The number of events by stored type and schema version; one look at every event after the position.
+
+        Of these types, in streams of these categories, or of all without.
+        """
+
     def wait(self, after: int, timeout: float) -> bool:
         """Until the head is past `after`: True; False when `timeout` seconds are over."""
 
     def describe(self) -> Mapping[str, Any]:
         """Facts for people and `doctor`: kind, format, modes, versions, sizes, counts. JSON-ready."""
+
+    def check(self, after: int = 0) -> None:
+        """Raise `Damaged` unless the log after a position is what was appended; for 0, the file it is in, too."""
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with the store's own parts and with who else uses it, as far as is soon said."""
+
+    def audit(self, wanted: Collection[int] = (), progress: Callable[[int], object] | None = None) -> Audit:
+        """Look at all that is stored, as it is stored, and say what is not as it was written.
+
+        The database's own check, its definitions, each commit against the hash chain, positions and versions. wanted:
+        positions of which the chain's hash is asked for. progress: is told how many events more were looked at. Others
+        may append meanwhile. Raises `Unavailable`; what is damaged is a flaw, unless the store can't be read at all.
+        """
 
     def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
         """One statement of SQL that reads, over the log's views and the read models; `seconds` limit its work.
@@ -173,3 +211,53 @@ class Store(Protocol):
     def __enter__(self) -> Store: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+class ChainLink(NamedTuple):
+    """What the hash of a commit, its time in it, was computed to be: by this process, from the object beside which it
+    stands. previous: the hash before it. versions: of its events in their streams."""
+
+    previous: bytes
+    hash: bytes
+    versions: tuple[int, ...]
+
+
+class Written(NamedTuple):
+    """A commit as it would be appended again, its time with it, and what it became where it was appended.
+
+    position: of its last event. hash: its link of the chain, where there is one. versions: of its events in their
+    streams. previous: the hash before it, if its own was computed after that and found to be the one that is stored.
+    """
+
+    commit: Commit
+    position: int
+    hash: bytes | None
+    versions: tuple[int, ...]
+    previous: bytes | None = None
+
+
+def written(found: RecordedCommit) -> Written:
+    """A commit as it would be appended again, of what the log gave."""
+    id, command, correlation_id, causation_id, user_id, metadata, recorded_us, hash, events = found
+    new = tuple([NewEvent(event[1], event[3], event[4], event[5]) for event in events])
+    commit = Commit(id, new, command, correlation_id, causation_id, user_id, metadata, recorded_us)
+    return Written(commit, events[-1].position, hash, tuple([event.version for event in events]))
+
+
+@runtime_checkable
+class BulkStore(Protocol):
+    """What a store may have besides, for copies of many events. What it lacks is done by way of `Store`."""
+
+    def written(self, after: int = 0) -> Iterator[Written]:
+        """As `Store.commits`: each is compared with its hash. Raises `Damaged`."""
+
+    def take_in(
+        self, commits: Sequence[Commit], then: Callable[[Rows, int], None], links: Sequence[ChainLink | None] = ()
+    ) -> bool:
+        """Append commits in one durable write, all or none, and let `then` write rows in it.
+
+        then: is given the position of the last event. links: what is known of each, if anything is: a hash that comes
+        after the one that it came after then, with the same versions, is the same again, and need not be computed.
+        False, and nothing was written, if an id is in the log already or stands there twice. Raises what `Store.append`
+        does for any of them.
+        """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cqrs_cli.errors import Damaged
 
@@ -32,6 +33,10 @@ def moment(microseconds: int) -> datetime:
 
 def rfc3339(microseconds: int) -> str:
     """`2026-01-01T10:00:00.000123Z`: always six digits, so that texts sort as times do."""
-    return (
-        moment(microseconds).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    )  # strftime does not pad years
+    second, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(second)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=256)  # what was recorded in one is told together
+def _second(seconds: int) -> str:
+    return moment(seconds * 1_000_000).replace(tzinfo=None).isoformat()  # strftime does not pad years

@@ -55,4 +55,21 @@ SNAPSHOTS = Table(
     ),
     ("stream",),
 )
-OPERATIONAL = (STOPS, SKIPS, OUTBOX, DEAD_LETTERS, SNAPSHOTS)
+ORIGINS = Table(
+    "cqrs_origins",
+    _columns(
+        "source text, kind text, source_position integer, source_hash text null, position integer, taken_us integer"
+    ),
+    ("source",),
+)
+REJECTIONS = Table(
+    "cqrs_rejections",
+    _columns(
+        "command_id text, command text, schema_version integer, data text, issued_us integer, user_id text null, "
+        "correlation_id text, causation_id text null, metadata text null, stream text, version integer, "
+        "position integer, code text, reason text, rejected_us integer"
+    ),
+    ("command_id",),
+    indexes=(("rejected_us",),),
+)
+OPERATIONAL = (STOPS, SKIPS, OUTBOX, DEAD_LETTERS, SNAPSHOTS, ORIGINS, REJECTIONS)

@@ -3,7 +3,7 @@
 A package brings another store by an entry point of the group `cqrs.stores`, named as the scheme of its URLs:
 
     [project.entry-points."cqrs.stores"]
-    postgres = "cqrs_postgres:open_postgres"
+    mongo = "cqrs_mongo:open_mongo"
 
 Its object is an `Opener`. The installed packages are asked only for a scheme that is not built in, which takes time.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "cqrs.stores"
 MEMORY = "memory"
+SERVERS = ("postgresql", "postgres")
 _FILES = ("sqlite", "file")
 Create = bool | Literal["lazily"]
 
@@ -40,10 +41,10 @@ def open_store(
     read_only: bool = False,
     durability: str | None = None,
 ) -> Store:
-    """The store behind a URL or path: `shop.db`, `sqlite:shop.db`, `sqlite:///var/lib/shop.db`, `memory:`.
+    """The store behind a URL or path: `shop.db`, `sqlite:///var/lib/shop.db`, `memory:`, `postgresql://host/db`.
 
     create: make it when it is missing (else `NotFound`); "lazily": with the first write that succeeds, and
-    until then it is an empty log. read_only: never write, not even a lock file.
+    until then it is an empty log; on a server `True` alone makes one. read_only: never write, not even a lock file.
     durability: `full` (default) or `relaxed`, recorded when the store is made.
     `memory:` is a store for tests, gone when it is closed; those that open `memory:NAME` in one process share it.
     Raises `ConfigurationError` for a scheme that no installed package knows.
@@ -53,14 +54,18 @@ def open_store(
         from cqrs_cli.stores.sqlite.memory import MemoryStore
 
         return MemoryStore(url[len(MEMORY) + 1 :], create=create, read_only=read_only, durability=durability)
+    if isinstance(url, str) and scheme in SERVERS:
+        return _on_a_server(url, create=create, read_only=read_only, durability=durability)
     if isinstance(url, str) and scheme is not None and scheme not in _FILES:
         return _opener_of(url, scheme)(url, create=create, read_only=read_only, durability=durability)
     path = path_of(url) if isinstance(url, str) else os.fspath(url)
     if path is None:
-        raise ConfigurationError(
-            f"no store understands {url!r}",
-            hint="a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db",
-        )
+        from cqrs_cli.stores.addresses import is_pairs, shown
+
+        hint = "a path is understood, shop.db, or a URL: sqlite:shop.db, sqlite:///var/lib/shop.db"
+        if is_pairs(os.fspath(url)):
+            hint = "a server is named by a URL: postgresql://USER@HOST/DATABASE?schema=NAME"
+        raise ConfigurationError(f"no store understands {shown(os.fspath(url))!r}", hint=hint)
     if path.endswith(os.sep):
         raise ConfigurationError(f"{url} is a folder by its name", code="configuration", store=path)
     from cqrs_cli.stores.sqlite.store import SQLiteStore
@@ -68,14 +73,25 @@ def open_store(
     return SQLiteStore(path, create=create, read_only=read_only, durability=durability)
 
 
+def _on_a_server(url: str, *, create: Create, read_only: bool, durability: str | None) -> Store:
+    from cqrs_cli.stores.postgres.driver import check_installed
+
+    check_installed()
+    from cqrs_cli.stores.postgres.store import PostgresStore
+
+    return PostgresStore(url, create=create, read_only=read_only, durability=durability)
+
+
 def _opener_of(url: str, scheme: str) -> Opener:
     from importlib.metadata import entry_points
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if scheme not in found:
-        known = sorted({*_FILES, MEMORY, *found})
+        from cqrs_cli.stores.addresses import shown
+
+        known = sorted({*_FILES, MEMORY, *SERVERS, *found})
         raise ConfigurationError(
-            f"no store understands {url!r}",
+            f"no store understands {shown(url)!r}",
             hint=f"the schemes there are: {', '.join(known)}; a path is understood, too: shop.db, as in sqlite:shop.db",
             schemes=known,
         )
@@ -99,12 +115,21 @@ def _scheme_of(url: str) -> str | None:
 def path_of(url: str) -> str | None:
     """The file of the store behind a URL or path; None if it is none in a file.
 
+    Nor if it is a list of keywords of libpq's, `host=db password=…`, whose password would be the name of a file.
     `sqlite:shop.db` is relative, `sqlite:///var/shop.db` absolute; after two slashes alone would stand a host.
     """
     scheme = _scheme_of(url)
     if scheme is None:
-        return url
+        return None if _is_pairs(url) else url
     rest = url[len(scheme) + 1 :]
     if scheme not in _FILES or (rest.startswith("//") and not rest.startswith("///")):
         return None
     return "/" + rest.lstrip("/") if rest.startswith("/") else rest
+
+
+def _is_pairs(text: str) -> bool:
+    if "=" not in text:
+        return False
+    from cqrs_cli.stores.addresses import is_pairs
+
+    return is_pairs(text)

@@ -5,22 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 Scalar = str | int | float | None
+
+LONGEST_TABLE, LONGEST_COLUMN = 54, 63
+"""Bytes of a name, on every store: PostgreSQL cuts after 63 without a word, and a rebuild adds `cqrs_new_`."""
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+"""What each table of PostgreSQL has already."""
 
 
 class Column(NamedTuple):
     """A column of a read model.
 
     kind: text, integer, real, boolean, decimal, uuid, date, datetime or json. Values cross the
-    contract as plain scalars: booleans as 0/1, decimals as their digits, ids, dates, times and JSON as text.
+    contract as plain scalars: booleans as 0/1, decimals as their
+    plain digits (no exponent, no sign of zero), ids, dates, times and JSON as text.
     """
 
     name: str
     kind: str
     nullable: bool = False
+
+    @property
+    def said(self) -> str:
+        """What it is, as a sentence."""
+        return f"{self.name} is {'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind} column"
 
 
 class Table(NamedTuple):
@@ -35,6 +47,13 @@ class Table(NamedTuple):
     key: tuple[str, ...]
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+
+
+def reader_of(table: Table, names: Sequence[str]) -> Callable[[tuple[Scalar, ...]], tuple[Any, ...]]:
+    """The function from a stored row to its values in some columns."""
+    columns = [column.name for column in table.columns]
+    places = [columns.index(name) for name in names]
+    return itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)
 
 
 class Order(NamedTuple):
@@ -86,6 +105,18 @@ class RowReader(Protocol):
         rows that come after it are given. Raises `Misuse` for a column or operator that is not there.
         """
 
+    def few(self, tables: Sequence[Table], limit: int) -> list[list[tuple[Scalar, ...]]]:
+        """The rows of each of these tables by key, at most so many of each: of all of them in one question."""
+
+    def plan(
+        self,
+        table: Table,
+        where: Sequence[Where] = (),
+        order: Sequence[Order] = (),
+        after: tuple[Scalar, ...] | None = None,
+    ) -> str:
+        """How `select` finds the rows, for people, in the store's own words; empty if it has none for it."""
+
     def count(self, table: Table, where: Sequence[Where] = ()) -> int:
         """How many rows of the table fulfil every condition; 0 if it does not exist. Raises `Misuse` as `select`."""
 
@@ -94,7 +125,15 @@ class RowReader(Protocol):
 
 
 class Rows(RowReader, Protocol):
-    """Rows and checkpoints inside one write transaction."""
+    """Rows and checkpoints inside one write transaction.
+
+    Where several such transactions go on at once, each keeps others from a name (of a table, of a checkpoint) from its
+    first use to its end. Two that use the same names in another order would wait for each other: one that uses several
+    says so before, by `hold` or `move_all`, and the store's own tables (`operational.py`) come after all others.
+    """
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Keep others from these tables and checkpoints to the end of the transaction. They need not be there."""
 
     def create(self, table: Table) -> None:
         """Make the table if it is not there. A table of that name with other columns is `Misuse` (needs a rebuild)."""

@@ -1,6 +1,7 @@
 """Commits for tests, made from few words."""
 
 from hashlib import sha256
+from typing import Any
 
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 
@@ -15,7 +16,7 @@ def sent(body: str = "{}", type: str = "PlaceOrder") -> SentCommand:
     return SentCommand(type, 1, sha256(body.encode()).digest(), body.encode(), 1_700_000_000_000_000)
 
 
-def commit(id: str, *events: NewEvent, body: str | None = "{}", **envelope: str | None) -> Commit:
+def commit(id: str, *events: NewEvent, body: str | None = "{}", **envelope: Any) -> Commit:
     """A commit of these events (one on order-1 if none); body None: without a command."""
     command = None if body is None else sent(body)
     return Commit(id, events or (event(),), command, **envelope)

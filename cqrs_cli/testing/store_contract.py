@@ -236,6 +236,19 @@ class StoreContract(RowsContract):
 
     # ── append_many ───────────────────────────────────────────────────────────────────────────
 
+    def test_what_is_copied_keeps_its_time_which_never_falls_and_is_over(self, store: Store) -> None:
+        store.clock = lambda: 100 * 10**9
+        assert store.append(commit("c1")._replace(recorded_us=40 * 10**6)).events[0].recorded_us == 40 * 10**6
+        refused = {39 * 10**6: "recorded-before", 100 * 10**6 + 1: "recorded-ahead"}
+        for recorded_us, code in refused.items():
+            with pytest.raises(Misuse) as caught:
+                store.append(commit("c2")._replace(recorded_us=recorded_us))
+            assert caught.value.code == code
+        answers = store.append_many([Append(commit(f"c{at}")._replace(recorded_us=at * 10**6)) for at in (50, 45, 60)])
+        assert [isinstance(answer, Misuse) for answer in answers] == [False, True, False]
+        assert store.append(commit("c3")).events[0].recorded_us == 100 * 10**6, "one that is not copied has the clock's"
+        assert [event.recorded_us // 10**6 for event in store.read()] == [40, 50, 60, 100]
+
     def test_each_commit_of_a_batch_has_its_own_outcome(self, store: Store) -> None:
         store.append(commit("old"))
         outcomes = store.append_many(
@@ -567,6 +580,15 @@ class StoreContract(RowsContract):
         assert list(store.commits(limit=1)) == [one]
         assert list(store.commits(limit=0)) == []
 
+    def test_ids_that_begin_alike(self, store: Store) -> None:
+        for id in ("ab1", "ab", "ab2", "b", "AB1", "a%", "äb"):
+            store.append(commit(id))
+        assert store.ids_beginning("ab", 10) == ["ab", "ab1", "ab2"]
+        assert store.ids_beginning("ab", 2) == ["ab", "ab1"]
+        assert store.ids_beginning("a%", 10) == ["a%"], "nothing of it is a pattern"
+        assert store.ids_beginning("ä", 10) == ["äb"]
+        assert store.ids_beginning("c", 10) == store.ids_beginning("ab", 0) == []
+
     def test_a_command_whose_payload_is_not_kept(self, store: Store) -> None:
         store.append(Commit("c1", (event(),), sent()._replace(data=None)))
         found = store.commit("c1")
@@ -614,6 +636,27 @@ class StoreContract(RowsContract):
             {"A": 1, "B": 1},
             store.types(),
         ]
+
+    def test_types_by_name_and_events_by_kind(self, store: Store) -> None:
+        assert (store.type_names(), store.kinds()) == (frozenset(), {})
+        old, new = event("a-1", type="A"), event("b-1", type="A", schema_version=2)
+        store.append(commit("c1", old, new, event("b", type="B"), event("bb-1", type="B")))
+        assert store.type_names() == {"A", "B"}
+        assert store.kinds() == {("A", 1): 1, ("A", 2): 1, ("B", 1): 2}
+        assert store.kinds({"A", "never"}) == {("A", 1): 1, ("A", 2): 1}
+        assert store.kinds(categories={"b"}) == {("A", 2): 1, ("B", 1): 1}
+        assert store.kinds({"B"}, {"b", "a"}, after=2) == {("B", 1): 1}
+        assert store.kinds(after=3) == {("B", 1): 1}
+        assert store.kinds(set()) == store.kinds({"A"}, set()) == store.kinds(after=2**70) == {}
+
+    def test_nothing_is_wrong_with_a_new_store(self, store: Store) -> None:
+        assert store.findings() == []
+        store.check()
+        store.append(commit("c1", event(), event("new-1", "New")))
+        store.append(commit("c2", event()))
+        assert store.findings() == []
+        for after in (0, 1, 2, 3, 2**70):  # amid a commit, between two, at the head and beyond
+            store.check(after)
 
     def test_times_never_fall_and_the_position_at_a_time(self, store: Store) -> None:
         for number in range(40):

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from cqrs_cli.domain.decision import Decided, Target, target_of
+from cqrs_cli.domain.decision import Decided, Target
 from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, Misuse, NotFound, Rejected, StoreFailed
@@ -125,7 +125,7 @@ class _Batch:
             if slot.decided is not None and slot.decided.commit is not None:
                 for event in slot.decided.commit.events:
                     size += len(event[3])
-            if size >= self._most_bytes or (fail_fast and slot.outcome is not None and slot.outcome.error is not None):
+            if size >= self._most_bytes or (fail_fast and slot.outcome is not None and slot.outcome.is_failure):
                 break
         return slots
 
@@ -138,13 +138,15 @@ class _Batch:
         command_id = command.meta.command_id
         if command_id in self._ids:
             return None
+        if request.rejection is not None:
+            return None if self._ids else _Slot(request, self._to_be_rejected(request, command))
         stream = before = None
         try:
             if command_id in self._known:  # first: a command that was honoured is not decided again
                 known = self._sender.honoured(command, sent)
                 if known is not None:
                     return _Slot(request, known._replace(line=request.line))
-            target = target_of(self._domain, command)
+            target = self._sender.aggregates.target_of(command)
             stream = target.stream
             before = self._waiting.get(stream)
             if before is None and stream in self._waiting:
@@ -214,7 +216,7 @@ class _Batch:
                     continue
                 outcome = self._reused(request) if isinstance(answer, CommandReused) else failed(request, answer)
             assert outcome is not None
-            self.failed = self.failed or outcome.error is not None
+            self.failed = self.failed or outcome.is_failure
             yield outcome
             if fail_fast and self.failed:
                 right = len(slots)
@@ -251,7 +253,7 @@ class _Batch:
                 continue
             if fail_fast and appends:  # and nothing follows what fails
                 follows += (appends[-1].commit.id,)
-            conditions = (decided.condition,)
+            conditions = decided.conditions
             if request.expect is None:
                 appends.append(_new(Append, (decided.commit, (), hook, follows, assumes + conditions)))
             else:
@@ -286,16 +288,56 @@ class _Batch:
             raise
         except CqrsError as error:
             outcome = failed(request, error)
-        self.failed = self.failed or outcome.error is not None
+        self.failed = self.failed or outcome.is_failure
         return outcome
+
+    def _to_be_rejected(self, request: Request, command: Command) -> Outcome:
+        """What a command comes to that is to be rejected: looked at and never written, with nothing waiting before it.
+
+        The rules of inline rows count too, which no decision alone would tell.
+        """
+        from cqrs_cli.workbench.dry_run import dry_run
+
+        try:
+            outcome = dry_run(self._sender, command)
+        except StoreFailed:
+            raise
+        except CqrsError as error:
+            return _judged(request, error)
+        count = len(outcome.events)
+        found = f"it would append {count} event{'' if count == 1 else 's'} to {outcome.stream}"
+        if outcome.status == "duplicate":
+            found = f"it was committed before, at @{outcome.position}"
+        elif not count:
+            found = f"{outcome.stream} would stay as it is"
+        return _unexpected(request, f"{found}; nothing was written", None)
 
 
 def failed(request: Request, error: CqrsError | None) -> Outcome:
     """The outcome of a request that came to nothing, by the kind of its error."""
     error = error if error is not None else Misuse("there is no command")
     status: OutcomeStatus = next(word for kind, word in _STATUSES.items() if isinstance(error, kind))
-    command = request.command
-    if command is None:
-        return Outcome(status, request.name, request.command_id, line=request.line, error=error)
-    name, command_id = type(command).stored.name, command.meta.command_id
-    return Outcome(status, name, command_id, line=request.line, error=error)
+    return _came_to(request, status, error)
+
+
+def _judged(request: Request, error: CqrsError) -> Outcome:
+    """The outcome of a request that is to be rejected, by what was raised."""
+    if not isinstance(error, Rejected | NotFound):
+        return failed(request, error)
+    if error.code == request.rejection:
+        return _came_to(request, "as-expected", error)
+    return _unexpected(request, f"it was {error.code}: {error.message}", error.code)
+
+
+def _unexpected(request: Request, found: str, code: str | None) -> Outcome:
+    """The outcome of a request that should have been rejected and was not, or with another code."""
+    message = f"expected the rejection {request.rejection}, but {found}"
+    error = Rejected(message, code="unexpected", expected=request.rejection, found=code)
+    return _came_to(request, "unexpected", error)
+
+
+def _came_to(request: Request, status: OutcomeStatus, error: CqrsError) -> Outcome:
+    command, name, command_id = request.command, request.name, request.command_id
+    if command is not None:
+        name, command_id = type(command).stored.name, command.meta.command_id
+    return Outcome(status, name, command_id, line=request.line, error=error, request=request)

@@ -14,13 +14,24 @@ from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection
-from cqrs_cli.stores.rows import Where
+from cqrs_cli.stores.rows import Where, reader_of
 from cqrs_cli.workbench.engine import Engine
-from cqrs_cli.workbench.outcome import Outcome, RowChange
-from cqrs_cli.workbench.processors.rows import Key, RowFold, reader_of
+from cqrs_cli.workbench.outcome import Expect, Outcome, RowChange
+from cqrs_cli.workbench.processors.rows import Key, RowFold
 from cqrs_cli.workbench.processors.status import needs_rebuild, why_rebuild
+from cqrs_cli.workbench.sender import Sender
 
 Shown = dict[str, Any] | None
+
+
+def dry_run(sender: Sender, command: Command, expect: Expect = None) -> Outcome:
+    """What sending would come to, on what is in the log now. Raises what sending does."""
+    sent = sender.codec.sent(command)
+    known = sender.honoured(command, sent)
+    if known is not None:
+        return known
+    decided = sender.decide(command, sent, sender.aggregates.target_of(command), expect)
+    return DryRun(sender.engine).outcome(command, decided)
 
 
 class DryRun:
@@ -124,7 +135,8 @@ class DryRun:
                 pairs = list(zip(group, values, strict=True))
                 compared = tuple([Decimal(str(value)) if name in decimals else value for name, value in pairs])
                 where = [Where(name, "=", value) for name, value in pairs]
-                others = self._store.rows.select(table, where) if usable is not None else ()
+                # All of them, who are few: a reading that is left in the middle keeps its connection.
+                others = list(self._store.rows.select(table, where)) if usable is not None else []
                 if compared in seen or any(key_in(other) not in changed for other in others):
                     raise not_unique(table, group, values)
                 seen.add(compared)

@@ -13,12 +13,25 @@ _new = tuple.__new__  # the constructor of a named tuple takes twice as long, an
 
 Expect = int | Literal["new"] | None
 OutcomeStatus = Literal[
-    "committed", "duplicate", "unchanged", "dry-run", "rejected", "not-found", "conflict", "failed", "invalid"
+    "committed",
+    "duplicate",
+    "unchanged",
+    "dry-run",
+    "as-expected",
+    "rejected",
+    "not-found",
+    "conflict",
+    "unexpected",
+    "failed",
+    "invalid",
 ]
 
 
 class Request(NamedTuple):
-    """One command of a batch. error: why there is none (a line that could not be read); name, command_id: of that."""
+    """One command of a batch. error: why there is none (a line that could not be read); name, command_id: of that.
+
+    rejection: the code of the rejection that it is sent for: with any other end it has failed, and nothing is written.
+    """
 
     line: int
     command: Command | None
@@ -26,6 +39,7 @@ class Request(NamedTuple):
     error: CqrsError | None = None
     name: str | None = None
     command_id: str | None = None
+    rejection: str | None = None
 
 
 class RowChange(NamedTuple):
@@ -42,7 +56,8 @@ class Outcome(NamedTuple):
 
     status: `committed`, `duplicate` (honoured before: the first answer again), `unchanged` (no
     events), `dry-run`; in a batch also `rejected`, `not-found`, `conflict`, `failed`, `invalid`,
-    with `error`. stream, version_before: of the aggregate that decided.
+    with `error`; `as-expected`, with the rejection that was expected, or `unexpected`. stream,
+    version_before: of the aggregate that decided. command: its name. request: of one that failed.
     """
 
     status: OutcomeStatus
@@ -54,6 +69,12 @@ class Outcome(NamedTuple):
     line: int | None = None
     error: CqrsError | None = None
     changes: Sequence[RowChange] = ()
+    request: Request | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it is not what was asked for."""
+        return self.error is not None and self.status != "as-expected"
 
     @property
     def position(self) -> int | None:
@@ -73,7 +94,7 @@ def committed(decided: Decided, receipt: Receipt, envelope: Envelope, line: int 
     if duplicate:
         stream, before = events[0].stream, events[0].version - 1
     events = tuple(map(envelope, events))
-    return _new(Outcome, (status, decided.sent.type, decided.command_id, events, stream, before, line, None, ()))
+    return _new(Outcome, (status, decided.sent.type, decided.command_id, events, stream, before, line, None, (), None))
 
 
 def unchanged(decided: Decided, line: int | None = None) -> Outcome:

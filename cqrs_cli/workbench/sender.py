@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
-from cqrs_cli.domain.decision import Decided, Target, decide, target_of
+from cqrs_cli.domain.decision import Decided, Target, decide
 from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, StoreFailed
@@ -14,6 +18,9 @@ from cqrs_cli.workbench.aggregates import Aggregates
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.outcome import Expect, Outcome, committed, unchanged
 from cqrs_cli.workbench.processors.inline import InlineProjections
+
+_PAUSE = 0.05
+"""The longest rest, in seconds, of who was outrun so often that others should finish first."""
 
 
 class Sender:
@@ -37,7 +44,7 @@ class Sender:
         known = None if id_is_new else self.honoured(command, sent)
         if known is not None:
             return known
-        target = target_of(self.engine.domain, command)
+        target = self.aggregates.target_of(command)
         if target.made:  # nobody can have written to a stream of that name
             return self._append(command, sent, target, expect, None)
         with self._store.turn(target.stream) as is_outrun:
@@ -51,7 +58,8 @@ class Sender:
     ) -> Outcome:
         """Decide and append, anew whenever somebody else appended to the stream in between."""
         aggregates, state = self.aggregates, target.empty() if target.made else None
-        for _ in range(self.engine.limits.tries):
+        conflicts = 0
+        for _ in self._tries():
             try:
                 if state is not None:
                     decided = self.decide(command, sent, target, expect, state)
@@ -63,21 +71,33 @@ class Sender:
             if decided.commit is None:
                 return self.honoured(command, sent) or unchanged(decided)
             try:
-                receipt = self._store.append(decided.commit, (decided.condition,), self.inline_hook())
+                receipt = self._store.append(decided.commit, decided.conditions, self.inline_hook())
             except CommandReused as error:
                 return self.honoured_meanwhile(command, sent, error)
-            except Conflict:
+            except Conflict as error:
                 if expect is not None:
                     raise
+                conflicts += 1
+                if conflicts >= self.engine.limits.tries and "actual" not in error.details:
+                    break  # nobody came to an end meanwhile, so far as it is told
+                target = self.aggregates.called(target)
                 continue
             if not receipt.duplicate:
                 aggregates.cached.put(decided)
                 aggregates.take_snapshots((decided,))
             return committed(decided, receipt, self.engine.domain.envelope)
         raise Conflict(
-            f"{target.stream} changed {self.engine.limits.tries} times while {sent.type} was being decided",
+            f"{target.stream} changed {conflicts} times while {sent.type} was being decided",
             hint="send it again when there is less traffic",
         )
+
+    def _tries(self) -> Iterator[None]:
+        """As many as the limits say, and then on for a while, with rests: not every store gives everybody a turn."""
+        yield from repeat(None, self.engine.limits.tries)
+        end = time.monotonic() + self.engine.limits.outrun_seconds
+        while time.monotonic() < end:
+            time.sleep(random.uniform(0, _PAUSE))
+            yield
 
     def honoured(self, command: Command, sent: SentCommand) -> Outcome | None:
         """The first answer, if the log has this command id. Raises `CommandReused` if it was another command's."""

@@ -81,10 +81,10 @@ class Snapshots:
         if not self._some and time.monotonic() < self._none_until:
             return None
         try:
-            snapshot = _load(self._store.rows, [stream]).get(stream)
-            if snapshot is None and not self._some:
+            if not self._some:  # most logs have none: one question then, for all streams
                 self._some = next(self._store.rows.select(SNAPSHOTS, limit=1), None) is not None
                 self._none_until = time.monotonic() + _NONE_SECONDS
+            snapshot = _load(self._store.rows, [stream]).get(stream) if self._some else None
         except CqrsError:  # the log answers without it
             return None
         if snapshot is None:

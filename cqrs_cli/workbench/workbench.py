@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, cast, overload
@@ -13,16 +15,18 @@ from pydantic import BaseModel
 
 from cqrs_cli.domain.aggregate import Aggregate
 from cqrs_cli.domain.codec import Codec
-from cqrs_cli.domain.decision import Services, target_of
+from cqrs_cli.domain.decision import Services
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.domain.fold import A, State
+from cqrs_cli.domain.fold import A, State, Watch
 from cqrs_cli.domain.messages import Command, give_time
+from cqrs_cli.domain.process_manager import CommandRejected
 from cqrs_cli.domain.query import Page, Read, Where
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Rejected
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.finding import Finding
 from cqrs_cli.jsonable import jsonable
+from cqrs_cli.stores import rows
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.moments import micros
@@ -30,6 +34,7 @@ from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.aggregates import Aggregates
 from cqrs_cli.workbench.engine import Clock, Engine, Limits, now
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request, RowChange
+from cqrs_cli.workbench.processors.begun_names import as_begun, renamed
 from cqrs_cli.workbench.processors.inline import InlineProjections
 from cqrs_cli.workbench.processors.loop import Progress
 from cqrs_cli.workbench.processors.projections import Plan, Projector
@@ -37,11 +42,13 @@ from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.sender import Sender
 
 if TYPE_CHECKING:
-    from cqrs_cli.log.orphans import Names
     from cqrs_cli.log.outbox import DeadLetter
+    from cqrs_cli.log.pairing import Names
+    from cqrs_cli.workbench.explanation import Explanation
     from cqrs_cli.workbench.processors.delivery import Courier, Delivery
     from cqrs_cli.workbench.processors.reactions import Reactor
     from cqrs_cli.workbench.processors.refold import Check
+    from cqrs_cli.workbench.processors.rewind import Rewind
     from cqrs_cli.workbench.processors.runner import Runner
     from cqrs_cli.workbench.query_reader import QueryReader
 
@@ -64,7 +71,8 @@ class Asks(Protocol[T_co]):
 class Workbench:
     """A domain on a store. Open one with `Workbench.open("shop.db", domain)`, as a context manager.
 
-    services: replacements for what the domain provides, by type (for tests). limits: see `Limits`. clock: gives aware
+    services: replacements for what the domain provides, by type (for tests). rehearsing: what commands ask for are the
+    domain's stand-ins (`Domain.rehearse_with`), and nothing live is called. limits: see `Limits`. clock: gives aware
     moments, the time of deadlines, of commands without an envelope, and of what is recorded (for tests: it becomes the
     store's).
 
@@ -83,13 +91,19 @@ class Workbench:
         services: Mapping[type, Any] | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        rehearsing: bool = False,
     ) -> None:
-        self.store, self.domain, self.read_only = store, domain, read_only
+        self.store, self.read_only = store, read_only
+        self.domain = as_begun(domain, store.rows)
+        self.renamed = renamed(domain, self.domain)
+        """By today's names of reactions: the older ones under which these go on here."""
+        domain = self.domain
         self.codec = Codec(domain.events, domain.commands)
         self._clock = clock
+        self._past: tuple[Engine, Callable[[RowType], None]] | None = None  # of read models as they were
         if clock is not None:
             store.clock = lambda: micros(clock()) * 1000
-        made = Services(domain, services)
+        made = Services(domain, services, rehearsing=rehearsing)
         self.engine = Engine(store, domain, self.codec, made, clock or now, limits or Limits())
         self._projector = Projector(self.engine)
         self.aggregates = Aggregates(self.engine)
@@ -124,35 +138,71 @@ class Workbench:
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────
 
-    def send(self, command: Command, *, expect: Expect = None, dry_run: bool = False) -> Outcome:
+    def send(
+        self,
+        command: Command,
+        *,
+        expect: Expect = None,
+        dry_run: bool = False,
+        explanation: Explanation | None = None,
+    ) -> Outcome:
         """Decide the command and append its events, durably.
 
         expect: the version its aggregate must be at (`"new"`: not there yet). dry_run: write nothing;
-        the outcome has the events as they would be and the changes of rows.
+        the outcome has the events as they would be and the changes of rows. explanation: is told how it came to that,
+        also where something is raised.
         Raises `Rejected`, `NotFound`, `Conflict`, `CommandReused`, `InvalidInput`, `LimitExceeded`, `DomainFailed` …
         """
         if self._clock is not None:
             give_time(command, self._clock)
-        if not dry_run:
-            return self._sender.send(command, expect)
-        sent = self.codec.sent(command)
-        known = self._sender.honoured(command, sent)
-        if known is not None:
-            return known
-        decided = self._sender.decide(command, sent, target_of(self.domain, command), expect)
-        from cqrs_cli.workbench.dry_run import DryRun
+        sender = self._sender
+        if explanation is not None:
+            from cqrs_cli.workbench.explanation import ExplainedSender
 
-        return DryRun(self.engine).outcome(command, decided)
+            sender = ExplainedSender(sender, explanation)
+        if not dry_run:
+            try:
+                return sender.send(command, expect)
+            except Rejected as error:
+                if self.domain.journal_rejections:
+                    self._keep_rejections([(command, error)])
+                raise
+        from cqrs_cli.workbench import dry_run as dry
+
+        return dry.dry_run(sender, command, expect)
 
     def send_batch(self, requests: Iterable[Request | None], *, fail_fast: bool = False) -> Iterator[Outcome]:
         """Send many commands in grouped durable writes. Outcomes come in order, once durable; errors are outcomes.
 
         Outcomes and log are those of sending them one by one. fail_fast: only up to the first without success.
-        None among the requests: nothing more is at hand now, so what waits is written.
+        None among the requests: nothing more is at hand now, so what waits is written. One that is to be rejected is
+        never written: it is decided as in a dry run, once what is before it is in the log.
         """
         from cqrs_cli.workbench.batch import send_batch
 
-        return send_batch(self._sender, requests if self._clock is None else map(self._timed, requests), fail_fast)
+        outcomes = send_batch(self._sender, requests if self._clock is None else map(self._timed, requests), fail_fast)
+        return self._journaled(outcomes) if self.domain.journal_rejections else outcomes
+
+    def _journaled(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes; those that were rejected are put on record, many at once."""
+        waiting: list[tuple[Command, Rejected]] = []
+        try:
+            for outcome in outcomes:
+                command = None if outcome.request is None else outcome.request.command
+                if outcome.status == "rejected" and command is not None and isinstance(outcome.error, Rejected):
+                    waiting.append((command, outcome.error))
+                yield outcome
+                if len(waiting) >= self.engine.limits.written_together:
+                    self._keep_rejections(waiting)
+                    waiting = []
+        finally:
+            self._keep_rejections(waiting)
+
+    def _keep_rejections(self, rejected: Sequence[tuple[Command, Rejected]]) -> None:
+        """Put rejected commands on record. They are rejected, whatever becomes of that."""
+        from cqrs_cli.workbench.journal import keep
+
+        keep(self.engine, rejected)
 
     def _timed(self, request: Request | None) -> Request | None:
         if self._clock is not None and request is not None and request.command is not None:
@@ -210,7 +260,7 @@ class Workbench:
         errors = self.try_project(names, progress)
         if errors:
             raise errors[0]
-        return [self._projector.status(projection) for projection in self._chosen(names)]
+        return self._projector.statuses(self._chosen(names))
 
     def try_project(self, names: Sequence[str] = (), progress: Progress | None = None) -> list[CqrsError]:
         """Catch projections up, each for itself, and give the errors of those that could not be."""
@@ -225,11 +275,11 @@ class Workbench:
         from cqrs_cli.workbench.processors.rebuild import Rebuild
 
         Rebuild(self._projector, chosen).run(progress, restart)
-        return [self._projector.status(projection) for projection in chosen]
+        return self._projector.statuses(chosen)
 
     def statuses(self, *names: str, counted: bool = True) -> list[ProcessorStatus]:
         """Where projections stand (all without names), without moving them. counted: with the number of their rows."""
-        return [self._projector.status(projection, counted) for projection in self._chosen(names)]
+        return self._projector.statuses(self._chosen(names), counted)
 
     def plans(self, *names: str) -> list[Plan]:
         """What a rebuild of these projections would have to do."""
@@ -240,13 +290,19 @@ class Workbench:
         self._projector.skip(self.domain.projection(name).name, position, by, reason)
 
     @overload
-    def rows(self, projection: type[Row]) -> Iterator[Row]: ...
+    def rows(self, projection: type[Row], *, where: Sequence[Where] = (), order: str = "") -> Iterator[Row]: ...
     @overload
-    def rows(self, projection: str) -> Iterator[RowModel]: ...
-    def rows(self, projection: type[RowModel] | str) -> Iterator[RowModel]:
-        """The live rows of a projection (or of a process manager) by its class or name, in the order of their keys."""
-        kind = self.domain.rows_of(projection if isinstance(projection, str) else projection.keywords.table)
-        yield from map(row_maker(kind), self.store.rows.select(kind.table))
+    def rows(self, projection: str, *, where: Sequence[Where] = (), order: str = "") -> Iterator[RowModel]: ...
+    def rows(
+        self, projection: type[RowModel] | str, *, where: Sequence[Where] = (), order: str = ""
+    ) -> Iterator[RowModel]:
+        """The live rows of a projection (or of a process manager) by its class or name, as they stand.
+
+        They come in the order of their keys, or as `Read.rows` says. Raises `Misuse` for a column that is not there.
+        """
+        known = self.domain
+        kind = known.rows_of(projection) if isinstance(projection, str) else known.row_type_of(projection)
+        yield from map(row_maker(kind), self.store.rows.select(kind.table, *_selection(kind, where, order)))
 
     def check(self, name: str, *, sample: int | None = None, progress: Progress | None = None) -> Check:
         """Compare a projection's live rows with what the log folds to. Writes nothing to the store."""
@@ -254,12 +310,35 @@ class Workbench:
 
         return check(self._projector, self.domain.rows_of(name), sample, progress)
 
-    def rows_at(self, name: str, position: int, progress: Progress | None = None) -> Iterator[RowModel]:
-        """The rows of a projection as they were. What can't be folded is an error before the first row."""
+    def rows_at(
+        self,
+        name: str,
+        position: int,
+        progress: Progress | None = None,
+        *,
+        where: Sequence[Where] = (),
+        order: str = "",
+    ) -> Iterator[RowModel]:
+        """The rows of a projection as they were, as `rows`. What can't be folded is an error before the first row."""
         from cqrs_cli.workbench.processors.refold import rows_at
 
-        rows = rows_at(self._projector, self.domain.rows_of(name), min(position, self.store.head()), progress)
+        kind = self.domain.rows_of(name)
+        selection = _selection(kind, where, order)
+        rows = rows_at(self._projector, kind, min(position, self.store.head()), progress, selection)
         return chain(list(islice(rows, 1)), rows)
+
+    def watch_rows(
+        self, name: str, watch: Watch, *, position: int | None = None, wanted: Callable[[Any], bool] | None = None
+    ) -> int:
+        """Fold a read model anew beside the live one, up to a position, while a watch looks on; how many rows it has.
+
+        wanted: asked with the stored key of a row: fold only those.
+        """
+        from cqrs_cli.workbench.processors.refold import watched
+
+        head = self.store.head()
+        end = head if position is None else min(position, head)
+        return watched(self._projector, self.domain.rows_of(name), watch, end, wanted)
 
     def query(
         self,
@@ -273,14 +352,42 @@ class Workbench:
 
         limit, cursor: for queries that answer with a `Page`. reads: told of each read model that it looks at.
         """
+        return self._answer(query, self._reader(limit, cursor, reads))
+
+    def pages(
+        self, query: Asks[T], *, cursor: str | None = None, reads: Callable[[str], object] = lambda _: None
+    ) -> Iterator[T]:
+        """What a query answers, page by page from the cursor to the last one; an answer without pages comes alone.
+
+        The projections are caught up before the first page, and all pages are of the rows as they were then.
+        """
+        reader = self._reader(self.engine.limits.streamed_rows, cursor, reads, reads_on=True)
+        while True:
+            found = self._answer(query, reader)
+            yield found
+            if not isinstance(found, Page) or found.cursor is None:
+                return
+            if found.cursor == reader.cursor:
+                raise domain_failed(ValueError("it gives the same cursor again"), f"{type(query).__name__}.run")
+            reader.go_on(found.cursor)
+
+    def _answer(self, query: Asks[T], reader: QueryReader) -> T:
+        from cqrs_cli.workbench.query_reader import Unanswerable
+
+        where = f"{type(query).__name__}.run"
         try:
-            found = query.run(self._reader(limit, cursor, reads))
-            # A run that yields its rows gives a generator, which reads when it is asked: now, while errors are its own.
-            return cast(T, list(found)) if isinstance(found, Generator) else found
+            found: Any = query.run(reader)
+            if isinstance(found, Page) and not isinstance(found.cursor, str | None):
+                raise TypeError(f"the cursor of its page is {found.cursor!r}, not one that it was given")
+            # What yields its rows reads when it is asked: now, while errors are its own.
+            return cast(T, list(found)) if isinstance(found, Iterator) or type(found) is tuple else cast(T, found)
+        except Unanswerable as error:
+            failed = domain_failed(error, where)
+            raise failed.retold(f"{where} asks for what is not there: {error.message}", hint=error.hint) from error
         except CqrsError:
             raise
         except BaseException as error:
-            raise domain_failed(error, f"{type(query).__name__}.run") from error
+            raise domain_failed(error, where) from error
 
     def page(
         self,
@@ -299,16 +406,50 @@ class Workbench:
         cls = self.domain.rows_of(name).cls
         return self._reader(limit, cursor).matching(cls, matches, where=where, order=order)
 
+    def every(
+        self,
+        name: str,
+        *,
+        where: Sequence[Where] = (),
+        matches: Callable[[Any], bool] | None = None,
+        order: str = "",
+        cursor: str | None = None,
+    ) -> Iterator[Any]:
+        """The rows that `page` would give, all of them, one by one. The projection is caught up before the first."""
+        return self._reader(None, cursor).every(self.domain.rows_of(name).cls, matches, where=where, order=order)
+
+    @contextmanager
+    def past(self, position: int) -> Iterator[Workbench]:
+        """This workbench with its read models as they were at a position, for queries and pages.
+
+        Each is folded afresh, beside the live one, when it is first read; nothing is written to the store.
+        """
+        from cqrs_cli.workbench.processors.refold import past_rows
+
+        with past_rows(self._projector, min(position, self.store.head())) as (store, fold):
+            then = copy(self)
+            then._past = self.engine._replace(store=store), fold
+            yield then
+
     def _reader(
-        self, limit: int | None, cursor: str | None, reads: Callable[[str], object] = lambda _: None
+        self,
+        limit: int | None,
+        cursor: str | None,
+        reads: Callable[[str], object] = lambda _: None,
+        reads_on: bool = False,
     ) -> QueryReader:
         from cqrs_cli.workbench.query_reader import QueryReader
 
+        engine, fold = self._past or (self.engine, None)
+
         def ready(rows: RowType) -> None:
             reads(rows.name)
-            self._projector.ready_to_read(rows, self.read_only)
+            if fold is not None:
+                fold(rows)
+            else:
+                self._projector.ready_to_read(rows, self.read_only)
 
-        return QueryReader(self.engine, ready, limit, cursor)
+        return QueryReader(engine, ready, limit, cursor, reads_on)
 
     def jsonable(self, model: BaseModel) -> dict[str, Any]:
         """The model as plain JSON values: decimals, ids and times as texts, enums as their values, sets sorted."""
@@ -322,17 +463,25 @@ class Workbench:
         """What the store has of classes that the domain has not: streams, checkpoints, commands that wait."""
         from cqrs_cli.log.orphans import orphans
 
-        return orphans(self.store, self._names)
+        return orphans(self.store, self.names)
 
     def orphaned_streams(self) -> list[Finding]:
         """Of that, the streams: what a new one may have been meant to go on with."""
         from cqrs_cli.log.orphans import orphaned_streams
 
-        return list(orphaned_streams(self.store, self._names))
+        return list(orphaned_streams(self.store, self.names))
 
-    @property
-    def _names(self) -> Names:
-        from cqrs_cli.log.orphans import Names
+    def findings(self) -> list[Finding]:
+        """What is wrong with the domain, and with the store as today's code sees it. It looks at every event's type."""
+        from cqrs_cli.workbench.health import findings
+
+        statuses = [*self.statuses(counted=False), *self.reactions()]
+        return [*findings(self.engine, self.names, statuses), *self.orphans()]
+
+    @cached_property
+    def names(self) -> Names:
+        """What the domain has, by name, to be compared with what the store has."""
+        from cqrs_cli.log.pairing import Names
 
         domain = self.domain
         types = {
@@ -342,7 +491,10 @@ class Workbench:
             for name in (event.stored.name, *event.stored.aliases)
         }
         processors = {*domain.projections, *domain.reactions}
-        return Names(domain.name, {*domain.aggregates, *domain.reactions}, types, processors)
+        versions = {name: event.stored.version for name, event in domain.events.items()}
+        aggregates = frozenset(domain.categories)
+        categories, everyones = aggregates | domain.reactions.keys(), {CommandRejected.stored.name}
+        return Names(domain.name, categories, types, processors, versions, everyones, aggregates)
 
     # ── reactions ─────────────────────────────────────────────────────────────────────────────
 
@@ -353,16 +505,21 @@ class Workbench:
         start: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         ticks: Callable[[], float] = time.monotonic,
+        live: bool = False,
     ) -> Runner:
         """What keeps projections and reactions up to date: `.drain()` once, `.run()` on and on.
 
         clock: what deadlines are compared with, that of the workbench without. start: the position after which
-        reactions that never ran begin; None: the head. stop: asked after each batch of work. ticks: seconds, by which
-        reports are due.
+        reactions that never ran begin; None: the head, and `drain` raises `Misuse` (`new-reaction`) if the log has
+        events for them. stop: asked after each batch of work. ticks: seconds, by which reports are due.
+        live: on a fork too, where else it is `Misuse`: what is sent there the original may send too.
         """
+        from cqrs_cli.log.origins import refuse_fork
         from cqrs_cli.workbench.processors.reactions import Reactor
         from cqrs_cli.workbench.processors.runner import Runner
 
+        if not live:
+            refuse_fork(self.store.rows)
         clock = clock or self.engine.clock
         reactor = Reactor(self._projector, clock)
         return Runner(self.engine, reactor, self._courier(clock), start=start, stop=stop, ticks=ticks)
@@ -370,6 +527,23 @@ class Workbench:
     def reactions(self, *names: str) -> list[ProcessorStatus]:
         """Where reactions stand (all without names), without moving them."""
         return [self._reactor.status(self.domain.reaction(name)) for name in names or sorted(self.domain.reactions)]
+
+    def beginning(self) -> list[str]:
+        """The reactions to which a start means something: they never ran, or ask what to do with what they missed."""
+        from cqrs_cli.workbench.processors.status import look
+
+        known = look(self.store.rows, self.domain.reactions)
+        return [
+            name
+            for name in sorted(known)
+            if known[name].checkpoint is None or self._reactor.asks_first(name, known[name])
+        ]
+
+    def rewind(self, name: str, position: int) -> Rewind:
+        """Starting a reaction again after a position: what it comes to, and `apply` to do it."""
+        from cqrs_cli.workbench.processors.rewind import Rewind
+
+        return Rewind(self._projector, self._reactor, self.domain.reaction(name), position)
 
     def skip_in_reaction(self, name: str, position: int, *, by: str, reason: str) -> None:
         """Let a reaction pass over an event that it can't take: on record, for ever."""
@@ -381,8 +555,15 @@ class Workbench:
 
         return letters(self.store.rows, dropped=dropped)
 
-    def retry(self, command_id: str) -> Delivery:
-        """Send a dead letter once more. Raises `NotFound`; what becomes of the command is in the answer."""
+    def retry(self, command_id: str, *, live: bool = False) -> Delivery:
+        """Send a dead letter once more. Raises `NotFound`; what becomes of the command is in the answer.
+
+        live: on a fork too, as of `runner`.
+        """
+        from cqrs_cli.log.origins import refuse_fork
+
+        if not live:
+            refuse_fork(self.store.rows)
         return self._courier().retry(command_id)
 
     def drop(self, command_id: str, *, by: str, reason: str) -> None:
@@ -399,3 +580,12 @@ class Workbench:
         from cqrs_cli.workbench.processors.delivery import Courier
 
         return Courier(self.engine, self._sender, clock or self.engine.clock)
+
+
+def _selection(kind: RowType, where: Sequence[Where], order: str) -> tuple[list[rows.Where], list[rows.Order]]:
+    """Conditions and an order for a store; most rows are read without."""
+    if not where and not order:
+        return [], []
+    from cqrs_cli.workbench.query_reader import selection
+
+    return selection(kind, where, order)

@@ -23,3 +23,10 @@ class StockFile:
 
     def available(self, product_id: UUID, quantity: int) -> bool:
         return quantity <= self._levels.get(product_id, self.UNLISTED)
+
+
+class Plenty:
+    """Stands in for an inventory where commands are only tried: there is always enough."""
+
+    def available(self, product_id: UUID, quantity: int) -> bool:
+        return True

@@ -127,6 +127,17 @@ def parcels(monkeypatch: pytest.MonkeyPatch, here: Callable[..., Ran], tmp_path:
 
 
 @pytest.fixture
+def send(parcels: Any, tmp_path: Path) -> Any:
+    """Send lines as a batch file, with more words."""
+
+    def run(lines: list[str], words: str = "") -> Any:
+        (tmp_path / "lines.jsonl").write_text("\n".join(lines))
+        return parcels(f"send --batch lines.jsonl {words}")
+
+    return run
+
+
+@pytest.fixture
 def members(here: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """`cqrs …` with the members domain, in this process; `change` edits the domain's text first, `--app` loads it anew."""
     monkeypatch.syspath_prepend(str(tmp_path))

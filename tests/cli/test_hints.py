@@ -23,6 +23,8 @@ OF_PROGRAMS = {
     "cqrs_cli/domain/clauses.py",
     "cqrs_cli/domain/row_model.py",
     "cqrs_cli/stores/checks.py",
+    "cqrs_cli/stores/postgres/read.py",
+    "cqrs_cli/stores/postgres/select.py",
     "cqrs_cli/stores/sqlite/file.py",
     "cqrs_cli/stores/sqlite/read.py",
     "cqrs_cli/stores/sqlite/select.py",

@@ -28,8 +28,6 @@ COMMANDS = [
     "run --once",
     "run --once --json",
     "run --status",
-    "doctor",
-    "doctor --json",
 ]
 Members = Callable[..., Ran]
 
@@ -64,7 +62,7 @@ def test_after_a_rebuild_it_is_silent(projected: Members) -> None:
         assert "made with" not in projected(command, OTHER).err, command
 
 
-@pytest.mark.parametrize("command", ["project standing --csv", "query standing", "query best", "run --once", "doctor"])
+@pytest.mark.parametrize("command", ["project standing --csv", "query standing", "query best", "run --once"])
 def test_rows_of_another_python_are_called_that(projected: Members, tmp_path: Path, command: str) -> None:
     """Its bytecode is another, so that nothing can be told of the code."""
     with closing(sqlite3.connect(tmp_path / "cqrs.db", isolation_level=None)) as hand:
@@ -88,13 +86,20 @@ def test_programs_are_told_too(projected: Members) -> None:
 def test_a_doctor_without_a_domain_looks_at_the_store_alone(
     projected: Members, here: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert here("doctor").err == ""
+    ran = here("doctor")
+    assert (ran.code, ran.err, "note[no-domain]" in ran.out) == (0, "", True)
     ran = here("--app", "nothing_there:domain", "doctor")
-    assert ran.code == 0
-    assert "whether the rows were made with today's code can't be told" in ran.err
+    assert (ran.code, "error[domain-not-loaded]" in ran.out) == (1, True), "half of it could not be looked at"
 
 
 def test_a_doctor_tells_what_needs_a_rebuild(projected: Members) -> None:
     ran = projected("doctor", ('indexes=("city", "total")', 'version=2, indexes=("city", "total")'))
-    assert ran.code == 0
-    assert "standing needs a rebuild: version 1 became 2; cqrs project standing --rebuild" in ran.err
+    assert (ran.code, ran.err) == (1, "")
+    told = "standing needs a rebuild: version 1 became 2 (cqrs project standing --rebuild)"
+    assert f"error[needs-rebuild]: {told}" in ran.out
+
+
+def test_a_doctor_notes_other_code(projected: Members) -> None:
+    (found,) = [one for one in projected("doctor --json", OTHER).json["findings"] if one["code"] == "other-code"]
+    assert (found["severity"], found["where"]) == ("note", "standing")
+    assert projected("doctor", OTHER).code == 0

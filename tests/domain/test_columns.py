@@ -100,7 +100,9 @@ def test_nested_values_are_stored_as_they_would_be_after_a_load(annotation: Any,
         (Annotated[int | None, "x"], "integer", True, None, None),
         (float, "real", False, 0.1, 0.1),
         (Decimal, "decimal", False, Decimal("1.50"), "1.50"),
-        (Decimal, "decimal", False, Decimal("1E+3"), "1E+3"),
+        (Decimal, "decimal", False, Decimal("1E+3"), "1000"),
+        (Decimal, "decimal", False, Decimal("1E-8"), "0.00000001"),
+        (Decimal, "decimal", False, Decimal("-0.00"), "0.00"),
         (Annotated[Decimal, "x"] | None, "decimal", True, Decimal("-0.10"), "-0.10"),  # pyright: ignore[reportOperatorIssue]
         (
             Decimal,
@@ -235,3 +237,20 @@ def test_values_of_another_type_are_left_for_encode_to_refuse() -> None:
         settle = column(annotation).settle
         assert settle is not None
         assert settle("x") == "x"
+
+
+def test_a_decimal_is_written_out_and_has_at_most_a_thousand_digits_on_each_side() -> None:
+    """Rows are the same on every store: some give back no exponent and no sign of zero."""
+    cut = column(Decimal)
+    assert cut.settle is not None
+    for value in (Decimal("9" * 1000), Decimal("1E+999"), Decimal("-1E-1000"), Decimal("0E-1000")):
+        stored = cut.encode(value)
+        assert "E" not in str(stored)
+        assert cut.decode(stored) == value
+        assert str(cut.settle(value)) in (stored, str(value))
+    assert str(cut.settle(Decimal("-0.0"))) == "0.0"
+    assert str(cut.settle(Decimal("1E+3"))) == "1000"
+    for value in (Decimal("1E+1000"), Decimal("1E-1001"), Decimal("1E+999999999")):
+        with pytest.raises(InvalidInput, match="has more than 1000 digits before or after its point"):
+            cut.encode(value)
+        assert cut.settle(value) == value

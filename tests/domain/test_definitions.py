@@ -179,7 +179,7 @@ MISTAKES = [
     Mistake("key field that is not there", projection("@evolve\ndef a(self, event: Placed): ...", ', key="oder_id"'), ("Bad", "'oder_id'", "key=")),
     Mistake("row without a key", projection("@evolve\ndef a(self, event: Placed): ...", ""), ("Bad", "no key", 'key="order_id"')),
     Mistake("unique in rows that are written later", projection("size: int = 0\n@evolve\ndef a(self, event: Placed): ...", ', key="order_id", unique="size"'), ("Bad", "unique=", "inline=True")),
-    Mistake("unique in a process", "class Bad(ProcessManager, key='order_id', unique='order_id'):\n    order_id: UUID\nDomain('d', Order, Bad)", ("Bad", "unique", "key, version and name")),
+    Mistake("unique in a process", "class Bad(ProcessManager, key='order_id', unique='order_id'):\n    order_id: UUID\nDomain('d', Order, Bad)", ("Bad", "unique", "key, version, name, aliases and ignores")),
     Mistake("row without an evolve", projection("size: int = 0"), ("Bad", "@evolve")),
     Mistake("decimal key", "class Bad(Projection, key='price'):\n    price: Decimal\n    @evolve\n    def a(self, event: Placed): ...\nDomain('d', Order, Bad)", ("Bad.price", "key")),
     Mistake(
@@ -232,6 +232,14 @@ MISTAKES = [
     Mistake("same category", "class Bad(Aggregate, category='order'):\n    order_id: UUID\nDomain('d', Order, Bad)", ("Bad", "Order", "'order'", "category=")),
     Mistake("impossible category", aggregate("", ", category='my-order', key='bad_id'"), ("Bad", "'my-order'", "letters")),
     Mistake("same table", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='row'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "Row", "'row'", "name=")),
+    Mistake("a table's name that PostgreSQL would cut", projection("@evolve\ndef a(self, event: Placed): ...", f", key='order_id', name='{'t' * 55}'"), ("Bad", "t" * 55, "55", "54", "name=", "aliases=")),
+    Mistake("a class whose table's name PostgreSQL would cut", projection("@evolve\ndef a(self, event: Placed): ...").replace("Bad", f"Bad{'x' * 52}"), (f"Bad{'x' * 52}", "54", "name=")),
+    Mistake("a process manager's table too", f"class Bad(ProcessManager, key='order_id', name='{'p' * 55}'):\n    order_id: UUID\n    @react\n    def a(self, event: Placed) -> Ship: ...\nDomain('d', Order, Bad)", ("Bad", "54", "name=", "aliases=")),
+    Mistake("a table that PostgreSQL would take for its own", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='pg_orders'"), ("Bad", "pg_orders", "name=")),
+    Mistake("a column's name that PostgreSQL would cut", projection(f"{'c' * 64}: int = 0\n@evolve\ndef a(self, event: Placed): ..."), ("Bad." + "c" * 64, "64", "63", "shorter")),
+    Mistake("bytes of a column's name, not letters", projection(f"{'é' * 32}: int = 0\n@evolve\ndef a(self, event: Placed): ..."), ("Bad." + "é" * 32, "64", "63", "shorter")),
+    Mistake("a column that each table of PostgreSQL has", projection("xmin: int = 0\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.xmin", "PostgreSQL", "another name")),
+    Mistake("such a column in capitals", projection("TableOID: int = 0\n@evolve\ndef a(self, event: Placed): ..."), ("Bad.TableOID", "tableoid", "another name")),
     Mistake("tables that differ in case", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='ROW'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "Row", "case", "name=")),
     Mistake("table called as a view", projection("@evolve\ndef a(self, event: Placed): ...", ", key='order_id', name='row_view'").replace("Order, Bad", "Order, Row, Bad"), ("Bad", "'row_view'", "view of Row", "name=")),
     Mistake("real key", "class Bad(Projection, key='price'):\n    price: float\n    @evolve\n    def a(self, event: Placed): ...\nDomain('d', Order, Bad)", ("Bad.price", "key")),
@@ -550,7 +558,17 @@ def test_a_new_type_is_a_key_everywhere(kind: str, way: str) -> None:
 def test_only_models_take_the_keywords_of_pydantic() -> None:
     with pytest.raises(DefinitionError) as of_policy:
         type("Bad", (Policy,), {}, nme="x")
-    assert of_policy.value.hint == "known: name"
+    assert of_policy.value.hint == "known: name, aliases and ignores"
     with pytest.raises(DefinitionError) as of_event:
         type("Bad", (Event,), {}, nme="x")
     assert str(of_event.value.hint).endswith("and pydantic's own")
+
+
+def test_the_longest_names_fit() -> None:
+    """What is 54 and 63 long is taken, and so is a process manager that goes on under a longer name."""
+    sound = projection(
+        f"{'c' * 63}: int = 0\n@evolve\ndef a(self, event: Placed): ...", f", key='order_id', name='{'t' * 54}'"
+    )
+    run(sound, "module")
+    aliases = f"class Late(ProcessManager, key='order_id', aliases=('{'t' * 90}',)):\n    order_id: UUID\n    @react\n    def a(self, event: Placed) -> Ship: ...\nDomain('d', Order, Late)"
+    run(aliases, "module")

@@ -15,7 +15,7 @@ import cqrs_cli
 from cqrs_cli.domain import pydantic_fast as fast
 
 INSIDES = re.compile(
-    r"__pydantic_(?!init_subclass__)\w+|pydantic_core|pydantic\._|core_schema|vars\(BaseModel\)|PydanticUndefined"
+    r"__pydantic_(?!init_subclass__)\w+|pydantic_core(?!_schema__)|pydantic\._|(?<!__get_pydantic_)core_schema|vars\(BaseModel\)|PydanticUndefined"
 )
 Row = TypeVar("Row")
 
@@ -40,6 +40,20 @@ def test_a_schema_alone_reads_as_it_does_in_its_class():
     assert fast.reader(literal)(b'"a"') == "a"
     with pytest.raises(ValidationError):
         fast.reader(literal)(b'"c"')
+
+
+def test_a_field_is_read_by_older_names_too():
+    class Seated(BaseModel):
+        seats: int
+        note: str = Field("", alias="Note")
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source, handler):
+            return fast.also_read_as(cls, handler(source), {"seats": ("guests", "people"), "note": ("remark",)})
+
+    read = fast.from_json(Seated)
+    for text in (b'{"seats": 3, "Note": "x"}', b'{"guests": 3, "remark": "x"}', b'{"people": 3, "remark": "x"}'):
+        assert read(text).model_dump() == {"seats": 3, "note": "x"}
 
 
 def test_what_only_its_type_can_write_is_told_by_its_error():

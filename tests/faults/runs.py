@@ -42,7 +42,7 @@ def run(path: str, sabotage: str) -> None:
         sabotage
     ]()
     os.write(2, b"ready\n")
-    sys.exit(boundary.run(["--store", path, "--app", "tests.office:domain", "run", "--from", "@0"]))
+    sys.exit(boundary.run(["--store", path, "--app", "tests.office:domain", "run"]))
 
 
 def slow_loads() -> None:
@@ -151,6 +151,7 @@ def kill_loop(folder: Path, kills: int, seed: int, sabotage: str = "") -> tuple[
     victims: list[Victim] = []
     with Workbench.open(str(disturbed), office.domain) as bench:
         try:
+            bench.runner(start=0).drain()  # they begin, where there is nothing to be asked about
             for paid in orders(kills):
                 while len(victims) < 2:
                     victims.append(Victim(disturbed, sabotage))

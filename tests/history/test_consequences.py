@@ -8,6 +8,7 @@ import pytest
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Workbench, decide, evolve
 from cqrs_cli.history.changes import Change
 from cqrs_cli.history.consequences import Concerned, rows_concerned, state_changes
+from cqrs_cli.history.folds import DomainFolds
 from cqrs_cli.stores.commits import Commit, NewEvent
 
 
@@ -61,7 +62,7 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 
 def test_what_an_event_changed(bench: Workbench) -> None:
-    told = [state_changes(bench, event) for event in bench.log()]
+    told = [state_changes(DomainFolds(bench), event) for event in bench.log()]
     assert told == [[Change("total", 0, 1)], [Change("total", 1, 6)], [Change("total", 6, 8)]]
 
 

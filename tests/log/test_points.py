@@ -1,6 +1,7 @@
 """Addresses, positions, points and times as they are typed."""
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -8,6 +9,7 @@ from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.log.points import (
     Address,
     Point,
+    _moments,
     parse_address,
     parse_point,
     parse_position,
@@ -30,8 +32,68 @@ def test_addresses(text, expected):
     assert parse_address(text) == expected
 
 
+NOW = datetime(2026, 3, 11, 9, 30, tzinfo=UTC)
+"""A Wednesday."""
+
+
 @pytest.mark.parametrize(
-    "text", ["", "@", "order-17@", "order-17@x", "order-17@0", "order 17", "a@b@5", "a/b", "@-1", "@٣"]
+    ("text", "first", "last"),
+    [
+        ("today", "2026-03-11T00:00:00.000000Z", "2026-03-11T23:59:59.999999Z"),
+        ("yesterday", "2026-03-10T00:00:00.000000Z", "2026-03-10T23:59:59.999999Z"),
+        ("Tuesday", "2026-03-10T00:00:00.000000Z", "2026-03-10T23:59:59.999999Z"),
+        ("thu", "2026-03-05T00:00:00.000000Z", "2026-03-05T23:59:59.999999Z"),
+        ("wednesday", "2026-03-04T00:00:00.000000Z", "2026-03-04T23:59:59.999999Z"),
+        ("sunday 10:00", "2026-03-08T10:00:00.000000Z", "2026-03-08T10:00:59.999999Z"),
+        ("yesterday 23:59:59.356", "2026-03-10T23:59:59.356000Z", "2026-03-10T23:59:59.356999Z"),
+        ("09:30", "2026-03-11T09:30:00.000000Z", "2026-03-11T09:30:59.999999Z"),
+        ("09:31", "2026-03-10T09:31:00.000000Z", "2026-03-10T09:31:59.999999Z"),
+        ("03:29:06.356", "2026-03-11T03:29:06.356000Z", "2026-03-11T03:29:06.356999Z"),
+    ],
+)
+def test_days_and_times_of_a_day_are_the_last_that_there_were(text, first, last):
+    assert tuple(map(rfc3339, _moments(text, NOW, False))) == (first, last)
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026-03-09", "2026-03-08T23:00:00.000000Z", "2026-03-09T22:59:59.999999Z"),
+        ("2026-03-29", "2026-03-28T23:00:00.000000Z", "2026-03-29T21:59:59.999999Z"),  # 23 hours
+        ("2026-10-25", "2026-10-24T22:00:00.000000Z", "2026-10-25T22:59:59.999999Z"),  # 25
+        ("yesterday", "2026-03-09T23:00:00.000000Z", "2026-03-10T22:59:59.999999Z"),
+        ("10:15", "2026-03-11T09:15:00.000000Z", "2026-03-11T09:15:59.999999Z"),
+        ("2026-03-09T10:00Z", "2026-03-09T10:00:00.000000Z", "2026-03-09T10:00:59.999999Z"),
+        ("2h", "2026-03-11T07:30:00.000000Z", "2026-03-11T07:30:00.000000Z"),
+    ],
+)
+def test_local_times_are_of_this_zone_unless_they_say_theirs(berlin, text, first, last):
+    assert tuple(map(rfc3339, _moments(text, NOW, True))) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@",
+        "order-17@",
+        "order-17@x",
+        "order-17@0",
+        "order 17",
+        "a@b@5",
+        "a/b",
+        "@-1",
+        "@٣",
+    ],
 )
 def test_no_addresses(text):
     with pytest.raises(CqrsError) as caught:
@@ -93,8 +155,58 @@ def test_so_long_ago(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "20260101", "2026", "2026-13-01", "2026-01-01T25:00Z", "2y", "h", "999999999w", "now"]
+    "text",
+    [
+        "",
+        "20260101",
+        "2026",
+        "2026-13-01",
+        "2026-01-01T25:00Z",
+        "2y",
+        "h",
+        "999999999w",
+        "10",
+        "10:0",
+        "24:00",
+        "10:61",
+        "1:00",
+        "nov",
+        "now 10:00",
+        "tuesdays",
+        "yesterday yesterday",
+        "yesterday 10",
+        " 10:00",
+        "tuesday 25:00",
+    ],
 )
 def test_no_times(text):
     with pytest.raises(Misuse):
         parse_time(text)
+
+
+THURSDAY = datetime(2026, 11, 26, 17, 30, 15, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("now", "2026-11-26T17:30:15.123456Z"),
+        ("today", "2026-11-26T00:00:00.000000Z"),
+        ("yesterday", "2026-11-25T00:00:00.000000Z"),
+        ("thursday", "2026-11-19T00:00:00.000000Z"),
+        ("Wednesday", "2026-11-25T00:00:00.000000Z"),
+        ("friday", "2026-11-20T00:00:00.000000Z"),
+        ("10:00", "2026-11-26T10:00:00.000000Z"),
+        ("23:59:58", "2026-11-25T23:59:58.000000Z"),
+    ],
+)
+def test_times_as_they_are_spoken(text, moment):
+    assert rfc3339(parse_time(text, THURSDAY)) == moment
+    assert parse_time(text, THURSDAY.astimezone(timezone(timedelta(hours=9)))) == micros(datetime.fromisoformat(moment))
+
+
+def test_a_spoken_time_that_leaves_something_open_means_its_last_moment():
+    for text, length in (("yesterday", 86_400), ("monday", 86_400), ("10:00", 60), ("10:00:30", 1)):
+        point = parse_point(text)
+        assert point.moment is not None
+        assert point.moment - parse_time(text) == length * 1_000_000 - 1

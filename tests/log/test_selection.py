@@ -1,15 +1,20 @@
 """What was asked for, made definite on a store."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cqrs_cli.errors import Misuse, NotFound
+from cqrs_cli.errors import Damaged, Misuse, NotFound
 from cqrs_cli.log.selection import Asked, EventFilter, check_limit, known_types, note_category
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Append, Selection, Store
 from cqrs_cli.stores.registry import open_store
+from cqrs_cli.stores.sqlite.store import SQLiteStore
+from cqrs_cli.testing.making import commit, event, sent
 
 
 @pytest.fixture
@@ -69,6 +74,46 @@ def test_names_are_forgiven_and_what_is_not_there_is_noted(store: Store) -> None
     note_category(store, "order", pytest.fail)
 
 
+_LATER = "the domain is not asked here: if the command was renamed, its older ones have the older name"
+_NONE = "none of the events that were looked through "
+
+
+@pytest.mark.parametrize(
+    ("asked", "notes"),
+    [
+        ({"commands": ["pay"]}, []),
+        (
+            {"commands": ["pay"], "has_domain": True},
+            [f"nothing in the store tells whether 'Pay' was renamed; {_LATER}"],
+        ),
+        ({"commands": ["pay,ship-it"], "has_domain": True}, []),
+        ({"commands": ["ship"]}, [_NONE + "came of a command 'ship'; did you mean 'ShipIt'?"]),
+        ({"commands": ["nosuch"]}, [_NONE + "came of a command 'nosuch'"]),
+        ({"commands": ["nosuch"], "has_domain": True}, [_NONE + f"came of a command 'nosuch'; {_LATER}"]),
+        ({"commands": ["pay,nosuch"]}, [_NONE + "came of a command 'nosuch'"]),
+        ({"commands": ["pay,nosuch"], "limit": 1}, []),
+        ({"commands": ["pay,nosuch"], "last": 1}, []),
+        ({"commands": ["nosuch"], "limit": 1}, [_NONE + "came of a command 'nosuch'"]),
+        ({"user": "ada"}, []),
+        ({"user": "ada", "grep": "nowhere"}, []),
+        ({"user": "bob"}, [_NONE + "has the user 'bob'"]),
+        ({"correlation": "c1"}, []),
+        ({"correlation": "c1", "user": "bob"}, [_NONE + "has the user 'bob'"]),
+        ({"correlation": "c9"}, ["no command has the correlation id 'c9'"]),
+        ({"correlation": "c9", "commands": ["pay"]}, ["no command has the correlation id 'c9'"]),
+        ({"where": ["data.x = 1"]}, []),
+    ],
+)
+def test_what_nobody_has_is_noted(tmp_path: Path, asked: dict[str, Any], notes: list[str]) -> None:
+    with SQLiteStore(str(tmp_path / "log.db"), create=True) as store:
+        for number, name in enumerate(["Pay", "ShipIt", "Pay"], 1):
+            store.append(commit(f"c{number}", user_id="ada")._replace(command=sent(type=name)))
+        told: list[str] = []
+        wanted = EventFilter(Asked(**asked))
+        list(wanted.read(store, wanted.on(store, told.append), told.append))
+        assert told == notes
+
+
 def test_what_has_an_end_is_known_without_a_store() -> None:
     assert not EventFilter(Asked("order-1", after="@1", since="2000-01-01", limit=1)).ends
     for asked in (Asked("order-1@1"), Asked("@1"), Asked(before="@0"), Asked(until="2000-01-01")):
@@ -88,3 +133,44 @@ def test_a_stream_is_no_category(store: Store) -> None:
             on(store, asked)
         assert caught.value.hint == "its category is order"
     assert on(store, Asked(category="order-99"))[1] == ["no stream has the category 'order_99'; did you mean 'order'?"]
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"reverse": True}, {"limit": 7}, {"last": 9}, {"category": "a"}, {"address": "b-1"}]
+)
+def test_what_was_found_is_read_again_in_the_order_that_was_asked_for(tmp_path: Path, asked: dict[str, Any]) -> None:
+    with SQLiteStore(str(tmp_path / "log.db"), create=True) as store:
+        for number in range(300):
+            events = [event(f"{'ab'[number % 2]}-{number % 3}", f"T{number % 4}", b'{"n":%d}' % number)] * (
+                1 + number % 3
+            )
+            store.append(commit(f"c{number}", *events))
+        for where in ("data.n % 7 = 0", "data.n < 150", "data.n in (3, 250)", "data.n > 1000"):
+            wanted = EventFilter(Asked(where=[where], **asked))
+            selection = wanted.on(store, lambda note: None)
+            plain = [
+                one for one in store.read(selection._replace(limit=None)) if wanted.matches and wanted.matches(one)
+            ]
+            cut = plain[: asked.get("limit") or asked.get("last")]
+            assert list(wanted.read(store, selection)) == (cut[::-1] if "last" in asked else cut), where
+
+
+def test_what_is_shown_is_proved_and_what_is_looked_through_is_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "log.db")
+    with SQLiteStore(path, create=True) as store:
+        for number in range(10):
+            store.append(commit(f"c{number}", event(data=b'{"n":%d}' % number)))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (trigger,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'events_update'").fetchone()
+        connection.execute("DROP TRIGGER events_update")
+        connection.execute("""UPDATE events SET data = '{"n":77}' WHERE position = 5""")
+        connection.execute(trigger)
+    with SQLiteStore(path, read_only=True) as store:
+        for where, count in (("data.n = 2", 1), ("data.n = 77", None)):
+            wanted = EventFilter(Asked(where=[where]))
+            read = wanted.read(store, wanted.on(store, lambda note: None))
+            if count is None:
+                with pytest.raises(Damaged):
+                    list(read)
+            else:
+                assert len(list(read)) == count

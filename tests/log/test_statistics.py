@@ -1,6 +1,7 @@
 """Counts of a log, and what is known of its store."""
 
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cqrs_cli.stores.commits import Commit, NewEvent, Recorded
 from cqrs_cli.stores.moments import micros
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint
+from cqrs_cli.testing.making import commit, event
 
 
 def test_an_empty_log(tmp_path: Path) -> None:
@@ -89,3 +91,20 @@ def test_days_and_hours_are_in_their_order_and_the_rest_by_number(
         assert count_by(events, "type") == [("A", 2), ("B", 1), ("C", 1)]
     else:
         assert count_by(events, by) == expected
+
+
+def test_local_days_and_hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a zone that is half an hour off, an hour of it is no hour of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        with open_store(str(tmp_path / "a.db"), create=True) as store:
+            store.clock = lambda: int(datetime(2026, 3, 9, 18, 40, tzinfo=UTC).timestamp()) * 10**9
+            store.append(commit("c", event("order-1")))
+            events = list(store.read())
+        assert count_by(events, "day", local=True) == [("2026-03-10", 1)]
+        assert count_by(events, "hour", local=True) == [("2026-03-10T00:00+05:30", 1)]
+        assert count_by(events, "day") == [("2026-03-09", 1)]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

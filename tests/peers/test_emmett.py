@@ -441,7 +441,7 @@ def test_a_checkpoint_is_kept_and_a_restart_goes_on_there(bench: Any) -> None:
 def test_starting_at_the_end_a_new_reaction_answers_new_events_only_several(url: str) -> None:
     with Workbench.open(url, reacting.domain) as bench:
         bench.send(reacting.Begin(task_id="old"))
-        bench.runner().drain()
+        bench.runner(start=bench.store.head()).drain()
         bench.send(reacting.Begin(task_id="new"))
     with Workbench.open(url, reacting.domain) as bench:
         bench.runner().drain()
@@ -642,13 +642,16 @@ def test_given_when_then_an_error_of_the_code_not_a_rejection() -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-EMMETT.not_offered("Scenario knows one aggregate; rows need a store", "given/when/then for projections")
+@EMMETT.holds("given/when/then for projections")
+def test_given_when_then_for_projections() -> None:
+    Scenario(bank.domain).given(bank.Opened(owner="a")).when(bank.Deposit(account_id="a", amount=Decimal(5))).then_rows(
+        bank.Balance, {"account_id": "a", "owner": "a", "balance": Decimal(5), "events": 2}
+    )
 
 
-EMMETT.not_offered(
-    "Scenario knows one aggregate; reactions need a store and a runner",
-    "given/when/then for workflows (process managers)",
-)
+@EMMETT.holds("given/when/then for workflows (process managers)")
+def test_given_when_then_for_workflows() -> None:
+    Scenario(reacting.domain).when(reacting.Begin(task_id="a")).then_sends(reacting.Note(task_id="diary", of="a"))
 
 
 @pytest.mark.parametrize("case", EMMETT.missing, ids=str)

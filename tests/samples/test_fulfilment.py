@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,6 +35,7 @@ from samples.orders.order import (
     SubmitOrder,
 )
 from tests.conftest import Shell
+from tests.servers import program
 
 ADA = UUID("11111111-1111-4111-8111-111111111111")
 PEN = UUID("22222222-2222-4222-8222-222222222222")
@@ -345,14 +345,14 @@ def test_looking_back_sends_nothing(shop: Shop) -> None:
     assert shop.bench.store.head() == head
 
 
-def test_it_begins_at_the_head_unless_told_otherwise(tmp_path: Path) -> None:
-    for start, status in ((None, "paid"), (0, "shipped")):
+def test_it_begins_where_it_is_told(tmp_path: Path) -> None:
+    for begins_at, status in (("head", "paid"), ("beginning", "shipped")):
         with Workbench.open(str(tmp_path / f"{status}.db"), domain) as bench:
             shop = Shop.__new__(Shop)
             shop.bench = bench
             shop.stocked(pen=1)
             order_id = shop.ordered(pen=1)
-            bench.runner(start=start).drain()
+            bench.runner(start=bench.store.head() if begins_at == "head" else 0).drain()
             assert shop.order(order_id) == status
             assert shop.process(order_id).wanted == {PEN: 1}  # its state is folded from the beginning all the same
 
@@ -396,7 +396,7 @@ def test_stopped_after_any_step_it_ends_the_same(tmp_path: Path) -> None:
 
 def test_two_runners_at_once(shop: Shop, cqrs: Shell) -> None:
     a_busy_day(shop)
-    words = [sys.executable, "-m", "cqrs_cli", "--app", "samples.orders.fulfilment:domain", "--store", "shop.db"]
+    words = [*program(), "--app", "samples.orders.fulfilment:domain", "--store", "shop.db"]
     runners = [
         subprocess.Popen([*words, "run", "--once"], cwd=cqrs.folder, env=cqrs.environ, stdout=subprocess.DEVNULL)
         for _ in range(2)

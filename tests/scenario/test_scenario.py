@@ -1,10 +1,11 @@
 """given / when / then, without a store."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from cqrs_cli import DomainFailed, Rejected, Scenario
+from cqrs_cli import Aggregate, Command, Domain, DomainFailed, Event, Rejected, Scenario, decide, evolve
 from cqrs_cli.errors import InvalidInput, Misuse
 from tests.bank import (
     Account,
@@ -126,3 +127,73 @@ def test_scenarios_that_are_mistakes(scenario: Scenario) -> None:
 
     with pytest.raises(Misuse, match="Stranger is no event of Account"):
         Scenario(domain).given(Stranger(owner="a")).when(Look(account_id="a"))
+
+
+class Lend(Command):
+    book_id: str
+
+
+class Return(Command):
+    book_id: str
+
+
+class Lent(Event):
+    until: datetime
+
+
+class Returned(Event): ...
+
+
+class Book(Aggregate):
+    book_id: str
+    until: datetime | None = None
+
+    @decide(creates=True)
+    def lend(self, command: Lend) -> Lent:
+        return Lent(until=command.meta.timestamp + timedelta(days=14))
+
+    @decide
+    def back(self, command: Return) -> Returned:
+        if self.until is not None and command.meta.timestamp > self.until:
+            raise Rejected("too late", code="overdue")
+        return Returned()
+
+    @evolve
+    def lent(self, event: Lent) -> None:
+        self.until = event.until
+
+    ignores = (Returned,)
+
+
+LIBRARY, START = Domain("library", Book), datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_clock_is_the_time_of_commands() -> None:
+    ticks = iter(START + timedelta(days=day) for day in (0, 14, 15))
+    scenario = Scenario(LIBRARY, clock=lambda: next(ticks))
+    scenario.when(Lend(book_id="b")).then(Lent(until=START + timedelta(days=14)))
+    scenario.when(Return(book_id="b")).then(Returned())
+    scenario.when(Return(book_id="b")).then_rejected("overdue")
+
+
+def test_a_time_holds_until_the_next() -> None:
+    late = Return(book_id="b")
+    scenario = Scenario(LIBRARY).at(START).when(Lend(book_id="b"))
+    scenario.at(START + timedelta(days=14)).when(late).when(late).then(Returned())
+    scenario.at(timedelta(days=1)).when(late).then_rejected("overdue")
+    scenario.at(START).when(late.with_meta(timestamp=START + timedelta(days=15))).then_rejected("overdue")
+    Scenario(LIBRARY).at(timedelta(0)).when(Lend(book_id="b")).when(Return(book_id="b")).then(Returned())
+
+
+def test_without_a_clock_it_is_now() -> None:
+    before = datetime.now(UTC)
+    lent = (Scenario(LIBRARY).when(Lend(book_id="b")).events or [])[0]
+    assert isinstance(lent, Lent)
+    assert before - timedelta(seconds=1) <= lent.until - timedelta(days=14) <= datetime.now(UTC)
+
+
+def test_times_that_are_none() -> None:
+    with pytest.raises(InvalidInput, match="no time zone"):
+        Scenario(LIBRARY).at(datetime(2026, 1, 1))
+    with pytest.raises(Misuse, match="is no time"):
+        Scenario(LIBRARY).at(timedelta.max)

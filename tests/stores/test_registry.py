@@ -64,9 +64,11 @@ def test_the_shell_finds_it(url: str, site: Path, cqrs: Shell) -> None:
 def test_an_unknown_scheme_is_told_which_there_are(site: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no store understands 'nope://host/log'") as caught:
         open_store("nope://host/log")
-    assert caught.value.details["schemes"] == ["absent", "broken", "file", "memory", "sqlite", "wrapped"]
+    assert caught.value.details["schemes"] == [
+        "absent", "broken", "file", "memory", "postgres", "postgresql", "sqlite", "wrapped",
+    ]  # fmt: skip
     assert caught.value.hint == (
-        "the schemes there are: absent, broken, file, memory, sqlite, wrapped; a path is understood, too: shop.db, as in sqlite:shop.db"
+        "the schemes there are: absent, broken, file, memory, postgres, postgresql, sqlite, wrapped; a path is understood, too: shop.db, as in sqlite:shop.db"
     )
 
 

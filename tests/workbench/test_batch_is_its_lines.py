@@ -194,3 +194,52 @@ def test_lines_that_nobody_refuses_are_one_write(tmp_path: Path) -> None:
         steps += [("change", f"u{n}", f"f{n}") for n in range(300)]
         assert {outcome.status for outcome in bench.send_batch(requests(steps))} == {"committed"}
         assert (store.writes, bench.store.head()) == (1, 600)
+
+
+# ── rejections that are expected ──────────────────────────────────────────────────────────────
+
+
+def test_what_is_to_be_rejected_is_never_written_and_sees_what_is_before_it(tmp_path: Path) -> None:
+    """Inline rules count too, and a line after it is decided on what is written."""
+    lines = [
+        Request(1, command(("register", "ann", "a"), "c1")),
+        Request(2, command(("register", "bob", "a"), "c2"), rejection="not-unique"),
+        Request(3, command(("register", "bob", "b"), "c3"), rejection="not-unique"),
+        Request(4, command(("change", "ann", "b"), "c4")),
+        Request(5, command(("register", "bob", "b"), "c5"), rejection="not-unique"),
+        Request(6, command(("register", "bob", "a"), "c6")),
+        Request(7, command(("change", "bob", "b"), "c7"), rejection="not-unique"),
+    ]
+    with contextlib.closing(Interrupted(str(tmp_path / "a.db"))) as store, Workbench(store, domain) as bench:
+        outcomes = list(bench.send_batch(lines))
+        assert [outcome.status for outcome in outcomes] == [
+            *("committed", "as-expected", "unexpected", "committed", "as-expected", "committed", "as-expected")
+        ]
+        assert [event.command_id for event in bench.store.read()] == ["ann", "c4", "bob"]
+        assert store.writes == 3
+        assert [outcome.is_failure for outcome in outcomes] == [False, False, True, False, False, False, False]
+
+
+@given(st.lists(STEPS, max_size=12))
+@settings(max_examples=25)
+def test_expected_rejections_are_those_that_one_by_one_would_be(steps: list[Step]) -> None:
+    """Whatever comes before it: a line is as expected exactly where sending it would be rejected so."""
+    with TemporaryDirectory() as folder, Workbench.open(f"{folder}/1.db", domain, durability="relaxed") as bench:
+        asked = [
+            request._replace(rejection="not-unique" if n % 2 else None) for n, request in enumerate(requests(steps))
+        ]
+        outcomes = list(bench.send_batch(asked))
+        with Workbench.open(f"{folder}/2.db", domain, durability="relaxed") as other:
+            for request, outcome in zip(requests(steps), outcomes, strict=True):
+                assert request.command is not None
+                status: str
+                try:
+                    status = other.send(request.command, dry_run=request.line % 2 == 1).status
+                    code = None
+                except CqrsError as error:
+                    status, code = "error", error.code
+                if request.line % 2:
+                    assert (outcome.status == "as-expected") == (code == "not-unique")
+                else:
+                    assert (outcome.error.code if outcome.error else outcome.status) == (code or status)
+            assert log(bench) == log(other)

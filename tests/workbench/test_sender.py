@@ -29,6 +29,7 @@ from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.workbench.engine import Limits
 from cqrs_cli.workbench.outcome import Request
 from tests.bank import Account, Between, Close, Deposit, Look, Open, Settle, Split, Spoil, Tag, Withdraw, domain
+from tests.limited import limited
 
 
 @pytest.fixture
@@ -508,9 +509,16 @@ def test_a_conflict_with_an_expectation_is_not_tried_again(bench: Workbench, mon
 def test_tries_are_bounded(bench: Workbench, other: Workbench, between: Between) -> None:
     opened(bench)
     between.todo += [lambda: other.send(Deposit(account_id="a", amount=1))] * 100
+    hurried = limited(bench, outrun_seconds=0)
     with pytest.raises(Conflict, match=f"changed {Limits().tries} times"):
-        bench.send(Withdraw(account_id="a", amount=1))
+        hurried.send(Withdraw(account_id="a", amount=1))
     assert len(between.todo) == 100 - Limits().tries
+
+
+def test_who_is_outrun_goes_on_for_a_while(bench: Workbench, other: Workbench, between: Between) -> None:
+    opened(bench)
+    between.todo += [lambda: other.send(Deposit(account_id="a", amount=1))] * 2 * Limits().tries
+    assert bench.send(Withdraw(account_id="a", amount=1)).version_before == 2 + 2 * Limits().tries
 
 
 class Pay(Command):

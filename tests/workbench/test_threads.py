@@ -11,7 +11,20 @@ from typing import Any, ClassVar
 
 import pytest
 
-from cqrs_cli import Aggregate, Command, Domain, DomainFailed, Event, Projection, Query, Read, Workbench, decide, evolve
+from cqrs_cli import (
+    Aggregate,
+    Command,
+    Domain,
+    DomainFailed,
+    Event,
+    Limits,
+    Projection,
+    Query,
+    Read,
+    Workbench,
+    decide,
+    evolve,
+)
 from cqrs_cli.domain.decision import Decided, Services
 from cqrs_cli.domain.fold import State
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
@@ -173,6 +186,22 @@ def test_eight_writers_of_one_stream_never_outrun_each_other(tmp_path: Path) -> 
     with Workbench.open(path, domain) as bench:
         assert bench.load(Counter, "all").state.count == 81
     assert times <= 90  # all but a few are decided once
+
+
+@pytest.mark.slow
+def test_on_a_server_which_keeps_no_queue_all_come_to_their_end(postgres_url: str) -> None:
+    """They outrun each other more often than a command is tried at once; whoever was rests, and tries on."""
+    with Workbench.open(postgres_url, domain, create=True) as bench:
+        bench.send(Count(counter_id="all"))
+
+    def work(number: int) -> None:
+        with Workbench(open_store(postgres_url), domain, limits=Limits(tries=2)) as bench:
+            for _ in range(4):
+                bench.send(CountForLong(counter_id="all"))
+
+    in_threads(work)
+    with Workbench.open(postgres_url, domain) as bench:
+        assert bench.load(Counter, "all").state.count == 33
 
 
 def test_eight_threads_of_one_workbench_take_turns_at_a_stream(bench: Workbench) -> None:

@@ -84,7 +84,7 @@ def test_a_store_is_opened_by_path_or_url(tmp_path: Path, monkeypatch: pytest.Mo
             bench.send(Open(account_id="a"))
     names = {path.name for path in tmp_path.glob("*.db")}
     assert names == {"one.db", "two.db", "three.db", "four.db"}
-    for url in ("sqlite://five.db", "postgres://host/five"):  # a host, and not a file in the root
+    for url in ("sqlite://five.db", "mysql://host/five"):  # a host, and not a file in the root
         with pytest.raises(ConfigurationError) as caught:
             Workbench.open(url, domain)
         assert "sqlite:shop.db" in (caught.value.hint or "")

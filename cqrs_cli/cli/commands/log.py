@@ -9,10 +9,12 @@ import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
-from cqrs_cli.cli.printing.documents import Single, Table
-from cqrs_cli.cli.printing.events import COLUMNS, event_row
+from cqrs_cli.cli.printing.documents import Single
+from cqrs_cli.cli.printing.events import event_table
+from cqrs_cli.cli.shell.endurance import Endurance
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.errors import Misuse, NothingMatched
+from cqrs_cli.errors import Misuse, NothingMatched, Passing
+from cqrs_cli.log.points import parse_address
 from cqrs_cli.log.selection import Asked, EventFilter
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ PATIENCE = 1.0
 
 
 def log(
-    stream: options.Address = None,
+    words: options.Address = None,
     category: options.Category = None,
     types: options.Types = None,
     since: options.Since = None,
@@ -48,28 +50,34 @@ def log(
 
     Reads the store only: the domain is not loaded, and a store is never made.
     """
-    session = current()
+    session, stream = current(), options.address_of(words)
     if stream is not None and stream.startswith("@"):
+        position = parse_address(stream).position or 0
         raise Misuse(
             f"{stream} is one event",
             code="address",
-            hint=f"cqrs show {stream} shows it; cqrs log --before {stream} shows what came before it",
+            hint=f"cqrs show @{position} shows it; cqrs log --before @{position + 1} shows the log up to it",
         )
     asked = Asked(stream, category, types, since, until, after, before, limit, reverse)
     asked = asked._replace(user=user, commands=commands, correlation=correlation, grep=grep, last=last, where=where)
+    asked = asked._replace(local=session.settings.local, has_domain=session.settings.app is not None)
     wanted = EventFilter(asked)
     if follow:
         _check_follow(wanted, count, session)
     store = session.store()
     selection = wanted.on(store, session.printer.message, missing_ok=follow)
     if count:
-        found = sum(1 for _ in (wanted.read(store, selection) if wanted.narrows else store.scan(selection)))
+        note = session.printer.message
+        found = sum(1 for _ in (wanted.read(store, selection, note) if wanted.narrows else store.scan(selection)))
         session.printer.print(Single({"count": found}, text=lambda record: str(record["count"])))
     else:
-        read = _following(store, wanted, selection, session.printer) if follow else wanted.read(store, selection)
+        if follow:
+            read = _following(store, wanted, selection, session.printer)
+        else:
+            read = wanted.read(store, selection, session.printer.message)
         events = map(records.event, read)
-        table = Table(events, COLUMNS, row=event_row, empty="no events", live=follow, members=records.EVENT)
-        found = session.printer.print(table)
+        table = event_table(session.printer, events, "no events", records.EVENT)
+        found = session.printer.print(table._replace(live=follow))
     if not found and fail_if_empty:
         raise NothingMatched("no event matched", hint="cqrs stats shows what there is, by category and type")
 
@@ -89,19 +97,25 @@ def _check_follow(wanted: EventFilter, count: bool, session: Session) -> None:
 def _following(store: Store, wanted: EventFilter, selection: Selection, printer: Printer) -> Iterator[Recorded]:
     """The selected events, then new ones as they come, until the limit or as long as somebody reads them."""
     seen, left, forward = selection.after, wanted.limit, selection._replace(backwards=False)
+    endurance = Endurance(printer)
     if wanted.last is not None:
         seen = store.head()
         yield from wanted.read(store, selection._replace(before=seen + 1))
     while left is None or left > 0:
-        head = store.head()
-        if head > seen:
-            # Only up to the head just read: what is skipped by the filter is not read again next time.
-            new = forward._replace(after=seen, before=head + 1, limit=None if wanted.narrows else left)
-            for event in wanted.matching(store, new):
-                yield event
-                left = None if left is None else left - 1
-                if left == 0:
-                    return
-            seen = head
-        elif not store.wait(seen, PATIENCE):
+        try:
+            head = store.head()
+            if head > seen:
+                # Only up to the head just read: what is skipped by the filter is not read again next time.
+                new = forward._replace(after=seen, before=head + 1, limit=None if wanted.narrows else left)
+                for event in wanted.matching(store, new):
+                    yield event
+                    seen = event.position  # from where it goes on, should the server be away in the middle
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return
+                seen = head
+            elif not store.wait(seen, PATIENCE):
+                printer.check_reader()
+        except Passing as error:
             printer.check_reader()
+            endurance.endure(error)

@@ -9,10 +9,10 @@ import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Table, Value
-from cqrs_cli.cli.shell.model_command import line_of
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NotFound
 from cqrs_cli.near_names import did_you_mean
+from cqrs_cli.payloads.words import line_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,12 +37,42 @@ def schema(
         str | None, typer.Argument(metavar="NAME", help="create-order, or kind:name if several are called so.")
     ] = None,
     example: Annotated[bool, typer.Option("--example", help="Print a payload that validates instead.")] = False,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Write cqrs.lock.json: what cqrs check compares the classes with.")
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="With --lock: although what was locked can't all be read any more.")
+    ] = False,
+    scenario: Annotated[
+        bool,
+        typer.Option("--scenario", help="The schema of files *.scenario.yaml, for editors, with this domain's names."),
+    ] = False,
 ) -> None:
     """The JSON Schema of a command, event, query or projection; without a name, what there is.
 
     cqrs schema create-order --example | cqrs send create-order -d @-
+
+    --lock writes names, versions, schemas and keys of all of them to cqrs.lock.json beside the settings, to be
+    committed, and prints what changed since it was written. Changes that want an upcaster, or that break something, are
+    not locked without --accept: exit 1.
     """
+    if accept and not lock:
+        raise Misuse("--accept goes with --lock", hint="cqrs schema --lock --accept")
+    if lock:
+        if name is not None or example:
+            raise Misuse("--lock is of all classes", hint="cqrs schema --lock")
+        from cqrs_cli.cli.commands.lock import write_lock
+
+        write_lock(current(), accept)
+        return
     session = current()
+    if scenario:
+        if name is not None or example:
+            raise Misuse("--scenario stands alone", hint="cqrs schema --scenario -o scenario.schema.json")
+        from cqrs_cli.scenario.schema import scenario_schema
+
+        session.printer.print(Value(scenario_schema(session.domain())))
+        return
     known = list(named(session.domain()))
     if name is None:
         if example:
@@ -97,7 +127,7 @@ def _list(session: Session, known: list[Named]) -> None:
 def _schema(found: Named) -> dict[str, Any]:
     from pydantic import PydanticInvalidForJsonSchema
 
-    from cqrs_cli.cli.options.jsonschema import DIALECT, SchemaGenerator
+    from cqrs_cli.payloads.jsonschema import DIALECT, SchemaGenerator
 
     try:
         return {"$schema": DIALECT, **found.cls.model_json_schema(schema_generator=SchemaGenerator)}
@@ -110,9 +140,9 @@ def _schema(found: Named) -> dict[str, Any]:
 
 
 def _example(session: Session, found: Named) -> dict[str, Any]:
-    from cqrs_cli.cli.options import complaints
     from cqrs_cli.cli.options.examples import example_of
-    from cqrs_cli.cli.options.shapes import record_of
+    from cqrs_cli.payloads import complaints
+    from cqrs_cli.payloads.shapes import record_of
 
     _schema(found)
     example = example_of(found.cls)

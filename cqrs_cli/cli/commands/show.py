@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cqrs_cli import records
+from cqrs_cli.cli.options.generic import Generic, folds, labelled
 from cqrs_cli.cli.printing.changes import change_line
 from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Single, Table
+from cqrs_cli.cli.printing.styles import painted
+from cqrs_cli.cli.printing.times import exact_time
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.log.context import context, events_named
 
 if TYPE_CHECKING:
+    from cqrs_cli.history.consequences import Concerned
+    from cqrs_cli.history.folds import Folds
     from cqrs_cli.stores.commits import Recorded
 
 
@@ -31,43 +36,59 @@ def show(
             show_default=False,
         ),
     ],
+    generic: Generic = False,
 ) -> None:
     """One event in full: its envelope, its command, its data, what it changed, what caused it and what it caused.
 
-    What it changed in the state of its aggregate, and which rows it concerns, needs the domain; the rest is read from
-    the store alone. JSON: an event as in `log`, with "command", "caused_by", "led_to", "changes" and "rows" (null where
-    the domain is not known); an array if a command led to several.
+    What it changed in the state of its aggregate, and which rows it concerns, the domain says; without one, what it
+    changed is that of a generic fold, and is called so. The rest is read from the store alone. JSON: an event as in
+    `log`, with "command", "caused_by", "led_to", "changes" and "rows" (null where they are not known), and "fold" if
+    that is generic; an array if a command led to several.
     """
     session = current()
     store = session.store()
     events = events_named(store, what)
     shown = [
-        records.shown(context(store, event), did) for event, did in zip(events, _did(session, events), strict=True)
+        records.shown(context(store, event), did)
+        for event, did in zip(events, _did(session, events, generic), strict=True)
     ]
-    one = Single(shown[0], row=_row, text=_text) if len(shown) == 1 else Table(shown, row=_row, text=_text)
+    one = (
+        Single(shown[0], row=_row, text=_text, styled=True)
+        if len(shown) == 1
+        else Table(shown, row=_row, text=_text, styled=True)
+    )
     session.printer.print(one)
 
 
-def _did(session: Session, events: tuple[Recorded, ...]) -> Iterator[dict[str, Any]]:
-    """What each event did, as far as the domain tells."""
-    unknown = records.consequences(None, None)
-    if session.settings.app is None:
-        yield from (unknown for _ in events)
-        return
+def _did(session: Session, events: Iterable[Recorded], generic: bool) -> Iterator[dict[str, Any]]:
+    """What each event did, as far as it is known."""
     try:
-        bench = session.workbench()
+        found = folds(session, generic)
     except CqrsError as error:
-        session.printer.message(f"what it changed is not known, as the domain can't be loaded: {error.message}")
-        yield from (unknown for _ in events)
+        if generic or session.settings.app is None:
+            raise  # of a rule that is none
+        session.printer.message(
+            f"what it changed is not known, as the domain can't be loaded: {error.message} (--generic does without it)"
+        )
+        yield from (records.consequences(None, None) for _ in events)
         return
-    from cqrs_cli.history.consequences import rows_concerned, state_changes
+    from cqrs_cli.history.consequences import state_changes
 
     for event in events:
         try:
-            yield records.consequences(state_changes(bench, event), rows_concerned(bench, event))
+            did = records.consequences(state_changes(found, event), _rows(found, event))
         except CqrsError as error:
             session.printer.message(f"what @{event.position} changed is not known: {error.message}")
-            yield unknown
+            did = records.consequences(None, None)
+        yield labelled(found, did)
+
+
+def _rows(found: Folds, event: Recorded) -> list[Concerned] | None:
+    """The rows that the event concerns, which a domain alone tells."""
+    from cqrs_cli.history.consequences import rows_concerned
+    from cqrs_cli.history.folds import DomainFolds
+
+    return rows_concerned(found.bench, event) if isinstance(found, DomainFolds) else None
 
 
 def _row(record: Any) -> dict[str, Any]:
@@ -79,13 +100,15 @@ def _row(record: Any) -> dict[str, Any]:
 
 
 def _text(record: Any) -> str:
-    return "\n".join(_lines(record))
+    """Every line of it is inert."""
+    return "\n".join(_lines(record, current().printer.color))
 
 
-def _lines(record: Any) -> Iterator[str]:
-    yield visible(f"{record['type']}  {record['stream']}@{record['version']}  @{record['position']}")
+def _lines(record: Any, color: bool) -> Iterator[str]:
+    head = visible(f"{record['type']}  {record['stream']}@{record['version']}  @{record['position']}")
+    yield painted(head, "title" if color else None)
     envelope = {
-        "recorded": record["recorded_at"],
+        "recorded": exact_time(record["recorded_at"], current().settings.local),
         "event": record["event_id"],
         "schema version": record["schema_version"],
         "user": record["user_id"],
@@ -102,8 +125,10 @@ def _lines(record: Any) -> Iterator[str]:
         yield visible(f"command {command['command']}  {command['command_id']}")
         yield from _members(_parsed(command["data"]) or {}, 1)
     if record["changes"] is not None:
-        yield "changed" if record["changes"] else "changed: nothing"
-        yield from ("  " + visible(change_line(change)) for change in record["changes"])
+        by = f" ({record['fold']} fold)" if "fold" in record else ""
+        yield f"changed{by}" if record["changes"] else f"changed{by}: nothing"
+        told = ("  " + visible(change_line(change)) for change in record["changes"])
+        yield from (painted(line, "changes" if color else None) for line in told)
     if record["rows"] is not None:
         yield "rows" if record["rows"] else "rows: none"
         yield from ("  " + visible(f"{row['projection']}/{_key(row['key'])}") for row in record["rows"])

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.selection import category_named
-from cqrs_cli.cli.printing.documents import Table
-from cqrs_cli.cli.printing.events import shown_times
+from cqrs_cli.cli.options.selection import categories_named
+from cqrs_cli.cli.printing.documents import Column, Table
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.command import Group, ShellCommand
@@ -20,8 +19,10 @@ from cqrs_cli.domain.messages import snake
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_stream
 from cqrs_cli.log.selection import note_category
+from cqrs_cli.stores.names import stream_named
 
 if TYPE_CHECKING:
+    from cqrs_cli.stores.contract import Store
     from cqrs_cli.workbench.workbench import Workbench
 
 Streams = Annotated[
@@ -79,17 +80,10 @@ def list_(category: Category = None) -> None:
     """Snapshots by stream: how far each goes, and whether it counts for today's code."""
     session = current()
     bench = session.workbench()
-    found = map(records.snapshot, bench.snapshots.all(category_named(bench, category)))
-    columns = records.SNAPSHOT
-    session.printer.print(
-        Table(
-            found,
-            columns,
-            row=lambda record: shown_times(record, "taken_at"),
-            empty="no snapshots",
-            members=columns,
-        )
-    )
+    wanted = [None] if category is None else categories_named(bench, category)
+    found = (records.snapshot(one) for name in wanted for one in bench.snapshots.all(name))
+    columns = [Column(name, moment=name == "taken_at", optional=name == "reason") for name in records.SNAPSHOT]
+    session.printer.print(Table(found, columns, empty="no snapshots", members=records.SNAPSHOT))
 
 
 def drop(streams: Streams = None, category: Category = None) -> None:
@@ -98,8 +92,8 @@ def drop(streams: Streams = None, category: Category = None) -> None:
 
     _refuse_both(streams, category)
     session = current()
-    named = [_stream(text) for text in streams] if streams else None
     store = session.store(write=True, create=False)
+    named = [_stream(store, text) for text in streams] if streams else None
     if category is not None:
         note_category(store, category, session.printer.message)
     count = drop_snapshots(store, named, snake(category) if category is not None else None)
@@ -110,12 +104,10 @@ def chosen(bench: Workbench, streams: list[str] | None, category: str | None) ->
     """The streams that the words mean: those named, those of a category, or all of the domain."""
     _refuse_both(streams, category)
     for text in dict.fromkeys(streams or ()):
-        yield _stream(text)
-    if not streams:
-        known = category_named(bench, category)
-        for name in sorted(bench.domain.aggregates) if known is None else [known]:
-            for info in bench.store.streams(category=name):
-                yield info.stream
+        yield bench.aggregates.called_in_store(_stream(bench.store, text))
+    for name in [] if streams else categories_named(bench, category):
+        for info in bench.store.streams(category=name):
+            yield info.stream
 
 
 def _refuse_both(streams: list[str] | None, category: str | None) -> None:
@@ -123,11 +115,11 @@ def _refuse_both(streams: list[str] | None, category: str | None) -> None:
         raise Misuse("--category is for all of its streams, not with streams", hint="give the streams or the category")
 
 
-def _stream(text: str) -> str:
+def _stream(store: Store, text: str) -> str:
     address = parse_stream(text)
     if address.version is not None:
         raise Misuse(
             f"{text} is a version of a stream, and a snapshot is of its newest",
             hint=f"cqrs snapshot … {address.stream}",
         )
-    return address.stream or ""
+    return stream_named(store, address.stream or "")

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from cqrs_cli.cli.options.combinations import seconds
-from cqrs_cli.cli.options.jsontext import Sources
+from cqrs_cli.cli.options.sources import Sources
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
-PATIENCE = 30.0
+PATIENCE = 8.0
 
 
 def sql(
@@ -22,7 +22,7 @@ def sql(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A value for :NAME, as text.")
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long it may work (30).")
+        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long it may work (8).")
     ] = None,
     fail_if_empty: Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")] = False,
 ) -> None:
@@ -32,6 +32,13 @@ def sql(
     their digits: ORDER BY CAST(total AS REAL), or cqrs query, which compares them as numbers.
     """
     session = current()
+    if session.hiding is not None:
+        raise Misuse(
+            "fields are to be hidden, and a statement can change values so that nothing knows them again",
+            hint="ask a store in which they are: cqrs fork hidden.db --mask FIELD, then cqrs sql --store hidden.db; "
+            "where the settings mask, --config names others",
+            code="mask",
+        )
     bound = dict(_split(text) for text in parameters or ())
     text = _from_stdin() if statement == "-" else statement
     result = session.store().sql(text, bound, seconds(timeout, PATIENCE))

@@ -13,7 +13,6 @@ from cqrs_cli import records
 from cqrs_cli.cli.options import selection as options
 from cqrs_cli.cli.options.ordering import ordering
 from cqrs_cli.cli.printing.documents import Column, Document, Report, Single, Table
-from cqrs_cli.cli.printing.events import shown_times
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse, NothingMatched
@@ -22,6 +21,12 @@ from cqrs_cli.log.selection import Asked, EventFilter, category_named, check_lim
 
 _WILD = re.compile(r"[*?\[]")
 _BAR = 30
+_COLUMNS = (
+    "stream",
+    "version",
+    Column("first_recorded_at", "first recorded at", moment=True),
+    Column("last_recorded_at", "last recorded at", moment=True),
+)
 
 
 def streams(
@@ -57,8 +62,7 @@ def streams(
     listed: Iterable[Any] = map(records.stream, infos)
     for name, is_descending in reversed(key):
         listed = sorted(listed, key=itemgetter(name), reverse=is_descending)
-    columns = [name for name in records.STREAM if name != "category"]
-    found = Table(itertools.islice(listed, limit), columns, row=_row, empty="no streams", members=records.STREAM)
+    found = Table(itertools.islice(listed, limit), _COLUMNS, empty="no streams", members=records.STREAM)
     if not session.printer.print(found) and fail_if_empty:
         raise NothingMatched("no stream matched", hint="cqrs stats shows the categories that there are")
 
@@ -67,10 +71,6 @@ def _category(pattern: str) -> str | None:
     """The only category that can match, if the pattern says it."""
     category, dash, _ = pattern.partition("-")
     return category if dash and not _WILD.search(category) else None
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return shown_times(record, "first_recorded_at", "last_recorded_at")
 
 
 def stats(
@@ -94,17 +94,20 @@ def stats(
     "events"}.
     """
     session = current()
+    local = session.settings.local
     asked = Asked(None, category, types, since, until, user=user, commands=commands, grep=grep, where=where)
     if by is not None:
         if by not in statistics.BY:
             raise Misuse(f"--by {by}: nothing is counted so", hint=f"by {', '.join(statistics.BY)}")
+        asked = asked._replace(local=local, has_domain=session.settings.app is not None)
         _stats_by(session, by, EventFilter(asked), fail_if_empty)
         return
     if asked != Asked():
         raise Misuse("events are selected with --by only", hint="--by type, or cqrs log --count")
     found = records.statistics(statistics.count(session.store()))
     lists = ("categories", "types")
-    totals = Single({name: value for name, value in found.items() if name not in lists})
+    moments = ("first_recorded_at", "last_recorded_at")
+    totals = Single({name: value for name, value in found.items() if name not in lists}, moments=moments)
     parts: list[Document] = [totals, *(Table(found[name]) for name in lists if found[name])]
     session.printer.print(Report(found, Table(records.flat_statistics(found)), parts))
     if fail_if_empty and not found["events"]:
@@ -114,12 +117,13 @@ def stats(
 def _stats_by(session: Session, by: str, wanted: EventFilter, fail_if_empty: bool) -> None:
     store = session.store()
     selection = wanted.on(store, session.printer.message)
-    counted = statistics.count_by(wanted.read(store, selection), by)
+    counted = statistics.count_by(wanted.read(store, selection, session.printer.message), by, session.settings.local)
     most = max((events for _, events in counted), default=0)
+    bar = session.printer.glyph("█", "#")
 
     def row(record: Any) -> dict[str, Any]:
         value = "(none)" if record[by] is None else record[by]
-        return {by: value, "events": record["events"], "": "█" * max(1, round(_BAR * record["events"] / most))}
+        return {by: value, "events": record["events"], "": bar * max(1, round(_BAR * record["events"] / most))}
 
     columns = [Column(by, whole=True), Column("events"), Column("", drop=1)]
     members = (by, "events")

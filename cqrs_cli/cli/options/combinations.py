@@ -1,8 +1,13 @@
-"""Options that exclude each other, and seconds as they are typed."""
+"""Options that exclude each other or go together, and seconds as they are typed."""
 
 from collections.abc import Mapping
 
 from cqrs_cli.errors import Misuse
+from cqrs_cli.log.waiting import Waiting
+from cqrs_cli.stores.contract import Store
+
+PATIENCE = 10.0
+"""Seconds for which `--wait` waits."""
 
 
 def only_one(options: Mapping[str, bool]) -> str | None:
@@ -22,3 +27,18 @@ def seconds(text: str | None, usual: float, zero: bool = False) -> float:
     if not (0 < found < 1e6 or (zero and found == 0)):
         raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
     return found
+
+
+def patience(wait: str | None, timeout: str | None) -> float:
+    """Seconds for which `--wait` waits. Raises `Misuse`, also if there is nothing to wait for."""
+    if timeout is not None and wait is None:
+        raise Misuse("--timeout goes with --wait", hint="--wait @POSITION or --wait COMMAND_ID says what to wait for")
+    return seconds(timeout, PATIENCE, zero=True)
+
+
+def waited(store: Store, options: Mapping[str, str]) -> None:
+    """Wait until the log has what `wait` says, for `timeout` seconds at most. Raises `Misuse`, `Unavailable`."""
+    wait = options.get("wait")
+    most = patience(wait, options.get("timeout"))
+    if wait is not None:
+        Waiting(store, wait, most).for_log()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.cli.options.bounds import around
 from cqrs_cli.cli.options.patterns import text_for
-from cqrs_cli.cli.options.payload import validate
+from cqrs_cli.payloads.validation import validate
 
 ROUNDS = 200
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cqrs_cli.cli.options.combinations import seconds
+from cqrs_cli.cli.options import combinations
+from cqrs_cli.cli.options.addresses import position_at
+from cqrs_cli.cli.options.foreign import check_pair
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import Misuse, Unavailable
@@ -16,30 +18,47 @@ Stale = Annotated[bool, typer.Option("--stale", help="Print what is there; do no
 Wait = Annotated[str | None, typer.Option("--wait", metavar="@P|COMMAND_ID", help="First wait until the log has this.")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="SECONDS", help="With --wait: at most so long (10).")]
 
-PATIENCE = 10.0
+At = Annotated[str | None, typer.Option("--at", metavar="@1200|TIME", help="From the rows as they were then.")]
+
+
+def bench_to_look_back(
+    session: Session, at: str, explain: bool, stale: bool, wait: str | None, timeout: str | None
+) -> Workbench:
+    """The workbench to read the past with: with the rows as they were then."""
+    if explain:
+        raise Misuse("--explain tells how rows are read that are kept, and those of --at are not", hint="leave one out")
+    for option, is_given in (("--stale", stale), ("--wait", wait is not None), ("--timeout", timeout is not None)):
+        if is_given:
+            raise Misuse(f"{option} is about the rows as they are, --at about those of the past", hint="leave one out")
+    bench = session.workbench()
+    return session.keep(bench.past(position_at(bench.store, at)))
 
 
 def bench_to_read(
-    session: Session, stale: bool, wait: str | None, timeout: str | None, names: Sequence[str] = ()
+    session: Session,
+    stale: bool,
+    wait: str | None,
+    timeout: str | None,
+    names: Sequence[str] = (),
+    foreign: bool = False,
 ) -> Workbench:
     """The workbench to read with: it can write, so that it catches up, unless `stale` or the store can't be written to.
 
     names: the read models that will be read; all projections of the domain without. What is read as it is has
     its lag said on standard error, and what is waited for is waited for in the rows, which others must bring:
-    so it always is with process managers, whose rows move when they run.
+    so it always is with process managers, whose rows move when they run. foreign: see `check_pair`.
     Raises `Unavailable` (exit 7) if it did not come in time.
     """
-    if timeout is not None and wait is None:
-        raise Misuse("--timeout goes with --wait", hint="--wait @POSITION or --wait COMMAND_ID says what to wait for")
-    patience = seconds(timeout, PATIENCE, zero=True)
+    patience = combinations.patience(wait, timeout)
     if stale:
         bench = session.workbench()
     else:
         try:
-            bench = session.workbench(write=True, create=False)
+            bench = session.workbench(write=True, create=False, only_rows=True)
         except Unavailable as error:
             bench = session.workbench()  # raises again if it can't be read either
             session.printer.message(f"not caught up, the store can't be written to: {error.message}")
+    check_pair(session, bench, foreign, recent=bool(names))  # who reads a few rows does not wait for the whole log
     read = [bench.domain.rows_of(name).name for name in names] or sorted(bench.domain.projections)
     as_it_is = [name for name in read if bench.read_only or name in bench.domain.reactions]
     processes = [name for name in as_it_is if name in bench.domain.reactions]

@@ -14,9 +14,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from pydantic import BaseModel
 
-from cqrs_cli.cli.options import shapes
-from cqrs_cli.cli.options.shapes import Choice, Flag, Json, Loose, Many, Member, Record, Shape
 from cqrs_cli.domain.pydantic_fast import UNDEFINED, to_jsonable_python
+from cqrs_cli.payloads import shapes
+from cqrs_cli.payloads.shapes import Choice, Flag, Json, Loose, Many, Member, Record, Shape
 
 GLOBALS = frozenset(
     {
@@ -27,15 +27,21 @@ GLOBALS = frozenset(
         "json",
         "jsonl",
         "csv",
+        "spreadsheet",
         "output",
         "color",
         "quiet",
         "debug",
+        "mask",
+        "redact",
         "no-progress",
+        "no-pager",
+        "wide",
+        "local",
         "help",
     }
 )
-RESERVED = GLOBALS | {"data", "expect", "command-id", "as", "meta", "dry-run", "batch", "limit", "cursor"}
+RESERVED = GLOBALS | {"data", "expect", "command-id", "as", "meta", "dry-run", "explain", "batch", "limit", "cursor"}
 
 
 class Option(NamedTuple):

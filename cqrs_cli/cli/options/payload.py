@@ -5,16 +5,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cqrs_cli.cli.options import complaints, shapes
-from cqrs_cli.cli.options.jsontext import JsonTextError, Sources, parse_json
-from cqrs_cli.cli.options.jsontypes import Misfit, misfits
-from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option, Options
 from cqrs_cli.cli.options.reading import Reading, Unreadable
-from cqrs_cli.cli.options.shapes import Record
-from cqrs_cli.domain.pydantic_fast import from_python
-from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
-from cqrs_cli.failure import domain_failed
+from cqrs_cli.cli.options.sources import Sources
+from cqrs_cli.errors import CqrsError, InvalidInput
+from cqrs_cli.payloads import complaints, shapes
+from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
+from cqrs_cli.payloads.jsontypes import Misfit, misfits
+from cqrs_cli.payloads.normalisation import normalised
+from cqrs_cli.payloads.shapes import Record
+from cqrs_cli.payloads.validation import validate
 
 _DATA_HINT = """a JSON object: -d '{"name": "value"}'; a file: -d @FILE; stdin: -d @-"""
 
@@ -63,19 +63,6 @@ def build(model: type[Model], options: Options, values: Mapping[str, Any], name:
     if not found:
         raise unread
     raise complaints.invalid(name, [complaints.Complaint((), "", unread.message), *found], hint)
-
-
-def validate(model: type[Model], payload: Any) -> Model:
-    """One validation: Python's lax mode whatever the model says; fields go by their names or aliases.
-
-    Raises `ValidationError`, and `DomainFailed` for anything else that a validator of the user's raises.
-    """
-    try:
-        return from_python(model)(payload)
-    except (ValidationError, DomainFailed):
-        raise
-    except BaseException as error:
-        raise domain_failed(error, f"a validator of {model.__name__}") from error
 
 
 def _data(record: Record, data: str, sources: Sources) -> dict[str, Any]:

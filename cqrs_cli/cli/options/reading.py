@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cqrs_cli.cli.options import complaints, shapes
-from cqrs_cli.cli.options.complaints import Path
-from cqrs_cli.cli.options.jsontext import UNREADABLE_FILE, JsonTextError, Sources, parse_json
-from cqrs_cli.cli.options.jsontypes import misfits
 from cqrs_cli.cli.options.keyvalue import COMMA, KeyValueError, parse_pairs
-from cqrs_cli.cli.options.normalisation import normalised
 from cqrs_cli.cli.options.parameters import Option
-from cqrs_cli.cli.options.shapes import Choice, Json, Loose, Many, Record, Shape
+from cqrs_cli.cli.options.sources import UNREADABLE_FILE, Sources
 from cqrs_cli.errors import Misuse
 from cqrs_cli.near_names import did_you_mean
+from cqrs_cli.payloads import complaints, shapes
+from cqrs_cli.payloads.complaints import Path
+from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
+from cqrs_cli.payloads.jsontypes import misfits
+from cqrs_cli.payloads.normalisation import normalised
+from cqrs_cli.payloads.shapes import Choice, Json, Loose, Many, Record, Shape
 
 
 class Unreadable(ValueError):

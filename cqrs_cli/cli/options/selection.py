@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cqrs_cli.cli.shell import completion
+from cqrs_cli.errors import Misuse
+
+_STREAM = re.compile("(?![0-9a-f]{8}-)[a-z][a-z_]*-")
 
 if TYPE_CHECKING:
     from cqrs_cli.workbench.workbench import Workbench
 
 Address = Annotated[
-    str | None,
+    list[str] | None,
     typer.Argument(
-        metavar="STREAM",
-        help="A stream (order-17), or what led to its version 5 (order-17@5).",
+        metavar="[STREAM]",
+        help="A stream (order-17, or order 17), or what led to its version 5 (order-17@5).",
         autocompletion=completion.streams,
         show_default=False,
     ),
@@ -25,10 +30,16 @@ Category = Annotated[
 ]
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="NAMES", help="Events stored as these types: A,B.", autocompletion=completion.types),
+    typer.Option(
+        "--type",
+        metavar="NAMES",
+        help="Events of these types: A,B; those stored under older names too.",
+        autocompletion=completion.types,
+    ),
 ]
 Since = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Recorded at or after: 2026-01-01T10:00Z, or 2h (ago).")
+    str | None,
+    typer.Option(metavar="TIME", help="Recorded at or after: 2026-01-01T10:00Z, 10:00, yesterday, tuesday, 2h (ago)."),
 ]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Recorded before.")]
 After = Annotated[str | None, typer.Option(metavar="@POSITION", help="After this position.")]
@@ -54,8 +65,28 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="From the newest.")]
 FailIfEmpty = Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if nothing matched.")]
 
 
+def address_of(words: Sequence[str] | None) -> str | None:
+    """What an address says in words: itself, or a category and a word for each part of a key.
+
+    Raises `Misuse` for several streams.
+    """
+    if not words:
+        return None
+    category, *key = words
+    if any(_STREAM.match(word) for word in key):
+        raise Misuse(f"one stream at a time, not {' '.join(words)}", hint="without a stream: the whole log")
+    return f"{category.replace('-', '_')}-{','.join(key)}" if key else category
+
+
 def category_named(bench: Workbench, text: str | None) -> str | None:
     """The category that a text names, None for all. Raises `NotFound`."""
     from cqrs_cli.domain.messages import snake
 
     return None if text is None else bench.domain.aggregate_of(snake(text)).category
+
+
+def categories_named(bench: Workbench, text: str | None) -> list[str]:
+    """The categories of the streams of the aggregate that a text names, older ones too; of all without."""
+    known = category_named(bench, text)
+    aggregates = sorted(bench.domain.aggregates) if known is None else [known]
+    return [name for one in aggregates for name in bench.domain.aggregates[one].categories]

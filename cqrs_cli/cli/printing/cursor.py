@@ -17,6 +17,9 @@ def tell_next_page(printer: Printer, words: tuple[str, ...], cursor: str | None,
     """
     if cursor is not None:
         tell = printer.error if limit is None else printer.message
+        if printer.hides:
+            tell("there is more; -n shows it: the cursor to it holds values, which a mask is to hide")
+            return
         line = shlex.join(["cqrs", *_without_cursor(words), "--cursor", cursor])
         tell(f"there is more; the next page: {line}")
 

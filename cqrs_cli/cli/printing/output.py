@@ -66,15 +66,22 @@ class Output:
     path: the file, or None for standard output as it is now. `close(keep=True)` puts the file in place,
     `close(keep=False)` leaves what was there before. What is no file (a pipe, a device, `/dev/fd/3`) is written to
     as it comes. errors: what becomes of characters that a narrow
-    encoding lacks (`json` writes them as JSON does). spared: a store, which may not be there yet, that is not
+    encoding lacks (`json` writes them as JSON does). encoding: of standard output, where it is no terminal; None: as
+    the locale has it. spared: a store, which may not be there yet, that is not
     overwritten; nor is any database. Raises `Misuse` when the file can't be opened, `Unavailable` when
     writing fails, and `BrokenPipeError` when nobody reads any more.
     """
 
-    def __init__(self, path: str | None, errors: str = "backslashreplace", spared: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        errors: str = "backslashreplace",
+        spared: str | None = None,
+        encoding: str | None = None,
+    ) -> None:
         self._number = None if path is None else _descriptor(path)
         self.path = None if self._number == 1 else path
-        self._errors = errors
+        self._errors, self._encoding = errors, encoding
         self._spared = None if spared is None else os.path.realpath(spared)
         self._stdout = sys.stdout
         self._apart: IO[str] | None = None
@@ -197,7 +204,7 @@ class Output:
         # What a narrow encoding can't say is escaped rather than fatal.
         reconfigure = getattr(self._stdout, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors=self._errors)
+            reconfigure(errors=self._errors, encoding=None if is_terminal(self._stdout) else self._encoding)
         return self._stdout
 
     def _failed(self, error: OSError) -> OSError | CqrsError:

@@ -5,13 +5,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from cqrs_cli import records
-from cqrs_cli.cli.printing.documents import Table
+from cqrs_cli.cli.printing.documents import Column, Table
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import CqrsError, StoreFailed
 from cqrs_cli.finding import Finding
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
+
+OPTIONAL = (Column("reason", optional=True), Column("skipped", optional=True))
+"""Columns of a list of processors that are nearly always empty."""
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> 
     session.printer.print(
         Table(
             map(records.projection_status, statuses),
-            ["projection", "status", "position", "lag", "rows", "reason", "skipped"],
+            ["projection", "status", "position", "lag", "rows", *OPTIONAL],
             row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
             empty=f"the domain {bench.domain.name} has no projections",
         )
@@ -45,6 +48,12 @@ def print_orphans(session: Session, found: Sequence[Finding]) -> None:
     """What the store has of classes that the domain has not."""
     for one in found:
         session.printer.message(one.message + (f" ({one.hint})" if one.hint else ""))
+
+
+def print_renamed(session: Session, bench: Workbench) -> None:
+    """Which reactions go by older names here."""
+    for name, other in bench.renamed.items():
+        session.printer.message(f"{name} goes on as {other}, the name under which it began on this store")
 
 
 def print_changes(session: Session, bench: Workbench) -> None:

@@ -30,6 +30,7 @@ class Progress:
         self._unit = unit
         self._width = width
         self._drawn = False
+        self.is_hidden = False
         self.total = total
         self.count = 0
         self._start = time.monotonic()
@@ -38,7 +39,7 @@ class Progress:
     def __call__(self, amount: int = 1) -> None:
         """So much more is done."""
         self.count += amount
-        if self._stream is not None:
+        if self._stream is not None and not self.is_hidden:
             now = time.monotonic()
             if now >= self._next:
                 self._show(now)
@@ -47,9 +48,14 @@ class Progress:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Make room for what is printed on the same terminal; it comes again with the next step."""
         if self._drawn and self._stream is not None:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+            self._drawn = False
 
     def _show(self, now: float) -> None:
         assert self._stream is not None

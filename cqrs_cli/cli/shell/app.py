@@ -26,22 +26,48 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("send", "Write", "send.command:group", "Send a command to the domain: cqrs send create-order …"),
     Entry("run", "Write", "run.command:run", "Keep projections and reactions up to date."),
+    Entry("serve", "Write", "serve:serve", "Serve the domain over HTTP: commands, queries, the log."),
     Entry("log", "Log", "log:log", "Events in the order of the log, of one stream or of all."),
     Entry("show", "Log", "show:show", "One event in full: command, data, changes, cause and effect."),
     Entry("streams", "Log", "streams:streams", "Streams with their versions."),
     Entry("stats", "Log", "streams:stats", "How much is in the store, by category and type."),
     Entry("trace", "Log", "trace:trace", "What led to what: commands, events, reactions."),
     Entry("replay", "Aggregates", "replay.command:replay", "State of aggregates, now or at a version or time."),
+    Entry("blame", "Aggregates", "blame:blame", "Which event each field of a state or row is from."),
+    Entry("bisect", "Aggregates", "bisect:bisect", "The first event after which a rule fails."),
+    Entry("diff", "Aggregates", "diff:diff", "What differs between two states, or rows, then and now."),
     Entry("snapshot", "Aggregates", "snapshot:group", "Snapshots of long streams: take, list, drop them."),
     Entry("project", "Read side", "project.command:project", "Bring read models up to date and print them."),
     Entry("query", "Read side", "query.command:group", "Run a query: cqrs query orders-by-customer …"),
     Entry("sql", "Read side", "sql:sql", "One SELECT over the store, read only."),
+    Entry("check", "Evolution", "check:check", "Is the code all right: by itself, by its lock, by the log."),
     Entry("schema", "Evolution", "schema:schema", "The JSON Schema of a command, event or query."),
-    Entry("init", "Store", "init.command:init", "Start a project: a small domain, its config and a test."),
-    Entry("demo", "Store", "demo:demo", "A guided run of the orders sample in a temporary folder."),
+    Entry("test", "Evolution", "test.command:test", "Try the scenarios of the project, without a store."),
+    Entry("rehearse", "Evolution", "rehearse:rehearse", "Judge recorded commands again with today's code."),
+    Entry("impact", "Evolution", "impact:impact", "Compare what old and new code make of the log."),
+    Entry("corpus", "Evolution", "corpus:group", "Streams that show all that a log has, kept beside the code."),
+    Entry("ci", "Evolution", "ci.command:ci", "All that is asked before a merge: check, test, rehearse, impact."),
+    Entry("what-if", "Write", "what_if:group", "What would be, had a command been sent: cqrs what-if pay-order …"),
+    Entry("fork", "Store", "fork:fork", "A store of its own with the history up to a point."),
+    Entry("export", "Store", "export:export", "The log as a file: for another store, other programs, people."),
+    Entry("import", "Store", "import_:import_", "Take in what an export made, or lines that others made."),
+    Entry("copy", "Store", "copy:copy", "Copy a log from store to store, and prove it; --follow keeps on."),
+    Entry("mirror", "Store", "mirror:mirror", "The log of another event store as a store; --follow keeps on."),
+    Entry("init", "Store", "init.command:init", "Start a project: a small domain, its settings, tests and CI."),
+    Entry("demo", "Store", "demo.command:demo", "A tour in a temporary folder, or a lesson: cqrs demo lost-update."),
+    Entry("verify", "Store", "verify.command:verify", "Whether the store is what was written, and only grew."),
+    Entry("backup", "Store", "backup:backup", "A copy of all of the store, while others write, verified."),
+    Entry("restore", "Store", "backup:restore", "Put a backup in the place of the store, verified."),
+    Entry("migrate", "Store", "migrate:migrate", "Make the store, or bring it to today's format; on a server, first."),
     Entry("doctor", "Store", "doctor:doctor", "Versions, modes, sizes and lag, and what is wrong."),
     Entry("config", "Store", "config:config", "Every setting and where it came from."),
+    Entry("help", "Store", "help:help", "Explain a topic: cqrs help expressions; or a command."),
 )
+WAITING = (
+    "log", "show", "streams", "stats", "trace", "replay", "blame", "bisect", "diff", "sql", "export", "verify",
+    "rehearse",
+)  # fmt: skip
+"""Those that read the log alone: with `--wait`, once it has what somebody has just written, elsewhere."""
 _BY_NAME = {entry.name: entry for entry in COMMANDS}
 _COMPLETION = ("--install-completion", "--show-completion")
 
@@ -123,7 +149,9 @@ class Root(Group):
 def _load(entry: Entry) -> Any:
     module, _, function = entry.target.partition(":")
     found = getattr(importlib.import_module(f"cqrs_cli.cli.commands.{module}"), function)
-    return found() if function == "group" else make(found)
+    command = found() if function == "group" else make(found)
+    command.waits = entry.name in WAITING
+    return command
 
 
 def root() -> Root:

@@ -3,7 +3,7 @@
     CqrsError           its own exit code; `error[code]: message` and `hint: …`
     usage, of Typer     2, the same way
     anything else       70, one line; the traceback with --debug
-    Ctrl-C              130, silent
+    Ctrl-C              130, silent; a batch says how far it came
     a broken pipe       141, silent
 
 Under --json and --jsonl (as words, or from CQRS_FORMAT or the config file) an error is one JSON object on
@@ -15,8 +15,8 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TextIO
 
 import typer
 
@@ -24,11 +24,11 @@ from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
 from cqrs_cli.cli.printing.standard_streams import stand_in, tell
-from cqrs_cli.cli.printing.values import json_text
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
 from cqrs_cli.cli.shell.typer_fast import usage
 from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.json_text import json_text
 
 BUG = 70
 INTERRUPTED = 130
@@ -47,14 +47,25 @@ def run(words: Sequence[str]) -> int:
     stand_in()
     session = Session(words)
     try:
+        return _answered(session)
+    finally:
+        session.end()
+        try:
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):  # nobody reads it, and Python would end with 120 for that
+            _let_go(sys.__stderr__)
+
+
+def _answered(session: Session) -> int:
+    try:
         return _run(session)
     except BrokenPipeError:
-        _let_go()
+        _let_go(sys.__stdout__)
         return BROKEN_PIPE
     except SystemExit as stop:
         # Typer turns a broken pipe into exit 1; anything else is the user's own code leaving.
         if isinstance(stop.__context__, BrokenPipeError):
-            _let_go()
+            _let_go(sys.__stdout__)
             return BROKEN_PIPE
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else BUG
     except (KeyboardInterrupt, typer.Abort):
@@ -62,7 +73,7 @@ def run(words: Sequence[str]) -> int:
     except CqrsError as error:
         return _report(error, session)
     except typer.TyperException as error:
-        return _report(_usage(error), session)
+        return _report(_usage(error, session), session)
     except UnicodeEncodeError as error:
         if any(error.object[error.start : error.end] in word for word in session.words):
             return _report(_no_text(error), session)
@@ -86,19 +97,19 @@ def _run(session: Session) -> int:
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
-def _let_go() -> None:
-    """Standard output can't be written: drop what is buffered, or Python complains when it exits."""
-    if sys.__stdout__ is None:  # nothing is buffered, and its descriptor may be that of a file of ours
+def _let_go(stream: TextIO | None) -> None:
+    """A standard stream can't be written: drop what is buffered, or Python complains when it exits."""
+    if stream is None:  # nothing is buffered, and its descriptor may be that of a file of ours
         return
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, sys.__stdout__.fileno())
+        os.dup2(descriptor, stream.fileno())
         os.close(descriptor)
     except (OSError, ValueError):
         pass
 
 
-def _usage(error: typer.TyperException) -> Misuse:
+def _usage(error: typer.TyperException, session: Session) -> Misuse:
     """An error of Typer's in our words."""
     from difflib import get_close_matches
 
@@ -110,11 +121,25 @@ def _usage(error: typer.TyperException) -> Misuse:
     if option is not None:
         message = f"no such option: {option}"
         here = next((one for one in OPTIONS.get(option, ()) if one in options), None)
-        near = [here] if here else get_close_matches(option, [one for one in options if one != "--help"], 2, 0.75)
-        hint = f"did you mean {' or '.join(near)}?" if near else hint
+        # A word of another tool has a meaning, and if that is not to be had here, what looks like it is not meant.
+        known = [] if option in OPTIONS else [one for one in options if one != "--help"]
+        near = [here] if here else get_close_matches(option, known, 2, 0.75)
+        of_rows = {option, *OPTIONS.get(option, ())} & {"--where", "--order"}
+        hint = f"did you mean {' or '.join(near)}?" if near else _of_read_models(path, of_rows, session) or hint
     if given:
         message = f"{message.partition(', unable to')[0]} (got {given[0]!r})"
     return Misuse(message[:1].lower() + message[1:], hint=hint)
+
+
+def _of_read_models(path: str, options: Collection[str], session: Session) -> str | None:
+    """What to type instead of a query class with options that only a read model takes."""
+    words = path.split()
+    if not options or words[:2] != ["cqrs", "query"] or len(words) != 3:
+        return None
+    option = min(options)
+    names = sorted(rows.name.replace("_", "-") for rows in session.domain().row_types())
+    instead = f": cqrs query {names[0]} {option} …" if names else ""
+    return f"{path} --help shows its parameters; {option} is for read models{instead}"
 
 
 def _no_text(error: UnicodeEncodeError) -> Misuse:
@@ -124,21 +149,21 @@ def _no_text(error: UnicodeEncodeError) -> Misuse:
 
 def _report(error: CqrsError, session: Session) -> int:
     if error.code == UNWRITABLE:
-        _let_go()
+        _let_go(sys.__stdout__)
     hint = say(error)
     hint = None if hint is None else _as_typed(hint, session)
     if wants_json(session):
-        _tell(json_text(records.error(error, hint)))
+        _say(json_text(records.error(error, hint)), session)
     else:
         if error.traceback:
-            _tell(visible_lines(error.traceback))
-        _tell(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}")
+            _say(visible_lines(error.traceback), session)
+        _say(f"{_red(visible(f'error[{error.code}]:'), session)} {visible(error.message)}", session)
         for complaint in error.complaints:
-            _tell(f"  {visible(complaint)}")
+            _say(f"  {visible(complaint)}", session)
         if hint is not None:
-            _tell(f"hint: {visible(hint)}")
+            _say(f"hint: {visible(hint)}", session)
     if _wants_debug(session):
-        _trace(error)
+        _trace(error, session)
     return error.exit_code
 
 
@@ -163,11 +188,11 @@ def _bug(error: BaseException, session: Session) -> int:
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = "this is a bug in cqrs; --debug prints the traceback"
     if wants_json(session):
-        _tell(json_text({"error": {"code": "bug", "message": message, "hint": hint}}))
+        _say(json_text({"error": {"code": "bug", "message": message, "hint": hint}}), session)
     else:
-        _tell(f"{_red('error[bug]:', session)} {visible(message)} ({hint})")
+        _say(f"{_red('error[bug]:', session)} {visible(message)} ({hint})", session)
     if _wants_debug(session):
-        _trace(error)
+        _trace(error, session)
     return BUG
 
 
@@ -177,7 +202,7 @@ def wants_json(session: Session) -> bool:
     for index, word in enumerate(session.words):
         if word == "--":
             break
-        if word in ("--json", "--jsonl", "--csv"):
+        if word in ("--json", "--jsonl", "--csv", "--spreadsheet"):
             asked = word[2:]
         elif word == "--format":
             asked = session.words[index + 1] if index + 1 < len(session.words) else None
@@ -207,10 +232,23 @@ def _red(text: str, session: Session) -> str:
     return f"\x1b[1;31m{text}\x1b[0m" if wants_color(choice, sys.stderr, os.environ) else text
 
 
-def _trace(error: BaseException) -> None:
+def _trace(error: BaseException, session: Session) -> None:
     import traceback
 
-    _tell(visible_lines("".join(traceback.format_exception(error)).rstrip("\n")))
+    _say(visible_lines("".join(traceback.format_exception(error)).rstrip("\n")), session)
+
+
+def _say(text: str, session: Session) -> None:
+    """To standard error, without the passwords of stores: whoever raised an error may have quoted them."""
+    session.hide_from_errors()
+    stores = (word for word in session.words if "://" in word)
+    named = (*stores, os.environ.get("CQRS_STORE"), _setting(session, "store", None))
+    for url in named:
+        if url is not None and (":" in url or "=" in url):
+            from cqrs_cli.stores.addresses import without_secrets
+
+            text = without_secrets(text, url)
+    _tell(text)
 
 
 def _tell(text: str) -> None:

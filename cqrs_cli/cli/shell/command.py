@@ -9,7 +9,7 @@ A module of the shell has a function that the table in `app.py` names:
 commands are known only at run time derives from `Group` and overrides `list_commands` and `get_command`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,11 +20,14 @@ from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.near_names import did_you_mean
 
 GLOBALS_LINE = (
-    "Global options, before or after the command: --store --app --config --format (--json --jsonl --csv) "
-    "-o/--output --color -q/--quiet --debug --no-progress; cqrs --help explains them."
+    "Global options, before or after the command: --store --app --config --format (--json --jsonl --csv --spreadsheet) "
+    "-o/--output --color --wide --local -q/--quiet --debug --no-progress --no-pager --mask --redact; "
+    "cqrs --help explains them."
 )
 _shared: list[Any] = []
+_waiting: list[Any] = []
 _Text = str | None
+_Texts = list[str] | None
 _Flag = bool | None
 
 
@@ -43,23 +46,65 @@ def _globals(
     cqrs_json: Annotated[_Flag, _hidden("--json", help="As --format json.")] = None,
     cqrs_jsonl: Annotated[_Flag, _hidden("--jsonl", help="As --format jsonl.")] = None,
     cqrs_csv: Annotated[_Flag, _hidden("--csv", help="As --format csv.")] = None,
+    cqrs_spreadsheet: Annotated[_Flag, _hidden("--spreadsheet", help="CSV that a spreadsheet opens safely.")] = None,
     cqrs_output: Annotated[
         _Text, _hidden("-o", "--output", metavar="FILE", help="Write data to a file, when all went well.")
     ] = None,
     cqrs_color: Annotated[_Text, _hidden("--color", metavar="WHEN", help="auto, always or never.")] = None,
     cqrs_quiet: Annotated[_Flag, _hidden("-q", "--quiet", help="No notes.")] = None,
     cqrs_debug: Annotated[_Flag, _hidden("--debug", help="Tracebacks of unexpected errors.")] = None,
+    cqrs_mask: Annotated[
+        _Texts, _hidden("--mask", metavar="FIELD", help="Show pseudonyms in its place, wherever its values are.")
+    ] = None,
+    cqrs_redact: Annotated[
+        _Texts, _hidden("--redact", metavar="FIELD[=HOW]", help="Hide it: blank, null, hash or pseudonym.")
+    ] = None,
     cqrs_no_progress: Annotated[_Flag, _hidden("--no-progress", help="No progress on standard error.")] = None,
+    cqrs_no_pager: Annotated[_Flag, _hidden("--no-pager", help="Print what no screen holds without a pager.")] = None,
+    cqrs_wide: Annotated[_Flag, _hidden("--wide", help="Cut nothing on a terminal.")] = None,
+    cqrs_local: Annotated[_Flag, _hidden("--local", help="Times of this machine's zone, instead of UTC.")] = None,
 ) -> None: ...
+
+
+# As `query` and `project` have them, whose rows are waited for too: see `options.freshness`.
+def _waits(
+    cqrs_wait: Annotated[
+        _Text,
+        typer.Option("--wait", metavar="@P|COMMAND_ID", help="First wait until the log has this.", expose_value=False),
+    ] = None,
+    cqrs_timeout: Annotated[
+        _Text,
+        typer.Option("--timeout", metavar="SECONDS", help="With --wait: at most so long (10).", expose_value=False),
+    ] = None,
+) -> None: ...
+
+
+def _wait_for(ctx: Any, parameter: Any, value: Any) -> None:
+    """The callback of both: tell the session what is to be in the log that is read."""
+    if value is not None and isinstance(ctx.obj, Session):
+        ctx.obj.wait_for(parameter.name.removeprefix("cqrs_"), value)
+
+
+def _waiting_parameters(own: Sequence[Any]) -> list[Any]:
+    """`--wait` and `--timeout` as parameters; without the second where the command has one of its own."""
+    if not _waiting:
+        _waiting.extend(_typed(_waits, TyperCommand).params)
+        for parameter in _waiting:
+            parameter.callback = _wait_for
+    taken = {option for parameter in own for option in parameter.opts}
+    return [parameter for parameter in _waiting if taken.isdisjoint(parameter.opts)]
 
 
 def _choose(ctx: Any, parameter: Any, value: Any) -> None:
     """The callback of every global option: tell the session which setting was given."""
     if value is not None and isinstance(ctx.obj, Session):
         setting = parameter.name.removeprefix("cqrs_").replace("_", "-")
-        if setting in ("json", "jsonl", "csv"):
+        if setting in ("json", "jsonl", "csv", "spreadsheet"):
             setting, value = "format", setting
-        ctx.obj.choose(setting, value)
+        if setting not in ("mask", "redact"):
+            ctx.obj.choose(setting, value)
+        elif value:
+            ctx.obj.hide(setting, value)
 
 
 def global_parameters() -> list[Any]:
@@ -80,7 +125,12 @@ def _typed(function: Callable[..., Any], kind: type[TyperCommand], name: str | N
 
 
 class _Global:
-    """What commands and groups share: the global options, read and explained."""
+    """What commands and groups share: the global options, read and explained.
+
+    waits: whether it takes `--wait`, as a command does that reads the log and nothing else.
+    """
+
+    waits = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Typer's own parsing; its errors say whose options were read, for the hint that names the command."""
@@ -93,16 +143,21 @@ class _Global:
 
     def get_params(self, ctx: Any) -> Any:
         """Its own parameters and the global ones, which keep their meaning where names clash."""
-        parameters = [*super().get_params(ctx), *global_parameters()]  # type: ignore[misc]
+        own = super().get_params(ctx)  # type: ignore[misc]
+        parameters = [*own[:-1], *(_waiting_parameters(own) if self.waits else ()), *own[-1:], *global_parameters()]
         spare(parameters)
         return parameters
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Lines to copy, and the global options in a line."""
+    def examples(self, ctx: Any) -> Sequence[str]:
+        """Lines to copy."""
         from cqrs_cli.cli.shell.examples import EXAMPLES
 
+        return EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Lines to copy, and the global options in a line."""
         super().format_epilog(ctx, formatter)  # type: ignore[misc]
-        examples = EXAMPLES.get(ctx.command.name, ())
+        examples = self.examples(ctx)
         if examples:
             with formatter.section("Examples"):
                 for line in examples:  # whole, so that they can be copied
@@ -112,7 +167,16 @@ class _Global:
 
 
 class ShellCommand(_Global, TyperCommand):
-    """A command that takes the global options and prints its help as plain text."""
+    """A command that takes the global options and prints its help as plain text.
+
+    lines: what makes the examples of a command that is made of a class of the user's.
+    """
+
+    lines: Callable[[], Sequence[str]] | None = None
+
+    def examples(self, ctx: Any) -> Sequence[str]:
+        """Lines to copy."""
+        return super().examples(ctx) if self.lines is None else self.lines()
 
 
 class Group(_Global, TyperGroup):
@@ -131,10 +195,13 @@ class Group(_Global, TyperGroup):
 
     def unknown(self, ctx: Any, name: str) -> CqrsError:
         """The error for a name that is no command of this group."""
-        from cqrs_cli.cli.shell.other_words import COMMANDS
+        from cqrs_cli.cli.shell.other_words import COMMANDS, SUBCOMMANDS
 
+        names = self.list_commands(ctx)
         here = COMMANDS.get(name) if ctx.parent is None else None
-        hint = f"here that is {ctx.command_path} {here}" if here else did_you_mean(name, self.list_commands(ctx))
+        meant = SUBCOMMANDS.get(name, "") if ctx.parent is not None else ""
+        near = did_you_mean(meant if meant in names else name, names)
+        hint = f"here that is {ctx.command_path} {here}" if here else near
         hint = hint or f"{ctx.command_path} --help lists them"
         return Misuse(f"no such command: {name}", hint=hint)
 

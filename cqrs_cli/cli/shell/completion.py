@@ -11,8 +11,9 @@ import io
 import itertools
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cqrs_cli.cli.printing.documents import Text
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store
 
 MOST = 200
+PATIENCE = 2.0
+"""Seconds for which a store may be looked at: whoever presses TAB sees a shell that hangs."""
 VARIABLE = "_CQRS_COMPLETE"
 _WORD = re.compile(r"[\w.,%+-]+")
 Completer = Callable[[str], list[str]]
@@ -54,7 +57,18 @@ def answer(root: Callable[[], Any]) -> int:
 
 
 class _Session(Session):
-    """A session that imports no code of others: whoever presses TAB did not ask for any to be run."""
+    """A session that imports no code of others: whoever presses TAB did not ask for any to be run.
+
+    Nor does it wait for a server that is away.
+    """
+
+    def _address(self, write: bool, store: str) -> str:
+        from cqrs_cli.stores.registry import SERVERS
+
+        url = super()._address(write, store)
+        if url.partition(":")[0] not in SERVERS:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}connect_timeout=1&timeout=0"
 
     def domain(self) -> Domain:
         from cqrs_cli.loading import belongs_to_user
@@ -81,14 +95,36 @@ def from_store(look: Callable[[Store, str], Iterable[str]]) -> Completer:
 
     def complete(incomplete: str) -> list[str]:
         try:
-            return _offered(look(current().store(), incomplete), incomplete)
+            with _in_time():
+                return _offered(look(current().store(), incomplete), incomplete)
         except Exception:
             return []
 
     return complete
 
 
+@contextlib.contextmanager
+def _in_time() -> Iterator[None]:
+    """Raises `TimeoutError` where it is still at work when the time is over, whatever it waits for."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _streams(store: Store, incomplete: str) -> Iterable[str]:
+    if current().hiding is not None:  # they hold what is to be hidden, and pseudonyms are no names of streams
+        return
     category, dash, _ = incomplete.partition("-")
     for info in store.streams(category=category if dash else None):
         yield info.stream
@@ -120,6 +156,11 @@ streams = from_store(_streams) if _asked else None
 categories = from_store(_categories) if _asked else None
 types = from_store(_types) if _asked else None
 projections = _projections if _asked else None
+
+
+def asked(completer: Completer) -> Completer | None:
+    """The completer of a command's own, if a shell asks."""
+    return completer if _asked else None
 
 
 def show(shell: str, session: Session) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import typer
@@ -17,40 +16,17 @@ from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.typer_fast import built
 from cqrs_cli.errors import CqrsError, DomainNotLoaded, Misuse, NotFound
 from cqrs_cli.near_names import did_you_mean
+from cqrs_cli.payloads.words import doc_of, line_of, look_up
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cqrs_cli.cli.options.parameters import Options
+    from cqrs_cli.domain.domain import Domain
 
     Class = type[BaseModel]
 
-C = TypeVar("C", bound=type)
 G = TypeVar("G", bound="DomainGroup")
-
-
-def doc_of(cls: type) -> str:
-    """The class's own docstring, without its indentation; empty if it has none."""
-    return inspect.cleandoc(cls.__dict__.get("__doc__") or "")
-
-
-def line_of(cls: type) -> str:
-    """The first paragraph of the docstring as one line."""
-    return " ".join(doc_of(cls).partition("\n\n")[0].split())
-
-
-def by_word(classes: Iterable[C]) -> dict[str, C]:
-    """The classes by their names on the command line, sorted."""
-    from cqrs_cli.domain.messages import kebab
-
-    return dict(sorted({kebab(cls.__name__): cls for cls in classes}.items()))
-
-
-def look_up(classes: Mapping[str, C], name: str) -> C | None:
-    """The class that a word names: kebab-case, snake_case or the class's own name."""
-    from cqrs_cli.domain.messages import kebab
-
-    return classes.get(name) or classes.get(kebab(name))
 
 
 _EXTRA = "unexpected extra argument"
@@ -170,6 +146,12 @@ class DomainGroup(Group, ABC):
     def classes(self) -> Mapping[str, Class]:
         """The classes by their names on the command line."""
 
+    def domain(self) -> Domain:
+        """Whose classes they are."""
+        from cqrs_cli.cli.shell.session import current
+
+        return current().domain()
+
     @abstractmethod
     def build(self, name: str, cls: Class) -> ModelCommand:
         """The command for one of them."""
@@ -189,14 +171,13 @@ class DomainGroup(Group, ABC):
 
     def unknown(self, ctx: Any, name: str) -> CqrsError:
         """`NotFound`, with what is near, else with what there is."""
-        from cqrs_cli.cli.shell.session import current
         from cqrs_cli.domain.messages import kebab
 
         names = self.list_commands(ctx)
         hint = did_you_mean(kebab(name), names) or (
             f"there are: {', '.join(names[:12])}" if names else "there are none"
         )
-        message = f"no {self.what} {name!r} in the domain {current().domain().name!r}"
+        message = f"no {self.what} {name!r} in the domain {self.domain().name!r}"
         return NotFound(message, code=f"{self.what}-not-found", hint=hint)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -78,6 +78,12 @@ def missing(path: str) -> StoreNotFound:
     return StoreNotFound(f"no store at {path}", store=path)
 
 
+def unseen(path: str, error: OSError) -> Unavailable:
+    """The system does not say what is at `path`, which is not to say that nothing is."""
+    message = f"{path} can't be looked at: {error.strerror or error}"
+    return Unavailable(message, hint=_RIGHTS, code="cannot-open", store=path)
+
+
 def foreign(path: str, what: str) -> Damaged:
     """The file at `path` is something else: `what` ends the sentence."""
     return Damaged(f"{path} {what}", code="not-a-store", store=path)
@@ -146,6 +152,17 @@ def not_its_log(path: str) -> Unavailable:
         f"{path} took the place of another file, whose newest commits are still beside it in {path}-wal",
         hint=f"end what has it open; then, to go on with this file as it is, remove {path}-wal and {path}-shm. "
         f"If both were put there together, remove {path}-lock instead",
+        code="replaced",
+        store=path,
+    )
+
+
+def overwritten(path: str) -> Unavailable:
+    """Somebody wrote to the file at `path` itself, past SQLite, while a write-ahead log of it was beside it."""
+    return Unavailable(
+        f"{path} was overwritten while it was open: what is in it is not what its write-ahead log goes on from",
+        hint=f"end what has it open; then, to go on with this file as it is, remove {path}-wal and {path}-shm, "
+        f"in which are the newest commits. If nobody wrote to it, remove {path}-lock instead",
         code="replaced",
         store=path,
     )

@@ -11,11 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.errors import CqrsError, Damaged, Misuse, Unavailable
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.connection import Connection, check_inheritance
+from cqrs_cli.stores.sqlite.connection import Connection, State, check_inheritance, stat_of, state_of
 from cqrs_cli.stores.sqlite.definitions import check_rows
-from cqrs_cli.stores.sqlite.errors import disturbed, forked, locked, missing, read_only, replaced, translate
+from cqrs_cli.stores.sqlite.errors import (
+    disturbed,
+    forked,
+    locked,
+    missing,
+    overwritten,
+    read_only,
+    replaced,
+    translate,
+)
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.opening import (
     End,
@@ -30,7 +39,9 @@ from cqrs_cli.stores.sqlite.opening import (
     upgrade,
 )
 from cqrs_cli.stores.sqlite.patience import Patience
-from cqrs_cli.stores.sqlite.tail import Tail
+from cqrs_cli.stores.sqlite.tail import SQLiteTail
+from cqrs_cli.stores.sqlite.transaction import Transaction
+from cqrs_cli.stores.sqlite.witness import Watch
 
 LOOK_SECONDS = 0.1
 """How often who only reads looks whether the file is still the one at the path."""
@@ -72,20 +83,22 @@ class SQLiteFile:
         self.path, self.real_path, self.read_only = path, self._opening.real_path, read_only
         self.unlocked_because = self._opening.unlocked_because
         kind = sqlite_lock.WriteLock if self.unlocked_because is None else sqlite_lock.NoLock
-        self._lock = kind(path, self.real_path + "-lock", limits.timeout)
+        self.lock = kind(path, self.real_path + "-lock", limits.timeout)
         self._connection: Connection | None = None
         self._patience: Patience | None = None  # of that connection
         self._plain: set[str] = set()  # tables in it that are known to be rows and no more
         self._end: End | None = None  # of the log, when the connection before this one was put down
-        self._noted: Connection | None = None  # the one of which the lock file says which log it writes to
+        self._seen: End | None = None  # of the log, when who reads last looked for the file
+        self._watch: Watch | None = None  # of that connection, where a log is shared
+        self._noted: object = None  # what the lock file says of it: which log it writes to, and what is in its file
         self._looked = 0.0  # when it was last seen that the file is in its place
-        self._writers, self._turn = threading.RLock(), threading.RLock()
-        self._writer: int | None = None  # the thread whose transaction is open
+        self.writers, self.turn = threading.RLock(), threading.RLock()
+        self.writer: int | None = None  # the thread whose transaction is open
         self._closed = self._is_older = False
         self.commits = 0
         self.made = False
         self.facts: dict[str, str] = {}
-        self.tail = Tail(limits.streams)
+        self.tail = SQLiteTail(limits.streams)
         if read_only:
             create = False
         self._opening.check_path(bool(create))
@@ -114,14 +127,23 @@ class SQLiteFile:
             connection.close()
             raise
         self._use(connection)
+        self._begin_watch(connection, connection.state)
         self.facts, self._is_older = facts, is_older(facts)
         self._absent, self._end, self._looked = False, None, time.monotonic()
         self.tail.forget()
         return True
 
     def _use(self, connection: Connection | None) -> None:
-        self._connection, self._plain = connection, set()
+        self._connection, self._plain, self._watch = connection, set(), None
         self._patience = None if connection is None else Patience(connection, self.real_path)
+
+    def _begin_watch(self, connection: Connection, state: State | None) -> None:
+        """state: of the file, as far as it is known to be right; by default as it is now."""
+        opening = self._opening
+        if self.unlocked_because is None and opening.rest is None and not opening.immutable:
+            found = stat_of(self.real_path)
+            state = state or (None if found is None else state_of(found))
+            self._watch = Watch(connection, self.path, self.real_path, state)
 
     # ── making ────────────────────────────────────────────────────────────────────────────────
 
@@ -146,6 +168,7 @@ class SQLiteFile:
             # Of no effect in a transaction, so that it is done before.
             connection.execute(f"PRAGMA journal_mode={self._opening.journal}")
             self._opening.set_modes(connection, self._opening.durability)
+            self._begin_watch(connection, None)
         except BaseException as error:
             self._unmake(self._connection)
             if isinstance(error, sqlite3.Error):
@@ -179,20 +202,21 @@ class SQLiteFile:
         if self._new and self.unlocked_because is None:
             with suppress(OSError):
                 os.unlink(self.real_path)
-            self._lock.remove()
+            self.lock.remove()
 
     # ── using ─────────────────────────────────────────────────────────────────────────────────
 
     @property
     def connection(self) -> Connection:
         """The connection of this process, for who has the turn. Raises `Misuse` after `close`."""
-        self._check_use()
+        self.check_use()
         if self._connection is None or (self._absent and self._opening.is_there):
             self._connect()
         assert self._connection is not None
         return self._connection
 
-    def _check_use(self) -> None:
+    def check_use(self) -> None:
+        """Raise `Misuse` if it is closed, `Unavailable` if the parent of this process has it in use."""
         if self._closed:
             raise Misuse(f"the store {self.path} is closed", code="closed")
         check_inheritance(self.path, self.real_path)
@@ -214,18 +238,25 @@ class SQLiteFile:
         """
         connection = self.connection
         if not self._absent:
-            at_path = self._opening.check_file()
-            if at_path != connection.identity:
-                if at_path is None:
-                    raise replaced(self.path, "was moved or deleted while it was open")
+            found = self._opening.check_file()
+            if found is None:
+                raise replaced(self.path, "was moved or deleted while it was open")
+            watch = self._watch
+            if (found.st_dev, found.st_ino) != connection.identity or (
+                watch is not None and not watch.has_seen(found) and not watch.check()
+            ):
                 self._take_up(connection)
+            elif watch is not None:
+                watch.begin()
             self._looked = time.monotonic()
         return self.connection
 
     def _take_up(self, connection: Connection) -> None:
         """Go on with the file that has taken the place of the one that is open."""
-        try:
-            self._end = end_of(connection)
+        found = stat_of(self.real_path)
+        is_same = found is not None and (found.st_dev, found.st_ino) == connection.identity
+        try:  # of what was in a file that was overwritten, one knows what one has seen
+            self._end = self.tail.end or self._seen if is_same else end_of(connection)
             is_store = self._found()
         except (sqlite3.Error, CqrsError) as error:
             raise replaced(self.path, _ANOTHER) from error
@@ -240,7 +271,22 @@ class SQLiteFile:
         try:
             return self.execute(sql, parameters)
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise translate(error, self.path) from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error | UnicodeDecodeError) -> Exception:
+        known = translate(error, self.path)
+        return self.explained(known) if isinstance(known, Damaged) else known
+
+    def explained(self, damage: Damaged) -> CqrsError:
+        """What looks like damage may be another file that was copied onto this one while it was open."""
+        if self._watch is not None and not self._absent:
+            try:
+                found = self._opening.check_file()
+                if found is not None and not self._watch.has_seen(found) and not self._watch.check():
+                    return overwritten(self.path)
+            except CqrsError as reason:
+                return reason
+        return damage
 
     def execute(
         self, sql: str, parameters: Any = (), prepare: Callable[[sqlite3.Connection], None] | None = None
@@ -249,15 +295,18 @@ class SQLiteFile:
 
         Raises what SQLite does, and `Unavailable` if a transaction of another thread goes on for too long.
         """
-        turn = self._turn
+        turn = self.turn
         if not turn.acquire(False):
-            self._wait_for(turn)
+            self.wait_for(turn)
         try:
             connection = self._connection
             if connection is None or self._absent or self._closed:
                 connection = self.connection
-            elif self._writer is None and time.monotonic() - self._looked > LOOK_SECONDS:
+            elif self.writer is None and time.monotonic() - self._looked > LOOK_SECONDS:
                 connection = self._in_place()
+                if self._watch is not None:
+                    self._watch.check_beside()
+                    self._seen = end_of(connection)
             if prepare is not None:
                 prepare(connection)
             if self._patience is not None:
@@ -306,6 +355,11 @@ class SQLiteFile:
             self._plain.add(table)
         return found
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a store, here or made by somebody else since."""
+        return not self._absent or self._opening.is_there
+
     def mark(self) -> tuple[object, ...]:
         """What is another one after every commit: of others, of this connection's, or with the file itself."""
         version = self.query("PRAGMA data_version")[0][0]  # changes with the commits of others only
@@ -314,7 +368,7 @@ class SQLiteFile:
     @property
     def writing(self) -> bool:
         """Whether a transaction of this thread is open."""
-        return self._writer == threading.get_ident()
+        return self.writer == threading.get_ident()
 
     @property
     def is_locked(self) -> bool | None:
@@ -347,14 +401,14 @@ class SQLiteFile:
         """
         if self._absent:
             raise missing(self.path)
-        self._wait_for(self._turn)
+        self.wait_for(self.turn)
         try:
             if not self.writing:
                 self._in_place()
                 self.query("SELECT 1")  # a file that lay by itself is opened anew, if it does no more
             connection = self._opening.connect_reader()
         finally:
-            self._turn.release()
+            self.turn.release()
         try:
             yield connection
         except sqlite3.Error as error:
@@ -362,7 +416,7 @@ class SQLiteFile:
         finally:
             connection.close()
 
-    def transaction(self) -> _Transaction:
+    def transaction(self) -> Transaction:
         """The one place that writes: lock, BEGIN IMMEDIATE, COMMIT or ROLLBACK, unlock.
 
         Raises `Unavailable` and `Damaged` for what SQLite reports, and whatever the block raises;
@@ -372,39 +426,47 @@ class SQLiteFile:
             raise read_only(self.path, "it was opened for reading only")
         if self.writing:
             raise Misuse("a transaction is open already", hint="they don't nest", code="nested-transaction")
-        return _Transaction(self)
+        return Transaction(self)
 
-    def _begin(self) -> tuple[Connection, bool]:
-        """The connection with an open transaction, and whether the file is made by it."""
+    def begin(self) -> tuple[Connection, bool]:
+        """For `Transaction`: the connection with an open transaction, and whether the file is made by it."""
         made = self._absent and self._make()
         connection = self._in_place()
         if self._opening.lacks_wal:
             self._opening.give_wal(connection, self.facts["durability"])
+            self._begin_watch(connection, None)
         if self._patience is not None:
             self._patience.widen()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            if self._noted is not connection:
-                self._lock.note(self._opening.whose_log())
-                self._noted = connection
+            self._note()
             if made:
                 self._fill(connection)
             elif self._is_older:
                 self._upgrade(connection)
         except BaseException as error:
-            self._give_up(connection, made, error)
+            self.give_up(connection, made, error)
             raise
         return connection, made
 
-    def _give_up(self, connection: sqlite3.Connection, made: bool, error: BaseException) -> None:
+    def _note(self) -> None:
+        """Write into the lock file what whoever opens the store is to know, unless it is there."""
+        witness = None if self._watch is None else self._watch.witness
+        if self._noted is None or self._noted != (self._connection, witness):
+            whose_log = self._opening.whose_log()
+            self.lock.note(whose_log if witness is None else witness.note(whose_log))
+            self._noted = self._connection, witness
+
+    def give_up(self, connection: sqlite3.Connection, made: bool, error: BaseException) -> None:
         """Undo the transaction that `error` ended. Raises the typed error in its place if SQLite raised it."""
         self._roll_back(connection)
         if made:
             self._unmake(connection)
         if isinstance(error, sqlite3.Error):
-            raise translate(error, self.path) from error
+            raise self._translated(error) from error
 
-    def _commit(self, connection: Connection) -> None:
+    def commit(self, connection: Connection) -> None:
+        """What was written is there, or a typed error is raised."""
         if connection is not self._connection:
             raise forked(self.path)
         self.commits += 1
@@ -417,8 +479,21 @@ class SQLiteFile:
                 self._roll_back(connection)
                 self._discard()
             raise known from error
-        if not connection.is_in_place:
+        found = stat_of(self.real_path)
+        if found is None or (found.st_dev, found.st_ino) != connection.identity:
             raise replaced(self.path, "was moved, deleted or replaced while this was written to it")
+        if self._watch is not None:
+            self._watch.check_written(found)
+            self._note()
+
+    def has(self, connection: Connection) -> bool:
+        """Whether it is still the connection: it may have been put down, or be that of the parent of this process."""
+        return connection is self._connection
+
+    def narrow(self) -> None:
+        """A transaction is over: no statement may go on for as long as one."""
+        if self._patience is not None:
+            self._patience.narrow()
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self.tail.forget()
@@ -439,10 +514,10 @@ class SQLiteFile:
 
         Waits for the transaction of another thread; raises `Unavailable` if that goes on for too long.
         """
-        writers, turn = self._writers, self._turn
-        self._wait_for(writers)
+        writers, turn = self.writers, self.turn
+        self.wait_for(writers)
         try:
-            self._wait_for(turn)
+            self.wait_for(turn)
             try:
                 self._close()
             finally:
@@ -455,22 +530,29 @@ class SQLiteFile:
         try:
             self._put_down()
         finally:
-            self._lock.close()
+            self.lock.close()
 
     def _put_down(self) -> None:
         if self._connection is None or self.read_only or self._absent or not self._connection.is_in_place:
             self._discard()
             return
+        if self._watch is not None:
+            found = stat_of(self.real_path)
+            with suppress(Unavailable):  # it is abandoned then
+                self._watch.check_beside()
+                if found is not None and not self._watch.has_seen(found):
+                    self._watch.check()
         try:
             # Without the lock SQLite still checkpoints only if nobody else has the store open, and it keeps others
             # out meanwhile. So who wrote nothing does not wait, nor who has waited in vain just now.
             with suppress(CqrsError):
-                self._lock.acquire(wait=self.commits > 0 and not self._lock.timed_out)
+                self.lock.acquire(wait=self.commits > 0 and not self.lock.timed_out)
             self._discard()
         finally:
-            self._lock.release()
+            self.lock.release()
 
-    def _wait_for(self, turn: threading.RLock) -> None:
+    def wait_for(self, turn: threading.RLock) -> None:
+        """Take a turn. Raises `Unavailable` if another thread has it for too long."""
         if not turn.acquire(True, self.limits.timeout):
             raise locked(self.path, self.limits.timeout)
 
@@ -481,10 +563,10 @@ class SQLiteFile:
 
         False, and nothing is done, if this thread's transaction is open, or another's for too long.
         """
-        if self._closed or self.writing or not self._writers.acquire(True, self.limits.timeout):
+        if self._closed or self.writing or not self.writers.acquire(True, self.limits.timeout):
             return False
-        if not self._turn.acquire(True, self.limits.timeout):
-            self._writers.release()
+        if not self.turn.acquire(True, self.limits.timeout):
+            self.writers.release()
             return False
         try:
             if self._connection is not None and not self._absent:
@@ -498,8 +580,8 @@ class SQLiteFile:
 
     def go_on(self) -> None:
         """After the fork, in the parent: the connection is made anew when it is asked for."""
-        self._turn.release()
-        self._writers.release()
+        self.turn.release()
+        self.writers.release()
 
     def begin_anew(self) -> None:
         """In the child of a fork: what was set aside is opened when it is asked for. The rest is the parent's."""
@@ -509,62 +591,6 @@ class SQLiteFile:
             connection.leave()
             if self.writing:  # whoever goes on in the transaction, while this thread unwinds, is refused
                 connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
-        self.tail = Tail(self.limits.streams)
-        self._writers, self._turn, self._writer = threading.RLock(), threading.RLock(), None
-        self._lock.close()
-
-
-class _Transaction:
-    """`SQLiteFile.transaction`. A class, for a generator takes twice as long round each commit."""
-
-    __slots__ = ("_connection", "_file", "_made", "_turn", "_writers")
-
-    def __init__(self, file: SQLiteFile) -> None:
-        self._file = file
-        self._writers, self._turn = file._writers, file._turn  # after a fork the file has others
-
-    def __enter__(self) -> Connection:
-        file = self._file
-        if not self._writers.acquire(False):
-            file._wait_for(self._writers)
-        try:
-            file._check_use()
-            file._lock.acquire()  # before the turn: others may read while we wait for another process
-            try:
-                if not self._turn.acquire(False):
-                    file._wait_for(self._turn)
-                try:
-                    self._connection, self._made = file._begin()
-                    file._writer = threading.get_ident()
-                except BaseException:
-                    self._turn.release()
-                    raise
-            except BaseException:
-                file._lock.release()
-                raise
-        except BaseException:
-            self._writers.release()
-            raise
-        return self._connection
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        file = self._file
-        try:
-            if error is not None:
-                file._give_up(self._connection, self._made, error)
-                return
-            try:
-                file._commit(self._connection)
-            except BaseException as failure:
-                # Once COMMIT is through, whatever comes after it, the file stays: others may have opened it.
-                is_through = self._connection is file._connection and not self._connection.in_transaction
-                file._give_up(self._connection, self._made and not is_through, failure)
-                raise
-            file.made = file.made or self._made
-        finally:
-            file._writer = None
-            if file._patience is not None:
-                file._patience.narrow()
-            self._turn.release()
-            file._lock.release()
-            self._writers.release()
+        self.tail = SQLiteTail(self.limits.streams)
+        self.writers, self.turn, self.writer = threading.RLock(), threading.RLock(), None
+        self.lock.close()

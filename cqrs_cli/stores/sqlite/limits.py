@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-FURTHEST = 2**62
-"""Positions end before it: one beyond was written by hand, and leaves no room for those to come."""
-
 
 class Limits(NamedTuple):
     """timeout: seconds to wait for other writers before `Unavailable` (code `locked`).

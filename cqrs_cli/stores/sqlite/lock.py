@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import suppress
 
-from cqrs_cli.stores.sqlite.connection import Identity, identity_of
+from cqrs_cli.stores.sqlite.connection import Identity, give_back, identity_of
 from cqrs_cli.stores.sqlite.errors import locked, read_only, unlockable
 from cqrs_cli.stores.sqlite.mounts import file_system
 
@@ -76,7 +76,7 @@ def is_held(store: str, path: str) -> bool | None:
                 raise unlockable(store, path, error) from error
         return True
     finally:
-        os.close(file)
+        give_back(file)
 
 
 class WriteLock:
@@ -118,9 +118,10 @@ class WriteLock:
     def _open(self) -> int:
         try:
             file = self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
+            found = os.fstat(file)
         except OSError as error:
+            self.close()
             raise read_only(self._store, f"{self._path}: {error.strerror}") from error
-        found = os.fstat(file)
         self._identity = found.st_dev, found.st_ino
         _share(file, found, self._path.removesuffix("-lock"))
         return file
@@ -141,7 +142,7 @@ class WriteLock:
                     if given_up:
                         with suppress(OSError):  # a child of a fork may have the file too, and with it the lock
                             fcntl.flock(file, fcntl.LOCK_UN)
-                        os.close(file)
+                        give_back(file)
                     done.set()
 
         threading.Thread(target=block, name="cqrs-lock", daemon=True).start()
@@ -189,8 +190,7 @@ class WriteLock:
         """Give the lock file back. After a fork this leaves the parent's lock alone."""
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # it is closed all the same
-                os.close(file)
+            give_back(file)
 
 
 def _is_a_lock(found: os.stat_result) -> bool:
@@ -231,7 +231,7 @@ def noted(path: str) -> str:
     except OSError:
         return ""
     finally:
-        os.close(file)
+        give_back(file)
 
 
 class NoLock(WriteLock):

@@ -14,6 +14,7 @@ from shutil import rmtree
 from typing import Any, Literal
 from uuid import uuid4
 
+from cqrs_cli.passing import passed, passing
 from cqrs_cli.stores.sqlite.errors import missing
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 
@@ -26,11 +27,13 @@ class _Place:
     def __init__(self) -> None:
         in_memory = os.path.isdir(IN_MEMORY) and os.access(IN_MEMORY, os.W_OK)
         self.folder = tempfile.mkdtemp(prefix="cqrs-memory-", dir=IN_MEMORY if in_memory else None)
+        passing(self.folder)  # what is killed would keep the memory else
         self.users, self.owner = 0, os.getpid()
 
     def remove(self) -> None:
         if self.owner == os.getpid():  # a child of a fork leaves its parent's alone
             rmtree(self.folder, ignore_errors=True)
+            passed(self.folder)
 
 
 _guard = threading.Lock()

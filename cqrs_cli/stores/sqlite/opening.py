@@ -14,22 +14,25 @@ from cqrs_cli.ownership import is_trusted, owner
 from cqrs_cli.stores.commits import MAX_COMMIT_BYTES
 from cqrs_cli.stores.sqlite import definitions
 from cqrs_cli.stores.sqlite import lock as sqlite_lock
-from cqrs_cli.stores.sqlite.connection import Connection, Identity, connect, identity_of, start_of
+from cqrs_cli.stores.sqlite.connection import Connection, connect, give_back, identity_of, start_of
 from cqrs_cli.stores.sqlite.errors import (
     damaged_fact,
     foreign,
     has_other_names,
     missing,
     not_its_log,
+    overwritten,
     read_only,
     translate,
+    unseen,
     unshared,
 )
 from cqrs_cli.stores.sqlite.mounts import is_mount_point
 from cqrs_cli.stores.sqlite.patience import Patience
+from cqrs_cli.stores.sqlite.witness import Witness, is_sqlites
 
 APPLICATION_ID = 0x63717273  # "cqrs"
-FORMAT = 2
+FORMAT = 4
 _BEHIND = "behind"
 MINIMUM_SQLITE = (3, 37, 0)
 Mode = Literal["rw", "ro", "immutable"]
@@ -86,10 +89,18 @@ class Opening:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a file with something in it, whatever that is."""
-        with suppress(OSError):
-            return os.path.getsize(self.real_path) > 0
-        return False
+        """Whether there is a file with something in it, whatever that is. Raises `Unavailable` if one can't tell."""
+        found = self._look_at(self.real_path)
+        return found is not None and found.st_size > 0
+
+    def _look_at(self, path: str) -> os.stat_result | None:
+        """What is at the path; None if nothing is."""
+        try:
+            return os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise unseen(self.path, error) from error
 
     @property
     def durability(self) -> str:
@@ -109,21 +120,22 @@ class Opening:
         if is_mount_point(self.real_path):
             remedy = "mount the folder that it lies in, not the file alone"
             raise has_other_names(self.path, "is mounted from elsewhere", remedy)
-        if create and not os.path.isdir(os.path.dirname(self.real_path)):
+        if not create:
+            return
+        folder = self._look_at(os.path.dirname(self.real_path))
+        if folder is None or not stat.S_ISDIR(folder.st_mode):
             raise StoreNotFound(
                 f"no folder for the store {self.path}",
                 hint="make the folder first",
                 store=self.path,
             )
 
-    def check_file(self) -> Identity | None:
+    def check_file(self) -> os.stat_result | None:
         """Which file is at the path; None if there is none. Raises a typed error unless it is a file of one name."""
-        try:
-            found = os.stat(self.real_path)
-        except OSError:  # what can't be looked at, SQLite reports
-            return None
-        self._check(found)
-        return found.st_dev, found.st_ino
+        found = self._look_at(self.real_path)
+        if found is not None:
+            self._check(found)
+        return found
 
     def _check(self, found: os.stat_result) -> None:
         if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
@@ -153,8 +165,10 @@ class Opening:
             if hasattr(os, "fchmod"):
                 with suppress(OSError):  # on a file system without modes: doctor says who may read it
                     os.fchmod(descriptor, 0o600)
+        except OSError as error:
+            raise read_only(self.path, error.strerror or str(error)) from error
         finally:
-            os.close(descriptor)
+            give_back(descriptor)
 
     # ── a store that is there ─────────────────────────────────────────────────────────────────
 
@@ -163,11 +177,11 @@ class Opening:
 
         That is: no file, an empty one, or what an interrupted creation left.
         """
+        self._check_log()
         if not self.is_there:
             return None
         if not self._has_header() and self.read_only:
             return None
-        self._check_log()
         if not self.read_only and not os.access(self.real_path, os.W_OK):
             raise read_only(self.path, "no right to write")  # SQLite would open it for reading, and fail at a write
         while True:
@@ -190,7 +204,8 @@ class Opening:
         return f"{identity_of(self.real_path + '-wal')} of {identity_of(self.real_path)}"
 
     def _check_log(self) -> None:
-        """Raise `Unavailable` if the write-ahead log was begun for another file, whose place this one took.
+        """Raise `Unavailable` if the write-ahead log was begun for another file, whose place this one took, or for
+        another content of this file.
 
         SQLite pairs them by name, and would mix the pages of both.
         """
@@ -198,8 +213,15 @@ class Opening:
             if os.path.getsize(self.real_path + "-wal") and self.unlocked_because is None:
                 log, _, file = self.whose_log().partition(" of ")
                 noted_log, _, noted_file = sqlite_lock.noted(self.real_path + "-lock").partition(" of ")
-                if log == noted_log and file != noted_file:
+                if log != noted_log.rpartition(" as ")[2]:
+                    return
+                if file != noted_file:
                     raise not_its_log(self.path)
+                before = Witness.noted(self.real_path)
+                if before is None or before.has_seen(os.stat(self.real_path)):
+                    return
+                if is_sqlites(self.real_path, before) is False:
+                    raise overwritten(self.path)
 
     def _has_header(self) -> bool:
         """Whether it begins as a database does. False if the power failed while it was being made; else it is foreign.
@@ -354,8 +376,9 @@ class Rest(NamedTuple):
 
 def _is_read_only(path: str) -> bool:
     """Whether nobody can write there, whatever rights they have."""
-    statvfs = getattr(os, "statvfs", None)
-    return statvfs is not None and bool(statvfs(path).f_flag & os.ST_RDONLY)
+    with suppress(OSError, AttributeError):  # not every system can say it
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return False
 
 
 def guard(connection: sqlite3.Connection) -> None:
@@ -407,7 +430,7 @@ def _format(facts: dict[str, str], path: str) -> int:
     return stored
 
 
-End = tuple[int, str]
+End = tuple[int, bytes]
 
 
 def end_of(connection: sqlite3.Connection) -> End | None:

@@ -1,4 +1,4 @@
--- Operational tables, since format 2: a paragraph a table, with its indexes. docs/format.md explains the columns.
+-- Operational tables, since format 2 (cqrs_origins: 3, cqrs_rejections: 4): a paragraph a table, with its indexes. docs/format.md explains the columns.
 -- Format 1 made a table when it was first needed; one that is there stays as it is, whatever its indexes are called.
 -- The mark is that of all tables that are written by `stores.rows.Rows`.
 
@@ -82,3 +82,31 @@ CREATE TABLE cqrs_snapshots /* made by cqrs */ (
     state             TEXT NOT NULL,
     taken_us          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cqrs_origins /* made by cqrs */ (
+    source          TEXT NOT NULL PRIMARY KEY,
+    kind            TEXT NOT NULL,
+    source_position INTEGER NOT NULL,
+    source_hash     TEXT,
+    position        INTEGER NOT NULL,
+    taken_us        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cqrs_rejections /* made by cqrs */ (
+    command_id     TEXT NOT NULL PRIMARY KEY,
+    command        TEXT NOT NULL,
+    schema_version INTEGER NOT NULL,
+    data           TEXT NOT NULL,
+    issued_us      INTEGER NOT NULL,
+    user_id        TEXT,
+    correlation_id TEXT NOT NULL,
+    causation_id   TEXT,
+    metadata       TEXT,
+    stream         TEXT NOT NULL,
+    version        INTEGER NOT NULL,
+    position       INTEGER NOT NULL,
+    code           TEXT NOT NULL,
+    reason         TEXT NOT NULL,
+    rejected_us    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cqrs_rejections_by_time ON cqrs_rejections (rejected_us);

@@ -17,6 +17,8 @@ import time
 from contextlib import suppress
 from hashlib import blake2b
 
+from cqrs_cli.stores.sqlite.connection import Identity, give_back, identity_of
+
 if sys.platform == "linux":
     import fcntl
 else:  # pragma: no cover - elsewhere locks on ranges would meet the `flock` on the same file
@@ -47,6 +49,8 @@ class Queue:
         """path: of the store's lock file. timeout: seconds."""
         self.path, self._timeout = path, timeout
         self._file: int | None = None
+        self._identity: Identity | None = None
+        self._left: list[int] = []  # files whose place another took: a turn may still be held in one
         self._between_processes = between_processes and fcntl is not None
 
     def turn(self, stream: str) -> Turn:
@@ -57,16 +61,25 @@ class Queue:
         return Turn(self, stream, time.monotonic() + self._timeout)
 
     def file(self) -> int | None:
-        """The lock file, opened; None if there is none. Raises `OSError`."""
-        if self._file is None and self._between_processes:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        """The lock file that is at the path now, opened; None where none is used. Raises `OSError`."""
+        if not self._between_processes:
+            return None
+        if self._file is not None and identity_of(self.path) != self._identity:
+            self._left.append(self._file)
+            self._file = None
+        if self._file is None:
+            file = self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            found = os.fstat(file)
+            self._identity = found.st_dev, found.st_ino
         return self._file
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the files back."""
         file, self._file = self._file, None
-        if file is not None:
-            os.close(file)
+        left, self._left = self._left, []
+        for one in (*left, file):
+            if one is not None:
+                give_back(one)
 
 
 class Turn:

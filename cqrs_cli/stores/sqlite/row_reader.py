@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from typing import Any
 
 from cqrs_cli.errors import Misuse, NeedsRebuild
 from cqrs_cli.stores.operational import OPERATIONAL
-from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where
+from cqrs_cli.stores.rows import Checkpoint, Order, Table, Where, reader_of
 from cqrs_cli.stores.sqlite.decimal import decimal_key
 from cqrs_cli.stores.sqlite.errors import is_about_a_part, translate
 from cqrs_cli.stores.sqlite.file import SQLiteFile
@@ -38,17 +37,15 @@ class SQLiteRowReader:
 
     def load(self, table: Table, keys: Sequence[Row]) -> dict[Row, Row]:
         """The rows that exist among `keys`, by key."""
-        names = [column.name for column in table.columns]
-        at = [names.index(name) for name in table.key]
-        key_in = itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1))
+        key_in = reader_of(table, table.key)
         found: dict[Row, Row] = {}
-        chunk = _CHUNK // len(at)
+        chunk = _CHUNK // len(table.key)
         for start in range(0, len(keys), chunk):
             part = keys[start : start + chunk]
-            if len(at) == 1:
+            if len(table.key) == 1:
                 condition = f"{columns_of(table, table.key)} IN ({', '.join('?' * len(part))})"
             else:
-                one = f"({', '.join('?' * len(at))})"
+                one = f"({', '.join('?' * len(table.key))})"
                 condition = f"({columns_of(table, table.key)}) IN (VALUES {', '.join([one] * len(part))})"
             sql = f"SELECT {columns_of(table)} FROM {quote(table.name)} WHERE {condition}"
             rows = self._query(table, sql, [value for key in part for value in key])
@@ -68,15 +65,35 @@ class SQLiteRowReader:
         A result of more than 5,000 rows is streamed from a snapshot of its own; with a rollback journal,
         where a snapshot would keep writers out, it is taken into memory.
         """
-        selected = Select(table)
-        sql, values = selected.statement(where, order, after)
-        few = selected.few(where, order)
-        if few is not None and self._query(table, *few) != [(FEW,)]:
-            sql, values = selected.statement(where, order, after, by_index=True)
+        sql, values = self._statement(table, where, order, after)
         short = limit is not None and limit <= _IN_MEMORY
         if short or self._file.writing or not self._file.has_snapshots:
             return iter(self._query(table, sql + " LIMIT ?", [*values, -1 if limit is None else max(limit, 0)]))
         return self._stream(table, sql + " LIMIT ?", [*values, -1 if limit is None else limit])
+
+    def few(self, tables: Sequence[Table], limit: int) -> list[list[Row]]:
+        """The rows of each of these tables by key, at most so many of each."""
+        return [list(self.select(table, limit=limit)) for table in tables]
+
+    def plan(
+        self,
+        table: Table,
+        where: Sequence[Where] = (),
+        order: Sequence[Order] = (),
+        after: Row | None = None,
+    ) -> str:
+        """SQLite's query plan, its steps with semicolons; empty if there is no such table."""
+        sql, values = self._statement(table, where, order, after)
+        return "; ".join(str(step[3]) for step in self._query(table, f"EXPLAIN QUERY PLAN {sql}", values))
+
+    def _statement(
+        self, table: Table, where: Sequence[Where], order: Sequence[Order], after: Row | None
+    ) -> tuple[str, list[Any]]:
+        """The SQL of `select` and its values."""
+        selected = Select(table)
+        few = selected.few(where, order)
+        by_index = few is not None and self._query(table, *few) != [(FEW,)]
+        return selected.statement(where, order, after, by_index=by_index)
 
     def _stream(self, table: Table, sql: str, values: list[Any]) -> Iterator[Row]:
         self._file.holds_rows(table.name)

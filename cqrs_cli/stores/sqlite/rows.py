@@ -217,6 +217,9 @@ class SQLiteRows(SQLiteRowReader):
         """Compare-and-set of a checkpoint. Raises `Conflict`."""
         self.move_all([(old, new._replace(name=name))])
 
+    def hold(self, names: Iterable[str]) -> None:
+        """Nobody else writes during a transaction."""
+
     def move_all(self, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
         """Compare-and-set of several checkpoints, in two statements. Raises `Conflict`."""
         for start in range(0, len(moves), _MOVES):

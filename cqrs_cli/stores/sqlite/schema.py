@@ -41,6 +41,22 @@ def format_2(database: Database) -> None:
                 database.execute(statement)
 
 
+@_LOG()
+def format_3(database: Database) -> None:
+    """Where the log came from, if it was copied. A store that format 2 made today has the table."""
+    if not _columns(database, "cqrs_origins"):
+        database.execute(statements("operational.sql")["cqrs_origins"])
+
+
+@_LOG()
+def format_4(database: Database) -> None:
+    """Commands that were rejected. A store that format 2 made today has the table and its index."""
+    if not _columns(database, "cqrs_rejections"):
+        for name, statement in statements("operational.sql").items():
+            if name.startswith("cqrs_rejections"):
+                database.execute(statement)
+
+
 def _keeps(database: Database, table: str, wanted: list[tuple[object, ...]]) -> bool:
     """Whether a table of format 1 is there to be kept. Of snapshots there were others, which go."""
     found = _columns(database, table)

@@ -1,8 +1,8 @@
 """Somebody's own SQL over the store, which can only read.
 
 Four locks, each enough by itself: the file is opened `mode=ro`, `query_only` is set, an authorizer
-allows nothing but reading, and one statement is taken. A time limit counts what SQLite works, not
-how long the rows wait to be printed.
+allows nothing but reading, and one statement is taken. A time limit counts what is worked, by SQLite
+and by whoever prints the rows, and not how long they wait for somebody to read them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from cqrs_cli.errors import CqrsError, Misuse, Unavailable
+from cqrs_cli.stores.headings import different
 from cqrs_cli.stores.sqlite.errors import reported
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.opening import LONGEST
@@ -26,7 +27,7 @@ _PAGE_BYTES = 16 * 1024 * 1024
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = (
     "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list",
-    "database_list", "function_list",
+    "database_list", "function_list", "collation_list", "compile_options", "foreign_key_check",
 )  # fmt: skip
 _TABLES = ("json_each", "json_tree", *(f"pragma_{name}" for name in _PRAGMAS))
 """Virtual tables without a place in the file, which only read."""
@@ -66,15 +67,21 @@ class ReadOnlySQL:
         self._refused = None  # what is refused is so again, and told then
         try:
             self._cursor = self._run(lambda: self._connection.execute(statement, dict(parameters)))
+            if self._cursor.description is None:  # whatever reads has columns
+                raise Misuse("the statement is empty", code="sql")
         except BaseException:
             self._stack.close()
             raise
-        self.columns = _different([description[0] for description in self._cursor.description or ()])
+        self.columns = different([description[0] for description in self._cursor.description])
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         with self._stack:
             while rows := self._run(self._page):
+                begun = time.thread_time()  # which stands still while a pipe is full
                 yield from rows
+                self._left -= max(0.0, time.thread_time() - begun)
+                if self._left <= 0:
+                    raise self._timed_out()
 
     def _page(self) -> list[tuple[Any, ...]]:
         """The next rows: so many, or fewer when they are large."""
@@ -101,6 +108,8 @@ class ReadOnlySQL:
                 return work()
         except (sqlite3.Error, UnicodeError) as error:
             raise self._complaint(error) from error
+        except MemoryError as error:
+            raise Misuse("out of memory", code="too-big", hint="fewer or smaller values") from error
         finally:
             self._left -= time.monotonic() - self._started
 
@@ -119,9 +128,15 @@ class ReadOnlySQL:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
             if not self._out_of_time():
                 raise KeyboardInterrupt  # it came while `_out_of_time` was asked, where SQLite swallows it
-            message = f"the statement worked longer than {self._limit:g} s"
-            return Unavailable(message, code="timed-out", seconds=self._limit)
-        return reported(error, self._path) or Misuse(str(error), code="sql")
+            return self._timed_out()
+        found = reported(error, self._path)
+        if isinstance(found, Misuse):  # a value or the statement is too long
+            return Misuse(str(error), code=found.code, hint="fewer or smaller values")
+        return found or Misuse(str(error), code="sql")
+
+    def _timed_out(self) -> Unavailable:
+        message = f"the statement worked longer than {self._limit:g} s"
+        return Unavailable(message, code="timed-out", seconds=self._limit)
 
     def _out_of_time(self) -> int:
         return int(time.monotonic() - self._started > self._left)
@@ -134,16 +149,3 @@ class ReadOnlySQL:
         else:
             self._refused = f"{_ACTIONS.get(action, 'this statement')} {first or ''}".strip()
         return sqlite3.SQLITE_DENY
-
-
-def _different(names: list[str]) -> list[str]:
-    """Two columns called `name` become `name` and `name_2`: the second would vanish in JSON."""
-    taken = set(names)
-    different: list[str] = []
-    for name in names:
-        number, chosen = 1, name
-        while chosen in different or (number > 1 and chosen in taken):
-            number += 1
-            chosen = f"{name}_{number}"
-        different.append(chosen)
-    return different

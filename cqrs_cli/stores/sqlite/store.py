@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cqrs_cli.errors import CqrsError, StoreFailed
-from cqrs_cli.stores.commits import Commit, Receipt
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.finding import Finding
+from cqrs_cli.stores.batch import Draft, NothingWritten, draft
+from cqrs_cli.stores.checks import check_append
+from cqrs_cli.stores.commits import FURTHEST, Commit, Receipt
 from cqrs_cli.stores.conditions import Condition
-from cqrs_cli.stores.contract import Append, Inline, SQLRows
+from cqrs_cli.stores.contract import Append, ChainLink, Inline, Selection, SQLRows, Written
 from cqrs_cli.stores.moments import rfc3339
+from cqrs_cli.stores.rows import Rows
 from cqrs_cli.stores.sqlite import forks as forks  # says to the system what to do at one
-from cqrs_cli.stores.sqlite.append import Batch, Draft, Outrun, SeenBefore, draft
+from cqrs_cli.stores.sqlite.append import SeenBefore, SQLiteBatch
 from cqrs_cli.stores.sqlite.errors import damaged_fact
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
@@ -23,6 +28,9 @@ from cqrs_cli.stores.sqlite.queue import Queue
 from cqrs_cli.stores.sqlite.read import SQLiteLogReader
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
 from cqrs_cli.stores.sqlite.rows import SQLiteRows
+
+if TYPE_CHECKING:
+    from cqrs_cli.stores.audit import Audit
 
 _LIMITS = Limits()
 
@@ -70,7 +78,7 @@ class SQLiteStore(SQLiteLogReader):
 
     def _append(self, item: Draft, careful: bool) -> Receipt:
         with self._file.transaction() as connection:
-            batch = Batch(self._file, connection, [item], careful)
+            batch = SQLiteBatch(self._file, connection, [item], careful)
             receipt = batch.add(item)
             batch.flush()
         return receipt
@@ -89,26 +97,28 @@ class SQLiteStore(SQLiteLogReader):
         self, appends: Sequence[Append], drafts: Sequence[Draft | CqrsError], careful: bool
     ) -> list[Receipt | CqrsError]:
         outcomes: list[Receipt | CqrsError] = []
-        with suppress(_NothingWritten), self._file.transaction() as connection:
-            batch = Batch(self._file, connection, [item for item in drafts if isinstance(item, Draft)], careful)
-            for append, item in zip(appends, drafts, strict=True):
-                if isinstance(item, CqrsError):
-                    if not batch.wrote(append.follows):
-                        break
-                    outcomes.append(item)
-                    continue
-                try:
-                    outcomes.append(batch.add(item))
-                except Outrun:
-                    break
-                except CqrsError as error:
-                    if not connection.in_transaction or isinstance(error, StoreFailed):
-                        raise
-                    outcomes.append(error)
-            if not any(isinstance(outcome, Receipt) for outcome in outcomes):
-                raise _NothingWritten  # rolled back, so that no store is made for it
-            batch.flush()
+        with suppress(NothingWritten), self._file.transaction() as connection:
+            good = [item for item in drafts if isinstance(item, Draft)]
+            SQLiteBatch(self._file, connection, good, careful).add_all(appends, drafts, outcomes)
         return outcomes
+
+    def take_in(
+        self, commits: Sequence[Commit], then: Callable[[Rows, int], None], links: Sequence[ChainLink | None] = ()
+    ) -> bool:
+        """Commits in one durable write, all or none, with rows in it; False if an id is there already."""
+        for commit in commits:
+            check_append(commit, ())
+        streams = {event[0] for commit in commits for event in commit[1]}
+        try:
+            with self._file.transaction() as connection:
+                batch = SQLiteBatch(self._file, connection, (), careful=False, more=streams)
+                batch.take_all(commits, links)
+                batch.flush()
+                with SQLiteRows(self._file) as rows:
+                    then(rows, batch.head)
+        except SeenBefore:
+            return False
+        return True
 
     def turn(self, stream: str) -> AbstractContextManager[bool]:
         """Wait, not for ever, until nobody else decides for the stream; True if somebody did."""
@@ -136,6 +146,12 @@ class SQLiteStore(SQLiteLogReader):
             if left <= 0:
                 return False
             time.sleep(min(self._file.limits.poll, left))
+
+    def written(self, after: int = 0) -> Iterator[Written]:
+        """The commits after a position as they would be appended again, each compared with its hash."""
+        from cqrs_cli.stores.sqlite.bulk import SQLiteWrittenReader
+
+        return SQLiteWrittenReader(self, self._file).after(max(0, min(after, FURTHEST)))
 
     def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
         """One statement of SQL that reads; the read models, and the log through its tables and views."""
@@ -188,6 +204,26 @@ class SQLiteStore(SQLiteLogReader):
             "event_types": counts[2],
         }
 
+    def check(self, after: int = 0) -> None:
+        """Raise `Damaged` unless the log after a position holds by its chain; of all of it, also SQLite's own check."""
+        if after <= 0:
+            for (told,) in self._file.query("PRAGMA integrity_check(1)"):
+                if told != "ok":
+                    raise self._proof.damage(told)
+        deque(self.read(Selection(after=after)), maxlen=0)
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with its tables and views, its lock, its rights, and with who else uses the file."""
+        from cqrs_cli.stores.sqlite.health import findings
+
+        return findings(self._file)
+
+    def audit(self, wanted: Collection[int] = (), progress: Callable[[int], object] | None = None) -> Audit:
+        """Look at all of the file, and say what is not as it was written."""
+        from cqrs_cli.stores.sqlite.audit import audit
+
+        return audit(self._file, wanted, progress)
+
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         self._queue.close()
@@ -198,10 +234,6 @@ class SQLiteStore(SQLiteLogReader):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-class _NothingWritten(Exception):
-    """All of a batch was refused."""
 
 
 def _created_us(file: SQLiteFile) -> int:

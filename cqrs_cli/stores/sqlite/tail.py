@@ -6,11 +6,13 @@ import sqlite3
 
 from cqrs_cli.errors import Damaged
 from cqrs_cli.stores import chain
-from cqrs_cli.stores.sqlite.limits import FURTHEST
+from cqrs_cli.stores.batch import Tail
+from cqrs_cli.stores.commits import FURTHEST
 
 _DATA_VERSION = "PRAGMA data_version"
 _LAST_COMMIT = (
-    "SELECT first_position + event_count - 1, hash, recorded_at FROM commits ORDER BY first_position DESC LIMIT 1"
+    "SELECT first_position + event_count - 1, hash, recorded_at, first_position "
+    "FROM commits ORDER BY first_position DESC LIMIT 1"
 )
 _STREAM = (
     "SELECT s.name, s.id, (SELECT max(version) FROM events WHERE stream_id = s.id) FROM streams s WHERE s.name IN ({})"
@@ -19,7 +21,7 @@ _NEXT_STREAM = "SELECT coalesce(max(id), 0) + 1 FROM streams"
 _CHUNK = 500
 
 
-class Tail:
+class SQLiteTail(Tail):
     """The end of the log, as one connection knows it inside its write transaction.
 
     It is kept from one transaction to the next and holds as long as no other connection commits, which
@@ -34,9 +36,14 @@ class Tail:
     def forget(self) -> None:
         """Know nothing: what was written did not last, or the connection is another."""
         self._data_version: int | None = None
-        self.streams: dict[str, tuple[int, int]] = {}
-        self.types: dict[str, int] = {}
+        self.streams = {}
+        self.types = {}
         self._types_are_read = False
+
+    @property
+    def end(self) -> tuple[int, bytes] | None:
+        """The last commit: its first position and its hash; None of an empty log, and while nothing is known."""
+        return (self.first, self.hash) if self._data_version is not None and self.head else None
 
     def read(self, connection: sqlite3.Connection, names: set[str]) -> None:
         """Bring up to date, with the streams of these names; inside a write transaction."""
@@ -46,8 +53,8 @@ class Tail:
             self._data_version = data_version
             self.streams = {}
             self._types_are_read, self._next_stream = False, 0
-            last: tuple[int, bytes, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0)
-            self.head, self.hash, self.recorded_us = last
+            last: tuple[int, bytes, int, int] = run(_LAST_COMMIT).fetchone() or (0, chain.GENESIS, 0, 0)
+            self.head, self.hash, self.recorded_us, self.first = last
             whole = isinstance(self.head, int) and self.head < FURTHEST
             if not whole or not isinstance(self.hash, bytes) or not isinstance(self.recorded_us, int):
                 raise Damaged(

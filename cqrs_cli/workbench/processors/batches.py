@@ -22,6 +22,8 @@ def batches(engine: Engine, group: Sequence[Processor], goal: int) -> Iterator[t
         types=frozenset().union(*(handler.types for handler in handlers)), after=group[0].position, before=goal + 1
     )
     envelopes = any(handler.needs_envelope for handler in handlers)
+    if not any(handler.sends for handler in handlers):  # rows can be made again, what was sent can't be taken back
+        selection = selection._replace(as_found=True)
     events: Iterator[Any] = iter((log.read if envelopes else log.scan)(selection))
     batch: list[Any] = []
     while _fill(batch, events, engine.limits):
@@ -66,12 +68,12 @@ def cut_of(log: Store, events: Sequence[Any], fault: StoredEvent | Recorded | No
 
 def commit_start(log: Store, position: int) -> int:
     """The position of the first event of the commit that holds `position`."""
-    event = next(log.read(Selection(after=position - 1, limit=1)))
+    event = next(log.read(Selection(after=position - 1, limit=1, as_found=True)))
     return event.position - event.number + 1
 
 
 def commit_end(log: Store, position: int) -> int:
     """The position of the last event of the commit that holds `position`."""
-    events = log.read(Selection(after=position - 1, limit=MAX_COMMIT_EVENTS + 1))
+    events = log.read(Selection(after=position - 1, limit=MAX_COMMIT_EVENTS + 1, as_found=True))
     _, of_commit = next(groupby(events, key=attrgetter("commit_id")))
     return max(event.position for event in of_commit)

@@ -5,9 +5,12 @@ It is that of the code (`RowType.definition`), and beside it what the store alon
 made      a token of rows that were begun together. Without it a checkpoint could be the one that somebody read, with
           the same position and the same code, and yet be that of other rows: those of the next rebuild, or those that
           were swapped in meanwhile.
+aliases   older names of the types, by today's.
 also      the code, other than the rows were begun with, that took events into them since.
-answers   stored names of the event types that a reaction answers; answered: by type, up to where that was done
-          already, past the checkpoint.
+answers   stored names of the event types that a reaction answers, in: the categories of the streams that they are in;
+          answered: by type, up to where that was done already, past the checkpoint, but for the categories in `anew`.
+rewound   of a reaction that was started again: by whom, when, why, and from where to where, the last of them last.
+beside    names of reactions that answer the same and had come further, all of which it was told of.
 held      see `log.stops`.
 """
 
@@ -19,8 +22,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-_OF_A_REACTION = ("answers", "answered")
-_BESIDE = ("made", "held", "also", *_OF_A_REACTION)
+_OF_A_REACTION = ("answers", "in", "answered", "anew", "rewound", "beside")
+_TAKEN_IN = ("types", "streams", "answers", "in")
+Member = Literal["types", "streams", "answers", "in"]
+_BESIDE = ("made", "held", "also", "aliases", *_OF_A_REACTION)
 _REMEMBERED = 3
 NO_ROWS: dict[str, Any] = {"version": 1, "key": [], "columns": [], "unique": [], "indexes": [], "source": ""}
 
@@ -44,14 +49,14 @@ def swapped_in(built: str, live: str | None, answers: frozenset[str]) -> str:
 def is_of(stored: str, definition: str) -> bool:
     """Whether the stored one was made with just this code, whatever stands beside it."""
     found, wanted = _read(stored), _read(definition)
-    return {name: value for name, value in found.items() if name not in _BESIDE} == wanted
+    return all(found.get(name) == wanted.get(name) for name in (found.keys() | wanted.keys()) - set(_BESIDE))
 
 
 # ── types ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def names_in(definition: str, member: Literal["types", "answers"]) -> frozenset[str] | None:
-    """The event types that are taken in, or answered; None in definitions of old, which don't say."""
+def names_in(definition: str, member: Member) -> frozenset[str] | None:
+    """The event types that are taken in, or answered, or their categories; None if that is not said, or any."""
     found = _read(definition).get(member)
     return None if found is None else frozenset(map(str, found))
 
@@ -59,7 +64,7 @@ def names_in(definition: str, member: Literal["types", "answers"]) -> frozenset[
 def adopting(stored: str, definition: str) -> str:
     """The stored one with the types of today's code."""
     found, wanted = _read(stored), _read(definition)
-    types: dict[str, Any] = {name: wanted[name] for name in ("types", "answers") if name in wanted}
+    types: dict[str, Any] = {name: wanted[name] for name in (*_TAKEN_IN, "aliases") if name in wanted}
     return stored if all(found.get(name) == value for name, value in types.items()) else _dumps({**found, **types})
 
 
@@ -69,16 +74,59 @@ def answered(definition: str) -> Mapping[str, int]:
     return found
 
 
-def answering_again(stored: str, learnt: frozenset[str], position: int, unbuilt: bool) -> str:
+def anew(definition: str) -> frozenset[str]:
+    """The categories in which events were not answered before, whatever `answered` says of their types."""
+    return frozenset(map(str, _read(definition).get("anew", ())))
+
+
+def answering_again(
+    stored: str, learnt: frozenset[str], position: int, unbuilt: bool, streams: frozenset[str] = frozenset()
+) -> str:
     """The stored one of a reaction that goes back, to answer what it has learnt: what it knew is answered up to here.
 
-    unbuilt: it has rows, which are to be folded up to where it goes back to.
+    learnt: types; streams: categories. unbuilt: it has rows, which are to be folded up to where it goes back to.
     """
     found = _read(stored)
     known = [name for name in found.get("answers", ()) if name not in learnt]
     done = {name: max(position, answered(stored).get(name, 0)) for name in known}
     rows = {**NO_ROWS, "version": 0} if unbuilt else {}
-    return _dumps({**found, **rows, "answers": sorted({*known, *learnt}), "answered": done})
+    new = {"answers": sorted({*known, *learnt}), "answered": done}
+    left = anew(stored) if any(reached > position for reached in answered(stored).values()) else frozenset()
+    new["anew"] = sorted(left | streams)
+    if streams:
+        new["in"] = sorted({*found.get("in", ()), *streams})
+    return _dumps({**found, **rows, **new})
+
+
+def rewound(stored: str, definition: str, how: Mapping[str, Any], unbuilt: bool) -> str:
+    """The stored one of a reaction that goes back and answers all that comes after once more, by today's code.
+
+    how: what stays on record of it. unbuilt: as above.
+    """
+    found = {name: value for name, value in _read(adopting(stored, definition)).items() if name != "answered"}
+    rows = {**NO_ROWS, "version": 0} if unbuilt else {}
+    return _dumps({**found, **rows, "rewound": [*found.get("rewound", ()), how]})
+
+
+def rewinds(definition: str) -> list[Mapping[str, Any]]:
+    """How often a reaction was started again, and how; the last one last."""
+    return list(_read(definition).get("rewound", ()))
+
+
+def known_beside(definition: str) -> frozenset[str]:
+    """The names under which somebody answers the same, and of which it was said that this one goes on all the same."""
+    return frozenset(map(str, _read(definition).get("beside", ())))
+
+
+def beside(stored: str, name: str) -> str:
+    """The stored one, when that was said of this name."""
+    return _dumps({**_read(stored), "beside": sorted({*known_beside(stored), name})})
+
+
+def answer_the_same(stored: str, definition: str) -> bool:
+    """Whether both are of reactions of one domain that answer the same types."""
+    one, other = _read(stored), _read(definition)
+    return bool(one.get("answers")) and all(one.get(part) == other.get(part) for part in ("answers", "domain"))
 
 
 # ── rows that are not folded yet ──────────────────────────────────────────────────────────────
@@ -87,7 +135,9 @@ def answering_again(stored: str, learnt: frozenset[str], position: int, unbuilt:
 def unbuilt(definition: str) -> str:
     """Of a process manager whose place in the log is settled, but whose rows up to there are not folded yet."""
     found = _read(definition)
-    return _dumps({**NO_ROWS, "version": 0, "answers": found.get("answers", []), "domain": found.get("domain")})
+    kept: dict[str, Any] = {name: found[name] for name in ("in", "aliases", "beside") if name in found}
+    kept |= {"answers": found.get("answers", []), "domain": found.get("domain")}
+    return _dumps({**NO_ROWS, "version": 0, **kept})
 
 
 def is_unbuilt(stored: str) -> bool:
@@ -140,8 +190,10 @@ def _read(text: str) -> dict[str, Any]:
 
 def _fits(name: str, value: Any) -> bool:
     """Whether a member is what we write under its name."""
-    if name in ("also", "answers", "types"):
+    if name in ("also", "anew", "beside", *_TAKEN_IN):
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name == "rewound":
+        return isinstance(value, list) and all(isinstance(one, dict) for one in value)
     if name == "answered":
         return isinstance(value, dict) and all(isinstance(position, int) for position in value.values())
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cqrs_cli.domain.messages import Command
+from cqrs_cli.domain.messages import Command, Meta
 from cqrs_cli.domain.process_manager import CommandRejected, ReactionType
 from cqrs_cli.errors import (
     AggregateNotFound,
@@ -19,6 +19,7 @@ from cqrs_cli.errors import (
 )
 from cqrs_cli.log import letters, outbox
 from cqrs_cli.log.outbox import Misplaced, Outgoing
+from cqrs_cli.log.rejections import JUDGED_ON
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.moments import micros, moment
 from cqrs_cli.stores.rows import Rows
@@ -32,7 +33,8 @@ from cqrs_cli.workbench.sender import Sender
 class Delivery(NamedTuple):
     """What became of one command.
 
-    status: `sent`, `rejected` (the process hears of it), `dead` (a dead letter) or `held` (to be tried again).
+    status: `sent`, `honoured` (the log had it already), `rejected` (the process hears of it), `dead` (a dead letter) or
+    `held` (to be tried again).
     """
 
     outgoing: Outgoing
@@ -71,7 +73,7 @@ class Courier:
         outcomes = send_batch(self._sender, requests)
         for outcome, (outgoing, command) in zip(outcomes, commands.items(), strict=True):
             if outcome.error is None:
-                deliveries.append(Delivery(outgoing, "sent"))
+                deliveries.append(Delivery(outgoing, "honoured" if outcome.status == "duplicate" else "sent"))
             else:
                 deliveries.append(self._unless_ours(self._failed(outgoing, command, outcome.error)))
         return deliveries
@@ -79,7 +81,7 @@ class Courier:
     def _unless_ours(self, failed: Delivery) -> Delivery:
         """What failed was sent all the same, if the log has it: by another runner, or before its class changed."""
         ours = failed.status == "dead" and self._is_ours(failed.outgoing)
-        return Delivery(failed.outgoing, "sent") if ours else failed
+        return Delivery(failed.outgoing, "honoured") if ours else failed
 
     def _is_ours(self, outgoing: Outgoing) -> bool:
         """Whether the commit with the derived id is this command's, whatever its fields: its class may have changed."""
@@ -133,16 +135,16 @@ class Courier:
             correlation_id=meta.correlation_id,
             causation_id=meta.causation_id,
             user_id=meta.user_id,
-            metadata=outgoing.metadata,
+            metadata=_judged(outgoing, error),
         )
         receipt = self._store.append(commit, (), self._sender.inline_hook())
         ours = receipt.events[0].type == event.type
-        return Delivery(outgoing, "rejected", error) if ours else Delivery(outgoing, "sent")
+        return Delivery(outgoing, "rejected", error) if ours else Delivery(outgoing, "honoured")
 
     def settle(self, rows: Rows, deliveries: Sequence[Delivery]) -> None:
         """Take out of the outbox what is done with; what came to nothing becomes a dead letter."""
         settled = list(map(self._unless_ours, deliveries))  # another runner's attempt may have been accepted just now
-        outbox.remove(rows, [one.outgoing for one in settled if one.status in ("sent", "rejected")])
+        outbox.remove(rows, [one.outgoing for one in settled if one.status in ("sent", "honoured", "rejected")])
         for outgoing, status, error in settled:
             if status == "dead" and error is not None:
                 outbox.bury(rows, outgoing, error, self.now_us())
@@ -168,6 +170,15 @@ class Courier:
     def drop(self, command_id: str, by: str, because: str) -> None:
         """Put a dead letter away for good, on record. Raises `NotFound`."""
         letters.drop(self._store, [command_id], by, because, self.now_us())
+
+
+def _judged(outgoing: Outgoing, error: CqrsError) -> str:
+    """The metadata of a rejection: the command's own, what services answered, and the stream and version judged on."""
+    if not isinstance(error, Rejected) or error.judged_on is None:  # there was no such stream; or a rule over rows
+        return outgoing.metadata
+    stream, version, metadata = error.judged_on
+    known = stored_object(metadata or outgoing.metadata, f"the metadata of {outgoing.command_id}")
+    return Meta(metadata={**known, JUDGED_ON: f"{stream}@{version}"}).metadata_json or outgoing.metadata
 
 
 def _not_ours(what: str) -> Damaged:

@@ -43,10 +43,12 @@ class Handler(Protocol):
     """What takes events; it may gather many before it is asked for what to write.
 
     types: stored names of the events that concern it. needs_envelope: they must be read as `Recorded`.
+    sends: what it writes leads to commands.
     """
 
     types: frozenset[str]
     needs_envelope: bool
+    sends: bool
 
     @property
     def is_full(self) -> bool:

@@ -17,11 +17,12 @@ from cqrs_cli.workbench.processors.status import Whereabouts, code_of
 
 
 class InlineProjections:
-    """The inline projections of a domain, as the hook of an append."""
+    """The inline projections of a domain, as the hook of an append. names: of them."""
 
     def __init__(self, projector: Projector) -> None:
         self._projector, self._store, self._limits = projector, projector.engine.store, projector.engine.limits
         self._projections = [rows for rows in projector.engine.domain.projections.values() if rows.inline]
+        self.names = [projection.name for projection in self._projections]
         self._ready = not self._projections
 
     def hook(self) -> Inline | None:
@@ -34,11 +35,12 @@ class InlineProjections:
             for error in self._projector.catch_up(self._projections).values():
                 raise error
             self._ready = True
-        return self._take_in if self._projections else None
+        return self if self._projections else None
 
-    def _take_in(self, rows: Rows, recorded: Sequence[Recorded]) -> None:
+    def __call__(self, rows: Rows, recorded: Sequence[Recorded]) -> None:
         """Fold the commit's events. Raises `NotUnique`, `DomainFailed`, `Undecodable`: then nothing is written."""
         first, last = recorded[0].position, recorded[-1].position
+        rows.hold(self.names)
         for projection in self._projections:
             checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
             code = code_of(self._store, None, projection.definition)  # that its table is gone is said when it is used

@@ -172,6 +172,8 @@ class Loop:
         took_in = [bool(some) for some in writes] or [False] * len(group)
         moved = [one.moved_to(position or one.position, took) for one, took in zip(group, took_in, strict=True)]
         with self._store.transaction() as rows:
+            tables = [some.table.name for some in writes if some.table is not None]
+            rows.hold([*(one.name for one in group), *tables])
             rows.move_all([(one.checkpoint, new) for one, new in zip(group, moved, strict=True)])
             for some in writes:
                 some.apply(rows)

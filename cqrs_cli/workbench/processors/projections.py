@@ -13,6 +13,7 @@ from cqrs_cli.log import stops
 from cqrs_cli.stores.rows import Checkpoint, Rows, Table
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches
+from cqrs_cli.workbench.processors.begun_names import begun_otherwise
 from cqrs_cli.workbench.processors.definitions import adopting, begun
 from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.loop import Loop, Progress, overtaken, telling
@@ -21,13 +22,14 @@ from cqrs_cli.workbench.processors.rows import RowFold
 from cqrs_cli.workbench.processors.status import (
     REBUILD,
     Code,
+    Named,
     ProcessorStatus,
     Whereabouts,
     code_of,
     gone,
     look,
     needs_rebuild,
-    status_of,
+    statuses_of,
 )
 
 
@@ -71,9 +73,10 @@ class Projector:
                 now = self._store.rows.checkpoint(new.name)
         raise overtaken(checkpoint.name)
 
-    def status(self, projection: RowType, counted: bool = True) -> ProcessorStatus:
-        """Where a projection stands. counted: with the number of its rows."""
-        return status_of(self._store, projection.name, "projection", projection, projection.definition, counted)
+    def statuses(self, projections: Sequence[RowType], counted: bool = True) -> list[ProcessorStatus]:
+        """Where projections stand. counted: with the number of their rows."""
+        asked = [Named(one.name, "projection", one, one.definition) for one in projections]
+        return statuses_of(self._store, asked, counted)
 
     def plan(self, projection: RowType) -> Plan:
         """What a rebuild would have to do, with a trial of the first events that is thrown away."""
@@ -143,6 +146,7 @@ class Projector:
         stuck = building if building is not None and position > building.position else live
 
         def also(rows: Rows) -> None:
+            rows.hold([name, name + REBUILD])
             if live is not None and position <= live.position:
                 rows.move(name, live, stops.containing(live, position))
             if building is not None and position <= building.position:
@@ -156,14 +160,18 @@ class Projector:
 
         Raises `NeedsRebuild` for rows that are gone, or that were made with another definition and are to be moved.
         """
-        checkpoint = self._store.rows.checkpoint(projection.name)
-        if projection.name in self.engine.domain.reactions:
-            fault = None if checkpoint is None else self.code(projection).fault(checkpoint)
-            if fault is not None:
-                raise fault
-        elif not read_only:
+        reaction = self.engine.domain.reactions.get(projection.name)
+        if reaction is None and not read_only:
             for error in self.catch_up([projection]).values():
                 raise error
+            return
+        checkpoint = self._store.rows.checkpoint(projection.name)
+        if reaction is not None:
+            fault = begun_otherwise(reaction, self._store.rows, own=checkpoint is not None)
+            if fault is None and checkpoint is not None:
+                fault = self.code(projection).fault(checkpoint)
+            if fault is not None:
+                raise fault
         elif checkpoint is not None:
             reason = foreign(checkpoint.definition, projection.definition) or gone(self._store.rows, projection)
             if reason is not None:

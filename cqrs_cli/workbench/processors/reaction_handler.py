@@ -17,6 +17,7 @@ from cqrs_cli.failure import domain_failed
 from cqrs_cli.log.outbox import Cancelled, OutboxChange, Outgoing
 from cqrs_cli.stores.commits import Recorded, SentCommand
 from cqrs_cli.stores.moments import micros, moment
+from cqrs_cli.stores.streams import category_of
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 from cqrs_cli.workbench.processors.rows import RowFold
@@ -25,11 +26,17 @@ from cqrs_cli.workbench.processors.rows import RowFold
 class ReactionHandler:
     """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then.
 
-    answered: by type, up to which position its clauses were asked already.
+    answered: by type, up to which position its clauses were asked already; but not in streams of the categories `anew`.
     """
 
-    def __init__(self, engine: Engine, reaction: ReactionType, answered: Mapping[str, int] | None = None) -> None:
-        self._answered = answered or {}
+    def __init__(
+        self,
+        engine: Engine,
+        reaction: ReactionType,
+        answered: Mapping[str, int] | None = None,
+        anew: frozenset[str] = frozenset(),
+    ) -> None:
+        self._answered, self._anew = answered or {}, anew
         self._reaction, self._domain, self._codec = reaction, engine.domain, engine.codec
         self._service, self._most, self._clock = engine.services, engine.limits.answered_events, engine.clock
         self._fold = RowFold(engine, reaction.rows) if reaction.rows else None
@@ -39,7 +46,7 @@ class ReactionHandler:
         columns = reaction.rows.columns if reaction.rows else ()
         self._nested = [column.column.name for column in columns if column.column.kind == "json"]
         self.types = stored_names(self._routes) | (self._fold.types if self._fold else frozenset())
-        self.needs_envelope = True
+        self.needs_envelope = self.sends = True
         self._changes: list[OutboxChange] = []
         self._taken = 0
 
@@ -81,7 +88,7 @@ class ReactionHandler:
         route = self._routes.get(cls)
         if route is None or not route.takes(recorded.stream):
             return []
-        if recorded.position <= self._answered.get(recorded.type, 0):
+        if recorded.position <= self._answered.get(recorded.type, 0) and category_of(recorded.stream) not in self._anew:
             return []
         event = self._codec.decode(recorded)
         changes: list[OutboxChange] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
 from functools import partial
 
 from cqrs_cli.domain.row_model import RowType, stored_names
-from cqrs_cli.errors import Conflict, CqrsError, Misuse, StoreFailed
+from cqrs_cli.errors import Conflict, CqrsError, Misuse, Passing, StoreFailed
 from cqrs_cli.log.stops import clear_stop, skips_of
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.processors.batches import batches
@@ -18,12 +20,16 @@ from cqrs_cli.workbench.processors.projections import Projector, named, stopped
 from cqrs_cli.workbench.processors.rows import RowFold
 from cqrs_cli.workbench.processors.status import REBUILD, Code, Whereabouts
 
+_BETWEEN_SWAPS = (0.1, 0.5)
+"""Seconds, at random."""
+
 
 class Rebuild:
     """The rebuild of some projections, all or none."""
 
     def __init__(self, projector: Projector, projections: Sequence[RowType]) -> None:
-        self._projector, self._projections = projector, projections
+        # In one order: two rebuilds that each want what the other has would wait for each other.
+        self._projector, self._projections = projector, sorted(projections, key=lambda projection: projection.name)
         self._engine, self._store = projector.engine, projector.engine.store
 
     def run(self, progress: Progress | None = None, restart: bool = False) -> None:
@@ -40,20 +46,22 @@ class Rebuild:
             if all(self._left(projection) <= self._engine.limits.swapped_events for projection in self._projections):
                 break
         with self._store.transaction() as rows:
+            rows.hold(_names(self._projections))
             for projection in self._projections:
                 if rows.checkpoint(projection.name + REBUILD) is not None:
                     rows.index(_beside(projection))
         try:
-            self._swap()
+            self._swap_when_free()
         except (Conflict, StoreFailed):
             raise
         except CqrsError:
             self._build(progress)  # which says by what event
-            self._swap()
+            self._swap_when_free()
 
     def _begin(self, projection: RowType, restart: bool) -> None:
         beside, name = _beside(projection), projection.name + REBUILD
         with self._store.transaction() as rows:
+            rows.hold(_names([projection]))
             rows.refuse_foreign(projection.name)  # now, not when all is built
             found = rows.checkpoint(name)
             if restart or found is None or not is_of(found.definition, projection.definition):
@@ -97,11 +105,25 @@ class Rebuild:
             raise Misuse(f"{projection.name} has not run yet: there is nothing to rebuild", code="not-begun")
         return checkpoint.position
 
+    def _swap_when_free(self) -> None:
+        """Swap as soon as nobody reads the rows for a moment; between two tries nothing is held, and all go on."""
+        end = time.monotonic() + self._engine.limits.swap_patience
+        while True:
+            try:
+                return self._swap()
+            except Passing:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(random.uniform(*_BETWEEN_SWAPS))
+
     def _swap(self) -> None:
         """In one transaction, during which nobody appends: the last few events, then the new names."""
         with self._store.transaction() as rows:
+            rows.hold(_names(self._projections))
             for projection in self._projections:
                 self._swap_one(projection, rows)
+            for projection in self._projections:
+                clear_stop(rows, projection.name)
 
     def _swap_one(self, projection: RowType, rows: Rows) -> None:
         one, goal = self._processor(projection, rows), self._goal(projection, rows)
@@ -118,7 +140,6 @@ class Rebuild:
         answers = stored_names(reaction.reactors if reaction else ())
         made_with = swapped_in(one.checkpoint.definition, live and live.definition, answers)
         rows.move(projection.name, live, Checkpoint(projection.name, goal, made_with))
-        clear_stop(rows, projection.name)
 
 
 def _code(projection: RowType, begun: Checkpoint) -> Code:
@@ -128,6 +149,11 @@ def _code(projection: RowType, begun: Checkpoint) -> Code:
         return None if found.definition == begun.definition else overtaken(projection.name)
 
     return Code(projection.definition, fault)
+
+
+def _names(projections: Sequence[RowType]) -> list[str]:
+    """What the rebuild of these changes."""
+    return [name for one in projections for name in (one.name, one.name + REBUILD, _beside(one).name)]
 
 
 def _beside(projection: RowType) -> Table:

@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import heapq
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from cqrs_cli.domain.fold import Watch
 from cqrs_cli.domain.row_model import RowModel, RowType, row_maker
 from cqrs_cli.errors import CqrsError, NotFound, Unavailable
 from cqrs_cli.log.stops import skips_of
+from cqrs_cli.passing import passing_folder
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
-from cqrs_cli.stores.rows import Checkpoint, Scalar
+from cqrs_cli.stores.rows import Checkpoint, Order, Scalar, Table, Where, reader_of
 from cqrs_cli.workbench.processors.handler import Poisoned
 from cqrs_cli.workbench.processors.loop import Loop, Progress, telling
 from cqrs_cli.workbench.processors.processor import Processor
 from cqrs_cli.workbench.processors.projections import Projector, begin, named, stopped
-from cqrs_cli.workbench.processors.rows import Key, RowFold, reader_of
+from cqrs_cli.workbench.processors.rows import Key, RowFold
 from cqrs_cli.workbench.processors.status import Code, Whereabouts, needs_rebuild, why_rebuild
 
 _Row = tuple[Scalar, ...]
 _Pair = tuple[Key, _Row | None, _Row | None]
 Wanted = Callable[[Key], bool]
+_COPIED = 5_000
 
 
 class Drift(NamedTuple):
@@ -59,17 +61,28 @@ class Check(NamedTuple):
 
 
 class Refold:
-    """A projection's rows, folded from the beginning into `store`, in `table`; wanted: only rows with such keys."""
+    """A projection's rows, folded from the beginning into `store`, in `table`.
 
-    def __init__(self, projector: Projector, projection: RowType, store: Store, wanted: Wanted | None = None) -> None:
-        self._engine, self._projection, self._store, self.rows = projector.engine, projection, store, store.rows
+    wanted: only rows with such keys. watch: looks on.
+    """
+
+    def __init__(
+        self,
+        projector: Projector,
+        projection: RowType,
+        store: Store,
+        wanted: Wanted | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self._engine, self._projection, self.store, self.rows = projector.engine, projection, store, store.rows
         self._goal = 0
         # What is unique is a rule for commands; a fold of what happened is compared without it.
         self.table = projection.table._replace(unique=(), indexes=())
         with store.transaction() as rows:
             checkpoint = begin(rows, projection, self.table)
         fold = RowFold(self._engine, projection, self.rows, self.table)
-        fold.wanted = wanted
+        fold.wanted, fold.watch = wanted, watch
+        fold.needs_envelope = fold.needs_envelope or (watch is not None and watch.envelopes)
         found = Whereabouts(checkpoint, skips=skips_of(self._engine.store.rows, projection.name))
         code = Code(projection.definition, lambda _: None)  # nobody else is at work there
         self._processor = Processor(fold, code, found, lambda: self._goal)
@@ -77,10 +90,21 @@ class Refold:
     def advance(self, position: int, progress: Progress | None = None) -> None:
         """Fold on, up to this position. Raises as catching up does, with nothing recorded."""
         self._goal = max(position, self._goal)
-        for fault in Loop(self._engine, telling(progress), self._store).bring([self._processor]).values():
+        for fault in Loop(self._engine, telling(progress), self.store).bring([self._processor]).values():
             if isinstance(fault, Poisoned):
                 raise self._stopped(fault) from fault.error
             raise fault
+
+    def set_aside(self) -> Table:
+        """Keep the rows as they are now in a table beside them; it is given."""
+        kept = self.table._replace(name=f"{self.table.name}_set_aside")
+        with self.store.transaction() as rows:
+            rows.create(kept)
+        found = self.rows.select(self.table)
+        while some := list(islice(found, _COPIED)):
+            with self.store.transaction() as rows:
+                rows.put(kept, some)
+        return kept
 
     def _stopped(self, fault: Poisoned) -> CqrsError:
         what = f"{self._projection.name} can't be folded afresh: it stops"
@@ -92,20 +116,77 @@ class Refold:
 
 
 @contextmanager
-def refold(projector: Projector, projection: RowType, wanted: Wanted | None = None) -> Iterator[Refold]:
-    """A refold at the beginning of the log, and the store that it needs as long as it is used."""
+def _store_beside() -> Iterator[Store]:
     with (
-        tempfile.TemporaryDirectory(prefix="cqrs-refold-") as folder,
+        passing_folder("cqrs-refold-") as folder,
         open_store(str(Path(folder) / "refold.db"), create=True, durability="relaxed") as store,
     ):
-        yield Refold(projector, projection, store, wanted)
+        yield store
 
 
-def rows_at(projector: Projector, projection: RowType, position: int, progress: Progress | None) -> Iterator[RowModel]:
-    """The rows as they were at a position, in the order of their keys; folded when the first is asked for."""
+@contextmanager
+def past_rows(projector: Projector, position: int) -> Iterator[tuple[Store, Callable[[RowType], None]]]:
+    """A store for read models as they were at a position, and what folds one into it; as long as it is used."""
+    with _store_beside() as store:
+        yield store, lambda projection: Refold(projector, projection, store).advance(position)
+
+
+@contextmanager
+def refold(
+    projector: Projector, projection: RowType, wanted: Wanted | None = None, watch: Watch | None = None
+) -> Iterator[Refold]:
+    """A refold at the beginning of the log, and the store that it needs as long as it is used."""
+    with _store_beside() as store:
+        yield Refold(projector, projection, store, wanted, watch)
+
+
+def rows_at(
+    projector: Projector,
+    projection: RowType,
+    position: int,
+    progress: Progress | None,
+    selection: tuple[Sequence[Where], Sequence[Order]] = ((), ()),
+) -> Iterator[RowModel]:
+    """The rows as they were at a position, selected and ordered, else by their keys; folded when one is asked for."""
     with refold(projector, projection) as folded:
         folded.advance(position, progress)
-        yield from map(row_maker(projection), folded.rows.select(folded.table))
+        yield from map(row_maker(projection), folded.rows.select(folded.table, *selection))
+
+
+def watched(
+    projector: Projector, projection: RowType, watch: Watch, position: int, wanted: Wanted | None = None
+) -> int:
+    """Fold the rows (or those that are wanted) up to a position while a watch looks on; how many there are then."""
+    with refold(projector, projection, wanted, watch) as folded:
+        folded.advance(position)
+        return folded.rows.count(folded.table)
+
+
+class RowsBetween(NamedTuple):
+    """Rows at two positions, in a store of their own: the earlier ones in a table beside those that were folded on."""
+
+    folded: Refold
+    earlier: Table
+
+    def differing(self) -> Iterator[_Pair]:
+        """The keys of rows that differ, in their order, and both rows; None where one is not there."""
+        key_of = reader_of(self.earlier, self.earlier.key)
+        rows, table = self.folded.rows, self.folded.table
+        for pair in _side_by_side(rows.select(self.earlier), rows.select(table), key_of):
+            if pair[1] != pair[2]:
+                yield pair
+
+
+@contextmanager
+def rows_between(
+    projector: Projector, projection: RowType, start: int, end: int, progress: Progress | None = None
+) -> Iterator[RowsBetween]:
+    """The rows at two positions of the log, the first not after the second: every event is folded once."""
+    with refold(projector, projection) as folded:
+        folded.advance(start, progress)
+        earlier = folded.set_aside()
+        folded.advance(end, progress)
+        yield RowsBetween(folded, earlier)
 
 
 def check(

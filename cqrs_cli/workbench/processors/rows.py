@@ -7,6 +7,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from cqrs_cli.domain.fold import Watch
 from cqrs_cli.domain.keys import SpeltKey, spelt_key
 from cqrs_cli.domain.routes import Route, keys_of, stream_kinds
 from cqrs_cli.domain.row_model import DELETE, RowModel, RowType, row_maker, row_opener, stored_names
@@ -14,7 +15,7 @@ from cqrs_cli.domain.shared_objects import holds_twice, separate
 from cqrs_cli.errors import CqrsError, DomainFailed, InvalidInput
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.stores.commits import Recorded, StoredEvent
-from cqrs_cli.stores.rows import RowReader, Scalar, Table
+from cqrs_cli.stores.rows import RowReader, Scalar, Table, reader_of
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 
@@ -53,6 +54,7 @@ class RowFold:
         # The stored names of the events that concern the projection, aliases included.
         self.types = stored_names(self._routes)
         self.needs_envelope = any(route.needs_envelope for route in self._routes.values())
+        self.sends = False
         self._made, self._opened = row_maker(projection), row_opener(projection)
         self._key_in = reader_of(self._table, self._table.key)
         self._keys_of = {event: self._stored_keys(route) for event, route in self._routes.items()}
@@ -66,6 +68,7 @@ class RowFold:
         ]
         self.touched: dict[Key, None] = {}
         self.wanted: Callable[[Key], bool] | None = None  # asked with the stored key: fold only these rows
+        self.watch: Watch | None = None
         self._start_gathering()
 
     def _start_gathering(self) -> None:
@@ -127,7 +130,7 @@ class RowFold:
         """Fold in what was gathered. Raises `Poisoned`."""
         work, missing = self._work, self._missing
         self._start_gathering()
-        young, old, touched = self._young, self._old, self.touched
+        young, old, touched, watch = self._young, self._old, self.touched, self.watch
         settles, several = self._settles, self._nested if len(self._nested) > 1 else None
         if missing:
             ordered = self._sorted(missing)
@@ -137,6 +140,7 @@ class RowFold:
             row = young.get(key)
             if row is None and key not in young:
                 row = old.pop(key, None)
+            before = None if watch is None else watch.copy(row)
             try:
                 if event is None:
                     event = step.decode(stored[5])
@@ -155,6 +159,8 @@ class RowFold:
                 raise Poisoned(stored, self._failed(step, event, stored, error)) from error
             young[key] = row
             touched[key] = None
+            if watch is not None:
+                watch.look(stored, event, before, row, key)
 
     def _failed(self, step: _Step, event: Any, stored: Any, error: BaseException) -> CqrsError:
         if event is None:
@@ -318,10 +324,3 @@ def _takes(encode: Callable[[Any], Scalar], value: Any) -> bool:
     except InvalidInput:
         return False
     return True
-
-
-def reader_of(table: Table, names: Sequence[str]) -> Callable[[tuple[Scalar, ...]], Key]:
-    """The function from a stored row to its values in some columns."""
-    columns = [column.name for column in table.columns]
-    places = [columns.index(name) for name in names]
-    return itemgetter(slice(places[0], places[0] + 1)) if len(places) == 1 else itemgetter(*places)

@@ -32,8 +32,8 @@ class Round(NamedTuple):
     """What a drain came to, or has come to so far.
 
     position: what everything was brought to; at the end, the head. taken: events that reactions answered.
-    sent, rejected, dead, held: commands. failures: the errors of the projections and reactions that
-    stand still, by name. next_due: of the deadlines, microseconds UTC. at_work: None at the end.
+    sent, honoured (the log had them already), rejected, dead, held: commands. failures: the errors of the projections
+    and reactions that stand still, by name. next_due: of the deadlines, microseconds UTC. at_work: None at the end.
     """
 
     position: int
@@ -42,6 +42,7 @@ class Round(NamedTuple):
     rejected: int = 0
     dead: int = 0
     held: int = 0
+    honoured: int = 0
     failures: dict[str, CqrsError] = {}
     next_due: int | None = None
     at_work: AtWork | None = None
@@ -52,7 +53,7 @@ class Round(NamedTuple):
         return self._replace(**counts)
 
 
-_COUNTS = ("taken", "sent", "rejected", "dead", "held")
+_COUNTS = ("taken", "sent", "honoured", "rejected", "dead", "held")
 Report = Callable[[Round], None]
 
 
@@ -64,8 +65,8 @@ class Runner:
     """Runs the projections and reactions of a domain on a store. Several on one store don't disturb each other.
 
     courier: sends, and has the clock that deadlines are compared with. start: the position after which new reactions
-    begin; None: the head. stop: asked between batches; once it says yes, `drain` returns with what is done.
-    ticks: seconds that never go back, by which reports are due.
+    begin; None: the head, if the log has nothing for them. stop: asked between batches; once it says yes, `drain`
+    returns with what is done. ticks: seconds that never go back, by which reports are due.
     """
 
     def __init__(
@@ -96,7 +97,8 @@ class Runner:
 
         report: told twice a second what was done since it was told last, while it takes so long; what
         is left for the end is in `untold`. What stops does not stop the others: its error is among the failures.
-        Raises `Misuse` (a start past the head), `Unavailable` and `Damaged`; what was done stays done.
+        Raises `Misuse` (a start past the head; `new-reaction`: no start, and the log has events that a reaction would
+        answer which never ran), `Unavailable` and `Damaged`; what was done stays done.
         """
         self._reset(report)
         head = None
@@ -146,6 +148,8 @@ class Runner:
         self._active = {}
         found = self._look()
         if any(found[name].checkpoint is None for name in self._names):
+            if self._start is None:
+                self._refuse_to_guess(found)
             found |= self._reactor.begin(self._start_of_new(), found)
         if self._answers and self._reactor.asks(found):
             found |= self._reactor.answer(self._start_of_new(), found)
@@ -158,6 +162,18 @@ class Runner:
                 self._active[name] = cached
             else:
                 self._make(name, whereabouts)
+
+    def _refuse_to_guess(self, found: dict[str, Whereabouts]) -> None:
+        """Raise `Misuse` if nobody says whether reactions that never ran answer what the log has for them."""
+        would = {name: count for name, count in self._reactor.unbegun(found).items() if count}
+        if would:
+            head, events = self._store.head(), sum(would.values())
+            what = f"the log has {events:,} event{'' if events == 1 else 's'} that"
+            told = ", ".join(f"{name} ({count:,})" for name, count in sorted(would.items()))
+            message = f"{next(iter(would))} never ran, and {what} it would answer"
+            if len(would) > 1:
+                message = f"{told} never ran, and {what} they would answer"
+            raise Misuse(message, code="new-reaction", reactions=sorted(would), events=events, reached=head)
 
     def _look(self) -> dict[str, Whereabouts]:
         return look(self._store.rows, [*sorted(self._domain.projections), *self._names])
@@ -255,4 +271,8 @@ class Runner:
 
 def _did_something(done: Round, before: Round) -> bool:
     now, then = ({name: error.message for name, error in one.failures.items()} for one in (done, before))
-    return done.position != before.position or any((done.taken, done.sent, done.rejected, done.dead)) or now != then
+    return (
+        done.position != before.position
+        or any((done.taken, done.sent, done.honoured, done.rejected, done.dead))
+        or now != then
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
-from cqrs_cli.log.stops import Skip, Stop, contained, skips, stops
+from cqrs_cli.log.stops import Skip, Stop, contained, stops_and_skips
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
 from cqrs_cli.workbench.processors.definitions import made_by_others
@@ -26,7 +26,7 @@ class ProcessorStatus(NamedTuple):
     source: that other code than today's took part in making the rows, or another Python did (a hint only).
     rebuilding: how far a rebuild came that runs or was interrupted. contained: positions of skipped events
     that are in the rows until these are rebuilt. Of reactions: waiting, deadlines: commands in the outbox;
-    failed: open dead letters.
+    failed: open dead letters; rewound: how it was started again (see `definitions`).
     """
 
     name: str
@@ -44,6 +44,7 @@ class ProcessorStatus(NamedTuple):
     waiting: int = 0
     deadlines: int = 0
     failed: int = 0
+    rewound: Sequence[Mapping[str, Any]] = ()
 
 
 class Whereabouts(NamedTuple):
@@ -56,7 +57,7 @@ class Whereabouts(NamedTuple):
 
 def look(rows: RowReader, names: Iterable[str]) -> dict[str, Whereabouts]:
     """What the store knows of each of these, in few queries."""
-    known, stopped_at, skipped = {one.name: one for one in rows.checkpoints()}, stops(rows), skips(rows)
+    known, (stopped_at, skipped) = {one.name: one for one in rows.checkpoints()}, stops_and_skips(rows)
     return {name: Whereabouts(known.get(name), stopped_at.get(name), skipped.get(name, [])) for name in names}
 
 
@@ -104,18 +105,37 @@ def code_of(store: Store, kind: RowType | None, definition: str, is_policy: bool
     return Code(definition, fault)
 
 
-def status_of(
-    store: Store, name: str, kind: Kind, shape: RowType | None, definition: str, counted: bool = True
-) -> ProcessorStatus:
-    """What can be told from its checkpoint and its rows (shape: None for a policy), with today's definition.
+class Named(NamedTuple):
+    """Who is asked about. shape: of its rows; None for a policy. definition: today's."""
+
+    name: str
+    kind: Kind
+    shape: RowType | None
+    definition: str
+
+
+def statuses_of(store: Store, asked: Sequence[Named], counted: bool = True) -> list[ProcessorStatus]:
+    """What can be told of each from its checkpoint and its rows.
 
     counted: say how many rows there are, which takes the longer the more there are.
     """
-    rows, head = store.rows, store.head()
-    (checkpoint, stop, skips), building = look(rows, [name])[name], rows.checkpoint(name + REBUILD)
+    head = store.head()
+    found = look(store.rows, [one.name + suffix for one in asked for suffix in ("", REBUILD)])
+    return [_status(store, one, head, found[one.name], found[one.name + REBUILD].checkpoint, counted) for one in asked]
+
+
+def _status(
+    store: Store, one: Named, head: int, found: Whereabouts, building: Checkpoint | None, counted: bool
+) -> ProcessorStatus:
+    (name, kind, shape, definition), (checkpoint, stop, skips) = one, found
     if checkpoint is None:
         return ProcessorStatus(name, kind, "new", 0, head, skips=skips)
-    reason = why_rebuild(store, shape, definition, checkpoint)
+    reason, count = why_rebuild(store, shape, definition, checkpoint), 0
+    if shape is not None and counted:
+        try:
+            count = store.rows.count(shape.table)
+        except NeedsRebuild as error:  # the table went meanwhile
+            reason = reason or error.message
     if stop is not None and stop.position <= checkpoint.position:
         stop = None  # another runner has passed that since
     lag = max(head - checkpoint.position, 0)
@@ -133,7 +153,7 @@ def status_of(
         status,
         checkpoint.position,
         lag,
-        rows.count(shape.table) if shape is not None and counted else 0,
+        count,
         reason,
         stop,
         skips,

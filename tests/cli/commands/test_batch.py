@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,17 +43,6 @@ MIXED = [
 ]
 
 
-@pytest.fixture
-def send(parcels: Any, tmp_path: Path) -> Any:
-    """Send lines as a batch file, with more words."""
-
-    def run(lines: list[str], words: str = "") -> Any:
-        (tmp_path / "lines.jsonl").write_text("\n".join(lines))
-        return parcels(f"send --batch lines.jsonl {words}")
-
-    return run
-
-
 def test_a_good_batch(send: Any, parcels: Any) -> None:
     ran = send(GOOD)
     assert ran.code == 0
@@ -78,6 +68,9 @@ def test_again_it_appends_nothing(send: Any, parcels: Any) -> None:
         "invalid": 0,
         "failed": 0,
         "events": 0,
+        "as_expected": 0,
+        "unexpected": 0,
+        "dry_run": 0,
     }
     assert len(parcels("log --jsonl").lines) == 2
 
@@ -179,6 +172,9 @@ def test_json_is_one_summary(send: Any) -> None:
         "invalid": 3,
         "failed": 0,
         "events": 2,
+        "as_expected": 0,
+        "unexpected": 0,
+        "dry_run": 0,
     }
 
 
@@ -371,3 +367,34 @@ def test_allowed_rejections_are_notes(orders_app, tmp_path):
     )
     assert "line 1: rejected" in orders_app("send --batch lines -q").err
     assert orders_app("send --batch lines -q --allow-rejected").err == ""
+
+
+def test_progress_of_a_long_batch(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cqrs_cli.cli.printing.progress.LINE_EVERY", 0)
+    lines = [line("register", f"A{n}", command_id=f"c{n}") for n in range(3)]
+    told = send(lines).err.splitlines()
+    assert [re.sub(r"[0-9,]+/s", "N/s", one) for one in told[:3]] == [f"sent {n} commands, N/s" for n in (1, 2, 3)]
+    for words in ("-q", "--no-progress", "--jsonl", "--json"):
+        assert "/s" not in send(lines, words).err, words
+
+
+def test_an_error_of_a_line_stands_on_a_line_of_its_own(
+    send: Any, monkeypatch: pytest.MonkeyPatch, parcels: Any
+) -> None:
+    """On a terminal the bar is wiped for it, and comes again."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("cqrs_cli.cli.printing.progress.BAR_AFTER", 0)
+    monkeypatch.setattr("cqrs_cli.cli.printing.progress.BAR_EVERY", 0)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    send(MIXED)
+    for shown in screen.getvalue().split("\n"):
+        last = shown.rpartition("\x1b[K")[2]
+        assert "commands, " not in last or last.startswith("sent"), shown
+        assert not ("line " in last and "/s" in last), shown
+    assert "sent 1 commands" in screen.getvalue()

@@ -18,7 +18,7 @@ def ahead(tmp_path: Path, parcels: Callable[..., Any]) -> Callable[..., Any]:
     """The parcels shop on a log that begins two hours and a half from now."""
     path = str(tmp_path / "cqrs.db")
     with SQLiteStore(path, create=True, clock=lambda: time.time_ns() + 9_000 * 10**9) as store:
-        store.append(commit(1, "other-1", "Other", {}))
+        store.append(commit(1, "other-1", "Registered", {}))  # another's, but it is called as one of theirs
     return parcels
 
 

@@ -3,6 +3,8 @@
 import errno
 import os
 import platform
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -35,7 +37,7 @@ def test_facts_of_a_healthy_store(orders, here):
     facts = found["facts"]
     assert facts["python"] == platform.python_version()
     assert facts["sqlite"] == release()
-    assert (facts["journal_mode"], facts["durability"], facts["format"]) == ("wal", "full", 2)
+    assert (facts["journal_mode"], facts["durability"], facts["format"]) == ("wal", "full", 4)
     assert facts["file_bytes"] > 0
     assert facts["head"] == 7
     assert list(found) == ["ok", "facts", "projections", "findings"]
@@ -145,3 +147,38 @@ def test_a_file_system_that_can_not_lock(
     monkeypatch.setattr("fcntl.flock", flock)
     ran = here(*words)
     assert (ran.code, "error[cannot-lock]" in ran.err, "Traceback" in ran.err) == (7, True, False), ran.err
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("events", "data = replace(data, '1', '2') WHERE position = 3"),
+        ("commits", "user_id = 'eve' WHERE first_position = (SELECT max(first_position) FROM commits)"),
+        ("commits", "hash = zeroblob(32) WHERE first_position = (SELECT max(first_position) FROM commits)"),
+    ],
+)
+def test_what_was_changed_in_the_log_is_found(orders, here, table, change):
+    assert here("doctor --json").json["facts"]["proved_after"] == 0
+    with closing(sqlite3.connect(orders)) as connection:
+        (guard,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (f"{table}_update",)).fetchone()
+        connection.execute(f"DROP TRIGGER {table}_update")
+        connection.execute(f"UPDATE {table} SET {change}")
+        connection.execute(guard)
+        connection.commit()
+    ran = here("doctor --json")
+    assert (ran.code, ran.json["ok"], ran.json["facts"]["head"], ran.error["code"]) == (6, False, 7, "damaged")
+    assert "its hash does not hold" in ran.error["message"]
+    ran = here("log")
+    assert (ran.code, ran.out) == (6, "")
+
+
+def test_of_a_long_log_the_end_is_proved_unless_all_is_asked_for(orders, here, monkeypatch):
+    monkeypatch.setattr("cqrs_cli.log.diagnosis.MOST_PROVED", 6)
+    monkeypatch.setattr("cqrs_cli.log.diagnosis.LAST_PROVED", 2)
+    ran = here("doctor --json")
+    assert (ran.code, ran.json["facts"]["proved_after"]) == (0, 5)
+    assert [one["code"] for one in ran.json["findings"] if one["code"] == "not-proved"] == ["not-proved"]
+    assert "of 7 events only those after 5 were compared" in here("doctor").out
+    ran = here("doctor --all --json")
+    assert (ran.code, ran.json["facts"]["proved_after"]) == (0, 0)
+    assert "not-proved" not in [one["code"] for one in ran.json["findings"]]

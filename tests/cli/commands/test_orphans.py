@@ -11,7 +11,13 @@ STREAMS = "no aggregate of members has that category"
 CHECKPOINT = "city_total has a checkpoint at @6, and nothing of members is called so"
 
 
+def test_an_aggregate_whose_streams_an_inline_rule_counts_on(filled: Any) -> None:
+    ran = filled("send join --member-id eve --email eve@x.org --city Oslo", *AGGREGATE)
+    assert (ran.code, "takes in streams of member too" in ran.err, 'aliases=("member",)' in ran.err) == (2, True, True)
+
+
 def test_an_aggregate(filled: Any) -> None:
+    filled("project directory --rebuild", *AGGREGATE)
     assert STREAMS in filled("send join --member-id eve --email eve@x.org --city Oslo", *AGGREGATE).err
     assert filled("replay", *AGGREGATE).err.count(STREAMS) == 1
     for line in ("run --once", "project --status"):
@@ -22,6 +28,7 @@ def test_an_aggregate(filled: Any) -> None:
 def test_a_batch_that_opens_a_stream(filled: Any, tmp_path: Any) -> None:
     line = '{"command": "join", "data": {"member_id": "eve", "email": "eve@x.org", "city": "Oslo"}}'
     (tmp_path / "lines").write_text(line)
+    filled("project directory --rebuild", *AGGREGATE)
     assert filled("send --batch lines", *AGGREGATE).err.count(STREAMS) == 1
 
 
@@ -40,7 +47,9 @@ def test_nothing_is_said_where_all_have_their_names(filled: Any) -> None:
         assert "renamed" not in ran.err + ran.out
 
 
-def test_a_domain_that_cant_be_loaded_is_no_fault_of_the_store(filled: Any) -> None:
+def test_a_domain_that_cant_be_loaded_is_found_wrong_beside_a_store_that_is_looked_at(filled: Any) -> None:
     filled("project")
+    assert filled("doctor --json").code == 0
     ran = filled("doctor --json", ("domain = Domain(", "domain = Nobody("))
-    assert (ran.code, "can't be told" in ran.err) == (filled("doctor --json").code, True)
+    assert (ran.code, ran.json["facts"]["head"], ran.json["ok"]) == (1, 6, False)
+    assert "domain-not-loaded" in [one["code"] for one in ran.json["findings"]]

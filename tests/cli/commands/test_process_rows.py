@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from cqrs_cli import Workbench
 from tests import office
 from tests.conftest import ROOT
+from tests.servers import program
 
 BEHIND = "behind the head: fulfilment 1 event"
 
@@ -73,7 +73,7 @@ def test_they_are_waited_for(ran: Any, paid: Any, tmp_path: Path, words: str) ->
     assert "fulfilment had not come to pay-o3" in late.error["message"]
     assert "cqrs run" in late.error["hint"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    runner = [sys.executable, "-m", "cqrs_cli", "run", "--once"]
+    runner = [*program(), "run", "--once"]
     with subprocess.Popen(runner, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL):
         found = ran(f"{words} --wait pay-o3 --timeout 60 --json")
     assert (found.code, "o3" in found.out) == (0, True)

@@ -273,7 +273,8 @@ def test_drift_for_the_machines_that_watch(filled: Any, tmp_path: Path) -> None:
     github = filled("project --check --format github")
     assert github.code == 1
     (line,) = github.out.splitlines()
-    assert line.startswith("::error title=project --check%3A standing::row member_id=ann, column city: live ")
+    title = "title=project --check%3A standing::row member_id=ann, column city: live "
+    assert line.startswith(f"::error file=members.py,line=124,{title}")
     junit = filled("project --check --format junit")
     suite = ElementTree.fromstring(junit.out).find("testsuite")
     assert suite is not None

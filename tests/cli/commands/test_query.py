@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from cqrs_cli.cli.commands.query.command import _key
 from cqrs_cli.cli.printing.cursor import tell_next_page
 from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.registry import open_store
 from tests.cli.conftest import PARCELS
-from tests.limited import limited
 
 
 @pytest.fixture
@@ -29,6 +29,14 @@ def test_rows_in_every_format(filled: Any) -> None:
     assert filled("query all --jsonl").lines == rows
     assert filled("query all --csv").out.splitlines()[:2] == ["parcel_id,weight", "A1,1.50"]
     assert "A5" in filled("query all").out
+
+
+@pytest.mark.parametrize("option", ["--where", "--order", "--filter", "--sort"])
+def test_a_condition_for_a_query_class_says_where_it_goes(filled: Any, option: str) -> None:
+    ran = filled(f"query all {option} weight --json")
+    meant = {"--filter": "--where", "--sort": "--order"}.get(option, option)
+    hint = f"cqrs query all --help shows its parameters; {meant} is for read models: cqrs query parcels {meant} …"
+    assert (ran.code, ran.error["message"], ran.error["hint"]) == (2, f"no such option: {option}", hint)
 
 
 @pytest.mark.parametrize(
@@ -89,22 +97,9 @@ def test_pages_say_how_to_get_the_next_one(filled: Any) -> None:
 def test_the_next_page_is_the_line_as_it_was_typed() -> None:
     words = ("--store", "my shop.db", "query", "x", "--cursor", "old", "--name", "a b", "--cursor=older")
     told: list[str] = []
-    tell_next_page(SimpleNamespace(message=told.append), words, "new", 100)  # type: ignore[arg-type]
+    tell_next_page(SimpleNamespace(message=told.append, hides=False), words, "new", 100)  # type: ignore[arg-type]
     line = told[0].removeprefix("there is more; the next page: ")
     assert shlex.split(line) == [*("cqrs", "--store", "my shop.db", "query", "x", "--name", "a b", "--cursor", "new")]
-
-
-@pytest.mark.parametrize("query", ["heaviest", "parcels"])
-def test_that_rows_are_missing_is_said_with_q_too_if_nobody_asked_for_so_few(
-    filled: Any, query: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = Session.workbench
-    monkeypatch.setattr(Session, "workbench", lambda *asked, **how: limited(opened(*asked, **how), page_rows=2))
-    ran = filled(f"query {query} -q --json")
-    assert len(ran.json) == 2
-    assert "there is more; the next page: cqrs query" in ran.err
-    assert filled(f"query {query} -q --json --limit 2").err == ""
-    assert filled(f"query {query} -q --json --limit 5").err == ""
 
 
 def test_a_parameter_named_like_the_tools_option(filled: Any) -> None:
@@ -181,7 +176,7 @@ def test_a_store_that_only_can_be_read_is_read(filled: Any, monkeypatch: pytest.
     filled("query all")
     real = Session.workbench
 
-    def refuse(self: Session, write: bool = False, create: bool | None = None) -> Any:
+    def refuse(self: Session, write: bool = False, **_: Any) -> Any:
         if write:
             raise Unavailable("read-only file", code="read-only")
         return real(self)
@@ -197,3 +192,11 @@ def test_in_a_process_of_its_own(cqrs: Any) -> None:
     app = ("--app", "parcels_domain:domain")
     cqrs(*app, "send", "register", "--parcel-id", "A1")
     assert json.loads(cqrs(*app, "query", "One", "--parcel_id", "A1", "--json").stdout)["parcel_id"] == "A1"
+
+
+def test_the_key_of_the_rows_that_a_query_answers_with_is_known():
+    """It is never cut on a terminal, whatever its name."""
+    from samples.orders import domain
+
+    found = {name: _key(domain, cls) for name, cls in domain.queries.items()}
+    assert set(found.values()) == {("order_id",)}

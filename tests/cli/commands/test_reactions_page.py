@@ -26,7 +26,7 @@ def parcels(cqrs):
 
 
 def test_the_commands_do_what_the_page_says(parcels):
-    assert len(COMMANDS) == 18
+    assert len(COMMANDS) == 24
     said = {}
     for command, exit_code in COMMANDS:
         said[command] = parcels(*shlex.split(command), exit_code=int(exit_code or 0)).stdout

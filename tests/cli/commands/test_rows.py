@@ -167,14 +167,15 @@ def test_read_models_are_listed_and_explained(scored: Any) -> None:
         ("--where 'total~1'", "this is not understood: total»~«1"),
         ("--where 'total like 1'", "is no text"),
         ("--where 'total>ten'", "total is a decimal column"),
-        ("--where 'scores=1.5'", "scores is a integer column"),
+        ("--where 'scores=1.5'", "a valid integer: scores=»1.5«"),
+        ("--where 'scores=1.5'", "scores is an integer column"),
         (
             "--where 'scores=9223372036854775808'",
-            "--where 'scores=9223372036854775808': 9223372036854775808 needs more than 64 bits",
+            "9223372036854775808 needs more than 64 bits: scores=»9223372036854775808«",
         ),
         (
             "--where 'scores in (1, 9223372036854775808)'",
-            "9223372036854775808)': 9223372036854775808 needs more than 64 bits",
+            "9223372036854775808 needs more than 64 bits: scores in (1, »9223372036854775808«)",
         ),
         ("--where 'city is empty'", "after `is` stands null or not null"),
         ("--where 'city in ()'", "after `in` stand values"),
@@ -182,6 +183,9 @@ def test_read_models_are_listed_and_explained(scored: Any) -> None:
         ("--where '1=1'", "names no field"),
         ("--where 'total); DROP TABLE standing;--'", "this is not understood"),
         ("--where 'lower(city'", "is no condition"),
+        ("--where 'total > '", "this condition is not finished: total > »«"),
+        ("--where 'city = Ülm total = 1'", "this is no condition: city = Ülm »t«otal = 1"),
+        ("--where ' '", "the condition is empty"),
         ("--where 'lowr(city) = x'", "did you mean 'lower'?"),
         ("--where 'total + city > 1'", "is no number"),
         ("--where 'total) or (1=1'", "is no condition"),
@@ -228,20 +232,24 @@ def test_empty_is_said(scored: Any) -> None:
 
 def test_an_index_is_used(scored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the shell really asks the store: each statement is explained."""
-    from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
+    from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader, _register
 
     scored("project")
     plans: list[str] = []
-    real = SQLiteRowReader._query
 
-    def explained(self: Any, table: Any, sql: str, values: Any) -> Any:
-        found = real(self, table, sql, values)
-        if table.name == "standing":
-            rows = self._file.connection.execute("EXPLAIN QUERY PLAN " + sql, values).fetchall()
-            plans.append(" / ".join(row[3] for row in rows))
-        return found
+    def explain(real: Any) -> Any:
+        def explained(self: Any, table: Any, sql: str, values: Any) -> Any:
+            found = real(self, table, sql, values)
+            if table.name == "standing":
+                _register(self._file.connection)
+                rows = self._file.connection.execute("EXPLAIN QUERY PLAN " + sql, values).fetchall()
+                plans.append(" / ".join(row[3] for row in rows))
+            return found
 
-    monkeypatch.setattr(SQLiteRowReader, "_query", explained)
+        return explained
+
+    for asked in ("_query", "_stream"):
+        monkeypatch.setattr(SQLiteRowReader, asked, explain(getattr(SQLiteRowReader, asked)))
     for words, index in {
         "query standing --where city=C-a --json": "standing_city",
         "query standing --where 'city>C-a' --order city --json": "standing_city",

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.cli.printing.printer import Printer
 from tests import office
 from tests.conftest import ROOT
 from tests.reacting import sent
+from tests.servers import program
 
 
 def log(tmp_path: Path) -> list[str]:
@@ -34,6 +35,7 @@ def test_once_drains_and_says_so_in_a_line(shop, paid, tmp_path):
         "position": 6,
         "answered": 5,
         "sent": 3,
+        "honoured": 0,
         "rejected": 1,
         "failed": 0,
         "held": 0,
@@ -124,6 +126,22 @@ def test_there_must_be_a_store(here, monkeypatch, tmp_path):
         "run --skip fulfilment --reason x",
         "run --skip @1 --reason x",
         "run --once --from x",
+        "run --rewind fulfilment",
+        "run --to @1",
+        "run --yes",
+        "run --rewind fulfilment --to x",
+        "run --rewind fulfilment --to @0 --once",
+        "run --deadlines --failed",
+        "run --deadlines --yes",
+        "run --status --reaction fulfilment",
+        "run --retry a --reaction fulfilment",
+        "run --retry a --retry all",
+        "run --once --now never",
+        "run --once --now 2h",
+        "run --once --now 2000-01-01",
+        "run --now 2099-01-01 --status",
+        "run --once --from @0",
+        "run --once --from @9",
     ],
 )
 def test_what_does_not_go_together_is_usage(shop, words):
@@ -150,6 +168,7 @@ def test_status_says_where_reactions_stand(shop, paid, tmp_path):
         "reason": None,
         "source": None,
         "skipped": [],
+        "rewound": [],
     }
     assert (welcome["kind"], welcome["failed"]) == ("policy", 0)
     ran = shop("run --status")
@@ -182,7 +201,10 @@ def test_dead_letters_are_listed_retried_and_dropped(shop, paid):
 
     ran = shop(f"run --retry {first['id']} --json")
     assert (ran.code, ran.json[0]["status"]) == (1, "failed")
+    assert ran.err == "1 command tried again: 1 failed (cqrs run --failed says why)\n"
     assert shop("run --retry nothing").code == 3
+    ran = shop(f"run --retry {first['id']} --retry nothing")
+    assert (ran.code, "1 command tried again: 1 failed" in ran.err, first["id"] in ran.out) == (3, True, True)
     assert shop("run", "--drop", first["id"], "--drop", second["id"], "--reason", "by hand").code == 0
     assert shop("run --failed --json").json == []
     assert shop("run --failed --csv").out.splitlines() == failed[:1]
@@ -233,7 +255,7 @@ class Running:
     def __init__(self, folder: Path) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cqrs_cli", "--app", "tests.office:domain", "run"],
+            [*program(), "--app", "tests.office:domain", "run"],
             cwd=folder,
             env=environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -299,7 +321,7 @@ def test_on_a_terminal_it_is_one_line(shop, paid, tmp_path):
     paid("o1")
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cqrs_cli", "--app", "tests.office:domain", "run"],
+        [*program(), "--app", "tests.office:domain", "run"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
         stdin=terminal,
@@ -317,3 +339,123 @@ def test_on_a_terminal_it_is_one_line(shop, paid, tmp_path):
     assert b"2 sent" in said
     assert b"\n" not in said
     assert b"{" not in said
+
+
+def test_on_a_terminal_the_first_of_each_kind_is_listed(shop, paid, monkeypatch):
+    paid(*(f"boom{n}" for n in range(1, 5)))
+    shop("run --once")
+    every = shop("run --failed --jsonl").lines
+    assert len(every) >= 4
+    assert len(shop("run --failed").out.splitlines()) >= 2 + len(every), "nothing is left out where nobody looks"
+    monkeypatch.setattr(Printer, "on_terminal", property(lambda _: True))
+    ran = shop("run --failed")
+    assert [one["id"] in ran.out for one in every] == [True] + [False] * (len(every) - 1)
+    positions = [one["position"] for one in every]
+    assert f"… and {len(every) - 1} more like it (@{positions[1]}–@{positions[-1]})" in ran.err
+    assert f"{len(every)}  domain-failed  @{positions[0]}–@{positions[-1]}\n" in ran.err
+    assert f"all {len(every)}: cqrs run --failed --format jsonl" in ran.err
+    assert len(shop("run --failed --jsonl").lines) == len(every)
+
+
+# ── deadlines, and a clock for tests ──────────────────────────────────────────────────────────
+
+
+def test_deadlines_are_listed_with_the_store_alone(here, shop, paid):
+    ran = shop("run --deadlines")
+    assert (ran.code, "no deadline is set" in ran.err) == (0, True)
+    paid("boom1", "boom2")
+    shop("run --once")
+    first, second = here("run --deadlines --json").json
+    assert (first["reaction"], first["process"], first["deadline"]) == ("fulfilment.ship", "boom1", "CancelOrder")
+    assert (first["overdue"], first["data"], first["position"]) == (False, {"order_id": "boom1"}, 1)
+    assert first["due_at"] < second["due_at"]
+    assert here("run --deadlines --csv").out.startswith("due_at,overdue,reaction,process,deadline,command,data,id,")
+    assert "CancelOrder" in here("run --deadlines --reaction fulfilment").out
+    assert here("run --deadlines --reaction welcome --json").json == []
+    ran = here("run --deadlines --reaction fullfilment")
+    assert (ran.code, "error[no-such-reaction]" in ran.err) == (3, True), (
+        "no list is no answer to a name that nobody has"
+    )
+
+
+def test_a_clock_that_goes_forward(shop, paid, tmp_path):
+    paid("boom1")
+    shop("run --once")
+    assert shop("run --once").lines[0]["sent"] == 0
+    ran = shop("run --once --now 2099-01-01T00:00:00Z")
+    assert (ran.code, ran.lines[0]["sent"]) == (0, 1)
+    assert "deadlines are due as if it were 2099-01-01T00:00:00Z" in ran.err
+    assert log(tmp_path)[-1] == "CancelOrder order-boom1"
+    assert "2099" not in shop("log --jsonl").out, "the log has the machine's clock"
+
+
+# ── beginning, and beginning again ────────────────────────────────────────────────────────────
+
+
+def test_a_new_reaction_refuses_to_guess(here, paid, monkeypatch, tmp_path):
+    monkeypatch.setenv("CQRS_APP", "tests.office:domain")
+    paid("o1", "o2")
+    ran = here("run --once --json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error["code"] == "new-reaction"
+    assert (ran.error["events"], ran.error["reached"]) == (2, 2)
+    assert ran.error["hint"] == (
+        "to answer them: cqrs run --once --from @0; to answer only what comes: cqrs run --once --from @2"
+    )
+    assert "answer them: cqrs run --from @0;" in here("run").err
+    assert here("run --status --json").json[0]["status"] == "new"
+    assert here("run --once --from @0").code == 0
+    assert here("run --once").code == 0
+
+
+def test_a_start_for_those_that_have_begun_is_an_error(shop, here, paid, monkeypatch):
+    paid("o1")
+    ran = shop("run --once --from @0")
+    assert (ran.code, "error[begun]" in ran.err) == (2, True)
+    assert "cqrs run --rewind fulfilment --to @0" in ran.err
+    assert shop("run --once").lines[0]["sent"] == 2, "nothing was passed over"
+
+
+def test_a_start_means_nothing_without_reactions(filled):
+    ran = filled("run --once --from @0")
+    assert (ran.code, "has no reactions" in ran.err) == (2, True)
+
+
+def test_a_rewind_is_shown_and_then_done(shop, paid, tmp_path):
+    paid("o1")
+    shop("run --once")
+    before = log(tmp_path)
+    ran = shop("run --rewind fulfilment --to @0 --json")
+    (line,) = ran.json
+    assert (line["position"], line["command"], line["becomes"]) == (1, "Ship", "sent")
+    assert (ran.code, ran.error["code"]) == (2, "not-confirmed")
+    assert ran.error["hint"] == "to do it: cqrs run --rewind fulfilment --to @0 --yes"
+    assert shop("run --status --json").json[0]["rewound"] == []
+    ran = shop("run", "--rewind", "fulfilment", "--to", "@0", "--yes", "--as", "ada", "--reason", "a test")
+    assert (ran.code, "fulfilment was started again from @3 back to @0" in ran.err) == (0, True)
+    (again,) = shop("run --status --json").json[0]["rewound"]
+    assert (again["from"], again["to"], again["by"], again["reason"]) == (3, 0, "ada", "a test")
+    assert "fulfilment was started again, from @3 back to @0 by ada at " in shop("run --status").err
+    ran = shop("run --once")
+    assert (ran.code, ran.lines[0]["sent"], ran.lines[0]["honoured"]) == (0, 0, 1)
+    assert log(tmp_path) == before
+    assert shop("run --rewind nobody --to @0").code == 3
+
+
+def test_all_that_came_to_nothing_is_retried(shop, paid, monkeypatch):
+    paid("boom1", "boom2")
+    shop("run --once")
+    assert len(shop("run --failed --json --reaction fulfilment").json) == 2
+    assert shop("run --failed --json --reaction welcome").json == []
+    assert shop("run --retry all --json --reaction welcome").json == []
+    assert shop("run --retry all").code == 1, "they still come to nothing"
+    clause = office.domain.deciders[office.Ship]
+    mended = clause._replace(clause=clause.clause._replace(function=lambda self, command: office.Shipped()))
+    monkeypatch.setitem(office.domain.deciders, office.Ship, mended)
+    monkeypatch.setitem(office.domain.aggregates["order"].deciders, office.Ship, mended.clause)
+    ran = shop("run --retry all --json")
+    assert (ran.code, [one["status"] for one in ran.json]) == (0, ["sent", "sent"])
+    assert ran.err == "2 commands tried again: 2 sent\n"
+    ran = shop("run --retry all")
+    assert (ran.code, "no command came to nothing" in ran.err) == (0, True)
+    assert shop("run --retry all --reaction nobody").code == 3

@@ -194,7 +194,7 @@ def test_verify_finds_a_row_that_was_changed_by_hand(tally, tmp_path):
     ran = tally("replay --verify --format github")
     assert (ran.code, ran.out) == (
         6,
-        "::error title=replay --verify%3A tally-a::total: kept 64, folded 10 (cqrs snapshot drop tally-a)\n",
+        "::error file=tallies.py,line=14,title=replay --verify%3A tally-a::total: kept 64, folded 10 (cqrs snapshot drop tally-a)\n",
     )
     ran = tally("replay --verify --format sarif")
     assert (ran.code, json.loads(ran.out)["runs"][0]["results"][0]["ruleId"]) == (6, "snapshot")
@@ -204,7 +204,19 @@ def test_verify_finds_a_row_that_was_changed_by_hand(tally, tmp_path):
     assert tally("snapshot drop tally-a").code == 0
     assert tally("replay tally-a --json").json["state"]["total"] == 10
     ran = tally("replay --verify --format junit")
-    assert (ran.code, ElementTree.fromstring(ran.out)[0].get("tests")) == (0, "0")
+    assert (ran.code, ElementTree.fromstring(ran.out)[0].get("tests")) == (5, "0")
+
+
+def test_verifying_nothing_is_not_green(tally):
+    assert tally("replay --verify tally-b").code == 5
+    assert tally("snapshot drop tally-a").code == 0
+    for words, told in (("", "no stream has a snapshot"), (" tally-a", "1 stream without a snapshot that counts")):
+        ran = tally(f"replay --verify{words} --json")
+        assert (ran.code, ran.json) == (5, {"compared": 0, "differences": []})
+        assert ran.error["message"] == f"nothing was compared: {told}"
+        assert ran.error["hint"].startswith("cqrs snapshot take makes them")
+    assert tally("snapshot take").code == 0
+    assert tally("replay --verify").code == 0
 
 
 def test_untrusted_text_in_a_difference_is_inert(tally, tmp_path):
@@ -212,7 +224,8 @@ def test_untrusted_text_in_a_difference_is_inert(tally, tmp_path):
     ran = tally("snapshot list")
     assert "\x1b" not in ran.out + ran.err
     ran = tally("replay --verify")
-    assert (ran.code, ran.err) == (0, "0 streams compared, no difference; 1 without a snapshot that counts\n")
+    assert ran.code == 5
+    assert ran.err.startswith("error[nothing-matched]: nothing was compared: 1 stream without a snapshot that counts\n")
     right = "UPDATE cqrs_snapshots SET stream = 'tally-a', "
     tamper(tmp_path, right + 'state = \'{"tally_id":"a","total":7,"share":0.0}\'')
     assert tally("replay --verify").code == 6
@@ -231,7 +244,8 @@ def test_changed_code_is_told_and_kept_anew(tally, code):
 def test_a_declared_version_decides(tally, code):
     code(DOMAIN.replace("snapshot_every=3", "snapshot_every=3, version=2"))
     assert tally("snapshot list --json").json[0]["reason"] == "version 1 of Tally became 2"
-    assert tally("replay --verify").err == "0 streams compared, no difference; 1 without a snapshot that counts\n"
+    ran = tally("replay --verify")
+    assert (ran.code, "1 stream without a snapshot that counts" in ran.err) == (5, True)
 
 
 def test_a_batch_keeps_too(tally, tmp_path):

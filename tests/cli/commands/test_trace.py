@@ -10,6 +10,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.log import outbox
 from cqrs_cli.stores.commits import Commit, NewEvent, SentCommand
 from cqrs_cli.stores.contract import Append
+from cqrs_cli.stores.registry import open_store
 from tests import office
 from tests.conftest import ROOT
 from tests.reacting import pay
@@ -208,3 +209,67 @@ def test_neither_the_domain_nor_pydantic_is_loaded(story, tmp_path):
 def test_a_position_beyond_all_positions(story):
     for digits in (20, 21, 5_000):
         assert story("trace", "@" + "9" * digits).code == 3
+
+
+@pytest.fixture
+def two_streams(here, tmp_path):
+    """Days of one order: two commands of its own, one of another that it answers, and what has nothing to do with it."""
+    day = 86_400_000_000_000
+    with open_store(str(tmp_path / "cqrs.db"), create=True) as store:
+
+        def commit(id, stream, days, user=None, cause=None, correlation=None):
+            store.clock = lambda: 1_800_000_000_000_000_000 + int(days * day)
+            told = '{"reaction":"shipping.ship"}' if cause else None
+            sent = SentCommand(f"Do{id}", 1, b"d" * 32, None, 0)
+            events = (NewEvent(stream, f"Did{id}", 1, b"{}"),)
+            store.append(Commit(id, events, sent, correlation or id, cause, user, told))
+
+        commit("a", "order-1", 0, "ada")
+        commit("x", "order-2", 0.5)
+        commit("b", "parcel-1", 1, None, "a:1", "a")
+        commit("y", "parcel-2", 1, None, "x:1", "x")
+        commit("c", "order-1", 3 + 2 / 24, "bob")
+        commit("d", "parcel-3", 3.5, "cid", None, "story")
+        commit("e", "order-1", 4, "bob", "d:1", "story")
+        commit("f", "parcel-4", 4, None, "d:1", "story")
+    return here
+
+
+def test_the_story_of_a_stream(two_streams):
+    assert two_streams("trace order-1").out.splitlines() == [
+        "Doa  a  2027-01-15T08:00:00.000Z  by ada",
+        "└─ Dida  order-1 @1",
+        "   └─ (shipping.ship)",
+        "      └─ Dob  b  2027-01-16T08:00:00.000Z  (1 d later)",
+        "         └─ Didb  parcel-1 @3",
+        "Doc  c  2027-01-18T10:00:00.000Z  by bob  (2 d 2 h later)",
+        "└─ Didc  order-1 @5",
+        "Dod  d  2027-01-18T20:00:00.000Z  by cid  (10 h later)",
+        "└─ Didd  parcel-3 @6",
+        "   └─ (shipping.ship)",
+        "      └─ Doe  e  2027-01-19T08:00:00.000Z  by bob  (12 h later)",
+        "         └─ Dide  order-1 @7",
+    ]
+
+
+def test_the_story_of_a_stream_as_json(two_streams):
+    roots = two_streams("trace order-1 --json").json
+    assert [root["id"] for root in roots] == ["a", "c", "d"]
+    assert list(roots[0]) == ["id", "kind", "name", "position", "stream", "recorded_at", "user_id", "children"]
+    assert roots[0]["recorded_at"] == "2027-01-15T08:00:00.000000Z"
+    assert list(roots[2]["children"][0]["children"][0]) == list(roots[0])
+    assert "parcel-4" not in two_streams("trace order-1 --format dot").out
+    (alone,) = two_streams("trace story --json").json
+    assert "recorded_at" not in alone  # of an id it is as it was
+
+
+def test_what_is_an_id_and_a_stream_is_the_id(two_streams, tmp_path):
+    with open_store(str(tmp_path / "cqrs.db")) as store:
+        store.append(Commit("order-2", (NewEvent("other-1", "Else", 1, b"{}"),)))
+    assert [root["id"] for root in two_streams("trace order-2 --json").json] == ["order-2"]
+
+
+def test_a_stream_that_is_not_there(two_streams):
+    ran = two_streams("trace order-11")
+    assert (ran.code, ran.out) == (3, "")
+    assert "did you mean 'order-1'" in ran.err

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from cqrs_cli.cli.options.jsonschema import DIALECT, SchemaGenerator
+from cqrs_cli.payloads.jsonschema import DIALECT, SchemaGenerator
 
 RULES: list[dict[str, Any]] = [
     {},

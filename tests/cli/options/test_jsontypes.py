@@ -19,9 +19,9 @@ from pydantic import (
 )
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from cqrs_cli.cli.options.jsontext import parse_json
-from cqrs_cli.cli.options.jsontypes import checker, misfits
-from cqrs_cli.cli.options.shapes import record_of
+from cqrs_cli.payloads.jsontext import parse_json
+from cqrs_cli.payloads.jsontypes import checker, misfits
+from cqrs_cli.payloads.shapes import record_of
 from tests.cli.options.test_options import complaints, given_fields, parsed
 
 
@@ -213,11 +213,12 @@ def test_nothing_is_quoted_beside_a_secret() -> None:
 
 @pytest.mark.parametrize(("text", "place", "said"), CASES)
 def test_lines_of_a_batch_are_json(parcels: Any, text: str, place: str, said: str, monkeypatch: Any) -> None:
-    from cqrs_cli.cli.commands.send.lines import _command, _Kind
+    from cqrs_cli.payloads.lines import _command
+    from cqrs_cli.payloads.model_reader import ModelReader
 
     record = record_of(Model)
     found: list[Any] = []
-    kind: Any = _Kind(Model, record, True, checker(record))  # type: ignore[arg-type]
+    kind: Any = ModelReader(Model, record, True, checker(record))
     _command(kind, {"command": "model", "data": parse_json(text)}, found, True)
     [complaint] = map(str, found)
     assert complaint == f"{place}: Input should be a valid {said}"

@@ -21,12 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, RootModel, SecretStr, model_validator
 
-from cqrs_cli.cli.options.normalisation import needs_normalising, normalised
 from cqrs_cli.cli.options.parameters import GLOBALS, Options, metavar, parameters, with_signature
 from cqrs_cli.cli.options.payload import build
-from cqrs_cli.cli.options.shapes import shape_of
 from cqrs_cli.cli.shell.command import global_parameters
 from cqrs_cli.errors import InvalidInput, Misuse
+from cqrs_cli.payloads.normalisation import needs_normalising, normalised
+from cqrs_cli.payloads.shapes import shape_of
 from tests.cli.options.pairs import format_pairs
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -317,6 +317,10 @@ def test_all_complaints_come_at_once_mapped_to_flags() -> None:
         "reasn: there is no such field; did you mean 'reason'?",
     )
     assert found[0].startswith("--customer-id: Input should be a valid UUID")
+    assert complaints(lambda: parsed(Order, "--customer-id", "6db370b2"))[0] == (
+        "--customer-id: this is the beginning of an id, and a field wants all of it: --json shows ids whole"
+        " (got '6db370b2')"
+    )
     text = "\n".join(found)
     assert "pydantic" not in text
     assert "http" not in text

@@ -46,11 +46,12 @@ def printed(name: str, findings: list[Finding]) -> list[Any]:
 
 def test_github_annotates_line_by_line() -> None:
     lines = printed("github", FINDINGS)
-    assert lines[0] == "::error title=project --check%3A orders::row 1 differs (rebuild it)"
+    title = "title=project --check%3A orders::row 1 differs (rebuild it)"
+    assert lines[0] == f"::error file=my shop/shop.py,line=12,{title}"
     assert [line.split()[0] for line in lines] == ["::error", "::error", "::warning", "::error"]
     for line in lines:
         assert not set(line) & set("\n\r\0\x1b\x07\u202e")
-        title, _, _ = line.partition(" title=")[2].partition("::")
+        title, _, _ = line.partition("title=")[2].partition("::")
         assert "," not in title
         assert ":" not in title
     assert printed("github", []) == []
@@ -62,10 +63,10 @@ def test_junit_has_a_case_for_each_thing_checked() -> None:
     assert suite is not None
     cases = {case.get("name"): case.find("failure") for case in suite}
     # What the schema of Jenkins wants, junit-10.xsd of its xunit plugin: each of these, and no other element.
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "0")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "3", "0")
     assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure"}
     assert cases["fine"] is None
-    assert cases["other"] is None  # a warning is no failure
+    assert cases["other"] is not None, "a warning fails the check, so it fails its case"
     failure = cases["orders"]
     assert failure is not None
     assert failure.text == "row 1 differs\nrow 2 differs"

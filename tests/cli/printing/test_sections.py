@@ -9,8 +9,8 @@ import pytest
 
 from cqrs_cli.cli.printing.documents import Section, Sections
 from cqrs_cli.cli.printing.printer import Printer
-from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import Settings
+from cqrs_cli.json_text import json_line, json_text
 
 ROWS: list[dict[str, Any]] = [{"id": "a\nb", "n": 1, "deep": {"x": [1, {}]}}, {"id": "\x1b[1m", "n": None, "deep": []}]
 

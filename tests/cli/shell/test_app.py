@@ -89,6 +89,7 @@ def test_there_are_no_abbreviations(here):
         ("--json log", "format", "json"),
         ("log --jsonl", "format", "jsonl"),
         ("log --csv", "format", "csv"),
+        ("log --spreadsheet", "format", "spreadsheet"),
         ("log --format md", "format", "md"),
         ("log -o x", "output", "x"),
         ("--output x log", "output", "x"),
@@ -116,8 +117,8 @@ def test_the_last_one_wins(chosen):
 def test_every_global_option_has_a_setting():
     spelled = {option for parameter in global_parameters() for option in parameter.opts}
     assert spelled == {
-        "--store", "--app", "--config", "--format", "--json", "--jsonl", "--csv", "-o", "--output", "--color", "-q", "--quiet",
-        "--debug", "--no-progress",
+        "--store", "--app", "--config", "--format", "--json", "--jsonl", "--csv", "--spreadsheet", "-o", "--output", "--color",
+        "-q", "--quiet", "--debug", "--no-progress", "--no-pager", "--wide", "--local", "--mask", "--redact",
     }  # fmt: skip
 
 
@@ -174,7 +175,7 @@ VALUES = ("contract", "commits", "conditions", "stored_json", "streams", "rows",
 """Of the stores: what a command's signature needs, and no driver."""
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "lgo", "log --help", "config --json"])
+@pytest.mark.parametrize("words", ["--help", "--version", "lgo", "log --help", "config --json", "help", "help formats"])
 def test_nothing_heavy_is_imported_to_say_what_there_is(tmp_path, words):
     loaded = modules(tmp_path, words)
     light = {"cqrs_cli.stores"} | {f"cqrs_cli.stores.{name}" for name in VALUES}
@@ -205,7 +206,7 @@ def modules(folder, words):
 @pytest.mark.parametrize(
     "words",
     ["log --json", "log --jsonl --type x --since 2h order-1", "log --csv", "streams --json", "stats --json",
-     "doctor --json", "log --reverse -n 1 --format md"],
+     "log --reverse -n 1 --format md"],
 )  # fmt: skip
 def test_data_commands_start_light(orders, tmp_path, words):
     """The list of modules, not milliseconds: what makes a start slow is what it imports."""
@@ -220,6 +221,8 @@ def test_data_commands_start_light(orders, tmp_path, words):
         "config",
         "errors",
         "finding",
+        "json_text",
+        "json_text",
         "jsonable",
         "log",
         "near_names",
@@ -231,10 +234,12 @@ def test_data_commands_start_light(orders, tmp_path, words):
     assert [name for name in own if name not in light] == []
 
 
-def test_rich_comes_for_a_terminal_only(orders, tmp_path):
-    assert "rich" in {name.split(".")[0] for name in modules(tmp_path, "log --color always")}
-    assert "rich" not in {name.split(".")[0] for name in modules(tmp_path, "log")}
-    assert "pydantic" not in modules(tmp_path, "log")
+def test_rich_comes_for_what_is_not_ascii_only(orders, fill, tmp_path):
+    assert "rich" not in {name.split(".")[0] for name in modules(tmp_path, "log --color always")}
+    fill(("order-3", "OrderCreated", {"name": "漢字"}))
+    loaded = modules(tmp_path, "log --color always")
+    assert "rich.cells" in loaded
+    assert not {"rich.console", "rich.table", "pydantic"} & set(loaded)
 
 
 CREATE = (

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from cqrs_cli.cli.shell import completion
+from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.registry import open_store
 
@@ -78,6 +81,11 @@ def test_commands_and_options(complete):
     assert complete("log --fo") == ["--follow"]
 
 
+def test_topics_and_lessons(complete):
+    assert complete("help ex") == ["expressions", "exit-codes"]
+    assert complete("demo up") == ["upcasting"]
+
+
 def test_names_from_the_store(complete, orders):
     assert complete("log ord") == ["order-1", "order-2"]
     assert complete("log order-1 --type It") == ["ItemAdded"]
@@ -87,6 +95,21 @@ def test_names_from_the_store(complete, orders):
     assert complete("log ord") == []
     assert complete("--store other.db log ord") == ["order-1", "order-2"]
     assert complete("log ord", CQRS_STORE="other.db") == ["order-1", "order-2"]
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(complete):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/shop?connect_timeout=1000&timeout=1000"
+        assert complete("log ord", CQRS_STORE=url) == []
+        assert complete("project st", CQRS_STORE=url) == []
+    assert complete("log ord", CQRS_STORE=f"{url}&schema=shop") == []
+
+
+def test_a_store_that_is_slow_is_left(orders, here, monkeypatch):
+    monkeypatch.setattr(completion, "PATIENCE", 0.05)
+    forever = completion.from_store(lambda store, incomplete: [str(time.sleep(1000))])
+    with Session():
+        assert forever("ord") == []
 
 
 def test_projections_are_those_of_the_domain_before_they_have_rows(complete, tmp_path):

@@ -13,7 +13,7 @@ from cqrs_cli.cli.shell import typer_fast
 without_adapters = pytest.mark.skipif(
     typer.__version__.startswith("0.28."), reason="Typer 0.28 makes no pydantic adapters: there is nothing to spare"
 )
-INSIDES = re.compile(r"typer\.(core|main|completion|models|params|_\w+)\b|\b_?click\b")
+INSIDES = re.compile(r"typer\.(core|main|completion|models|params|_\w+)\b|^\s*(from|import) _?click\b")
 
 
 def app(kind: Any = None) -> Any:

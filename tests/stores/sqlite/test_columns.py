@@ -11,6 +11,8 @@ import pytest
 from cqrs_cli.errors import Damaged, NeedsRebuild
 from cqrs_cli.log import outbox, stops
 from cqrs_cli.log.letters import letters
+from cqrs_cli.log.origins import fork_of
+from cqrs_cli.log.rejections import rejections
 from cqrs_cli.stores.conditions import AtVersion
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OPERATIONAL
@@ -147,6 +149,8 @@ def test_a_column_of_an_operational_table_that_is_gone_is_damage(store: SQLiteSt
         lambda: letters(store.rows),
         lambda: stops.skips_of(store.rows, "x"),
         lambda: stops.stops(store.rows).get("x"),
+        lambda: fork_of(store.rows),
+        lambda: list(rejections(store.rows)),
     ]
     if table.name != "cqrs_snapshots":
         with pytest.raises(Damaged):

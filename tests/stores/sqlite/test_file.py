@@ -152,10 +152,10 @@ def test_all_tables_are_strict_and_have_no_collation_or_function_of_ours(store: 
 def test_the_file_says_what_it_is(store: SQLiteStore, path: Path) -> None:
     connection = raw(path)
     assert connection.execute("PRAGMA application_id").fetchone()[0] == int.from_bytes(b"cqrs", "big")
-    assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("2",)
+    assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("4",)
     connection.close()
     facts = store.describe()
-    assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 2, "wal", "flock")
+    assert (facts["kind"], facts["format"], facts["journal_mode"], facts["lock"]) == ("sqlite", 4, "wal", "flock")
 
 
 @pytest.mark.parametrize("lock", ["flock", "none", "none from now on"])
@@ -330,7 +330,7 @@ def test_nothing_is_appended_to_a_log_whose_end_is_not_whole(path: Path) -> None
     connection.close()
     with SQLiteStore(str(path)) as store:
         assert type(refusal(lambda: store.append(commit("c2")))) is Damaged
-        assert store.head() == 1
+        assert type(refusal(store.head)) is Damaged
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_damaged_pages_are_a_typed_error(path: Path) -> None:
 def test_a_newer_format_is_refused(path: Path) -> None:
     SQLiteStore(str(path), create=True).close()
     connection = raw(path)
-    connection.execute("UPDATE cqrs_store SET value = '3' WHERE name = 'format'")
+    connection.execute("UPDATE cqrs_store SET value = '5' WHERE name = 'format'")
     connection.close()
     error = refusal(lambda: SQLiteStore(str(path)))
     assert isinstance(error, Unavailable)
@@ -616,7 +616,7 @@ def test_a_child_that_unwinds_through_the_transaction_that_makes_it(unmade: SQLi
 def test_an_interrupt_after_the_commit_that_makes_it_leaves_it(
     unmade: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sqlite_file.SQLiteFile._commit
+    real = sqlite_file.SQLiteFile.commit
 
     def commit_and_interrupt(self: sqlite_file.SQLiteFile, connection: Any) -> None:
         real(self, connection)
@@ -624,7 +624,7 @@ def test_an_interrupt_after_the_commit_that_makes_it_leaves_it(
             assert other.head() == 1  # somebody may go on from it
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sqlite_file.SQLiteFile, "_commit", commit_and_interrupt)
+    monkeypatch.setattr(sqlite_file.SQLiteFile, "commit", commit_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
         unmade.append(commit("c1"))
     monkeypatch.undo()
@@ -639,7 +639,7 @@ def test_an_interrupt_before_the_commit_that_would_make_it_leaves_nothing(
     def interrupt(self: sqlite_file.SQLiteFile, connection: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sqlite_file.SQLiteFile, "_commit", interrupt)
+    monkeypatch.setattr(sqlite_file.SQLiteFile, "commit", interrupt)
     with pytest.raises(KeyboardInterrupt):
         unmade.append(commit("c1"))
     monkeypatch.undo()
@@ -1286,7 +1286,7 @@ def test_a_stream_is_read_through_its_index(store: SQLiteStore, selection: Selec
     store._file.connection.set_trace_callback(statements.append)
     list(store.read(selection))
     store._file.connection.set_trace_callback(None)
-    (sql,) = [s for s in statements if "ORDER BY" in s]
+    (sql,) = [s for s in statements if "ORDER BY e.version" in s]
     plan = " ".join(row[3] for row in store._file.query(f"EXPLAIN QUERY PLAN {sql}"))
     assert "SEARCH e USING INDEX" in plan
     assert "TEMP B-TREE" not in plan

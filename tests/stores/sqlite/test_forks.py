@@ -196,7 +196,7 @@ def raw_tables(path: Path) -> set[str]:
 def test_what_is_not_the_files_own_connection_is_not_committed(store: SQLiteStore) -> None:
     with store._file.transaction():
         other = store._file._opening.connect_reader()
-        refused(lambda: store._file._commit(other))
+        refused(lambda: store._file.commit(other))
         other.close()
 
 

@@ -128,3 +128,58 @@ def test_giving_it_back_after_a_failure(store: SQLiteStore, fails: set[int], num
 def test_looking_who_has_it(store: SQLiteStore, fails: set[int], number: int) -> None:
     fails.add(LOOKING)
     refused(store.describe, number)
+
+
+def test_giving_the_file_itself_back(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """It is closed, whatever the system says to that: nothing comes of it, least of all after a commit."""
+    real = os.close
+
+    def close(file: int) -> None:
+        real(file)
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "close", close)
+        with SQLiteStore(str(path), create=True) as made, made.turn("s-1"):
+            assert made.append(commit("c1")).position == 1
+            made.describe()
+    with SQLiteStore(str(path)) as again:
+        assert again.head() == 1
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_looking_at_what_was_opened(path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_there: bool) -> None:
+    """A file that can be opened, of which the system then says nothing."""
+
+    def fstat(file: int) -> os.stat_result:
+        raise OSError(number, os.strerror(number))
+
+    def write() -> None:
+        with SQLiteStore(str(path), create=True) as opened:
+            opened.append(commit("c1"))
+
+    if is_there:
+        SQLiteStore(str(path), create=True).close()
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fstat", fstat)
+        with pytest.raises(Unavailable) as caught:
+            write()
+    assert (caught.value.code, os.strerror(number) in caught.value.message) == ("read-only", True)
+
+
+@pytest.mark.parametrize("of", ["the store", "its folder"])
+def test_looking_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch, number: int, of: str) -> None:
+    """What can't be looked at is not taken for what is not there."""
+    SQLiteStore(str(path), create=True).close()
+    real, hidden = os.stat, str(path if of == "the store" else path.parent)
+
+    def stat(file: Any, **options: Any) -> os.stat_result:
+        if file == hidden:
+            raise OSError(number, os.strerror(number))
+        return real(file, **options)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "stat", stat)
+        with pytest.raises(Unavailable) as caught:
+            SQLiteStore(str(path), create="lazily")
+    assert (caught.value.code, os.strerror(number) in caught.value.message) == ("cannot-open", True)

@@ -142,12 +142,14 @@ def test_a_process_that_had_it_just_now_comes_after_those_who_wait(path: str) ->
     """Two processes that take it over and over have it in turn: neither has it many times in a row."""
     taken = Path(path).with_name("taken")
     taken.touch()
+    ready, go = os.pipe(), os.pipe()
 
     def work(name: str) -> None:
+        os.close(go[1])
         with SQLiteStore(path) as store:
-            ready = time.monotonic() + 0.3
-            while time.monotonic() < ready:
-                time.sleep(0.001)
+            with store.turn("race-2"):  # the files are opened
+                os.write(ready[1], b"!")
+            os.read(go[0], 1)  # ends when the parent closes its side: for both at once
             for _ in range(12):
                 with store.turn("race-1"):
                     with taken.open("a") as file:
@@ -161,6 +163,10 @@ def test_a_process_that_had_it_just_now_comes_after_those_who_wait(path: str) ->
             work(name)
             os._exit(0)
         children.append(child)
+    for _ in children:
+        assert os.read(ready[0], 1)
+    for end in (*go, *ready):
+        os.close(end)
     for child in children:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     order = taken.read_text()
@@ -218,3 +224,36 @@ def test_a_child_of_a_fork_has_turns_of_its_own(store: SQLiteStore) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         end.set()
         future.result(5)
+
+
+@pytest.mark.parametrize("how", ["removed", "moved here"])
+def test_who_was_open_queues_in_the_lock_file_that_is_there_now(store: SQLiteStore, path: str, how: str) -> None:
+    """The store was replaced under it: those who open it now queue elsewhere, and it must meet them."""
+    with store.turn("race-1"):
+        pass
+    if how == "removed":
+        os.unlink(f"{path}-lock")
+    else:
+        Path(f"{path}-new").write_bytes(b"")
+        os.replace(f"{path}-new", f"{path}-lock")
+    with SQLiteStore(path) as other:
+        other.append(commit("c-2", event("race-2")))  # makes the lock file, if there is none
+    child, end = in_a_child(path, "race-1")
+    threading.Timer(0.05, os.close, [end]).start()
+    with store.turn("race-1") as waited:
+        assert waited is True
+    os.waitpid(child, 0)
+    with store.turn("race-1") as waited:
+        assert waited is False
+
+
+def test_a_turn_that_is_held_while_the_lock_file_is_replaced_ends_well(store: SQLiteStore, path: str) -> None:
+    with store.turn("race-1"):
+        os.unlink(f"{path}-lock")
+        with SQLiteStore(path) as other:
+            other.append(commit("c-2", event("race-2")))
+        with store.turn("race-2") as waited:
+            assert waited is False
+    child, end = in_a_child(path, "race-2")
+    os.close(end)
+    os.waitpid(child, 0)

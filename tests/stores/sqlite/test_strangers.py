@@ -260,21 +260,45 @@ def hole(path: str, position: int) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [None, "t"])
-def test_a_hole_in_the_positions_is_jumped_over(path: str, kind: str | None) -> None:
-    far = 4 * 10**18
-    hole(path, far)
-    selection = Selection() if kind is None else Selection(category="account")
+@pytest.mark.parametrize("selection", [Selection(), Selection(category="account"), Selection(backwards=True)])
+def test_a_hole_in_the_positions_is_damage_and_soon_said(path: str, selection: Selection) -> None:
+    hole(path, 4 * 10**18)
     statements: list[str] = []
     with SQLiteStore(path, read_only=True) as store:
         store._file.connection.set_trace_callback(statements.append)
-        assert [one.position for one in store.read(selection)] == [1, 2, far]
-        assert [one.position for one in store.read(selection._replace(backwards=True))] == [far, 2, 1]
-        assert [one.position for one in store.read(selection._replace(after=5))] == [far]
-        assert [one.position for one in store.read(selection._replace(before=10**18, backwards=True))] == [2, 1]
-        assert list(store.read(selection._replace(after=5, before=10**18))) == []
-        assert store.position_at(2**62) == far
+        for use in (store.read, store.scan):
+            assert type(refusal(lambda use=use: list(use(selection)))) is Damaged  # type: ignore[misc]
         assert len(statements) < 100
+
+
+@pytest.mark.parametrize("position", [0, -1, -(2**63)])
+def test_a_position_before_the_first_is_damage(path: str, position: int) -> None:
+    change(
+        path,
+        *(f"DROP TRIGGER {table}_update" for table in ("events", "commits")),
+        f"UPDATE events SET position = {position}, commit_position = {position} WHERE position = 1",
+        f"UPDATE commits SET first_position = {position} WHERE first_position = 1",
+    )
+    with SQLiteStore(path) as store:
+        for use in (store.head, store.check, lambda: list(store.read()), lambda: list(store.scan())):
+            assert type(refusal(use)) is Damaged
+
+
+@pytest.mark.parametrize("version", [0, -7, 3])
+def test_a_version_that_is_not_the_next_is_damage(path: str, version: int) -> None:
+    with SQLiteStore(path) as store:
+        store.append(commit("c4", event("account-1")))
+    change(path, "DROP TRIGGER events_update", f"UPDATE events SET version = {version} WHERE position = 1")
+    with SQLiteStore(path) as store:
+        for selection in (
+            Selection(stream="account-1"),
+            Selection(stream="account-1", backwards=True),
+            Selection(by_stream=True),
+            Selection(category="account", by_stream=True),
+        ):
+            if not (version == 3 and selection.stream and selection.backwards):
+                assert type(refusal(lambda s=selection: list(store.scan(s)))) is Damaged, selection  # type: ignore[misc]
+        assert type(refusal(lambda: list(store.read()))) is Damaged
 
 
 @pytest.mark.parametrize("position", [2**62, 2**63 - 1])

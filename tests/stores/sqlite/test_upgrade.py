@@ -1,7 +1,8 @@
-"""Stores of format 1, which the code before format 2 made: nothing in them is lost, and they are upgraded once.
+"""Stores of formats 1 to 3, which earlier code made: nothing in them is lost, and they are upgraded once.
 
 `fixtures/format_1_full.db.gz` holds what can wait or be on record; in `format_1_half.db.gz` most tables were never
-needed. Both were made of `tests.office`.
+needed. Both were made of `tests.office`. `format_2_full.db.gz` is the first, as the code of format 2 upgraded it,
+`format_3_full.db.gz` that, as the code of format 3 did.
 """
 
 import gzip
@@ -20,10 +21,11 @@ import pytest
 from cqrs_cli.errors import CqrsError, Damaged, Rejected, Unavailable
 from cqrs_cli.log import outbox, stops
 from cqrs_cli.log.letters import letters
-from cqrs_cli.stores.operational import DEAD_LETTERS, OPERATIONAL, OUTBOX, SNAPSHOTS
+from cqrs_cli.stores.operational import DEAD_LETTERS, OPERATIONAL, ORIGINS, OUTBOX, REJECTIONS, SNAPSHOTS
 from cqrs_cli.stores.rows import Table
 from cqrs_cli.stores.sqlite import opening
 from cqrs_cli.stores.sqlite.definitions import statements
+from cqrs_cli.stores.sqlite.opening import FORMAT
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 from cqrs_cli.workbench.snapshots import drop, select
@@ -34,12 +36,12 @@ _processes = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Callable[[str], str]:
-    """The path of a store of format 1: `full` or `half`."""
+def old(tmp_path: Path) -> Callable[..., str]:
+    """The path of a store of an earlier format, `full` or `half`."""
 
-    def unpacked(name: str) -> str:
+    def unpacked(name: str, number: int = 1) -> str:
         path = tmp_path / f"{name}.db"
-        path.write_bytes(gzip.decompress((FIXTURES / f"format_1_{name}.db.gz").read_bytes()))
+        path.write_bytes(gzip.decompress((FIXTURES / f"format_{number}_{name}.db.gz").read_bytes()))
         return str(path)
 
     return unpacked
@@ -86,19 +88,23 @@ def check_found(store: SQLiteStore) -> None:
     assert store.head() == 11
 
 
-def test_the_first_write_upgrades_and_nothing_is_lost(old: Callable[[str], str]) -> None:
-    path = old("full")
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_first_write_upgrades_and_nothing_is_lost(old: Callable[..., str], number: int) -> None:
+    path = old("full", number)
     before, shapes = everything(path), schema(path)
     with SQLiteStore(path) as store:
         check_found(store)
-        assert store.describe()["format"] == 1
+        assert store.describe()["format"] == number
         with store.transaction():
             pass
-        assert store.describe()["format"] == 2
+        assert store.describe()["format"] == FORMAT
         check_found(store)
     assert everything(path) == before
     after = schema(path)
-    assert {name for name in after if after[name] != shapes[name]} == set(statements("views.sql")), "views alone change"
+    changed = {name for name in after if after[name] != shapes.get(name)}
+    new = {"cqrs_rejections", "cqrs_rejections_by_time"}
+    older = {"cqrs_origins", *statements("views.sql")} if number < 3 else set[str]()
+    assert changed == {*new, *older}, "views alone change, and tables are new"
 
 
 def test_a_store_with_the_views_of_format_1_gets_those_of_today(tmp_path: Path) -> None:
@@ -115,7 +121,7 @@ def test_a_store_with_the_views_of_format_1_gets_those_of_today(tmp_path: Path) 
     assert schema(path) == old != new
     with SQLiteStore(path) as store:
         store.append(commit("c2"))
-        assert store.describe()["format"] == 2
+        assert store.describe()["format"] == FORMAT
     assert schema(path) == new
 
 
@@ -133,7 +139,7 @@ def test_the_log_has_the_category_and_types_for_other_programs(tmp_path: Path) -
         assert connection.execute(f"SELECT {types} FROM event_log").fetchall() == [("text", "text", "text", "integer")]
 
 
-def test_an_old_store_is_read_as_it_is(old: Callable[[str], str]) -> None:
+def test_an_old_store_is_read_as_it_is(old: Callable[..., str]) -> None:
     path = old("full")
     bytes_ = Path(path).read_bytes()
     with SQLiteStore(path, read_only=True) as store:
@@ -142,15 +148,15 @@ def test_an_old_store_is_read_as_it_is(old: Callable[[str], str]) -> None:
     assert Path(path).read_bytes() == bytes_
 
 
-def test_tables_that_were_never_needed_are_empty_and_then_made(old: Callable[[str], str], tmp_path: Path) -> None:
+def test_tables_that_were_never_needed_are_empty_and_then_made(old: Callable[..., str], tmp_path: Path) -> None:
     path = old("half")
     with SQLiteStore(path, read_only=True) as store:
         assert [store.rows.exists(table) for table in OPERATIONAL] == [table is OUTBOX for table in OPERATIONAL]
-        assert [list(store.rows.select(table)) for table in OPERATIONAL] == [[]] * 5
+        assert [list(store.rows.select(table)) for table in OPERATIONAL] == [[] for _ in OPERATIONAL]
         assert [letters(store.rows), stops.skips_of(store.rows, "counts"), list(select(store))] == [[]] * 3
     with SQLiteStore(path) as store:
         store.append(commit("c1"))
-        assert [store.rows.exists(table) for table in OPERATIONAL] == [True] * 5
+        assert [store.rows.exists(table) for table in OPERATIONAL] == [True for _ in OPERATIONAL]
     SQLiteStore(str(tmp_path / "new.db"), create=True).close()
     new = schema(str(tmp_path / "new.db"))
     upgraded = {name: sql for name, sql in schema(path).items() if name in new}
@@ -158,7 +164,7 @@ def test_tables_that_were_never_needed_are_empty_and_then_made(old: Callable[[st
     assert [name for name, sql in upgraded.items() if sql != new[name]] == ["cqrs_outbox"]
 
 
-def test_the_work_that_waited_goes_on_in_the_tables_of_the_upgrade(old: Callable[[str], str]) -> None:
+def test_the_work_that_waited_goes_on_in_the_tables_of_the_upgrade(old: Callable[..., str]) -> None:
     with SQLiteStore(old("full")) as store:
         waiting, (letter,) = outbox.waiting(store.rows, ["fulfilment"]), letters(store.rows)
         with store.transaction() as rows:
@@ -173,20 +179,23 @@ def test_the_work_that_waited_goes_on_in_the_tables_of_the_upgrade(old: Callable
         assert list(select(store)) == []
 
 
-def test_a_transaction_that_fails_leaves_the_store_upgraded(old: Callable[[str], str]) -> None:
+def test_a_transaction_that_fails_leaves_the_store_upgraded(old: Callable[..., str]) -> None:
     path = old("half")
     with SQLiteStore(path) as store:
         with pytest.raises(ZeroDivisionError), store.transaction():
             raise ZeroDivisionError
-        assert store.describe()["format"] == 2
+        assert store.describe()["format"] == FORMAT
         store.append(commit("c1"))
     with SQLiteStore(path) as store:
-        assert [store.rows.exists(table) for table in OPERATIONAL] == [True] * 5
+        assert [store.rows.exists(table) for table in OPERATIONAL] == [True for _ in OPERATIONAL]
 
 
 @pytest.mark.parametrize("table", OPERATIONAL, ids=lambda table: table.name)
-def test_a_table_of_another_shape_is_refused_or_made_again(old: Callable[[str], str], table: Table) -> None:
+def test_a_table_of_another_shape_is_refused_or_made_again(old: Callable[..., str], table: Table) -> None:
     path = old("full")
+    if table in (ORIGINS, REJECTIONS):
+        with SQLiteStore(path) as store:
+            store.append(commit("c0"))
     run_sql(path, f"ALTER TABLE {table.name} ADD COLUMN more TEXT")
     before = everything(path)
     if table is SNAPSHOTS:  # they hold nothing that the log has not
@@ -206,11 +215,11 @@ def test_every_store_has_the_tables_as_they_are_declared(tmp_path: Path) -> None
             rows.create(table)  # raises if its columns are others
 
 
-def test_the_indexes_are_those_that_are_declared(tmp_path: Path, old: Callable[[str], str]) -> None:
+def test_the_indexes_are_those_that_are_declared(tmp_path: Path, old: Callable[..., str]) -> None:
     SQLiteStore(str(tmp_path / "new.db"), create=True).close()
     for path in (str(tmp_path / "new.db"), old("full")):
         with closing(sqlite3.connect(path)) as connection:
-            for table in (OUTBOX, DEAD_LETTERS):
+            for table in (OUTBOX, DEAD_LETTERS, *((REJECTIONS,) if "new" in path else ())):
                 named = [row[1] for row in connection.execute(f"PRAGMA index_list({table.name})") if row[3] == "c"]
                 columns = {
                     tuple(row[2] for row in connection.execute(f'PRAGMA index_info("{name}")')) for name in named
@@ -229,14 +238,14 @@ def upgrader(path: str, number: int, queue: Any, barrier: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["full", "half"])
-def test_processes_that_race_upgrade_it_once(old: Callable[[str], str], name: str) -> None:
+def test_processes_that_race_upgrade_it_once(old: Callable[..., str], name: str) -> None:
     path = old(name)
     before = everything(path)
     queue, barrier = _processes.SimpleQueue(), _processes.Barrier(4)
     started = [_processes.Process(target=upgrader, args=(path, number, queue, barrier)) for number in range(4)]
     for process in started:
         process.start()
-    assert [queue.get() for _ in started] == [2] * 4
+    assert [queue.get() for _ in started] == [FORMAT] * 4
     for process in started:
         process.join(30)
     after = everything(path)
@@ -246,7 +255,7 @@ def test_processes_that_race_upgrade_it_once(old: Callable[[str], str], name: st
     }
     with closing(sqlite3.connect(path)) as connection:
         applied = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
-        assert applied == [("format_1",), ("format_2",)]
+        assert applied == [("format_1",), ("format_2",), ("format_3",), ("format_4",)]
     with SQLiteStore(path) as store:
         assert len(store.known([f"p{number}" for number in range(4)])) == 4
 
@@ -265,21 +274,24 @@ def test_an_older_program_refuses_a_newer_store(tmp_path: Path, monkeypatch: pyt
         for read_only in (False, True):
             error = refusal(partial(SQLiteStore, path, read_only=read_only))
             assert isinstance(error, Unavailable)
-            assert (error.code, error.message) == ("newer-format", f"{path} has format 2, this cqrs knows up to 1")
-    run_sql(path, "UPDATE cqrs_store SET value = '3' WHERE name = 'format'")
+            assert (error.code, error.message) == (
+                "newer-format",
+                f"{path} has format {FORMAT}, this cqrs knows up to 1",
+            )
+    run_sql(path, "UPDATE cqrs_store SET value = '5' WHERE name = 'format'")
     for words in (["log"], ["--app", "samples.orders:domain", "project"]):
         ran = cqrs("--store", "new.db", *words, exit_code=7)
         assert ran.stdout == ""
-        assert "error[newer-format]: new.db has format 3, this cqrs knows up to 2" in ran.stderr
+        assert "error[newer-format]: new.db has format 5, this cqrs knows up to 4" in ran.stderr
 
 
-def test_a_program_that_has_it_open_notices_a_newer_format_when_it_upgrades(old: Callable[[str], str]) -> None:
+def test_a_program_that_has_it_open_notices_a_newer_format_when_it_upgrades(old: Callable[..., str]) -> None:
     path = old("half")
     with SQLiteStore(path) as store:
-        run_sql(path, "UPDATE cqrs_store SET value = '3' WHERE name = 'format'")
+        run_sql(path, "UPDATE cqrs_store SET value = '5' WHERE name = 'format'")
         assert refusal(lambda: store.append(commit("c1"))).code == "newer-format"
         with closing(sqlite3.connect(path)) as connection:
-            assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("3",)
+            assert connection.execute("SELECT value FROM cqrs_store WHERE name = 'format'").fetchone() == ("5",)
 
 
 def test_who_writes_to_a_store_of_today_imports_no_migrations(tmp_path: Path, cqrs: Shell) -> None:

@@ -1,7 +1,9 @@
 """What other programs see of a read model in SQLite: plain columns, a view to read through, indexes that are used."""
 
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,13 @@ from hypothesis import strategies as st
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import Misuse
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.moments import FIRST, LAST, rfc3339
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Column, Rows, Table, Where
+from cqrs_cli.stores.sqlite.definitions import statements
 from cqrs_cli.stores.sqlite.select import Select
+from cqrs_cli.stores.sqlite.store import SQLiteStore
+from cqrs_cli.testing.making import commit
 
 GOODS = Table(
     "goods",
@@ -232,3 +238,27 @@ def test_an_indexed_decimal_is_compared_exactly(
     ):
         found: list[Any] = [row[0] for row in store.rows.select(GOODS, where)]
         assert sorted(found) == expected
+
+
+def test_the_calendar_of_the_view_is_that_of_python(tmp_path: Path) -> None:
+    """It is reckoned by hand, as DuckDB has no strftime of numbers."""
+    with SQLiteStore(str(tmp_path / "log.db"), create=True) as store:
+        store.append(commit("c1"))
+    dice = random.Random(5)
+    moments = {dice.randrange(FIRST, LAST) for _ in range(5_000)} | {
+        FIRST,
+        LAST,
+        -1,
+        0,
+        951_782_399_999_999,
+        951_868_800_000_000,
+    }
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TEMP TABLE commits AS SELECT * FROM main.commits LIMIT 0")
+        rows = [(at, moment) for at, moment in enumerate(sorted(moments))]
+        connection.executemany("INSERT INTO temp.commits (first_position, recorded_at) VALUES (?, ?)", rows)
+        sql = statements("views.sql")["event_log"]
+        inner = sql[sql.index("SELECT m.*") : sql.index("\n) c ON")]
+        found = connection.execute(f"SELECT recorded_at, day || time FROM ({inner})").fetchall()
+    assert len(found) == len(moments)
+    assert [one for one in found if one[1] != rfc3339(one[0])] == []

@@ -301,7 +301,7 @@ def test_accepted_and_rejected_exclude_each_other(bench, open_bench, monkeypatch
     with monkeypatch.context() as patch:
         (mine,) = _at_the_same_time(patch, bench, open_bench(), refuses)
     if refuses:
-        assert mine.status == "sent"  # by the other one; there is nothing to tell the process
+        assert mine.status == "honoured"  # sent by the other one; there is nothing to tell the process
     ship = bench.store.commit(outbox.command_id("pay-o1:1", "fulfilment", 1))
     assert [event.stream for event in ship.events] == ["order-o1" if refuses else "fulfilment-o1"]
     assert sum(commit.command.type == "Ship" for commit in bench.store.commits()) == 1

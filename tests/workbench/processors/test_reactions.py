@@ -28,6 +28,7 @@ from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.errors import DomainFailed, Misuse, NotFound, Unavailable
 from cqrs_cli.log import outbox
 from cqrs_cli.log import stops as poison
+from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OUTBOX
 from cqrs_cli.workbench.processors.reactions import Reactor
@@ -184,9 +185,43 @@ def test_derived_ids_never_change():
 # ── where it starts ───────────────────────────────────────────────────────────────────────────
 
 
-def test_a_new_reaction_starts_at_the_head_with_the_state_of_the_whole_log(bench):
+def test_a_new_reaction_refuses_to_guess_whether_it_answers_what_is_there(bench):
+    pay(bench, "o1", "o2")
+    with pytest.raises(Misuse, match=r"fulfilment never ran, and the log has 2 events that it would answer") as raised:
+        bench.runner().drain()
+    error = raised.value
+    assert (error.code, error.details) == ("new-reaction", {"reactions": ["fulfilment"], "events": 2, "reached": 2})
+    assert say(error) == "to answer them: cqrs run --from @0; to answer only what comes: cqrs run --from @2"
+    assert [one.status for one in bench.reactions()] == ["new", "new"], "nothing was begun"
+    bench.runner(start=0).drain()
+    assert bench.beginning() == []
+    bench.runner().drain()  # no question any more
+
+
+def test_a_new_reaction_begins_without_a_question_where_the_log_has_nothing_for_it(bench):
+    assert bench.beginning() == ["fulfilment", "welcome"]
+    bench.runner().drain()
     pay(bench, "o1")
     bench.runner().drain()
+    assert sent(bench.store) == ["Pay order-o1", "Ship order-o1", "Greet order-o1"]
+
+
+def test_events_in_anothers_streams_are_no_question(bench):
+    bench.store.append(Commit("other", (NewEvent("other-1", "Paid", 1, b"{}"),)))
+    bench.runner().drain()
+    assert bench.beginning() == []
+
+
+def test_several_new_reactions_are_told_together(bench):
+    pay(bench, "o1")
+    bench.send(office.Ship(order_id="o1"))
+    with pytest.raises(Misuse, match=r"fulfilment \(2\), welcome \(1\) never ran, and the log has 3 events that they"):
+        bench.runner().drain()
+
+
+def test_a_new_reaction_starts_at_the_head_with_the_state_of_the_whole_log(bench):
+    pay(bench, "o1")
+    bench.runner(start=1).drain()
     assert sent(bench.store) == ["Pay order-o1"]
     assert [row.state for row in bench.rows("fulfilment")] == ["paid"]
     pay(bench, "o2")
@@ -225,7 +260,7 @@ def test_of_two_runners_that_begin_at_once_the_first_says_where(bench, tmp_path,
         return real(self, *given)
 
     monkeypatch.setattr(Reactor, "begin", begin)
-    bench.runner().drain()
+    bench.runner(start=1).drain()
     assert [one for one in sent(bench.store) if one.startswith("Ship")] == ["Ship order-o1", "Ship order-o2"]
     assert [row.payments for row in bench.rows("fulfilment")] == [1, 1]
 
@@ -239,7 +274,7 @@ def test_an_interrupted_first_fold_misses_nothing(bench, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Rebuild, "run", fail)
         with pytest.raises(Unavailable):
-            bench.runner().drain()
+            bench.runner(start=1).drain()
     assert bench.reactions("fulfilment")[0].status == "new"
     pay(bench, "o2")
     bench.runner().drain()
@@ -536,7 +571,7 @@ def test_a_process_that_never_ran_has_nothing_to_rebuild(bench):
     pay(bench, "o1")
     with pytest.raises(Misuse, match="has not run yet"):
         bench.rebuild("fulfilment")
-    bench.runner().drain()
+    bench.runner(start=1).drain()
     assert sent(bench.store) == ["Pay order-o1"]
 
 

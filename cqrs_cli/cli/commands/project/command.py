@@ -1,16 +1,20 @@
 """`cqrs project`: bring read models up to date, rebuild them, print them, say where they stand, check them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from cqrs_cli import records
+from cqrs_cli.cli.commands.project.rows import RowsWanted
+from cqrs_cli.cli.options import rows as row_options
+from cqrs_cli.cli.options.addresses import position_at
 from cqrs_cli.cli.options.combinations import only_one
+from cqrs_cli.cli.options.foreign import Foreign, check_pair
 from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.options.signer import signed_by
-from cqrs_cli.cli.printing.documents import Section, Sections, Table
+from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.processor_status import print_remarks, print_statuses
 from cqrs_cli.cli.printing.progress import steps
@@ -18,7 +22,7 @@ from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import CqrsError, DomainFailed, Misuse, StoreFailed, Undecodable
-from cqrs_cli.log.points import parse_point, parse_position
+from cqrs_cli.log.points import parse_position
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -52,9 +56,17 @@ def project(
     skipped_by: Annotated[
         str | None, typer.Option("--as", metavar="USER", help="With --skip: who; the user of this machine without.")
     ] = None,
+    where: row_options.Where = None,
+    order: row_options.Order = None,
+    limit: row_options.Limit = None,
+    columns: row_options.Columns = None,
+    count: row_options.Count = False,
+    sum_: row_options.Sum = None,
+    distinct: row_options.Distinct = None,
     stale: Stale = False,
     wait: Wait = None,
     timeout: Timeout = None,
+    foreign: Foreign = False,
 ) -> int | None:
     """Catch projections up with the log and print them as tables.
 
@@ -74,28 +86,41 @@ def project(
     ):
         if is_given and not has_base:
             raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+    asked = row_options.RowsAsked(limit, order=order, columns=columns, counted=count, sum=sum_, distinct=distinct)
+    rows = RowsWanted(session, chosen, where or [], asked)
     if not (status or check or (rebuild and dry_run)):  # rows are printed, whatever is done before
         session.printer.can_hold(len(chosen) or len(session.domain().projections))
+        rows.check()
+    elif rows.is_asked:
+        mode = "--status" if status else "--check" if check else "--dry-run"
+        raise Misuse(f"{mode} prints no rows, so there are none to choose from", hint=f"leave {mode} out, or the rest")
     if status:
-        print_statuses(session, session.workbench(), chosen)
+        print_statuses(session, _paired(session, foreign), chosen)
     elif check:
         from cqrs_cli.cli.commands.project.drift import print_checks
 
-        bench = session.workbench()
+        bench = _paired(session, foreign)
         every = sorted(rows.name for rows in bench.domain.row_types())  # the rows of processes can drift too
         named = _names(bench, chosen) if chosen else every
         return print_checks(session, bench, named, bool(chosen), _positive("--sample", sample))
     elif at is not None:
-        _print_past(session, session.workbench(), chosen, at)
+        _print_past(session, _paired(session, foreign), rows, at)
     elif rebuild and dry_run:
-        _print_plans(session, session.workbench(), chosen)
+        _print_plans(session, _paired(session, foreign), chosen)
     elif rebuild:
-        _rebuild(session, chosen, restart)
+        _rebuild(session, _paired(session, foreign, write=True), rows, restart)
     else:
         if skip is not None:
-            _skip(session, chosen, skip, reason, skipped_by)
-        _catch_up(session, bench_to_read(session, stale, wait, timeout, chosen), chosen)
+            _skip(session, chosen, skip, reason, skipped_by, foreign)
+        _catch_up(session, bench_to_read(session, stale, wait, timeout, chosen, foreign), rows)
     return None
+
+
+def _paired(session: Session, foreign: bool, write: bool = False) -> Workbench:
+    """The domain on its store, which must be there. Raises `Misuse` for another domain's."""
+    bench = session.workbench(write=True, create=False, only_rows=True) if write else session.workbench()
+    check_pair(session, bench, foreign)
+    return bench
 
 
 def _positive(option: str, text: str | None) -> int | None:
@@ -109,23 +134,22 @@ def _positive(option: str, text: str | None) -> int | None:
 # ── catching up ───────────────────────────────────────────────────────────────────────────────
 
 
-def _catch_up(session: Session, bench: Workbench, names: Sequence[str]) -> None:
-    chosen = _names(bench, names)
+def _catch_up(session: Session, bench: Workbench, rows: RowsWanted) -> None:
+    chosen = _names(bench, rows.names)
     errors: list[CqrsError] = []
     if not bench.read_only:
         with session.printer.progress("projecting", bench.store.head()) as done:
             errors = bench.try_project(chosen, steps(done))
     statuses = bench.statuses(*chosen) if chosen else []
-    _print_rows(session, bench, statuses, single=len(names) == 1)
+    _print_rows(session, bench, statuses, rows)
     failed = {error.details.get("projection") for error in errors}
     print_remarks(session, [one for one in statuses if one.name not in failed])
     if errors:
         raise unfinished(errors)
 
 
-def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
-    bench = session.workbench(write=True, create=False)
-    chosen = _names(bench, names)
+def _rebuild(session: Session, bench: Workbench, rows: RowsWanted, restart: bool) -> None:
+    chosen = _names(bench, rows.names)
     if chosen:
         with session.printer.progress("rebuilding", bench.store.head()) as done:
             try:
@@ -134,14 +158,14 @@ def _rebuild(session: Session, names: Sequence[str], restart: bool) -> None:
                 raise unfinished([error]) from error
         told = ", ".join(f"{one.name} ({counted(one.rows, 'row')})" for one in statuses)
         session.printer.message(f"rebuilt {told} up to position {statuses[0].position}")
-        _print_rows(session, bench, statuses, single=len(names) == 1)
+        _print_rows(session, bench, statuses, rows)
 
 
 def _names(bench: Workbench, names: Sequence[str]) -> list[str]:
     return [bench.domain.rows_of(name).name for name in names] or sorted(bench.domain.projections)
 
 
-def _skip(session: Session, names: Sequence[str], text: str, reason: str | None, by: str | None) -> None:
+def _skip(session: Session, names: Sequence[str], text: str, reason: str | None, by: str | None, foreign: bool) -> None:
     if len(names) != 1:
         raise Misuse("--skip is for one projection", hint="cqrs project NAME --skip @P --reason …")
     if not reason:
@@ -149,7 +173,7 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
             "--skip wants a --reason: it is shown ever after", hint=f"cqrs project {names[0]} --skip {text} --reason …"
         )
     position, user = parse_position(text), signed_by(by)
-    bench = session.workbench(write=True, create=False)
+    bench = _paired(session, foreign, write=True)
     bench.skip(names[0], position, by=user, reason=reason)
     session.printer.message(f"{bench.domain.projection(names[0]).name} skips @{position} from now on: {reason}")
 
@@ -157,48 +181,38 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
 # ── printing ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _print_rows(session: Session, bench: Workbench, statuses: Sequence[ProcessorStatus], single: bool) -> None:
-    sections = [records.section(one.name, one.position, one.lag, _rows(bench, one)) for one in statuses]
-    _print_sections(session, bench, sections, single)
+def _print_rows(session: Session, bench: Workbench, statuses: Sequence[ProcessorStatus], rows: RowsWanted) -> None:
+    # Rows of another definition can't be read with today's class: none are shown, the status says why.
+    sections = [
+        records.section(one.name, one.position, one.lag, rows.live(bench, one.name) if _is_readable(one) else iter(()))
+        for one in statuses
+    ]
+    rows.print(sections)
     if not statuses:
         session.printer.message(f"the domain {bench.domain.name} has no projections")
 
 
-def _print_past(session: Session, bench: Workbench, names: Sequence[str], at: str) -> None:
-    point = parse_point(at)
-    if point.version is not None:
-        raise Misuse(f"--at {at} is a version, and a read model has none", hint="--at @POSITION or --at TIME")
-    head = bench.store.head()
-    position = bench.store.position_at(point.moment) if point.moment is not None else min(point.position or 0, head)
+def _is_readable(one: ProcessorStatus) -> bool:
+    return one.status not in ("new", "needs-rebuild")
+
+
+def _print_past(session: Session, bench: Workbench, rows: RowsWanted, at: str) -> None:
+    head, position = bench.store.head(), position_at(bench.store, at)
     sections: list[dict[str, Any]] = []
     errors: list[CqrsError] = []
-    for name in _names(bench, names):
+    for name in _names(bench, rows.names):
         try:
-            rows = map(bench.jsonable, bench.rows_at(name, position))
+            found = rows.past(bench, name, position)
         except StoreFailed:
             raise
         except CqrsError as error:
             errors.append(error)
         else:
-            sections.append(records.section(name, position, head - position, rows))
+            sections.append(records.section(name, position, head - position, found))
     if sections or not errors:
-        _print_sections(session, bench, sections, single=len(names) == 1)
+        rows.print(sections)
     if errors:
         raise unfinished(errors)
-
-
-def _print_sections(session: Session, bench: Workbench, sections: list[dict[str, Any]], single: bool) -> None:
-    def section(part: records.Record) -> Section:
-        behind = f", {part['lag']:,} behind" if part["lag"] else ""
-        columns = [column.name for column in bench.domain.rows_of(part["projection"]).table.columns]
-        return Section(f"{part['projection']}  (position {part['position']}{behind})", part, columns)
-
-    session.printer.print(Sections(map(section, sections), whole=sections[0] if single else None))
-
-
-def _rows(bench: Workbench, one: ProcessorStatus) -> Iterator[dict[str, Any]]:
-    # Rows of another definition can't be read with today's class: none are shown, the status says why.
-    return iter(()) if one.status in ("new", "needs-rebuild") else map(bench.jsonable, bench.rows(one.name))
 
 
 def _print_plans(session: Session, bench: Workbench, names: Sequence[str]) -> None:

@@ -4,18 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.selection import category_named
-from cqrs_cli.cli.printing.documents import Findings, Table
+from cqrs_cli.cli.options.selection import categories_named
+from cqrs_cli.cli.printing.documents import Column, Findings, Table
 from cqrs_cli.cli.printing.places import place_of
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import Damaged, Misuse
+from cqrs_cli.errors import Damaged, Misuse, NothingMatched
 from cqrs_cli.finding import Finding
 from cqrs_cli.history.snapshot_comparison import Difference, compare
 from cqrs_cli.log.points import parse_stream
-from cqrs_cli.stores.names import no_stream
-from cqrs_cli.stores.streams import category_of
+from cqrs_cli.stores.names import no_stream, stream_named
 from cqrs_cli.workbench.snapshots import select
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -24,6 +23,8 @@ SHOWN = 1_000
 
 def verify(session: Session, streams: Sequence[str], category: str | None) -> int:
     """Compare the streams (all that have a snapshot without) and print what differs; 6 if anything does, else 0.
+
+    Raises `NothingMatched` if there was nothing to compare.
 
     JSON: {"compared", "differences": [{"stream", "path", "kept", "folded"}]}; JSON lines and CSV: a difference each.
     """
@@ -41,15 +42,19 @@ def verify(session: Session, streams: Sequence[str], category: str | None) -> in
                 differences += one.differences
     rows = Table(
         map(records.difference, differences),
-        records.DIFFERENCE,
+        ("stream", "path", Column("kept", style="old"), Column("folded", style="new")),
         row=_row,
         whole=records.comparison(len(compared), differences),
         most=SHOWN,
         more=lambda _: f"the first {SHOWN:,} of {len(differences):,} differences are shown",
     )
-    found, store, known = [_finding(one) for one in differences], session.store_file, bench.domain.aggregates
-    classes = {name: known[category_of(name)].cls for name in {one.where for one in found}}
+    found, store = [_finding(one) for one in differences], session.store_file
+    classes = {name: bench.domain.aggregate_of(name).cls for name in {one.where for one in found}}
     printer.print(Findings("replay --verify", compared, found, rows, lambda name: place_of(classes[name], store)))
+    if not compared:
+        some = f"{counted(without, 'stream')} without a snapshot that counts" if without else "no stream has a snapshot"
+        hint = "cqrs snapshot take makes them; cqrs snapshot list says which count"
+        raise NothingMatched(f"nothing was compared: {some}", hint=hint)
     wrong = len({one.stream for one in differences})
     printer.message(
         f"{counted(len(compared), 'stream')} compared, "
@@ -67,15 +72,13 @@ def _streams(bench: Workbench, streams: Sequence[str], category: str | None) -> 
                 f"{text} is a version: a snapshot is compared at the newest",
                 hint=f"cqrs replay --verify {address.stream}",
             )
-        bench.domain.aggregate_of(address.stream or "")
-        if not bench.store.version(address.stream or ""):
-            raise no_stream(bench.store, address.stream or "")
-        yield address.stream or ""
-    if not streams:
-        known = category_named(bench, category)
-        for snapshot in select(bench.store, known):
-            if category_of(snapshot.stream) in bench.domain.aggregates:
-                yield snapshot.stream
+        stream = bench.aggregates.called_in_store(stream_named(bench.store, address.stream or ""))
+        if not bench.store.version(stream):
+            raise no_stream(bench.store, stream)
+        yield stream
+    for name in [] if streams else categories_named(bench, category):
+        for snapshot in select(bench.store, name):
+            yield snapshot.stream
 
 
 def _finding(one: Difference) -> Finding:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.printing.documents import Report, Section, Sections, Table
-from cqrs_cli.cli.printing.output import UNWRITABLE
+from cqrs_cli.cli.commands.send.remarks import say_if_ahead, say_if_orphaned
+from cqrs_cli.cli.options.foreign import Foreign, check_pair
+from cqrs_cli.cli.printing.documents import Column, Report, Section, Sections
 from cqrs_cli.cli.shell.hints import say
-from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, by_word, group_of, model_command
+from cqrs_cli.cli.shell.model_command import DomainGroup, ModelCommand, group_of, model_command
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import AggregateNotFound, CqrsError, InvalidInput, Misuse, StoreNotFound
+from cqrs_cli.payloads.words import by_word
 from cqrs_cli.workbench.workbench import Workbench  # before the domain: see where `Session.domain` freezes
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from pydantic import BaseModel
 
-    from cqrs_cli.cli.commands.send.lines import LineReader
-    from cqrs_cli.cli.printing.outcomes import Tally
     from cqrs_cli.cli.printing.printer import Printer
     from cqrs_cli.domain.messages import Command
+    from cqrs_cli.workbench.explanation import Explanation
     from cqrs_cli.workbench.outcome import Expect, Outcome
 
-OWN = {
+ENVELOPE = {
     "expect": Annotated[
         str | None, typer.Option("--expect", metavar="N|new|any", help="The version that the stream must be at.")
     ],
@@ -41,12 +37,17 @@ OWN = {
     "metadata": Annotated[
         list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Kept with the events.  [repeatable]")
     ],
-    "dry_run": Annotated[
-        bool | None, typer.Option("--dry-run", help="Print the events and the changes of rows; write nothing.")
-    ],
+    "foreign": Foreign,
     "data": Annotated[
         str | None, typer.Option("-d", "--data", metavar="JSON|@FILE|@-", help="All fields at once; options override.")
     ],
+}
+OWN = {
+    **ENVELOPE,
+    "dry_run": Annotated[
+        bool | None, typer.Option("--dry-run", help="Print the events and the changes of rows; write nothing.")
+    ],
+    "explain": Annotated[bool | None, typer.Option("--explain", help="Say how it came to its outcome, step by step.")],
 }
 
 
@@ -66,21 +67,31 @@ def _send(
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="With --batch: rejections are no failure.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --batch: say what would become of the lines; write nothing.")
+    ] = False,
+    foreign: Foreign = False,
 ) -> int | None:
     """Send a command to the domain: its fields are options, cqrs send COMMAND --help shows them.
 
     A line of a batch: {"command": "NAME", "data": {…}}, with "command_id", "user_id", "timestamp",
-    "correlation_id", "metadata" and "expect" if wanted.
+    "correlation_id", "metadata" and "expect" if wanted: a version, "new", or {"rejected": "CODE"}
+    for a line that is to be rejected, which is never written.
     """
     if ctx.invoked_subcommand is not None:
-        if batch is not None or fail_fast or allow_rejected:
+        if batch is not None or fail_fast or allow_rejected or foreign:
             raise Misuse(
-                "--batch, --fail-fast and --allow-rejected go without a command", hint="cqrs send --batch FILE"
+                "--batch, --fail-fast and --allow-rejected go without a command, --foreign behind it",
+                hint="cqrs send --batch FILE",
             )
+        if dry_run:
+            raise Misuse("--dry-run goes behind the command", hint="cqrs send COMMAND … --dry-run")
         return None
     if batch is None:
         raise Misuse("no command was named", hint="cqrs send --help lists them; cqrs send --batch FILE sends many")
-    return send_batch(batch, fail_fast, allow_rejected)
+    from cqrs_cli.cli.commands.send.batch import send_batch
+
+    return send_batch(batch, fail_fast, allow_rejected, dry_run=dry_run, foreign=foreign)
 
 
 class Send(DomainGroup):
@@ -92,20 +103,29 @@ class Send(DomainGroup):
 
     def build(self, name: str, cls: type[BaseModel]) -> ModelCommand:
         """The command with the fields of `cls` as options."""
-        from cqrs_cli.cli.options.parameters import Options
+        from cqrs_cli.cli.options.parameters import RESERVED, Options
 
-        options = Options(cls)
+        options = Options(cls, RESERVED | {"foreign"})
 
         def run(values: dict[str, Any]) -> None:
-            send_one(name, _read(name, cast("type[Command]", cls), options, values), values)
+            send_one(name, read(name, cast("type[Command]", cls), options, values), values)
 
-        return model_command(name, cls, options, OWN, run)
+        def lines() -> list[str]:
+            from cqrs_cli.cli.options.typed import example_line
+
+            payload = f"cqrs schema {name} --example"
+            line = example_line(f"cqrs send {name}", cls, options)
+            return [line or payload, f"{payload} | cqrs send {name} -d @- --dry-run"]
+
+        made = model_command(name, cls, options, OWN, run)
+        made.lines = lines
+        return made
 
 
 # ── one command ───────────────────────────────────────────────────────────────────────────────
 
 
-def _read(name: str, cls: type[Command], options: Any, values: Mapping[str, Any]) -> Command:
+def read(name: str, cls: type[Command], options: Any, values: Mapping[str, Any]) -> Command:
     """The command with its envelope. Raises `InvalidInput` with all complaints, before any store is touched."""
     from cqrs_cli.cli.options.payload import build
 
@@ -143,10 +163,16 @@ def _metadata(pairs: Iterable[str]) -> dict[str, str]:
 def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     """Send it, print the events, and say what happened."""
     session = current()
-    expect = _expected(values.get("expect"))
+    expect = expected(values.get("expect"))
     dry_run = bool(values.get("dry_run"))
     bench = _workbench(session, dry_run)
-    outcome = _sent(bench, command, expect, dry_run)
+    check_pair(session, bench, bool(values.get("foreign")), recent=True)
+    if values.get("explain"):
+        from cqrs_cli.cli.commands.send.explained import explained
+
+        outcome = explained(session.printer, bench, lambda how: _sent(bench, command, expect, dry_run, how))
+    else:
+        outcome = _sent(bench, command, expect, dry_run)
     happened = what_happened(outcome)
     try:
         print_outcome(outcome, session.printer)
@@ -155,30 +181,14 @@ def send_one(name: str, command: Command, values: Mapping[str, Any]) -> None:
     session.printer.message(happened)
     if outcome.status == "committed":
         if not outcome.version_before:
-            _say_if_orphaned(session, bench)
-        _say_if_ahead(session, outcome.events[-1].recorded_us)
+            say_if_orphaned(session, bench)
+        say_if_ahead(session, outcome.events[-1].recorded_us)
 
 
-def _say_if_orphaned(session: Session, bench: Workbench) -> None:
-    """That a stream was opened, and there are some that a renamed aggregate has left."""
-    for found in bench.orphaned_streams():
-        session.printer.message(f"{found.message} ({found.hint})")
-
-
-def _say_if_ahead(session: Session, recorded_us: int) -> None:
-    """That it was recorded in the future of this clock: rarely, so without an import for it."""
-    if recorded_us > time.time_ns() // 1000:
-        from cqrs_cli.log.clock import ahead_of
-
-        told = ahead_of(time.time_ns() // 1000, recorded_us)
-        if told is not None:
-            session.printer.message(told)
-
-
-def _expected(text: str | None) -> Expect:
+def expected(text: str | None) -> Expect:
     if text is None:  # nearly always: without what reads batches
         return None
-    from cqrs_cli.cli.commands.send.lines import parse_expect
+    from cqrs_cli.payloads.lines import parse_expect
 
     try:
         return parse_expect(text)
@@ -196,10 +206,10 @@ def _workbench(session: Session, dry_run: bool) -> Workbench:
     return session.workbench(write=True)
 
 
-def _sent(bench: Workbench, command: Command, expect: Expect, dry_run: bool) -> Outcome:
+def _sent(bench: Workbench, command: Command, expect: Expect, dry_run: bool, how: Explanation | None = None) -> Outcome:
     """What sending came to. An id that is nobody's is answered with a near one: a look that batches are spared."""
     try:
-        return bench.send(command, expect=expect, dry_run=dry_run)
+        return bench.send(command, expect=expect, dry_run=dry_run, explanation=how)
     except AggregateNotFound as error:
         from cqrs_cli.stores.names import near_stream
 
@@ -226,18 +236,21 @@ def what_happened(outcome: Outcome) -> str:
 
 def print_outcome(outcome: Outcome, printer: Printer) -> None:
     """The events as a table; the whole outcome as JSON; for a dry run the changes of rows too."""
-    from cqrs_cli.cli.printing.events import COLUMNS, event_row
+    from cqrs_cli.cli.printing.events import COLUMNS, event_row, event_table
 
     record = records.outcome(outcome, say)
-    events = Table(record["events"], COLUMNS, row=event_row)
+    events = event_table(printer, record["events"])
     if not outcome.changes:
         printer.print(Report(record, events, [events]))
         return
     sections = [
-        Section("events", {"rows": map(event_row, record["events"])}, COLUMNS),
-        Section("changes of rows", {"rows": _changed_columns(outcome)}),
+        Section("events", {"rows": map(event_row, record["events"])}, COLUMNS, head=False),
+        Section("changes of rows", {"rows": _changed_columns(outcome)}, _CHANGED),
     ]
     printer.print(Sections(sections, whole=record, flat=events))
+
+
+_CHANGED = ("projection", "key", "column", Column("before", style="old"), Column("after", style="new"))
 
 
 def _changed_columns(outcome: Outcome) -> Iterator[dict[str, Any]]:
@@ -253,55 +266,3 @@ def _changed_columns(outcome: Outcome) -> Iterator[dict[str, Any]]:
                     "before": before.get(column),
                     "after": after.get(column),
                 }
-
-
-# ── many ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def send_batch(name: str, fail_fast: bool, allow_rejected: bool) -> int:
-    """Send the lines of a file (`-`: stdin); returns the exit code."""
-    from cqrs_cli.cli.commands.send.lines import LineReader
-    from cqrs_cli.cli.printing.outcomes import Tally, print_outcomes
-
-    session = current()
-    reader = LineReader(session.domain())
-    tally = Tally()
-    with _opened(name) as file:
-        bench = session.workbench(write=True)
-        outcomes = bench.send_batch(reader.requests(file), fail_fast=fail_fast)
-        try:
-            print_outcomes(outcomes, session.printer, tally, allow_rejected)
-        except CqrsError as error:
-            reader.stop()
-            if error.code == UNWRITABLE:  # what was written together with the last outcome is told as well
-                for outcome in outcomes:
-                    tally.add(outcome)
-            if tally.last_line:
-                raise error.retold(error.message, hint=f"{_how_far(tally, reader)}; {say(error)}") from error
-            raise
-    if not session.printer.format.has_end:
-        session.printer.message(tally.line())
-    if tally.opened:
-        _say_if_orphaned(session, bench)
-    if tally.recorded_us is not None:
-        _say_if_ahead(session, tally.recorded_us)
-    return tally.exit_code(allow_rejected)
-
-
-def _how_far(tally: Tally, reader: LineReader) -> str:
-    """What was done of a batch that stopped, and how to go on: a line with an id may be sent twice, others not."""
-    if reader.made_ids:
-        again = f"go on after line {tally.last_line:,}: lines without command_id would be sent a second time"
-    else:
-        again = "sending the same lines again goes on where it stopped"
-    return f"stopped after {tally.line()}; {again}"
-
-
-def _opened(name: str) -> contextlib.AbstractContextManager[BinaryIO]:
-    try:
-        return contextlib.nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb")
-    except (OSError, ValueError) as error:
-        from cqrs_cli.cli.commands.send.lines import FILE
-        from cqrs_cli.cli.options.jsontext import unreadable
-
-        raise unreadable(f"--batch: can't read {name!r}", error, FILE) from None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from cqrs_cli.cli.printing import documents
 from cqrs_cli.cli.printing.control_characters import visible_lines
 from cqrs_cli.cli.printing.documents import Document, Findings, Section, Table
-from cqrs_cli.cli.printing.values import json_line, json_text
 from cqrs_cli.config import FORMATS
 from cqrs_cli.errors import Misuse
+from cqrs_cli.json_text import json_line, json_text
 
 if TYPE_CHECKING:
     from cqrs_cli.cli.printing.printer import Printer
@@ -20,16 +20,20 @@ class Format:
     """Writes documents. A format writes at least tables or graphs or findings: the kinds in `writes`.
 
     for_people: it is read as it stands, on a terminal. for_programs: nothing but data is expected, on standard error
-    too. holds_one: one table and no more. has_end: what it writes is not complete before its end. escapes: what
-    becomes of characters that a narrow encoding lacks.
+    too. holds_one: one table and no more. holds_header: what is known of all records has a place before them. has_end:
+    what it writes is not complete before its end. counts_each: of many findings of one kind it wants each. escapes:
+    what becomes of characters that a narrow encoding lacks. is_utf8: whatever the locale, but on a terminal.
     """
 
     writes: ClassVar[tuple[type, ...]] = ()
     for_people: ClassVar[bool] = False
     holds_one: ClassVar[bool] = False
+    holds_header: ClassVar[bool] = False
     for_programs: ClassVar[bool] = False
     has_end: ClassVar[bool] = False
+    counts_each: ClassVar[bool] = False
     escapes: ClassVar[str] = "backslashreplace"
+    is_utf8: ClassVar[bool] = False
 
     def __init__(self, name: str, printer: Printer) -> None:
         self.name, self.printer = name, printer
@@ -47,8 +51,10 @@ class Format:
 
     def write(self, document: Document) -> int:
         """Write it; returns how many records or sections there were. Raises `Misuse` for what it can't write."""
-        if isinstance(document, Findings) and not self.has_findings:
+        if isinstance(document, (Findings, documents.Verdicts)) and type(document) not in self.writes:
             document = document.otherwise
+        if isinstance(document, documents.Outcomes) and self.has_findings:
+            document = document.findings(self.counts_each)
         if not isinstance(document, (documents.Text, documents.Value)):
             self.only(type(document))
         count: int = getattr(self, type(document).__name__.lower())(document)
@@ -77,6 +83,10 @@ class Format:
 
         return sum(1 for section in document.sections if self.table(titled(section)) >= 0)
 
+    def changes(self, document: documents.Changes) -> int:
+        """What differs: its table."""
+        return self.table(document.table)
+
     def report(self, document: documents.Report) -> int:
         """Facts of several kinds: its one table."""
         return self.table(document.rows)
@@ -89,6 +99,18 @@ class Format:
         """What became of many things: a row each."""
         return self.table(Table(map(document.flat, document.outcomes), members=document.members))
 
+    def verdicts(self, document: documents.Verdicts) -> int:
+        """What came of the parts of a check: the findings of one after those of the other."""
+        return sum(self.write(part.findings) for part in document.parts)
+
+    def page(self, document: documents.Page) -> int:
+        """A text with headings: its record."""
+        return self.single(documents.Single(document.record))
+
+    def export(self, document: documents.Export) -> int:
+        """A log: its table."""
+        return self.table(document.table)
+
     def moment(self, document: documents.Moment) -> int:
         """Where work has come to: a line of JSON."""
         self.printer.line(json_line(document.record), push=True)
@@ -96,7 +118,7 @@ class Format:
 
     def text(self, document: documents.Text) -> int:
         """Lines as they are."""
-        self.printer.line(visible_lines(document.text))
+        self.printer.line(document.text if document.styled else visible_lines(document.text))
         return 1
 
     def value(self, document: documents.Value) -> int:

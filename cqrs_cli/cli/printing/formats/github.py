@@ -1,21 +1,25 @@
 """GitHub: workflow commands, which annotate a run."""
 
 from cqrs_cli.cli.printing.control_characters import visible
-from cqrs_cli.cli.printing.documents import Findings
+from cqrs_cli.cli.printing.documents import Findings, Outcomes, Verdicts
 from cqrs_cli.cli.printing.formats import Format
 
 
 class GithubFormat(Format):
     """A line a finding."""
 
-    writes = (Findings,)
+    writes = (Findings, Outcomes, Verdicts)
 
     def findings(self, document: Findings) -> int:
         for finding in document.findings:
-            level = "error" if finding.severity == "error" else "warning"
+            level = "notice" if finding.severity == "note" else finding.severity
             message = finding.message + (f" ({finding.hint})" if finding.hint else "")
             title = _property(f"{document.check}: {finding.where}")
-            self.printer.line(f"::{level} title={title}::{_data(visible(message))}")
+            place = document.place(finding.where)
+            # What has no line of the domain's code, a stream or the store, is no place in the repository.
+            where = f"file={_property(place.file)},line={place.line}," if place.line is not None else ""
+            lines = "\n".join(map(visible, message.split("\n")))
+            self.printer.line(f"::{level} {where}title={title}::{_data(lines)}")
         return len(document.findings)
 
 

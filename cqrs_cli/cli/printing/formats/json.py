@@ -2,17 +2,28 @@
 
 from collections.abc import Iterable
 
-from cqrs_cli.cli.printing.documents import TABULAR, Graph, Moment, Outcomes, Record, Report, Sections, Single, Table
+from cqrs_cli.cli.printing.documents import (
+    TABULAR,
+    Export,
+    Graph,
+    Moment,
+    Outcomes,
+    Record,
+    Report,
+    Sections,
+    Single,
+    Table,
+)
 from cqrs_cli.cli.printing.formats import Format
-from cqrs_cli.cli.printing.values import json_line, json_text
+from cqrs_cli.json_text import json_line, json_text
 from cqrs_cli.jsonable import RawJson
 
 
 class JsonFormat(Format):
     """One JSON text; a record of an array is a line, a record alone is indented."""
 
-    writes = (*TABULAR, Graph, Moment)
-    for_programs = has_end = True
+    writes = (*TABULAR, Export, Graph, Moment)
+    for_programs = has_end = holds_header = True
     escapes = "json"
 
     def table(self, document: Table) -> int:
@@ -25,6 +36,10 @@ class JsonFormat(Format):
             self.printer.write(f"{'[' if count == 1 else ','}\n{json_line(record)}")
         self.printer.line("\n]" if count else "[]")
         return count
+
+    def export(self, document: Export) -> int:
+        """Lines, with a first and a last one: they are an interchange file."""
+        return document.lines(self.printer.write)
 
     def single(self, document: Single) -> int:
         stored = RawJson in map(type, document.record.values())  # as it is: a number keeps its digits

@@ -3,7 +3,7 @@
 from cqrs_cli.cli.printing.documents import Moment, Outcomes, Sections, Single, Table
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.formats.json import JsonFormat
-from cqrs_cli.cli.printing.values import json_line
+from cqrs_cli.json_text import json_line
 
 
 class JsonLinesFormat(JsonFormat):
@@ -13,6 +13,8 @@ class JsonLinesFormat(JsonFormat):
 
     def table(self, document: Table) -> int:
         count = 0
+        if document.header is not None:
+            self.printer.line(json_line(document.header))
         for record in document.records:
             count += 1
             self.printer.line(json_line(record), document.live)

@@ -1,12 +1,15 @@
 """SARIF 2.1.0, for code scanning."""
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cqrs_cli import __version__
-from cqrs_cli.cli.printing.documents import Findings, Value
+from cqrs_cli.cli.printing.control_characters import visible_lines
+from cqrs_cli.cli.printing.documents import Findings, Outcomes, Value, Verdicts
 from cqrs_cli.cli.printing.formats import Format
 from cqrs_cli.cli.printing.places import Place
 
@@ -14,20 +17,27 @@ from cqrs_cli.cli.printing.places import Place
 class SarifFormat(Format):
     """One run of the tool."""
 
-    writes = (Findings,)
+    writes = (Findings, Outcomes, Verdicts)
 
     def findings(self, document: Findings) -> int:
-        rules = [{"id": code} for code in dict.fromkeys(finding.code for finding in document.findings)]
+        return self._run([document])
+
+    def verdicts(self, document: Verdicts) -> int:
+        return self._run([part.findings for part in document.parts])
+
+    def _run(self, checks: Sequence[Findings]) -> int:
+        codes = dict.fromkeys(finding.code for check in checks for finding in check.findings)
         results = [
             {
                 "ruleId": finding.code,
-                "level": "error" if finding.severity == "error" else "warning",
-                "message": {"text": finding.message + (f" ({finding.hint})" if finding.hint else "")},
-                "locations": [_location(document.place(finding.where), finding.where)],
+                "level": finding.severity,
+                "message": {"text": _message(finding.message + (f" ({finding.hint})" if finding.hint else ""))},
+                "locations": [_location(check.place(finding.where), finding.where)],
             }
-            for finding in document.findings
+            for check in checks
+            for finding in check.findings
         ]
-        driver = {"name": "cqrs", "version": __version__, "rules": rules}
+        driver = {"name": "cqrs", "version": __version__, "rules": [{"id": code} for code in codes]}
         return self.value(
             Value(
                 {
@@ -37,6 +47,11 @@ class SarifFormat(Format):
                 }
             )
         )
+
+
+def _message(text: str) -> str:
+    """A plain message, in which brackets would be a link (SARIF 3.11.6)."""
+    return re.sub(r"[\\\[\]]", lambda match: "\\" + match.group(), visible_lines(text))
 
 
 def _location(place: Place, name: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What is known to be wrong with a domain before it is at work: by itself, its lock, and a log."""

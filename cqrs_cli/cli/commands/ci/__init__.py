@@ -1,0 +1,1 @@
+"""`cqrs ci`: all that is asked before a merge, at once."""

@@ -1,0 +1,1 @@
+"""`cqrs test` and its parts."""

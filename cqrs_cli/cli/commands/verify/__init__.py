@@ -1,0 +1,1 @@
+"""`cqrs verify` and its parts."""

@@ -1,0 +1,261 @@
+"""Workbenches and the threads that own them: one that writes, one that keeps rows up to date, a few that read.
+
+Requests go to the threads, not threads to the requests. The writer takes what waits at once and writes it together
+(`Workbench.send_batch`): a hundred commands that come in at the same moment cost one durable write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.domain.messages import Command
+from cqrs_cli.errors import CqrsError, Passing, StoreNotFound, Unavailable
+from cqrs_cli.http.options import Options
+from cqrs_cli.stores.registry import MEMORY, path_of
+from cqrs_cli.workbench.outcome import Expect, Outcome, Request
+from cqrs_cli.workbench.workbench import Workbench
+
+T = TypeVar("T")
+Work = Callable[[Workbench], Any]
+
+
+class _Send(NamedTuple):
+    """A command that waits to be written together with others."""
+
+    command: Command
+    expect: Expect
+
+
+class _Job:
+    """Work, and who waits for it."""
+
+    __slots__ = ("future", "loop", "work")
+
+    def __init__(self, work: Work | _Send, loop: asyncio.AbstractEventLoop) -> None:
+        self.work, self.loop = work, loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(self, result: Any, error: BaseException | None = None) -> None:
+        """Say what came of it, from any thread. A client that went away hears nothing."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self.loop.call_soon_threadsafe(self._done, result, error)
+
+    def _done(self, result: Any, error: BaseException | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
+
+
+class Threads:
+    """Threads that each own a workbench, from its first to its last breath, and do jobs from one bounded queue."""
+
+    def __init__(self, name: str, count: int, waiting: int, opened: Callable[[], Workbench]) -> None:
+        self.queue: queue.Queue[_Job | None] = queue.Queue(waiting)
+        self._opened = opened
+        self._ready: queue.Queue[BaseException | None] = queue.Queue()
+        self._threads = [threading.Thread(target=self._run, name=f"cqrs-{name}-{n}", daemon=True) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+        errors = [error for _ in self._threads if (error := self._ready.get()) is not None]
+        if errors:
+            self.close()
+            raise errors[0]
+
+    def submit(self, work: Work | _Send) -> asyncio.Future[Any]:
+        """What comes of the work. Raises `Passing` (`busy`) if too much waits already; then nothing was done."""
+        job = _Job(work, asyncio.get_running_loop())
+        try:
+            self.queue.put_nowait(job)
+        except queue.Full:
+            raise Passing("too many requests wait already", code="busy", hint="try again in a moment") from None
+        return job.future
+
+    def close(self) -> None:
+        """Finish what waits, and end the threads."""
+        for _ in self._threads:
+            self.queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        try:
+            bench = self._opened()
+        except BaseException as failure:
+            self._ready.put(failure)
+            return
+        self._ready.put(None)
+        with bench:
+            job: _Job | None
+            while (job := self.queue.get()) is not None:
+                self._do(bench, job)
+
+    def _do(self, bench: Workbench, job: _Job) -> None:
+        if job.future.cancelled() or isinstance(job.work, _Send):
+            return
+        try:
+            result = job.work(bench)
+        except BaseException as error:
+            job.settle(None, error)
+        else:
+            job.settle(result)
+
+
+class _Writer(Threads):
+    """One thread; commands that wait together are written together."""
+
+    def __init__(self, waiting: int, together: int, opened: Callable[[], Workbench]) -> None:
+        self._together = together
+        super().__init__("writer", 1, waiting, opened)
+
+    def _do(self, bench: Workbench, job: _Job) -> None:
+        jobs, after = self._waiting(job)
+        if len(jobs) == 1 and isinstance(job.work, _Send):
+            command, expect = job.work
+            try:
+                job.settle(bench.send(command, expect=expect))
+            except BaseException as error:
+                job.settle(None, error)
+        elif jobs:
+            self._write(bench, jobs)
+        if after is not None:
+            super()._do(bench, after)
+
+    def _waiting(self, job: _Job) -> tuple[list[_Job], _Job | None]:
+        """The commands that wait, from this one on, and the other work that comes after them."""
+        if not isinstance(job.work, _Send):
+            return [], job
+        jobs = [job]
+        while len(jobs) < self._together:
+            try:
+                more = self.queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self.queue.put(None)
+                break
+            if not isinstance(more.work, _Send):
+                return jobs, more
+            jobs.append(more)
+        return jobs, None
+
+    def _write(self, bench: Workbench, jobs: Sequence[_Job]) -> None:
+        sends = [(number, job.work) for number, job in enumerate(jobs) if isinstance(job.work, _Send)]
+        requests = [Request(number, send.command, send.expect) for number, send in sends]
+        answered = 0
+        try:
+            for answered, outcome in enumerate(bench.send_batch(requests), 1):
+                jobs[answered - 1].settle(outcome._replace(line=None), outcome.error)
+        except BaseException as error:
+            for job in jobs[answered:]:
+                job.settle(None, error)
+
+
+class Benches:
+    """What the requests of a server share. Opening them makes a store in a file that is not there, unless `read_only`.
+
+    Raises what opening a store raises.
+    """
+
+    def __init__(self, url: str, domain: Domain, options: Options) -> None:
+        self.url, self.domain, self.options = url, domain, options
+        self._writer: _Writer | None = None
+        self._keeper: Threads | None = None
+        self._readers: Threads | None = None
+        try:
+            if not options.read_only:
+                self._writer = _Writer(options.waiting, options.together, self._opened_to_write)
+                self._keeper = Threads("keeper", 1, options.waiting, self._opened_to_write)
+            self._readers = Threads("reader", options.readers, options.waiting, self.opened_to_read)
+        except BaseException:
+            self.close()
+            raise
+        self._catching_up: asyncio.Future[Any] | None = None
+
+    def close(self) -> None:
+        """Finish what waits and close everything."""
+        for threads in (self._readers, self._keeper, self._writer):
+            if threads is not None:
+                threads.close()
+        self._readers = self._keeper = self._writer = None
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait, by what they wait for."""
+        kinds = {"read": self._readers, "write": self._writer, "operate": self._keeper}
+        return {name: threads.queue.qsize() for name, threads in kinds.items() if threads is not None}
+
+    def opened_to_read(self) -> Workbench:
+        """A workbench that only reads, for a thread."""
+        return Workbench.open(self.url, self.domain, create=False, read_only=True)
+
+    def check_writes(self) -> None:
+        """Raise `Unavailable` (`read-only`) if nothing is written here."""
+        self._writing(self._keeper)
+
+    def opened_to_operate(self) -> Workbench:
+        """A workbench that writes rows, for a thread of its own."""
+        return self._opened_to_write()
+
+    def _opened_to_write(self) -> Workbench:
+        durability = self.options.durability
+        try:
+            return Workbench.open(self.url, self.domain, create=False, durability=durability)
+        except StoreNotFound:
+            if path_of(self.url) is None and not self.url.startswith(MEMORY + ":"):
+                raise  # on a server nobody makes a store in passing
+            return Workbench.open(self.url, self.domain, create=True, durability=durability)
+
+    async def read(self, work: Callable[[Workbench], T]) -> T:
+        """What `work` makes of a workbench that only reads."""
+        assert self._readers is not None
+        found: T = await self._readers.submit(work)
+        return found
+
+    async def operate(self, work: Callable[[Workbench], T]) -> T:
+        """What `work` makes of a workbench that writes rows and checkpoints. Raises `Unavailable` (`read-only`)."""
+        found: T = await self._writing(self._keeper).submit(work)
+        return found
+
+    async def send(self, command: Command, expect: Expect = None) -> Outcome:
+        """Send a command, durably, together with what else waits. Raises what `Workbench.send` does, `busy` too."""
+        outcome: Outcome = await self._writing(self._writer).submit(_Send(command, expect))
+        return outcome
+
+    async def write(self, work: Callable[[Workbench], T]) -> T:
+        """What `work` makes of the workbench that sends commands."""
+        found: T = await self._writing(self._writer).submit(work)
+        return found
+
+    def _writing(self, threads: Threads | None) -> Threads:
+        if threads is None:
+            raise Unavailable("this server only reads", code="read-only")
+        return threads
+
+    async def catch_up(self) -> dict[str, CqrsError]:
+        """Bring the projections to the head; the errors of those that could not be, by name.
+
+        Many who ask at the same time share one run.
+        """
+        if self._keeper is None:
+            return {}
+        running = self._catching_up
+        if running is not None and not running.done():
+            await asyncio.shield(running)  # it may have begun before what the caller wrote: so once more
+        running = self._catching_up
+        if running is None or running.done():
+            running = self._catching_up = asyncio.ensure_future(self.operate(_caught_up))
+        found: dict[str, CqrsError] = await asyncio.shield(running)
+        return found
+
+
+def _caught_up(bench: Workbench) -> dict[str, CqrsError]:
+    return {str(error.details.get("projection")): error for error in bench.try_project()}

@@ -1,0 +1,189 @@
+"""What all requests of a server share: its benches, its tail, its jobs, what it hides and what it counts."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cqrs_cli import records
+from cqrs_cli.domain.domain import Domain
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.http import problems
+from cqrs_cli.http.benches import Benches
+from cqrs_cli.http.hiding import Hiding
+from cqrs_cli.http.hints import say
+from cqrs_cli.http.identity import Identity, Right
+from cqrs_cli.http.jobs import Jobs
+from cqrs_cli.http.metrics import Metrics
+from cqrs_cli.http.options import Options
+from cqrs_cli.http.tail import Tail
+from cqrs_cli.json_text import json_line, json_text
+from cqrs_cli.workbench.workbench import Workbench
+
+JSON = "application/json"
+IDENTITY = "cqrs.identity"
+"""Where the gate leaves who asks, in the scope of a request."""
+Records = Iterable[Mapping[str, Any]]
+
+
+class Face:
+    """One domain on one store, as it is served. `open` it in the loop that serves, and `close` it there.
+
+    failure: why it could not be opened.
+    """
+
+    def __init__(self, url: str, domain: Domain, options: Options) -> None:
+        self.url, self.domain, self.options = url, domain, options
+        self.boot = secrets.token_hex(4)
+        self.metrics = Metrics()
+        self.hiding = Hiding(domain, options.mask, options.mask_key) if options.mask else None
+        self.failure: CqrsError | None = None
+        self._benches: Benches | None = None
+        self._tail: Tail | None = None
+        self._jobs: Jobs | None = None
+
+    @property
+    def benches(self) -> Benches:
+        """The workbenches, while it is open."""
+        assert self._benches is not None, "the server's life has not begun: is its lifespan run?"
+        return self._benches
+
+    @property
+    def tail(self) -> Tail:
+        """The end of the log, while it is open."""
+        assert self._tail is not None
+        return self._tail
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that takes long, while it is open."""
+        assert self._jobs is not None
+        return self._jobs
+
+    @property
+    def tail_if_open(self) -> Tail | None:
+        """The same; None before and after."""
+        return self._tail
+
+    def open(self) -> None:
+        """Open the benches. Raises what opening a store raises; it is kept as `failure`."""
+        try:
+            self._benches = Benches(self.url, self.domain, self.options)
+            self._tail = Tail(self._benches, self.line)
+        except CqrsError as error:
+            self.failure = error
+            raise
+        self._jobs = Jobs(self._benches)
+
+    def close(self) -> None:
+        """Finish what is being written, and close everything."""
+        if self._jobs is not None:
+            self._jobs.close()
+        if self._tail is not None:
+            self._tail.close()
+        if self._benches is not None:
+            self._benches.close()
+        self._benches = self._tail = self._jobs = None
+
+    # ── what leaves ───────────────────────────────────────────────────────────────────────────
+
+    def line(self, bench: Workbench, record: Mapping[str, Any]) -> str:
+        """A record as JSON, without what is hidden."""
+        if self.hiding is not None:
+            self.hiding.learn(bench.store)
+            record = self.hiding.record(record)
+        return json_line(record)
+
+    def lines(self, bench: Workbench, rows: Records) -> str:
+        """Records as a JSON array, a line each, as the shell writes it."""
+        lines = [self.line(bench, record) for record in rows]
+        return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+
+    def problem(self, error: CqrsError, kind: problems.Kind | None = None) -> Response:
+        """The response for an error, without what is hidden."""
+        told: Mapping[str, Any] = problems.record(error, kind)
+        if self.hiding is not None:
+            kept = {name: told[name] for name in ("type", "title", "status", "code")}
+            told = {**self.hiding.record(told), **kept}
+        return problems.respond(error, told)
+
+    def error_line(self, error: CqrsError) -> str:
+        """An error as a line among others, as the shell writes it under `--json`."""
+        record: Mapping[str, Any] = records.error(error, say(error))
+        return json_line(self.hiding.record(record) if self.hiding is not None else record) + "\n"
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def route(face: Face, method: str, path: str, handler: Handler, right: Right | None, label: str) -> Route:
+    """A route that counts, asks whether the caller may (None: anybody), and answers errors with problems."""
+
+    async def endpoint(request: Request) -> Response:
+        begun, status = time.perf_counter(), 500
+        try:
+            if right is not None:
+                check_right(request, right)
+            response = await handler(request)
+            status = response.status_code
+            return response
+        except CqrsError as error:
+            answered = face.problem(error)
+            status = answered.status_code
+            return answered
+        finally:
+            face.metrics.count(request.scope.get("cqrs.name", label), status, time.perf_counter() - begun)
+
+    return Route(path, endpoint, methods=[method], name=label)
+
+
+class Forbidden(CqrsError):
+    """Who asks may not do that."""
+
+    code = "forbidden"
+
+
+def identity(request: Request) -> Identity:
+    """Who asks."""
+    found: Identity | None = request.scope.get(IDENTITY)
+    return found if found is not None else Identity()
+
+
+def check_right(request: Request, right: Right) -> None:
+    """Raise `Forbidden` unless the caller may."""
+    who = identity(request)
+    if right not in who.may:
+        raise Forbidden(f"{who.user or 'nobody'} may not {right}", hint="ask with an identity that may")
+
+
+def on_record(request: Request) -> str:
+    """The name that stands for the caller in what stays on record."""
+    return identity(request).user or "http"
+
+
+def answer(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response of JSON that is a text already."""
+    return Response(body, status, dict(headers or {}), media_type=JSON)
+
+
+def answer_value(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response of one value."""
+    return answer(json_text(value) + "\n", status, headers)
+
+
+def next_link(request: Request, **parameters: Any) -> str:
+    """The value of `Link` that leads to the next page."""
+    url = request.url.include_query_params(**parameters)
+    return f'<{quote(url.path, safe="/%")}?{url.query}>; rel="next"'
+
+
+def path_to(*parts: str, root: str = "") -> str:
+    """A path whose parts may hold any letter: they are percent-encoded."""
+    return root + "".join("/" + quote(part, safe="") for part in parts)

@@ -1,0 +1,196 @@
+"""Who may come in: the host's name, the origin, a token or a plug, and limits, before anything else is done.
+
+A page that a browser shows from anywhere can send requests to 127.0.0.1. Three things keep it out: the name in `Host`
+must be ours (DNS rebinding), unsafe methods must come from our own page (`Sec-Fetch-Site`, else `Origin`), and commands
+need a type of body that no form can send. Programs send neither header and pass.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from inspect import isawaitable
+from typing import Any
+
+from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.failure import domain_failed
+from cqrs_cli.http.face import IDENTITY, Face
+from cqrs_cli.http.identity import Identity
+from cqrs_cli.http.options import LOOPBACK
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN = frozenset({"/health/live", "/health/ready"})
+"""What is answered to anybody, in a word: whoever keeps a server running has no token."""
+HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_EXPOSED = b"ETag, Link, Location, Log-Position, Log-Lag, Retry-After"
+_ASKED = (
+    b"authorization, content-type, correlation-id, idempotency-key, if-match, if-none-match, last-event-id, traceparent"
+)
+
+
+class Unauthorized(CqrsError):
+    """Nobody that is known asks."""
+
+    code = "unauthorized"
+
+
+class Gate:
+    """An application behind the gate of a face.
+
+    checks_host: the name in `Host` must be one of ours. is_open: all of it is answered to anybody, in a word.
+    """
+
+    def __init__(self, app: App, face: Face, *, checks_host: bool = True, is_open: bool = False) -> None:
+        self._is_open = is_open
+        self._app, self._face, self._options = app, face, face.options
+        self._hosts = frozenset(name.lower() for name in LOOPBACK | face.options.hosts) if checks_host else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer why not."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = _Headers(scope)
+        origin = headers.one("origin")
+        extra = list(HEADERS)
+        if origin and origin in self._options.origins:
+            extra += [
+                (b"access-control-allow-origin", origin.encode("latin-1")),
+                (b"vary", b"Origin"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                have = {name.lower() for name, _ in message["headers"]}
+                more = [header for header in extra if header[0] not in have]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        try:
+            self._check(scope, headers)
+            if len(extra) > len(HEADERS) and scope["method"] == "OPTIONS":
+                await _preflight(guarded)
+                return
+            scope[IDENTITY] = await self._identity(scope, headers)
+        except CqrsError as error:
+            await self._face.problem(error)(scope, receive, guarded)
+            return
+        await self._app(scope, self._limited(receive), guarded)
+
+    def _check(self, scope: Scope, headers: _Headers) -> None:
+        """Raise `Misuse` for what is not for us, from another site's page, or too large."""
+        host = headers.one("host").lower()
+        name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+        if self._hosts is not None and (name not in self._hosts or headers.count("host") != 1):
+            raise Misuse(f"this server does not answer to {host[:80]!r}", code="wrong-host", hint="--allow-host NAME")
+        if scope["method"] not in SAFE:
+            self._check_origin(headers, host)
+        length = headers.one("content-length") or "0"
+        if not length.isascii() or not length.isdigit() or int(length[:12]) > self._options.max_body:
+            raise self._too_large()
+
+    def _check_origin(self, headers: _Headers, host: str) -> None:
+        site, origin = headers.one("sec-fetch-site"), headers.one("origin")
+        if origin in self._options.origins:
+            return
+        is_other = site not in ("same-origin", "none") if site else bool(origin) and not _is_own(origin, host)
+        if is_other:
+            raise Misuse("the request comes from another site's page", code="cross-origin", hint="--cors ORIGIN")
+
+    def _too_large(self) -> Misuse:
+        hint = "POST /commands takes many commands, a part of them at a time"
+        return Misuse(f"a body has at most {self._options.max_body:,} bytes", code="body-too-large", hint=hint)
+
+    async def _identity(self, scope: Scope, headers: _Headers) -> Identity:
+        """Who asks. Raises `Unauthorized`, and `DomainFailed` if the plug fails."""
+        options = self._options
+        found: Identity | None = Identity()
+        if options.authenticate is not None:
+            try:
+                told = options.authenticate(headers.all())
+                found = await told if isawaitable(told) else told
+            except CqrsError:
+                raise
+            except Exception as error:
+                raise domain_failed(error, "authenticate") from error
+        elif options.token is not None:
+            scheme, _, given = headers.one("authorization").partition(" ")
+            is_ours = hmac.compare_digest(given.strip().encode("latin-1"), options.token.encode())
+            found = Identity() if scheme.lower() == "bearer" and is_ours else None
+        if found is None:
+            if self._is_open or _path(scope) in OPEN:
+                return Identity(may=frozenset())
+            raise Unauthorized("this server wants to know who asks", hint="Authorization: Bearer TOKEN")
+        return found
+
+    def _limited(self, receive: Receive) -> Receive:
+        """The body, which ends with `Misuse` where it is too large, whatever its head said."""
+        left = self._options.max_body
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise self._too_large()
+            return message
+
+        return limited
+
+
+class _Headers:
+    """The headers of a request, by their names in lower case."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+
+    def one(self, name: str) -> str:
+        """The first of this name; empty without one."""
+        return next((value for key, value in self._raw if key == name), "")
+
+    def count(self, name: str) -> int:
+        """How many there are of this name."""
+        return sum(key == name for key, _ in self._raw)
+
+    def all(self) -> Mapping[str, str]:
+        """All of them; of several of a name the last."""
+        return dict(self._raw)
+
+
+def _path(scope: Scope) -> str:
+    root = scope.get("root_path", "")
+    path: str = scope["path"]
+    return path.removeprefix(root) if root else path
+
+
+def _is_own(origin: str, host: str) -> bool:
+    return origin.partition("://")[2].lower() == host
+
+
+async def _preflight(send: Send) -> None:
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", _ASKED),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,94 @@
+"""`/health/live`, `/health/ready` and `/metrics`: for whoever keeps the server running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cqrs_cli.errors import Unavailable
+from cqrs_cli.http.face import Face, answer_value, identity, route
+from cqrs_cli.http.metrics import CONTENT_TYPE
+from cqrs_cli.http.parameters import Parameters
+from cqrs_cli.log.letters import count_letters
+from cqrs_cli.stores.contract import Selection
+from cqrs_cli.workbench.processors.status import ProcessorStatus
+from cqrs_cli.workbench.workbench import Workbench
+
+
+class Health:
+    """Whether the server lives and may be asked, and its figures."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def routes(self) -> list[Route]:
+        """What is served."""
+        face = self._face
+        return [
+            route(face, "GET", "/health/live", self.live, None, "live"),
+            route(face, "GET", "/health/ready", self.ready, None, "ready"),
+            route(face, "GET", "/metrics", self.metrics, "read", "metrics"),
+        ]
+
+    async def live(self, request: Request) -> Response:
+        """The process answers."""
+        return answer_value({"live": True}, 200, {"Cache-Control": "no-store"})
+
+    async def ready(self, request: Request) -> Response:
+        """The store opens, nothing has stopped, and with `max_lag` nothing is further behind than that; else 503."""
+        asked = Parameters(request, {"max_lag"})
+        most = None if asked.one("max_lag") is None else asked.number("max_lag", 1, 10**9)
+
+        def read(bench: Workbench) -> tuple[int, Sequence[ProcessorStatus]]:
+            return bench.store.head(), _statuses(bench)
+
+        head, found = await self._face.benches.read(read)
+        stopped = [one.name for one in found if one.status in ("stopped", "needs-rebuild")]
+        late = [one.name for one in found if most is not None and one.lag > most]
+        body: dict[str, Any] = {
+            "ready": not stopped and not late,
+            "head": head,
+            "stopped": stopped,
+            "late": late,
+            "processors": [{"name": one.name, "status": one.status, "lag": one.lag} for one in found],
+        }
+        why = f"{len(stopped)} stopped, {len(late)} too far behind"
+        shown: dict[str, Any] = body if "read" in identity(request).may else {"ready": body["ready"]}
+        status, headers = (200 if body["ready"] else 503), {"Cache-Control": "no-store"}
+        if status == 503:
+            return self._face.problem(Unavailable(f"not ready: {why}", code="not-ready", **shown))
+        return answer_value(shown, status, headers)
+
+    async def metrics(self, request: Request) -> Response:
+        """All figures, for Prometheus."""
+        Parameters(request, ())
+        metrics, face = self._face.metrics, self._face
+
+        def read(bench: Workbench) -> int:
+            now_us = time.time_ns() // 1000
+            for one in _statuses(bench):
+                seconds = max(0.0, (now_us - _waits_since(bench, one)) / 1e6) if one.lag else 0.0
+                kind = "projection" if one.kind == "projection" else "reaction"
+                metrics.processor(kind, one.name, one.lag, seconds, one.status in ("stopped", "needs-rebuild"))
+            for name in face.domain.reactions:
+                metrics.letters(name, count_letters(bench.store.rows, name))
+            return bench.store.head()
+
+        head = await face.benches.read(read)
+        metrics.look(head, face.tail.followers, face.benches.waiting)
+        return Response(metrics.text(), headers={"Cache-Control": "no-store", "Content-Type": CONTENT_TYPE})
+
+
+def _statuses(bench: Workbench) -> Sequence[ProcessorStatus]:
+    return [*bench.statuses(counted=False), *bench.reactions()]
+
+
+def _waits_since(bench: Workbench, one: ProcessorStatus) -> int:
+    """When the first event was recorded that a processor has not taken in, in microseconds."""
+    event = next(iter(bench.store.read(Selection(after=one.position, limit=1))), None)
+    return time.time_ns() // 1000 if event is None else event.recorded_us

@@ -1,0 +1,41 @@
+"""How a domain is served: everything that may be set, with what holds if nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cqrs_cli.http.identity import Authenticate
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""The names of this machine for itself, as they stand in `Host`."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve.
+
+    read_only: nothing is written, rows are shown as they are. run: reactions run, too. readers: threads that read.
+    hosts: names that are answered to, beside those of loopback. origins: of pages elsewhere that may ask (CORS).
+    token: what programs show as `Bearer`; authenticate: a plug instead. sql: whether SQL may be asked.
+    followers: at most so many. max_body: bytes. waiting: requests that may wait for a thread, of each kind.
+    together: commands written at once. patience: seconds that a request waits for a position.
+    mask: fields to hide, each with its way, and mask_key for pseudonyms that are the same each time.
+    """
+
+    read_only: bool = False
+    run: bool = False
+    readers: int = 4
+    hosts: frozenset[str] = field(default=frozenset())
+    origins: frozenset[str] = field(default=frozenset())
+    token: str | None = field(default=None, repr=False)
+    authenticate: Authenticate | None = None
+    sql: bool = False
+    followers: int = 500
+    max_body: int = 1_200_000
+    waiting: int = 1_000
+    together: int = 256
+    patience: float = 10.0
+    durability: str | None = None
+    mask: Mapping[str, str] = field(default_factory=dict)
+    mask_key: bytes | None = field(default=None, repr=False)

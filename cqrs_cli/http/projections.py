@@ -1,0 +1,157 @@
+"""`/projections`: read models, their rows and where they stand; checks and rebuilds, which are jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from cqrs_cli import records
+from cqrs_cli.errors import Misuse
+from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
+from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
+from cqrs_cli.http.jobs import Job, Working
+from cqrs_cli.http.parameters import MOST_ROWS, Parameters
+from cqrs_cli.json_text import json_line
+from cqrs_cli.log.points import parse_point
+from cqrs_cli.payloads.conditions import conditions, ordering_typed
+from cqrs_cli.workbench.processors.loop import Progress
+from cqrs_cli.workbench.workbench import Workbench
+
+ROWS = PARAMETERS | {"where", "order", "limit", "cursor", "at"}
+SHOWN_DRIFT = 1_000
+LOOK_AGAIN = 0.5
+"""Seconds after which whoever follows a job looks whether the server ends."""
+
+
+class Projections:
+    """The read models, those of process managers too."""
+
+    def __init__(self, face: Face, freshness: Freshness) -> None:
+        self._face, self._freshness = face, freshness
+
+    def routes(self) -> list[Route]:
+        """What is served."""
+        face = self._face
+        return [
+            route(face, "GET", "/projections", self.statuses, "read", "projections"),
+            route(face, "GET", "/projections/{name}", self.rows, "read", "projection"),
+            route(face, "POST", "/projections/{name}/check", self.check, "operate", "check"),
+            route(face, "POST", "/projections/{name}/rebuild", self.rebuild, "operate", "rebuild"),
+            route(face, "GET", "/jobs/{id}", self.job, "read", "job"),
+            route(face, "POST", "/jobs/{id}/cancel", self.cancel, "operate", "cancel"),
+        ]
+
+    async def statuses(self, request: Request) -> Response:
+        """Where they stand."""
+        Parameters(request, ())
+
+        def read(bench: Workbench) -> str:
+            return self._face.lines(bench, map(records.projection_status, bench.statuses()))
+
+        return answer(await self._face.benches.read(read), 200, {"Cache-Control": "private, no-cache"})
+
+    async def rows(self, request: Request) -> Response:
+        """Rows that match, in order, a page at a time; as they were at a position or a time with `at`."""
+        asked = Parameters(request, ROWS)
+        name = request.path_params["name"]
+        kind = self._face.domain.rows_of(name)
+        where, matches, _ = conditions(kind, asked.many("where"))
+        order, cursor, at = ordering_typed(asked.one("order")), asked.one("cursor"), asked.one("at")
+        limit, known = asked.number("limit", 100, MOST_ROWS), request.headers.get("if-none-match")
+        for one in ("wait", "stale") if at is not None else ():
+            if asked.one(one) is not None:
+                raise Misuse(f"{one} is about the rows as they are, at about those of the past", hint="leave one out")
+        errors = {} if at is not None else await self._freshness.ready(request, asked)
+        if kind.name in errors:
+            raise errors[kind.name]
+
+        def page(bench: Workbench) -> tuple[str, str | None]:
+            chosen: dict[str, Any] = {"where": where, "matches": matches, "order": order}
+            found = bench.page(kind.name, **chosen, limit=limit, cursor=cursor)
+            return self._face.lines(bench, map(records.answer, found)), found.cursor
+
+        def read(bench: Workbench) -> tuple[Place | None, str | None, str | None]:
+            if at is not None:
+                with bench.past(_position(bench, at)) as then:
+                    return None, *page(then)
+            place = self._freshness.place(bench)
+            return (place, None, None) if known == place.tag else (place, *page(bench))
+
+        place, body, following = await self._face.benches.read(read)
+        headers = {"Cache-Control": "private, no-cache"} if place is None else place.headers
+        if body is None:
+            return Response(status_code=304, headers=headers)
+        if following is not None:
+            headers["Link"] = next_link(request, cursor=following)
+        return answer(body, 200, headers)
+
+    # ── jobs ──────────────────────────────────────────────────────────────────────────────────
+
+    async def check(self, request: Request) -> Response:
+        """Compare the rows with a fresh fold of the log; nothing is written."""
+        Parameters(request, ())
+        name = self._face.domain.rows_of(request.path_params["name"]).name
+
+        def job(bench: Workbench, progress: Progress) -> Any:
+            found = records.check(bench.check(name, progress=progress))
+            return found | {"drift": found["drift"][:SHOWN_DRIFT], "drifted": len(found["drift"])}
+
+        return self._started(request, "check", name, job, writes=False)
+
+    async def rebuild(self, request: Request) -> Response:
+        """Fold the rows anew beside the live ones, and swap them in."""
+        Parameters(request, ())
+        name = self._face.domain.rows_of(request.path_params["name"]).name
+
+        def job(bench: Workbench, progress: Progress) -> Any:
+            return [records.projection_status(one) for one in bench.rebuild(name, progress=progress)]
+
+        return self._started(request, "rebuild", name, job, writes=True)
+
+    def _started(self, request: Request, kind: str, name: str, job: Job, writes: bool) -> Response:
+        made = self._face.jobs.start(kind, name, on_record(request), job, writes)
+        where = path_to("jobs", made.id, root=request.scope.get("root_path", ""))
+        return answer(self._told(made) + "\n", 202, {"Location": where, "Cache-Control": "no-store"})
+
+    async def job(self, request: Request) -> Response:
+        """How far a job is and what came of it; as server-sent events until it ends."""
+        Parameters(request, ())
+        found = self._face.jobs.get(request.path_params["id"])
+        headers = {"Cache-Control": "no-store"}
+        if "text/event-stream" not in request.headers.get("accept", ""):
+            return answer(self._told(found) + "\n", 200, headers)
+        return StreamingResponse(self._progress(found), media_type="text/event-stream", headers=headers)
+
+    async def _progress(self, job: Working) -> AsyncIterator[bytes]:
+        while True:
+            changed, running = job.changed, job.state == "running"
+            yield f"event: job\ndata: {self._told(job)}\n\n".encode()
+            if not running or self._face.tail.is_over:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), LOOK_AGAIN)
+
+    async def cancel(self, request: Request) -> Response:
+        """Let a job end after the batch that it is in."""
+        found = self._face.jobs.get(request.path_params["id"])
+        found.cancel()
+        return answer(self._told(found) + "\n", 202, {"Cache-Control": "no-store"})
+
+    def _told(self, job: Working) -> str:
+        hiding = self._face.hiding
+        return json_line(job.record() if hiding is None else hiding.record(job.record()))
+
+
+def _position(bench: Workbench, at: str) -> int:
+    """The position, the head at most, that `at` means. Raises `Misuse`."""
+    point = parse_point(at)
+    if point.version is not None:
+        raise Misuse(f"at={at} is a version, and a read model has none", hint="at=@POSITION or at=TIME")
+    position = bench.store.position_at(point.moment) if point.moment is not None else point.position
+    return min(position or 0, bench.store.head())
