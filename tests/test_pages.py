@@ -28,6 +28,7 @@ KINDS = {
     "code": ("full", "io-error", "read-only"),
     "f'{kind}-not-found'": ("reaction-not-found", "projection-not-found", "category-not-found"),
     "f'{self.what}-not-found'": ("command-not-found", "query-not-found"),
+    "f'{self._kind}-not-found'": ("command-not-found", "query-not-found"),
 }
 
 
