@@ -27,6 +27,7 @@ from cqrs_cli.http.gate import OPEN, Gate, Receive, Scope, Send
 from cqrs_cli.http.health import Health
 from cqrs_cli.http.keeping import keep_up
 from cqrs_cli.http.options import Options
+from cqrs_cli.http.pages.pages import Pages
 from cqrs_cli.http.projections import Projections
 from cqrs_cli.http.queries import Queries
 from cqrs_cli.http.reactions import Reactions
@@ -45,7 +46,7 @@ def router(url: str, domain: Domain, options: Options | None = None, **settings:
     """The same routes, to be included in a FastAPI application: `app.include_router(router(…), prefix="/shop")`.
 
     Its life is part of that application's. Everything of the gate holds but the check of the host's name, which is the
-    application's own.
+    application's own. There are no pages for people in it: `app.mount("/shop", create_app(…))` has them.
     """
     face = Face(url, domain, _options(options, settings))
     made = APIRouter(lifespan=_life(face))
@@ -96,6 +97,9 @@ class Application:
             redirect_slashes=False,
         )
         self.inner.router.routes.extend(routes(face))
+        self._pages = Pages(face) if face.options.ui else None
+        if self._pages is not None:
+            self.inner.router.routes.extend(self._pages.routes())
         self.inner.add_exception_handler(404, self._missing)
         self.inner.add_exception_handler(405, self._missing)
         self.inner.add_exception_handler(Exception, self._failed)
@@ -115,11 +119,19 @@ class Application:
         if getattr(error, "status_code", 404) == 405:
             allowed = (getattr(error, "headers", None) or {}).get("Allow", "")
             refused = Misuse(f"not by {request.method[:20]}", code="method-not-allowed", hint=f"by {allowed}")
-            response = self.face.problem(refused)
+            response = self._told(request, refused)
             response.headers["Allow"] = allowed
             return response
         path = request.url.path[:200]
-        return self.face.problem(NotFound(f"there is no {path}", code="no-such-path", hint="GET /openapi.json"))
+        hint = "GET /openapi.json"
+        return self._told(request, NotFound(f"there is no {path}", code="no-such-path", hint=hint))
+
+    def _told(self, request: Request, error: CqrsError) -> Response:
+        """An error as a page where pages are, else as a problem."""
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if self._pages is None or not (path + "/").startswith("/ui/"):
+            return self.face.problem(error)
+        return self._pages.site.failed(request, error)
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         problems.LOG.error("%s %s failed", request.method, request.url.path[:200], exc_info=error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from cqrs_cli.payloads.shapes import Many, Mapping, Record, Shape
 Model = TypeVar("Model", bound=BaseModel)
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 
 
@@ -49,6 +51,17 @@ async def object_of(request: Request) -> dict[str, Any]:
         errors = [{"pointer": "", "detail": "expected an object"}]
         raise InvalidInput("the body is not a JSON object", hint="the fields as an object", errors=errors)
     return payload
+
+
+async def form_of(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form, in their order. Raises `Misuse` (`unsupported-media-type`, `not-a-form`)."""
+    if media_type(request) != FORM:
+        raise unsupported(request, FORM)
+    try:
+        text = (await request.body()).decode("ascii")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=10_000)
+    except ValueError:
+        raise Misuse("the body is no form", code="not-a-form", hint="fields, percent-encoded in UTF-8") from None
 
 
 def read(reader: ModelReader[Model], payload: dict[str, Any], name: str, as_text: bool = False) -> Model:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +33,13 @@ JSON = "application/json"
 IDENTITY = "cqrs.identity"
 """Where the gate leaves who asks, in the scope of a request."""
 Records = Iterable[Mapping[str, Any]]
+
+
+@dataclass
+class Counted:
+    """How a request was answered: 500 until it is."""
+
+    status: int = 500
 
 
 class Face:
@@ -92,6 +101,16 @@ class Face:
             self._benches.close()
         self._benches = self._tail = self._jobs = None
 
+    @contextmanager
+    def counting(self, request: Request, label: str) -> Iterator[Counted]:
+        """While a request is answered: it is counted by the name of what it asks, else by `label`."""
+        begun, counted = time.perf_counter(), Counted()
+        try:
+            yield counted
+        finally:
+            name = request.scope.get("cqrs.name", label)
+            self.metrics.count(name, counted.status, time.perf_counter() - begun)
+
     # ── what leaves ───────────────────────────────────────────────────────────────────────────
 
     def line(self, bench: Workbench, record: Mapping[str, Any]) -> str:
@@ -127,19 +146,15 @@ def route(face: Face, method: str, path: str, handler: Handler, right: Right | N
     """A route that counts, asks whether the caller may (None: anybody), and answers errors with problems."""
 
     async def endpoint(request: Request) -> Response:
-        begun, status = time.perf_counter(), 500
-        try:
-            if right is not None:
-                check_right(request, right)
-            response = await handler(request)
-            status = response.status_code
+        with face.counting(request, label) as counted:
+            try:
+                if right is not None:
+                    check_right(request, right)
+                response = await handler(request)
+            except CqrsError as error:
+                response = face.problem(error)
+            counted.status = response.status_code
             return response
-        except CqrsError as error:
-            answered = face.problem(error)
-            status = answered.status_code
-            return answered
-        finally:
-            face.metrics.count(request.scope.get("cqrs.name", label), status, time.perf_counter() - begun)
 
     return Route(path, endpoint, methods=[method], name=label)
 

@@ -11,12 +11,16 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from inspect import isawaitable
 from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
 
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.http.face import IDENTITY, Face
 from cqrs_cli.http.identity import Identity
 from cqrs_cli.http.options import LOOPBACK
+from cqrs_cli.http.sessions import Sessions
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,6 +31,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN = frozenset({"/health/live", "/health/ready"})
 """What is answered to anybody, in a word: whoever keeps a server running has no token."""
+UI, LOGIN, STATIC = "/ui", "/ui/login", "/ui/static/"
+"""Where the pages are; the form that asks for the token and the files that it is drawn with are for anybody."""
 HEADERS = (
     (
         b"content-security-policy",
@@ -34,7 +40,7 @@ HEADERS = (
         b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
@@ -59,6 +65,7 @@ class Gate:
     def __init__(self, app: App, face: Face, *, checks_host: bool = True, is_open: bool = False) -> None:
         self._is_open = is_open
         self._app, self._face, self._options = app, face, face.options
+        self._sessions = None if face.options.token is None else Sessions(face.options.token)
         self._hosts = frozenset(name.lower() for name in LOOPBACK | face.options.hosts) if checks_host else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +97,9 @@ class Gate:
                 await _preflight(guarded)
                 return
             scope[IDENTITY] = await self._identity(scope, headers)
+        except Unauthorized as error:
+            await _turned_away(scope, headers, self._face.problem(error))(scope, receive, guarded)
+            return
         except CqrsError as error:
             await self._face.problem(error)(scope, receive, guarded)
             return
@@ -133,10 +143,12 @@ class Gate:
                 raise domain_failed(error, "authenticate") from error
         elif options.token is not None:
             scheme, _, given = headers.one("authorization").partition(" ")
-            is_ours = hmac.compare_digest(given.strip().encode("latin-1"), options.token.encode())
-            found = Identity() if scheme.lower() == "bearer" and is_ours else None
+            is_theirs = hmac.compare_digest(given.strip().encode("latin-1"), options.token.encode())
+            signed_in = self._sessions is not None and self._sessions.hold(headers.one("cookie"))
+            found = Identity() if (scheme.lower() == "bearer" and is_theirs) or signed_in else None
         if found is None:
-            if self._is_open or _path(scope) in OPEN:
+            path = _path(scope)
+            if self._is_open or path in OPEN or path == LOGIN or path.startswith(STATIC):
                 return Identity(may=frozenset())
             raise Unauthorized("this server wants to know who asks", hint="Authorization: Bearer TOKEN")
         return found
@@ -180,6 +192,16 @@ def _path(scope: Scope) -> str:
     root = scope.get("root_path", "")
     path: str = scope["path"]
     return path.removeprefix(root) if root else path
+
+
+def _turned_away(scope: Scope, headers: _Headers, problem: Response) -> Response:
+    """What nobody that is known gets: a browser that wants a page is led to the form."""
+    path = _path(scope)
+    if scope["method"] != "GET" or "text/html" not in headers.one("accept") or not (path + "/").startswith(UI + "/"):
+        return problem
+    query = scope.get("query_string", b"").decode("latin-1")
+    to = quote(f"{path}?{query}" if query else path, safe="/")
+    return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}?to={to}", 303, {"Cache-Control": "no-store"})
 
 
 def _is_own(origin: str, host: str) -> bool:

@@ -19,6 +19,7 @@ class Options:
     hosts: names that are answered to, beside those of loopback. origins: of pages elsewhere that may ask (CORS).
     token: what programs show as `Bearer`; authenticate: a plug instead. sql: whether SQL may be asked.
     followers: at most so many. max_body: bytes. waiting: requests that may wait for a thread, of each kind.
+    ui: pages for people as well. filters: of the log, each a name and the parameters of its page.
     together: commands written at once. patience: seconds that a request waits for a position.
     mask: fields to hide, each with its way, and mask_key for pseudonyms that are the same each time.
     """
@@ -31,6 +32,8 @@ class Options:
     token: str | None = field(default=None, repr=False)
     authenticate: Authenticate | None = None
     sql: bool = False
+    ui: bool = True
+    filters: Mapping[str, str] = field(default_factory=dict)
     followers: int = 500
     max_body: int = 1_200_000
     waiting: int = 1_000

@@ -68,6 +68,7 @@ CODES = {
     "fork": Kind(403, "Not on a fork"),
     "method-not-allowed": Kind(405, "Method not allowed"),
     "no-such-path": Kind(404, "Not found"),
+    "not-a-form": Kind(400, "The body is no form"),
     "not-json": Kind(400, "The body is not JSON"),
     "precondition-failed": Kind(412, "Precondition failed"),
     "read-only": Kind(403, "This server only reads"),
@@ -125,9 +126,14 @@ def respond(error: CqrsError, told: Mapping[str, Any] | None = None, kind: Kind 
         headers["WWW-Authenticate"] = 'Bearer realm="cqrs"'
     if status in (409, 412) and isinstance(error.details.get("actual"), int):
         headers["ETag"] = f'"{error.details["actual"]}"'
+    log_failure(error, status)
+    return Response(json_text(told) + "\n", status, headers, media_type=MEDIA)
+
+
+def log_failure(error: CqrsError, status: int) -> None:
+    """Note what failed on our side: the traceback goes nowhere else."""
     if status >= 500 and not isinstance(error, Unavailable):
         LOG.error("%s: %s", error.code, error.message, exc_info=error)
-    return Response(json_text(told) + "\n", status, headers, media_type=MEDIA)
 
 
 def precondition(error: CqrsError) -> Kind | None:

@@ -24,9 +24,12 @@ HOST, PORT = "127.0.0.1", 8027
 _KINDS: dict[str, type] = {
     **{"host": str, "port": int, "read-only": bool, "write": bool, "run": bool, "token-file": str},
     **{"authenticate": str, "allow-host": list, "cors": list, "readers": int, "followers": int, "root-path": str},
-    **{"sql": bool},
+    **{"sql": bool, "ui": bool, "filters": dict},
 }
-_SAID = {str: "a text", int: "a number", bool: "true or false", list: "a list of texts"}
+_SAID: dict[type, str] = {
+    **{str: "a text", int: "a number", bool: "true or false", list: "a list of texts"},
+    **{dict: 'a table of texts, as late = "type=OrderPaid"'},
+}
 
 
 class Asked(NamedTuple):
@@ -45,6 +48,8 @@ class Asked(NamedTuple):
     followers: int
     root_path: str
     sql: bool
+    ui: bool
+    filters: Mapping[str, str]
 
 
 def serve(
@@ -79,13 +84,14 @@ def serve(
         str | None, typer.Option("--root-path", metavar="/PATH", help="Where a proxy has put it.")
     ] = None,
     sql: Annotated[bool | None, typer.Option("--sql", help="Answer SQL where other machines can ask, too.")] = None,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="No pages for people.")] = False,
     foreign: Foreign = False,
 ) -> None:
-    """Serve the domain over HTTP until stopped (Ctrl-C, SIGTERM): commands, queries, the log, read models.
+    """Serve the domain over HTTP until stopped (Ctrl-C, SIGTERM): commands, queries, the log, read models, and pages.
 
-    GET /openapi.json describes all of it; cqrs help http tells it. Only this machine can ask unless --host says
-    otherwise; then a token or a plug is needed, and nothing is written without --write. The address is printed once
-    it answers. Each option also under [tool.cqrs.http] in the settings.
+    The pages are at /ui/; GET /openapi.json describes the rest; cqrs help http tells it. Only this machine can ask
+    unless --host says otherwise; then a token or a plug is needed, and nothing is written without --write. The address
+    is printed once it answers. Each option also under [tool.cqrs.http] in the settings.
     """
     from cqrs_cli.http.extra import check_installed
 
@@ -95,7 +101,7 @@ def serve(
     typed = {
         "host": host, "port": port, "read-only": read_only, "write": write, "run": run, "token-file": token_file,
         "authenticate": authenticate, "allow-host": allow_host or None, "cors": cors or None, "readers": readers,
-        "followers": followers, "root-path": root_path, "sql": sql,
+        "followers": followers, "root-path": root_path, "sql": sql, "ui": False if no_ui else None, "filters": None,
     }  # fmt: skip
     asked = _asked(typed, session)
     from cqrs_cli.http.serving import check_door, is_loopback, listen, url_of
@@ -163,6 +169,7 @@ def _asked(typed: Mapping[str, Any], session: Session) -> Asked:
         run=one("run", False), token_file=token_file, authenticate=one("authenticate", None),
         allow_host=one("allow-host", ()), cors=one("cors", ()), readers=one("readers", 4),
         followers=one("followers", 500), root_path=one("root-path", ""), sql=one("sql", False),
+        ui=one("ui", True), filters=one("filters", {}),
     )  # fmt: skip
     _check(found)
     return found
@@ -171,6 +178,8 @@ def _asked(typed: Mapping[str, Any], session: Session) -> Asked:
 def _fits(value: Any, kind: type) -> bool:
     if isinstance(value, list):
         return kind is list and all(isinstance(one, str) for one in value)
+    if isinstance(value, dict):
+        return kind is dict and all(isinstance(one, str) for one in value.values())
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
@@ -211,6 +220,8 @@ def _options(asked: Asked, session: Session, plug: Authenticate | None, is_alone
         token=None if asked.token_file is None else read_token(asked.token_file),
         authenticate=plug,
         sql=asked.sql or is_alone,
+        ui=asked.ui,
+        filters=asked.filters,
         followers=asked.followers,
         durability=session.settings.durability,
         mask={} if hiding is None else hiding.fields,
@@ -246,4 +257,5 @@ class _Notes(logging.Handler):
         """Write a line, and under `--debug` the traceback. Nobody's request fails for a note that can't be written."""
         told = self.format(record) if self._session.settings.debug else record.getMessage()
         with suppress(OSError, ValueError):
-            self._session.printer.error(told)
+            for line in told.splitlines():
+                self._session.printer.error(line)

@@ -1,0 +1,24 @@
+"""All pages."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from cqrs_cli.http.face import Face
+from cqrs_cli.http.pages.frame import Frame
+from cqrs_cli.http.pages.log import Log
+from cqrs_cli.http.pages.overview import Counts, Overview
+from cqrs_cli.http.pages.site import Site
+
+
+class Pages:
+    """The pages of a face. site: what they share."""
+
+    def __init__(self, face: Face) -> None:
+        self.site = site = Site(face)
+        counts = Counts()
+        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts))
+
+    def routes(self) -> list[Route]:
+        """What is served."""
+        return [one for room in self._rooms for one in room.routes()]
