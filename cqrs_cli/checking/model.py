@@ -36,7 +36,7 @@ def check(material: Material) -> Checked:
     subjects = _subjects(domain)
     if not subjects:
         return Checked("model", nothing=f"the domain {domain.name} is empty")
-    decided = {command: _events_of(domain, command) for command in domain.deciders}
+    decided = {command: events_of(domain, command) for command in domain.deciders}
     findings = [
         *domain.check(),
         *(one for aggregate in domain.aggregates.values() for one in _of_aggregate(aggregate, decided)),
@@ -80,7 +80,7 @@ def _events(domain: Domain) -> list[type[Event]]:
     return sorted((one for one in found if one is not CommandRejected), key=lambda one: one.__name__)
 
 
-def _events_of(domain: Domain, command: type[Command]) -> set[type[Event]]:
+def events_of(domain: Domain, command: type[Command]) -> set[type[Event]]:
     """The events that may come of a command, as far as the code tells."""
     aggregate, clause = domain.deciders[command]
     told = {event for event in aggregate.events if any(issubclass(event, one) for one in clause.produces)}

@@ -30,11 +30,7 @@ class Sql:
     async def ask(self, request: Request) -> Response:
         """The rows of a statement. Raises `Misuse` (`sql`, `sql-off`, `mask`), `LimitExceeded`."""
         statement = Parameters(request, {"q"}).text("q")
-        if not self._face.options.sql:
-            raise Misuse("this server answers no SQL", code="sql-off", hint="cqrs serve --sql")
-        if self._face.hiding is not None:
-            message = "fields are to be hidden, and a statement can change values so that nothing knows them again"
-            raise Misuse(message, code="mask", hint="ask a masked copy of the store")
+        check_allowed(self._face)
         if not statement:
             raise invalid("q", "q is the statement, and there is none", "q=SELECT …, percent-encoded")
 
@@ -46,3 +42,12 @@ class Sql:
             return self._face.lines(bench, (dict(zip(result.columns, row, strict=True)) for row in rows))
 
         return answer(await self._face.benches.read(read), 200, {"Cache-Control": "no-store"})
+
+
+def check_allowed(face: Face) -> None:
+    """Raise `Misuse` where no SQL is answered: `sql-off`, or `mask`."""
+    if not face.options.sql:
+        raise Misuse("this server answers no SQL", code="sql-off", hint="cqrs serve --sql")
+    if face.hiding is not None:
+        message = "fields are to be hidden, and a statement can change values so that nothing knows them again"
+        raise Misuse(message, code="mask", hint="ask a masked copy of the store")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from cqrs_cli.http.face import Face
+from cqrs_cli.http.pages.domain_map import DomainMap
 from cqrs_cli.http.pages.frame import Frame
 from cqrs_cli.http.pages.log import Log
 from cqrs_cli.http.pages.overview import Counts, Overview
 from cqrs_cli.http.pages.site import Site
+from cqrs_cli.http.pages.sql import SqlPage
 
 
 class Pages:
@@ -17,7 +19,7 @@ class Pages:
     def __init__(self, face: Face) -> None:
         self.site = site = Site(face)
         counts = Counts()
-        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts))
+        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts), DomainMap(site), SqlPage(site))
 
     def routes(self) -> list[Route]:
         """What is served."""
