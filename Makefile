@@ -16,7 +16,7 @@ VERSIONED := -m "slow and not faults" --kept-on file tests/cli/options tests/cli
 # The rooms that lean on the libraries most, for a pair of versions that differs from two that are run in full.
 LEANING := $(QUICK) tests/cli/options tests/cli/shell tests/domain tests/scenario
 
-.PHONY: docs site demo quick test both fuzz lowest newest lint bench peers faults clean
+.PHONY: docs pictures site demo quick test both fuzz lowest newest lint bench peers faults clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
@@ -26,6 +26,7 @@ quick: .venv/.ready
 	@$(BIN)/python -m pytest -q -n auto $(QUICK)
 
 test: .venv/.ready
+	@.ci/browser
 	@$(BIN)/python .ci/versions.py test
 	@$(BIN)/python -m pytest -q -n auto
 
@@ -72,6 +73,11 @@ peers: .venv/.peers
 docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
 	@$(BIN)/python -m tests.peers.page
+
+# The pictures of the pages in docs/pictures, taken in a browser.
+pictures: .venv/.ready
+	@.ci/browser
+	@$(BIN)/python -m tests.browser.pictures
 
 # The documentation as a site, in `site/`. A link to a page or heading that is not there ends it.
 site: .venv/.docs

@@ -43,6 +43,7 @@ for _name in PIPELINE:
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_POSTGRESQL = "no server for the tests on PostgreSQL"
+NO_BROWSER = "no chromium for the tests in a browser"
 _MARKS = {"file": (), "server": (pytest.mark.slow,)}
 RETAIL_CSV = ROOT.parent / "shared" / "data" / "online-retail-2010-12.csv.gz"
 
@@ -180,7 +181,7 @@ def postgres_url(postgresql: str) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say that tests on PostgreSQL were skipped, and why, however quiet the run is."""
+    """Say that tests on PostgreSQL or in a browser were skipped, and why, however quiet the run is."""
     reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()) if report.longrepr}
-    for reason in sorted(reason for reason in reasons if NO_POSTGRESQL in reason):
+    for reason in sorted(reason for reason in reasons if NO_POSTGRESQL in reason or NO_BROWSER in reason):
         terminalreporter.write_line(reason, yellow=True)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from cqrs_cli import Command, Rejected, Workbench
+from cqrs_cli import Command, Domain, Rejected, Workbench
 from cqrs_cli.errors import CqrsError
 
 from ..inventory.stock import ReceiveStock
@@ -44,7 +44,7 @@ HOME = Address(street="1 Quay Road", city="Oslo", postal_code="0150", country="N
 class Shop:
     """The shop at work: each command an hour after the one before, and its reactions at once."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, domain: Domain = domain) -> None:
         self.now, self._sent = MONDAY, 0
         self._bench = Workbench.open(store, domain, create=True, clock=lambda: self.now)
 
@@ -83,9 +83,9 @@ def item(wanted: tuple[UUID, int]) -> OrderItem:
     return OrderItem(product_id=product, product_name=NAMES[product], quantity=quantity, unit_price=PRICES[product])
 
 
-def write(store: str) -> None:
-    """All that happened in that week."""
-    with Shop(store) as shop:
+def write(store: str, domain: Domain = domain) -> None:
+    """All that happened in that week. domain: another one that has all of this in it."""
+    with Shop(store, domain) as shop:
         for product, quantity in ((PEN, 20), (INK, 4), (CAP, 3)):
             shop.send(ReceiveStock(product_id=product, quantity=quantity))
         _refused(shop)
