@@ -49,7 +49,15 @@ def test_keys(page: Page, looked_at: Program, places: Places) -> None:
 
 
 def test_every_section_has_its_key(page: Page, looked_at: Program) -> None:
-    for key, path in {"o": "/ui/", "s": "/ui/streams", "m": "/ui/models", "p": "/ui/processes", "c": "/ui/commands", "d": "/ui/domain", "q": "/ui/sql"}.items():
+    for key, path in {
+        "o": "/ui/",
+        "s": "/ui/streams",
+        "m": "/ui/models",
+        "p": "/ui/processes",
+        "c": "/ui/commands",
+        "d": "/ui/domain",
+        "q": "/ui/sql",
+    }.items():
         page.goto(f"{looked_at.url}/ui/log")
         page.keyboard.press("g")
         page.keyboard.press(key)
