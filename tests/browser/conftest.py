@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 from tests.browser import shop
 from tests.conftest import NO_BROWSER
@@ -85,7 +85,12 @@ class Watched:
         self.page, self.complaints = page, list[str]()
         page.on("console", lambda said: self.complain(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.complain(str(error)))
-        page.on("dialog", lambda dialog: (self.complain(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self.dismiss)
+
+    def dismiss(self, dialog: Dialog) -> None:
+        """Nothing here may ask anything."""
+        self.complain(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def complain(self, text: str) -> None:
         """Keep it, unless it only says that a page was answered with an error, which a test may want."""

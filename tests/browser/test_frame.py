@@ -72,7 +72,8 @@ def test_theme_and_zone_are_kept(browser: Browser, looked_at: Program) -> None:
     page.click("#theme")
     page.click("#zone")
     tokyo = page.locator("#log time").first.inner_text()
-    assert tokyo[-4:] == utc[-4:] and tokyo != utc
+    assert tokyo[-4:] == utc[-4:]
+    assert tokyo != utc
     page.reload()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.locator("#log time").first.inner_text() == tokyo
@@ -105,7 +106,8 @@ def test_following(page: Page, changed: Program) -> None:
     page.keyboard.press(" ")
     expect(page.locator("#log tbody tr").first).to_contain_text(f"@{second}")
     shown = page.locator("#log tbody tr td:first-child").all_inner_texts()
-    assert shown[:2] == [f"@{second}", f"@{first}"] and len(set(shown)) == len(shown)
+    assert shown[:2] == [f"@{second}", f"@{first}"]
+    assert len(set(shown)) == len(shown)
 
 
 HIDE = """() => {
