@@ -30,6 +30,7 @@ _PAGES = (
     "http",
     "looking-back",
     "operations",
+    "pages",
     "verify",
     "python",
     "read-side",

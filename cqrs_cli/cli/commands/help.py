@@ -35,6 +35,7 @@ TOPICS = (
     "operations",
     "mirrors",
     "http",
+    "pages",
     "python",
 )
 """The pages that the package brings along, in the order of reading; each is `docs/TOPIC.md`."""

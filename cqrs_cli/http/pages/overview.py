@@ -24,6 +24,8 @@ from cqrs_cli.workbench.workbench import Workbench
 
 SPANS = {"hour": 3_600, "day": 86_400, "week": 604_800, "all": 0}
 BARS = 60
+SHORTEST_US = 1_000_000
+"""What a bar stands for, at least."""
 RECENT = 12
 MOST_TYPES = 14
 
@@ -88,7 +90,8 @@ def bars(store: Store, length: int) -> dict[str, Any]:
     last = next(iter(store.read(Selection(limit=1, backwards=True))), None)
     if first is None or last is None:
         return {"counts": [], "most": 0}
-    low, high = first.recorded_us - 1, max(last.recorded_us, first.recorded_us + BARS)
+    low = first.recorded_us - 1
+    high = max(last.recorded_us, low + BARS * SHORTEST_US)
     if length:
         high = time.time_ns() // 1000
         low = high - length * 1_000_000
