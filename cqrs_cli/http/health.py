@@ -83,7 +83,7 @@ class Health:
 
 
 def _statuses(bench: Workbench) -> Sequence[ProcessorStatus]:
-    return [*bench.statuses(counted=False), *bench.reactions()]
+    return [*bench.statuses(counted=False), *bench.reactions(counted=False)]
 
 
 def _most_lag(text: str) -> MostLag:
