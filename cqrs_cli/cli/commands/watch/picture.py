@@ -74,7 +74,7 @@ class Picture:
 
     def _told(self, seen: Seen, note: str) -> Iterator[tuple[str, str | None]]:
         if seen.trouble is not None:
-            yield f"{seen.trouble}; it is tried again until it goes on", "worst"
+            yield f"waiting: {seen.trouble}", "worst"
         if seen.statuses is None:
             if seen.trouble is None or seen.head:
                 yield "no domain, so no lag is known: --app MODULE:ATTR", "dim"
