@@ -81,7 +81,7 @@ def _drawn(session: Session, wanted: EventFilter, title: str, lines: int | None,
     printer, notes = session.printer, _Notes()
     looking, picture = Looking(session, wanted, most, foreign), Picture(printer, title, most)
     terminal = Terminal(printer.stream, printer.color)
-    known, shown = None, list[str]()
+    known, shown = None, None
     try:
         with contextlib.redirect_stderr(notes), terminal.drawn_on():
             while True:
@@ -89,9 +89,9 @@ def _drawn(session: Session, wanted: EventFilter, title: str, lines: int | None,
                 if now != known or terminal.is_blank:
                     seen, note, size = known = now
                     drawn = picture.lines(seen, "".join(note), size)
-                    if drawn != shown or terminal.is_blank:
-                        shown = drawn
-                        terminal.draw(shown, size)
+                    if (drawn, size) != shown or terminal.is_blank:
+                        terminal.draw(drawn, size)
+                        shown = drawn, size
                 if b"q" in terminal.typed(_TICK).lower():
                     return None
     except Ended as ended:
