@@ -27,7 +27,7 @@ _ABOUT = ("path", "column")
 _VALUES = frozenset({"value", "old", "new", "kept", "folded", "live", "fresh", "before", "after", "source", "copy"})
 """In a record about a field (which `path` or `column` names) these hold its values."""
 _OUR_NUMBERS = frozenset(
-    {"position", "version", "head", "events", "commits", "streams", "bytes", "lag", "line", "rows"}
+    {"position", "version", "head", "events", "commits", "streams", "bytes", "lag", "lag_seconds", "line", "rows"}
 )
 """Members of records of ours that count: a place in the log is no value of it that looks the same."""
 _STEP = re.compile(r"[A-Za-z_][\w-]*")
@@ -167,7 +167,7 @@ class Mask:
             else self.prose(self._path(value))
             if name == _ABOUT[0] and isinstance(value, str) and "[" in value
             else value
-            if name in _OUR_NUMBERS and isinstance(value, int) and self._way((_step(name),)) is None
+            if name in _OUR_NUMBERS and isinstance(value, int | float) and self._way((_step(name),)) is None
             else self._inner(name, value, ())
             for name, value in record.items()
         }

@@ -539,15 +539,26 @@ def section(name: str, position: int, behind: int, rows: Iterable[Record]) -> Re
 
 def projection_status(one: ProcessorStatus) -> Record:
     """Where a projection stands."""
-    names = ("status", "position", "lag", "rows", "reason", "source", "rebuilding")
+    names = ("rows", "reason", "source", "rebuilding")
     skips = [{**_skip(skip), "held": skip.position in one.contained} for skip in one.skips]
-    return {"projection": one.name, **{name: getattr(one, name) for name in names}, "skipped": skips}
+    return {"projection": one.name, **_place(one), **{name: getattr(one, name) for name in names}, "skipped": skips}
+
+
+def readiness(one: ProcessorStatus) -> Record:
+    """Whether a processor keeps up."""
+    told = _place(one)
+    return {"name": one.name, **{name: told[name] for name in ("status", "lag", "lag_seconds")}}
+
+
+def _place(one: ProcessorStatus) -> Record:
+    told = {name: getattr(one, name) for name in ("status", "position", "lag")}
+    return told | {"lag_seconds": round(one.lag_seconds, 3)}
 
 
 def reaction_status(one: ProcessorStatus) -> Record:
     """Where a reaction stands."""
-    names = ("kind", "status", "position", "lag", "rows", "waiting", "deadlines", "failed", "reason", "source")
-    told = {name: getattr(one, name) for name in names}
+    names = ("rows", "waiting", "deadlines", "failed", "reason", "source")
+    told = {"kind": one.kind, **_place(one), **{name: getattr(one, name) for name in names}}
     skipped, rewound = [_skip(skip) for skip in one.skips], list(map(dict, one.rewound))
     return {"reaction": one.name, **told, "skipped": skipped, "rewound": rewound}
 

@@ -42,6 +42,7 @@ FILES = (
     "tests/cli/commands/test_lessons.py",
     "tests/cli/commands/test_mirror.py",  # a mirror is a file
     "tests/cli/commands/test_replaced_stores.py",  # what is put in the place of a file
+    "tests/cli/commands/test_watch.py::test_a_store_that",  # it is moved, and replaced
     "tests/cli/shell/test_boundary.py",  # what is said of files
     "tests/cli/shell/test_completion.py",  # without the variables that tell of a server
     "tests/cli/shell/test_examples.py",  # the words of --help, which name files

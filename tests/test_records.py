@@ -116,8 +116,10 @@ def test_the_read_side(bench: Workbench) -> None:
     sent(bench)
     (status,) = bench.project("availability")
     found = records.projection_status(status._replace(skips=[SKIP], contained=frozenset({1})))
-    assert members(found) == "projection status position lag rows reason source rebuilding skipped"
+    assert members(found) == "projection status position lag lag_seconds rows reason source rebuilding skipped"
     assert members(found["skipped"][0]) == "position by at reason held"
+    late = status._replace(lag=2, lag_seconds=1.23456)
+    assert records.readiness(late) == {"name": "availability", "status": "ready", "lag": 2, "lag_seconds": 1.235}
     assert members(records.section("p", 1, 0, [])) == "projection position lag rows"
     assert members(records.plan(bench.plans("availability")[0])) == "projection events rows_now estimated_seconds"
     with bench.store.transaction() as rows:
@@ -144,7 +146,7 @@ def test_runs_and_reactions(bench: Workbench) -> None:
     }  # fmt: skip
     (status, *_) = bench.reactions()
     found = records.reaction_status(status._replace(skips=[SKIP]))
-    told = "reaction kind status position lag rows waiting deadlines failed reason source skipped rewound"
+    told = "reaction kind status position lag lag_seconds rows waiting deadlines failed reason source skipped rewound"
     assert members(found) == told
     assert members(found["skipped"][0]) == "position by at reason"
     outgoing = SimpleNamespace(command_id="c1", command="Ship")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cqrs_cli.errors import Unavailable
+from cqrs_cli import records
+from cqrs_cli.errors import Misuse, Unavailable
 from cqrs_cli.http.face import Face, answer_value, identity, route
 from cqrs_cli.http.metrics import CONTENT_TYPE
-from cqrs_cli.http.parameters import Parameters
+from cqrs_cli.http.parameters import Parameters, invalid
 from cqrs_cli.log.letters import count_letters
-from cqrs_cli.stores.contract import Selection
+from cqrs_cli.workbench.processors.lag import STANDING_STILL, MostLag, parse_most_lag
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -40,22 +40,22 @@ class Health:
         return answer_value({"live": True}, 200, {"Cache-Control": "no-store"})
 
     async def ready(self, request: Request) -> Response:
-        """The store opens, nothing has stopped, and with `max_lag` nothing is further behind than that; else 503."""
-        asked = Parameters(request, {"max_lag"})
-        most = None if asked.one("max_lag") is None else asked.number("max_lag", 1, 10**9)
+        """The store opens, nothing has stopped, and nothing is further behind than `max_lag`; else 503."""
+        text = Parameters(request, {"max_lag"}).one("max_lag")
+        most = MostLag() if text is None else _most_lag(text)
 
         def read(bench: Workbench) -> tuple[int, Sequence[ProcessorStatus]]:
             return bench.store.head(), _statuses(bench)
 
         head, found = await self._face.benches.read(read)
-        stopped = [one.name for one in found if one.status in ("stopped", "needs-rebuild")]
-        late = [one.name for one in found if most is not None and one.lag > most]
+        stopped = [one.name for one in found if one.status in STANDING_STILL]
+        late = [one.name for one in found if most.is_exceeded(one)]
         body: dict[str, Any] = {
             "ready": not stopped and not late,
             "head": head,
             "stopped": stopped,
             "late": late,
-            "processors": [{"name": one.name, "status": one.status, "lag": one.lag} for one in found],
+            "processors": [records.readiness(one) for one in found],
         }
         why = f"{len(stopped)} stopped, {len(late)} too far behind"
         shown: dict[str, Any] = body if "read" in identity(request).may else {"ready": body["ready"]}
@@ -70,11 +70,9 @@ class Health:
         metrics, face = self._face.metrics, self._face
 
         def read(bench: Workbench) -> int:
-            now_us = time.time_ns() // 1000
             for one in _statuses(bench):
-                seconds = max(0.0, (now_us - _waits_since(bench, one)) / 1e6) if one.lag else 0.0
                 kind = "projection" if one.kind == "projection" else "reaction"
-                metrics.processor(kind, one.name, one.lag, seconds, one.status in ("stopped", "needs-rebuild"))
+                metrics.processor(kind, one.name, one.lag, one.lag_seconds, one.status in STANDING_STILL)
             for name in face.domain.reactions:
                 metrics.letters(name, count_letters(bench.store.rows, name))
             return bench.store.head()
@@ -85,10 +83,11 @@ class Health:
 
 
 def _statuses(bench: Workbench) -> Sequence[ProcessorStatus]:
-    return [*bench.statuses(counted=False), *bench.reactions()]
+    return [*bench.statuses(counted=False), *bench.reactions(counted=False)]
 
 
-def _waits_since(bench: Workbench, one: ProcessorStatus) -> int:
-    """When the first event was recorded that a processor has not taken in, in microseconds."""
-    event = next(iter(bench.store.read(Selection(after=one.position, limit=1))), None)
-    return time.time_ns() // 1000 if event is None else event.recorded_us
+def _most_lag(text: str) -> MostLag:
+    try:
+        return parse_most_lag(text)
+    except Misuse as error:
+        raise invalid("max_lag", f"max_lag: {error.message}", error.hint) from None

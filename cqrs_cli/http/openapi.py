@@ -14,6 +14,7 @@ from cqrs_cli.http.parameters import MOST_ROWS
 from cqrs_cli.http.queries import FIELD, OWN, is_paged
 from cqrs_cli.payloads.jsonschema import SchemaGenerator
 from cqrs_cli.payloads.words import by_word, doc_of, line_of
+from cqrs_cli.workbench.processors.lag import PATTERN
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -393,7 +394,7 @@ def _operation() -> Json:
         _ask("limit", "Letters a page.", LIMIT),
         _ask("after", "After this one.", TEXT),
     ]
-    most = {"type": "integer", "minimum": 1, "maximum": 1_000_000_000}
+    most = {"type": "string", "pattern": f"^{PATTERN}$", "examples": ["100", "30s"]}
     figures = _answers("Prometheus' text format", {"type": "string"}, media="text/plain")
     return {
         "/reactions": _get("reactions", "operation", "Where reactions stand", [], {"200": _answers("All", many)}),

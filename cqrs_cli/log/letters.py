@@ -9,7 +9,7 @@ from cqrs_cli.log.outbox import DeadLetter, Outgoing
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.names import may_begin_an_id, only_one
 from cqrs_cli.stores.operational import DEAD_LETTERS
-from cqrs_cli.stores.rows import Order, RowReader, Where
+from cqrs_cli.stores.rows import Order, RowReader, Scalar, Where
 
 _ENVELOPE = len(Outgoing._fields)
 
@@ -17,13 +17,23 @@ _ENVELOPE = len(Outgoing._fields)
 def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
     """The dead letters, in the order of the log: the open ones, or those that were dropped."""
     kind = Where("dropped_us", "!=" if dropped else "=", None)
-    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
-    return [DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:]) for row in found]  # type: ignore[arg-type]
+    return list(map(_letter, rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])))
 
 
-def count_letters(rows: RowReader, reaction: str) -> int:
-    """How many open dead letters a reaction has."""
-    return rows.count(DEAD_LETTERS, [Where("reaction", "=", reaction), Where("dropped_us", "=", None)])
+def newest_letters(rows: RowReader, limit: int) -> list[DeadLetter]:
+    """At most so many of the open ones, those of the newest events first."""
+    order = [Order("position", descending=True), Order("number", descending=True)]
+    return list(map(_letter, rows.select(DEAD_LETTERS, [Where("dropped_us", "=", None)], order, limit=limit)))
+
+
+def _letter(row: tuple[Scalar, ...]) -> DeadLetter:
+    return DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:])  # type: ignore[arg-type]
+
+
+def count_letters(rows: RowReader, reaction: str | None = None) -> int:
+    """How many open dead letters a reaction has; None: all."""
+    of = [] if reaction is None else [Where("reaction", "=", reaction)]
+    return rows.count(DEAD_LETTERS, [*of, Where("dropped_us", "=", None)])
 
 
 def all_letters(rows: RowReader, where: Where) -> list[DeadLetter]:

@@ -2,7 +2,7 @@
 
 order-17        a stream                     5                     a version (digits alone)
 order-17@5      the stream at version 5      2026-01-01T10:00Z     a time, RFC 3339, UTC unless it says
-@1200           a position of the log        2h                    so long ago: s, m, h, d, w
+@1200           a position of the log        2h                    so long ago, or so long: s, m, h, d, w
                                              now, 10:00, today, yesterday, tuesday, tuesday 10:00
 
 A time as it is shown is cut to what is shown, so that as a point it means the last moment that is written like it.
@@ -91,6 +91,12 @@ def parse_time(text: str, now: datetime | None = None, local: bool = False) -> i
     zone unless it says.
     """
     return _moments(text, now or datetime.now(UTC), local)[0]
+
+
+def parse_duration(text: str) -> int | None:
+    """Microseconds of `30s`, `15m`, `2h`, `7d`, `4w`; None if it is none of these."""
+    found = _AGO.fullmatch(text)
+    return None if found is None else int(found[1]) * (timedelta(**{_UNITS[found[2]]: 1}) // timedelta(microseconds=1))
 
 
 def _moments(text: str, now: datetime, local: bool) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.log.points import parse_position
-from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.contract import Selection, Store
 
 LOOK_AGAIN = 0.02
 
@@ -55,3 +55,9 @@ def lags(store: Store, names: Iterable[str]) -> list[tuple[str, int, int]]:
     positions = {checkpoint.name: checkpoint.position for checkpoint in store.rows.checkpoints()}
     head = store.head()
     return [(name, at, max(head - at, 0)) for name in names for at in [positions.get(name, 0)]]
+
+
+def lag_seconds(store: Store, position: int) -> float:
+    """How old the oldest event after a position is, by the clock that commits are recorded by; 0 if there is none."""
+    oldest = next(iter(store.read(Selection(after=position, limit=1, as_found=True))), None)
+    return 0.0 if oldest is None else max(0, store.clock() // 1000 - oldest.recorded_us) / 1e6

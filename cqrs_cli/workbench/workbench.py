@@ -524,9 +524,10 @@ class Workbench:
         reactor = Reactor(self._projector, clock)
         return Runner(self.engine, reactor, self._courier(clock), start=start, stop=stop, ticks=ticks)
 
-    def reactions(self, *names: str) -> list[ProcessorStatus]:
-        """Where reactions stand (all without names), without moving them."""
-        return [self._reactor.status(self.domain.reaction(name)) for name in names or sorted(self.domain.reactions)]
+    def reactions(self, *names: str, counted: bool = True) -> list[ProcessorStatus]:
+        """Where reactions stand (all without names), without moving them. counted: with the number of their rows."""
+        reactor, known = self._reactor, self.domain
+        return [reactor.status(known.reaction(name), counted) for name in names or sorted(known.reactions)]
 
     def beginning(self) -> list[str]:
         """The reactions to which a start means something: they never ran, or ask what to do with what they missed."""

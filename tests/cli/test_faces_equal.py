@@ -83,6 +83,19 @@ def test_an_array_is_the_same_whole(both: Any) -> None:
     assert served.get("/dead-letters?limit=1000").text == shell("run", "--failed", "--json").out
 
 
+def test_what_is_behind_is_the_same(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one clock, as the lag in seconds grows while one asks."""
+    with Workbench.open(str(tmp_path / "cqrs.db"), office.domain) as bench:
+        pay(bench, "o7", "o8")
+        recorded = max(event.recorded_us for event in bench.log())
+        monkeypatch.setattr(type(bench.store), "clock", property(lambda store: lambda: (recorded + 90_000_500) * 1000))
+    with serving(str(tmp_path / "cqrs.db"), office.domain, read_only=True) as served:
+        for words, path in (("project --status", "/projections"), ("run --status", "/reactions")):
+            ran = shop(*words.split(), "--jsonl")
+            assert records(served.get(path)) == ran.out.splitlines()
+            assert min(json.loads(line)["lag_seconds"] for line in ran.out.splitlines()) >= 90
+
+
 def outcome(text: str) -> str:
     """An outcome without what another sending of the command must have another of: positions, ids, times."""
     told = json.loads(text)

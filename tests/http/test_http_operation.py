@@ -136,9 +136,15 @@ def test_lag_is_told_in_seconds_too(tmp_path: Any) -> None:
         assert 'cqrs_lag_events{kind="projection",name="balance"} 1.0' in figures
         [seconds] = re.findall(r'cqrs_lag_seconds{kind="projection",name="balance"} (\S+)', figures)
         assert float(seconds) > 0
-        assert served.get("/health/ready?max_lag=1").status_code == 200
-        late = served.get("/health/ready?max_lag=0")
-        assert late.status_code == 422
+        assert [served.get(f"/health/ready?max_lag={most}").status_code for most in ("1", "1h")] == [200, 200]
+        for most in ("0", "0s"):
+            late = served.get(f"/health/ready?max_lag={most}")
+            assert (late.status_code, late.json()["late"]) == (503, ["balance", "flow"])
+            assert {one["lag"] for one in late.json()["processors"]} == {1}
+            assert min(one["lag_seconds"] for one in late.json()["processors"]) > 0
+        for most in ("x", "-1", "1y", "1.5"):
+            refused = served.get(f"/health/ready?max_lag={most}")
+            assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (422, "max_lag")
 
 
 def test_sql_reads_and_is_off_unless_it_is_wanted(tmp_path: Any) -> None:

@@ -11,6 +11,7 @@ from cqrs_cli.log.points import (
     Point,
     _moments,
     parse_address,
+    parse_duration,
     parse_point,
     parse_position,
     parse_stream,
@@ -152,6 +153,13 @@ def test_times(text, moment):
 def test_so_long_ago(text, seconds):
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert parse_time(text, now) == micros(now) - seconds * 1_000_000
+    assert parse_duration(text) == seconds * 1_000_000
+
+
+def test_no_durations():
+    for text in ("", "5", "m", "-5m", "5 m", "5M", "1h5m", "1234567890s", "٣m"):
+        assert parse_duration(text) is None
+    assert parse_duration("999999999w") == 999_999_999 * 7 * 86_400 * 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli.errors import Unavailable
-from cqrs_cli.log.waiting import Waiting, lags
+from cqrs_cli.log.waiting import Waiting, lag_seconds, lags
 from cqrs_cli.stores.commits import Commit, NewEvent
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.registry import open_store
@@ -51,3 +51,14 @@ def test_a_checkpoint_is_late(store: Store, wanted: str, what: str) -> None:
 
 def test_lags(store: Store) -> None:
     assert lags(store, ["p", "q"]) == [("p", 1, 1), ("q", 0, 2)]
+
+
+def test_the_oldest_that_waits_is_so_old(store: Store) -> None:
+    now = next(iter(store.read())).recorded_us * 1000
+    store.clock = lambda: now + 2_500_000_000
+    assert [lag_seconds(store, position) for position in (0, 1, 2)] == [2.5, 2.5, 0.0]
+    store.append(Commit("c2", (NewEvent("a-1", "Done", 1, b"{}"),)))
+    store.clock = lambda: now + 7_500_000_000
+    assert [lag_seconds(store, position) for position in (1, 2, 3)] == [7.5, 5.0, 0.0]
+    store.clock = lambda: now - 1
+    assert lag_seconds(store, 0) == 0.0, "a clock that is behind that of who wrote"

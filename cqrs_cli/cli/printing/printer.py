@@ -14,7 +14,8 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from io import StringIO
+from typing import IO, TYPE_CHECKING, Any
 
 from cqrs_cli.cli.printing.control_characters import visible
 from cqrs_cli.cli.printing.documents import Document, Moment, Outcomes, Table
@@ -54,16 +55,14 @@ class Printer:
         self.store: Store | None = None
         self._may_page = settings.pager
         self._pager: Pager | None = None
+        self._drawn: StringIO | None = None
         self._held: list[str] = []
         self._progress: Progress | None = None
         self._ids: ShortIds | None = None
 
     def print(self, document: Document) -> int:
         """Print a document; returns how many records (or sections) there were."""
-        if self._mask is not None:
-            from cqrs_cli.cli.printing.masked import masked
-
-            document = masked(document, self._mask)
+        document = self._masked(document)
         count = 1  # what is known of a document whose reader has left
         with self._paged(document):
             count = self.format.write(document)
@@ -71,6 +70,22 @@ class Printer:
         if not count and isinstance(document, Table) and document.empty is not None:
             self.message(document.empty)
         return count
+
+    def drawn(self, document: Document) -> list[str]:
+        """The lines that printing a document comes to, for who draws them himself. Nothing is written."""
+        self._drawn = lines = StringIO()
+        try:
+            self.format.write(self._masked(document))
+        finally:
+            self._drawn = None
+        return lines.getvalue().removesuffix("\n").split("\n") if lines.tell() else []
+
+    def _masked(self, document: Document) -> Document:
+        if self._mask is None:
+            return document
+        from cqrs_cli.cli.printing.masked import masked
+
+        return masked(document, self._mask)
 
     @property
     def hides(self) -> bool:
@@ -201,6 +216,11 @@ class Printer:
         return is_terminal(self._output.stream)
 
     @property
+    def stream(self) -> IO[str]:
+        """Where the data goes."""
+        return self._output.stream
+
+    @property
     def width(self) -> int | None:
         """Of the terminal that the data goes to; None if it goes anywhere else."""
         return None if self.settings.output else terminal_width(self._output.stream, self._environ)
@@ -224,7 +244,7 @@ class Printer:
         """The text, or where lines are cut the beginning of the id that it is: see `ShortIds`."""
         if len(text) < ID_LENGTH or not self.cuts:
             return text
-        if self._ids is None:
+        if self._ids is None or self._ids.store is not self.store:
             from cqrs_cli.cli.printing.short_ids import ShortIds
 
             self._ids = ShortIds(self.store)
@@ -245,7 +265,7 @@ class Printer:
     def write(self, text: str) -> None:
         """Append inert text; buffered."""
         self._make_room()
-        (self._pager or self._output).write(text)
+        (self._drawn or self._pager or self._output).write(text)
 
     def _make_room(self) -> None:
         """Wipe a line of progress that stands where something is going to be printed."""

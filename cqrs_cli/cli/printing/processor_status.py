@@ -2,19 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.documents import Column, Table
+from cqrs_cli.cli.printing.times import shown_span
 from cqrs_cli.cli.shell.hints import unfinished
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import CqrsError, StoreFailed
+from cqrs_cli.errors import CqrsError, Misuse, StoreFailed
 from cqrs_cli.finding import Finding
+from cqrs_cli.workbench.processors.lag import MostLag, parse_most_lag
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
+LAG = ("lag", Column("lag_seconds", "behind for", whole=True, optional=True))
+"""Events, and how long the oldest of them has waited."""
 OPTIONAL = (Column("reason", optional=True), Column("skipped", optional=True))
 """Columns of a list of processors that are nearly always empty."""
+
+MaxLag = Annotated[
+    str | None,
+    typer.Option("--max-lag", metavar="N", help="With --status: exit 1 if any is further behind: 100 (events), 30s."),
+]
 
 
 @contextmanager
@@ -30,18 +41,42 @@ def caught_up_or_unfinished() -> Iterator[None]:
         raise unfinished([error]) from error
 
 
-def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> None:
+def print_statuses(session: Session, bench: Workbench, names: Sequence[str]) -> list[ProcessorStatus]:
+    """Where projections stand, all without names; what was told."""
     statuses = bench.statuses(*names)
     session.printer.print(
         Table(
             map(records.projection_status, statuses),
-            ["projection", "status", "position", "lag", "rows", *OPTIONAL],
-            row=lambda record: {**record, "skipped": ", ".join(_skip_text(one) for one in record["skipped"])},
+            ["projection", "status", "position", *LAG, "rows", *OPTIONAL],
+            row=lambda record: {
+                **record,
+                "lag_seconds": shown_span(record["lag_seconds"]),
+                "skipped": ", ".join(_skip_text(one) for one in record["skipped"]),
+            },
             empty=f"the domain {bench.domain.name} has no projections",
         )
     )
     print_remarks(session, statuses)
     print_orphans(session, bench.orphans())
+    return statuses
+
+
+def told_late(session: Session, most: MostLag | None, statuses: Sequence[ProcessorStatus]) -> int:
+    """The exit code of a status: 1 if anything that was listed is further behind than it may be, or stands still."""
+    late = [] if most is None else most.late(statuses)
+    if late:
+        told = ", ".join(f"{one.name} ({one.status}, {one.lag:,} behind)" for one in late)
+        session.printer.message(f"beyond --max-lag: {told}")
+    return int(bool(late))
+
+
+def most_lag(text: str | None, status: bool) -> MostLag | None:
+    """The limit of `--max-lag`. Raises `Misuse`, also without `--status`."""
+    if text is None:
+        return None
+    if not status:
+        raise Misuse("--max-lag goes with --status", hint="add --status, or leave --max-lag out")
+    return parse_most_lag(text)
 
 
 def print_orphans(session: Session, found: Sequence[Finding]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+_SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _SHOWN, _EXACT = len("2026-01-01T10:00:00.123"), len("2026-01-01T10:00:00.123456")
 
 
@@ -30,3 +31,17 @@ def day_and_time(recorded: str, local: bool = False) -> tuple[str, str]:
     day, _, time = shown.partition("T")
     zone = time[12:]
     return f"{day} {'UTC' if zone == 'Z' else zone}", time[:12]
+
+
+def shown_span(seconds: float) -> str:
+    """So long, in one or two units: `0.4s`, `12s`, `3m 20s`, `2h`, `4d 3h`; nothing for none."""
+    if seconds < 10:
+        return f"{seconds:.1f}s" if seconds > 0 else ""
+    left = int(seconds)
+    first = next(at for at, (_, size) in enumerate(_SPANS) if left >= size)
+    told = []
+    for unit, size in _SPANS[first : first + 2]:
+        if left >= size:
+            told.append(f"{left // size}{unit}")
+        left %= size
+    return " ".join(told)

@@ -28,6 +28,7 @@ COMMANDS = (
     Entry("run", "Write", "run.command:run", "Keep projections and reactions up to date."),
     Entry("serve", "Write", "serve:serve", "Serve the domain over HTTP: commands, queries, the log."),
     Entry("log", "Log", "log:log", "Events in the order of the log, of one stream or of all."),
+    Entry("watch", "Log", "watch.command:watch", "The log as it grows, above lag, stops and dead letters."),
     Entry("show", "Log", "show:show", "One event in full: command, data, changes, cause and effect."),
     Entry("streams", "Log", "streams:streams", "Streams with their versions."),
     Entry("stats", "Log", "streams:stats", "How much is in the store, by category and type."),

@@ -17,6 +17,7 @@ EXAMPLES = {
         "cqrs log --user ada --since yesterday --local",
         'cqrs log --where "data.quantity > 5 and type = StockReceived" --jsonl',
     ),
+    "watch": ("cqrs watch", "cqrs watch product-pen", "cqrs watch --category product --type StockReceived --lines 5"),
     "show": ("cqrs show @1", "cqrs show product-pen@2 --json", "cqrs show @2 --generic"),
     "streams": ("cqrs streams product", "cqrs streams --order -version -n 10", "cqrs streams 'product-p*' --json"),
     "stats": ("cqrs stats", "cqrs stats --by day", 'cqrs stats --by user --where "data.quantity > 5"'),

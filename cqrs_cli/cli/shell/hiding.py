@@ -74,10 +74,15 @@ class Hiding:
                 self._store = open_store(url, read_only=True)
             except StoreNotFound:  # there is none yet
                 return
-        if self._store.head() > self._read_to:
-            self._read_to = self.mask.learn_log(self._store, self._read_to)
-            for one in rejections(self._store.rows):
-                self.mask.learn_commit(commit_of(one))
+        try:
+            if self._store.head() > self._read_to:
+                self._read_to = self.mask.learn_log(self._store, self._read_to)
+                for one in rejections(self._store.rows):
+                    self.mask.learn_commit(commit_of(one))
+        except CqrsError:  # it went, or another came in its place: it is opened anew, and read from its beginning
+            store, self._store, self._read_to = self._store, None, 0
+            store.close()
+            raise
 
     def learn_again(self) -> None:
         """Know those that came since, as far as they can be read: what is told now may quote them."""

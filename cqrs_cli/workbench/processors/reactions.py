@@ -58,12 +58,12 @@ class Reactor:
         )
         self._code: dict[str, Code] = {}
 
-    def status(self, reaction: ReactionType) -> ProcessorStatus:
-        """Where a reaction stands, without moving it."""
+    def status(self, reaction: ReactionType, counted: bool = True) -> ProcessorStatus:
+        """Where a reaction stands, without moving it. counted: with the number of its rows."""
         rows, name = self._store.rows, reaction.name
         kind: Kind = "process" if reaction.rows else "policy"
         asked = Named(name, kind, reaction.rows, self.code_of(reaction).definition)
-        [found] = statuses_of(self._store, [asked])
+        [found] = statuses_of(self._store, [asked], counted)
         if found.status == "new":
             return found
         checkpoint = rows.checkpoint(name)

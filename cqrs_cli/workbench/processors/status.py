@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
 from cqrs_cli.log.stops import Skip, Stop, contained, stops_and_skips
+from cqrs_cli.log.waiting import lag_seconds
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
 from cqrs_cli.workbench.processors.definitions import made_by_others
@@ -22,7 +23,8 @@ class ProcessorStatus(NamedTuple):
     """Where a processor stands.
 
     status: `ready`, `behind`, `new` (never run), `stopped` (at an event that it can't take) or
-    `needs-rebuild`. lag: events behind the head. rows: how many it keeps. reason: why it stopped or must be rebuilt.
+    `needs-rebuild`. lag: events behind the head. lag_seconds: how old the oldest of these is. rows: how many it keeps.
+    reason: why it stopped or must be rebuilt.
     source: that other code than today's took part in making the rows, or another Python did (a hint only).
     rebuilding: how far a rebuild came that runs or was interrupted. contained: positions of skipped events
     that are in the rows until these are rebuilt. Of reactions: waiting, deadlines: commands in the outbox;
@@ -34,6 +36,7 @@ class ProcessorStatus(NamedTuple):
     status: str
     position: int
     lag: int
+    lag_seconds: float = 0.0
     rows: int = 0
     reason: str | None = None
     stop: Stop | None = None
@@ -121,7 +124,9 @@ def statuses_of(store: Store, asked: Sequence[Named], counted: bool = True) -> l
     """
     head = store.head()
     found = look(store.rows, [one.name + suffix for one in asked for suffix in ("", REBUILD)])
-    return [_status(store, one, head, found[one.name], found[one.name + REBUILD].checkpoint, counted) for one in asked]
+    told = [_status(store, one, head, found[one.name], found[one.name + REBUILD].checkpoint, counted) for one in asked]
+    seconds = {position: lag_seconds(store, position) for position in {one.position for one in told if one.lag}}
+    return [one._replace(lag_seconds=seconds.get(one.position, 0.0)) for one in told]
 
 
 def _status(
@@ -153,11 +158,11 @@ def _status(
         status,
         checkpoint.position,
         lag,
-        count,
-        reason,
-        stop,
-        skips,
-        source,
-        building.position if building is not None and kind == "projection" else None,
-        contained(checkpoint),
+        rows=count,
+        reason=reason,
+        stop=stop,
+        skips=skips,
+        source=source,
+        rebuilding=building.position if building is not None and kind == "projection" else None,
+        contained=contained(checkpoint),
     )

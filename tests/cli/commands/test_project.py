@@ -61,7 +61,7 @@ def test_statuses_tell_where_a_rebuild_stands(filled: Any, tmp_path: Path) -> No
     filled("project")
     record = by_name(filled("project --status --json").json)["standing"]
     assert record == {
-        "projection": "standing", "status": "ready", "position": 6, "lag": 0, "rows": 3, "reason": None, "source": None, "rebuilding": None, "skipped": [],
+        "projection": "standing", "status": "ready", "position": 6, "lag": 0, "lag_seconds": 0.0, "rows": 3, "reason": None, "source": None, "rebuilding": None, "skipped": [],
     }  # fmt: skip
     filled("send score --member-id ann --points 13")
     assert filled("project city_total --rebuild").code == 1
@@ -411,3 +411,27 @@ def dump(folder: Path) -> list[str]:
         return list(connection.iterdump())
     finally:
         connection.close()
+
+
+def test_a_lag_beyond_the_most_is_exit_1(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled("project")
+    assert filled("project --status --max-lag 0").code == 0
+    filled("send score --member-id ann --points 1")
+    filled("project standing")
+    without = filled("project --status --csv")
+    assert without.code == 0
+    for most, code in (("0", 1), ("1", 0), ("0s", 1), ("1h", 0)):
+        ran = filled(f"project --status --csv --max-lag {most}")
+        assert ran.code == code, most
+        assert [line.split(",")[:4] for line in ran.out.splitlines()] == [
+            line.split(",")[:4] for line in without.out.splitlines()
+        ]
+        assert ("beyond --max-lag: city_total (behind, 1 behind)" in ran.err) is bool(code)
+    assert filled("project standing --status --max-lag 0").code == 0, "only what is listed counts"
+    late = by_name(filled("project --status --json").json)["city_total"]
+    assert 0 < late["lag_seconds"] < 600
+    assert "behind for" in filled("project --status").out
+    assert "behind for" not in filled("project standing --status").out
+    for words in ("project --max-lag 1", "project --check --max-lag 1", "project --status --max-lag x"):
+        assert (filled(words).code, filled(words).out) == (2, "")
+        assert "hint: " in filled(words).err

@@ -140,6 +140,9 @@ def test_there_must_be_a_store(here, monkeypatch, tmp_path):
         "run --once --now 2h",
         "run --once --now 2000-01-01",
         "run --now 2099-01-01 --status",
+        "run --max-lag 5",
+        "run --once --max-lag 5",
+        "run --status --max-lag often",
         "run --once --from @0",
         "run --once --from @9",
     ],
@@ -152,8 +155,11 @@ def test_what_does_not_go_together_is_usage(shop, words):
 
 def test_status_says_where_reactions_stand(shop, paid, tmp_path):
     paid("o1", "boom1")
+    assert [shop(f"run --status --max-lag {most}").code for most in ("1", "2", "0s", "1d")] == [1, 0, 1, 0]
+    assert "beyond --max-lag: fulfilment (behind, 2 behind), welcome" in shop("run --status --max-lag 1").err
     assert [(one["status"], one["lag"]) for one in shop("run --status --json").json] == [("behind", 2), ("behind", 2)]
     shop("run --once")
+    assert shop("run --status --max-lag 0").code == 0
     fulfilment, welcome = shop("run --status --json").json
     assert fulfilment == {
         "reaction": "fulfilment",
@@ -161,6 +167,7 @@ def test_status_says_where_reactions_stand(shop, paid, tmp_path):
         "status": "ready",
         "position": 4,
         "lag": 0,
+        "lag_seconds": 0.0,
         "rows": 2,
         "waiting": 0,
         "deadlines": 1,

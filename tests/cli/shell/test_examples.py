@@ -15,10 +15,12 @@ import pytest
 
 from cqrs_cli.cli.shell.app import COMMANDS
 from cqrs_cli.cli.shell.examples import EXAMPLES
+from tests.cli.terminal import Window
 from tests.conftest import ROOT
 
 NOT_RUN = {"cqrs demo", "cqrs demo double-click", "cqrs init shop"}
 """The demo and its lessons have tests of their own; the project is made before."""
+ENDLESS = {*EXAMPLES["serve"], *EXAMPLES["watch"]}
 
 
 def test_every_command_has_examples_of_its_own() -> None:
@@ -66,9 +68,24 @@ def serve(folder: Path, line: str) -> None:
 
 @pytest.mark.timeout(600)  # a hundred commands, some of which start others
 def test_each_of_them_works(shop: Path) -> None:
-    lines = [line for lines in EXAMPLES.values() for line in lines if line not in NOT_RUN | set(EXAMPLES["serve"])]
+    lines = [line for lines in EXAMPLES.values() for line in lines if line not in NOT_RUN | ENDLESS]
     silent = {line for line in lines if not run(shop, line).strip()}
     assert silent <= {"cqrs run --once", "cqrs run --status", "cqrs run --failed --json"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", EXAMPLES["watch"])
+def test_those_that_draw_work(shop: Path, line: str) -> None:
+    run(shop, "cqrs migrate")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
+    words = [sys.executable, "-m", "cqrs_cli", *shlex.split(line)[1:]]
+    window = Window(words, environ | {"PYTHONPATH": str(ROOT), "CQRS_CONFIG": str(shop / "cqrs.toml"), "TERM": "xterm"})
+    try:
+        window.until(window.shows("shop.db", "product_sales"))
+        window.type(b"q")
+        assert window.end() == 0
+    finally:
+        window.close()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from cqrs_cli.cli.options.freshness import Stale, Timeout, Wait, bench_to_read
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import print_remarks, print_statuses
+from cqrs_cli.cli.printing.processor_status import MaxLag, most_lag, print_remarks, print_statuses, told_late
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.hints import unfinished
@@ -42,6 +42,7 @@ def project(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --rebuild: say what it would do.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Say where they stand; change and print no rows.")] = False,
+    max_lag: MaxLag = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare the rows with a fresh fold: exit 1 if they drifted.")
     ] = False,
@@ -86,6 +87,7 @@ def project(
     ):
         if is_given and not has_base:
             raise Misuse(f"{name} goes with {base}", hint=f"add {base}, or leave {name} out")
+    most = most_lag(max_lag, status)
     asked = row_options.RowsAsked(limit, order=order, columns=columns, counted=count, sum=sum_, distinct=distinct)
     rows = RowsWanted(session, chosen, where or [], asked)
     if not (status or check or (rebuild and dry_run)):  # rows are printed, whatever is done before
@@ -95,7 +97,7 @@ def project(
         mode = "--status" if status else "--check" if check else "--dry-run"
         raise Misuse(f"{mode} prints no rows, so there are none to choose from", hint=f"leave {mode} out, or the rest")
     if status:
-        print_statuses(session, _paired(session, foreign), chosen)
+        return told_late(session, most, print_statuses(session, _paired(session, foreign), chosen))
     elif check:
         from cqrs_cli.cli.commands.project.drift import print_checks
 

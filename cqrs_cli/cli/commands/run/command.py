@@ -13,16 +13,27 @@ from cqrs_cli.cli.options.foreign import Foreign, check_pair
 from cqrs_cli.cli.options.signer import signed_by
 from cqrs_cli.cli.printing.documents import Column, Table
 from cqrs_cli.cli.printing.plurals import counted
-from cqrs_cli.cli.printing.processor_status import OPTIONAL, print_changes, print_orphans, print_renamed
+from cqrs_cli.cli.printing.processor_status import (
+    LAG,
+    OPTIONAL,
+    MaxLag,
+    most_lag,
+    print_changes,
+    print_orphans,
+    print_renamed,
+    told_late,
+)
+from cqrs_cli.cli.printing.times import shown_span
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.points import parse_position
+from cqrs_cli.workbench.processors.status import ProcessorStatus
 
 _STATUS: list[str | Column] = [
     "reaction",
     "status",
     "position",
-    "lag",
+    *LAG,
     "rows",
     "waiting",
     "deadlines",
@@ -42,6 +53,7 @@ def run(
     ] = None,
     foreign: Foreign = False,
     status: Annotated[bool, typer.Option("--status", help="Say where reactions stand; change nothing.")] = False,
+    max_lag: MaxLag = None,
     deadlines: Annotated[bool, typer.Option("--deadlines", help="List what is to be sent when.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="List the commands that came to nothing.")] = False,
     dropped: Annotated[bool, typer.Option("--dropped", help="List those that were dropped.")] = False,
@@ -91,6 +103,7 @@ def run(
         "--rewind": rewind is not None,
     }
     mode = only_one(modes)
+    most = most_lag(max_lag, status)
     for name, is_given in (("--once", once), ("--from", start is not None), ("--now", now is not None)):
         only_one({name: is_given, **modes})
     _check_company(mode, {"--to": to is not None, "--yes": yes, "--reaction": reaction is not None}, retry or [])
@@ -106,7 +119,7 @@ def run(
     elif retry:
         return letters.retry(session, retry, reaction, foreign=foreign, live=live)
     elif status:
-        _print_statuses(session, foreign)
+        return told_late(session, most, _print_statuses(session, foreign))
     elif skip is not None:
         _skip(session, skip, reason or "", signed_by(who), foreign)
     elif rewind is not None:
@@ -147,7 +160,7 @@ def _check_signature(mode: str | None, reason: str | None, who: str | None) -> N
         raise Misuse(f"{mode} wants a --reason: it stays on record", hint='--reason "what was the matter"')
 
 
-def _print_statuses(session: Session, foreign: bool) -> None:
+def _print_statuses(session: Session, foreign: bool) -> list[ProcessorStatus]:
     bench = session.workbench()
     check_pair(session, bench, foreign)
     statuses = bench.reactions()
@@ -157,6 +170,7 @@ def _print_statuses(session: Session, foreign: bool) -> None:
             _STATUS,
             row=lambda record: {
                 **record,
+                "lag_seconds": shown_span(record["lag_seconds"]),
                 "skipped": ", ".join(f"@{one['position']}: {one['reason']}" for one in record["skipped"]),
             },
             empty=f"the domain {bench.domain.name} has no reactions",
@@ -172,6 +186,7 @@ def _print_statuses(session: Session, foreign: bool) -> None:
             session.printer.message(_rewound(one.name, again))
         if one.failed:
             session.printer.message(f"{one.name}: {counted(one.failed, 'command')} came to nothing: cqrs run --failed")
+    return statuses
 
 
 def _rewound(name: str, again: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""`cqrs watch`, and its parts."""
