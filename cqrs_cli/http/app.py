@@ -94,6 +94,7 @@ class Application:
             redoc_url=None,
             openapi_url=None,
             redirect_slashes=False,
+            telemetry={"exclude": lambda _: True, "metrics": False, "logs": False},  # its spans have the query string
         )
         self.inner.router.routes.extend(routes(face))
         self.inner.add_exception_handler(404, self._missing)

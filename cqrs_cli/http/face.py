@@ -15,7 +15,7 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.http import problems
+from cqrs_cli.http import problems, tracing
 from cqrs_cli.http.benches import Benches
 from cqrs_cli.http.hiding import Hiding
 from cqrs_cli.http.hints import say
@@ -128,6 +128,7 @@ def route(face: Face, method: str, path: str, handler: Handler, right: Right | N
 
     async def endpoint(request: Request) -> Response:
         begun, status = time.perf_counter(), 500
+        request.scope[tracing.ROUTE] = path
         try:
             if right is not None:
                 check_right(request, right)
