@@ -12,7 +12,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind
 
 from cqrs_cli.http.app import router
 from tests import bank
@@ -48,6 +48,12 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     made.provider.shutdown()
 
 
+def place(span: ReadableSpan) -> SpanContext:
+    found: SpanContext | None = span.context
+    assert found is not None
+    return found
+
+
 def told(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
@@ -68,9 +74,9 @@ def test_a_request_has_a_span_and_its_command_one_within(spans: Spans, served: S
     assert outer.parent is not None
     assert inner.parent is not None
     assert (f"{outer.parent.trace_id:032x}", f"{outer.parent.span_id:016x}") == (TRACE, "00f067aa0ba902b7")
-    assert inner.parent.span_id == outer.context.span_id
+    assert inner.parent.span_id == place(outer).span_id
     [event] = served.get("/events").json()
-    assert event["metadata"] == {"traceparent": f"00-{TRACE}-{inner.context.span_id:016x}-01"}
+    assert event["metadata"] == {"traceparent": f"00-{TRACE}-{place(inner).span_id:016x}-01"}
     again = served.post("/commands/open", ADA, headers={"Idempotency-Key": "k-1"})
     assert (again.status_code, again.json()["status"]) == (200, "duplicate")  # another trace is no other command
 
@@ -80,7 +86,7 @@ def test_a_trace_begins_here_if_nobody_began_one(spans: Spans, served: Served) -
     inner, outer = spans.taken()
     assert outer.parent is None
     [event] = served.get("/events").json()
-    assert event["metadata"]["traceparent"].startswith(f"00-{inner.context.trace_id:032x}-")
+    assert event["metadata"]["traceparent"].startswith(f"00-{place(inner).trace_id:032x}-")
 
 
 def test_lines_of_a_batch_keep_the_trace_that_they_name(spans: Spans, served: Served) -> None:
@@ -93,7 +99,7 @@ def test_lines_of_a_batch_keep_the_trace_that_they_name(spans: Spans, served: Se
     [outer] = spans.taken()
     assert outer.name == "POST /commands"
     own, named = (event["metadata"]["traceparent"] for event in served.get("/events").json())
-    assert own.startswith(f"00-{outer.context.trace_id:032x}-{outer.context.span_id:016x}-")
+    assert own.startswith(f"00-{place(outer).trace_id:032x}-{place(outer).span_id:016x}-")
     assert named == CALLER
 
 
@@ -150,7 +156,7 @@ def test_inside_an_application_the_span_is_that_of_the_application(spans: Spans,
     made = {span.name: span for span in spans.taken()}
     assert [span.kind for span in made.values()].count(SpanKind.SERVER) == 1
     outer, inner = made["POST /bank/commands/{name}"], made["command open"]
-    assert inner.context.trace_id == outer.context.trace_id
+    assert place(inner).trace_id == place(outer).trace_id
     assert told(outer)["http.response.status_code"] == 201
 
 
