@@ -11,10 +11,13 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
 
 
 def floors() -> dict[str, str]:
-    """Each dependency with its lowest version; ValueError where the declaration is more than a name and a floor."""
+    """Each dependency with its lowest version; ValueError where the declaration is more than a name and a floor.
+
+    Those of the HTTP face too, which leans on its libraries as much.
+    """
     found = {}
-    for declared in PROJECT["dependencies"]:
-        match = re.fullmatch(r"([a-z0-9-]+)>=([0-9.]+)", declared)
+    for declared in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["http"]):
+        match = re.fullmatch(r"([a-z0-9-]+)>=([0-9.]+)(; .*)?", declared)
         if match is None:
             raise ValueError(f"{declared!r} is not NAME>=VERSION: which version would be its lowest?")
         found[match[1]] = match[2]

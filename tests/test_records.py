@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,14 @@ def members(record: Any) -> str:
 
 def hints(error: Any) -> str | None:
     return "in other words"
+
+
+def test_every_record_is_found_in_the_file_that_has_it() -> None:
+    assert sorted(records._FILE_OF) == sorted(records.__all__)
+    for name, file in records._FILE_OF.items():
+        assert getattr(records, name) is getattr(import_module(f"cqrs_cli.records.{file}"), name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        records.__getattr__("nothing")
 
 
 def test_events_streams_and_counts(bench: Workbench) -> None:

@@ -11,13 +11,13 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history import blame as told
+from cqrs_cli.history.addresses import address_of
 from cqrs_cli.history.changes import placed_changes
 from cqrs_cli.history.folds import DomainFolds
 from cqrs_cli.history.paths import parse_path
 from cqrs_cli.history.steps import StreamHistory
 from cqrs_cli.http.face import Face, answer, next_link, route
-from cqrs_cli.http.parameters import MOST_ROWS, Parameters
-from cqrs_cli.log.points import Address, parse_point, parse_stream
+from cqrs_cli.http.parameters import AT, MOST_ROWS, Parameters
 from cqrs_cli.workbench.workbench import Workbench
 
 
@@ -42,7 +42,7 @@ class Aggregates:
         stream = request.path_params["stream"]
 
         def read(bench: Workbench) -> tuple[int, str]:
-            one = address(bench, stream, at)
+            one = address_of(DomainFolds(bench), stream, at, AT)
             found = bench.load(one.stream or "", at=one.version, at_position=one.position)
             return found.version, self._face.line(bench, records.state(found)) + "\n"
 
@@ -56,7 +56,7 @@ class Aggregates:
         stream = request.path_params["stream"]
 
         def read(bench: Workbench) -> tuple[str, bool]:
-            one = address(bench, stream, at)
+            one = address_of(DomainFolds(bench), stream, at, AT)
             history = StreamHistory(bench, one.stream or "", at=one.version, at_position=one.position)
             steps = (step for step in history.steps() if step.event.version > after)
             lines = []
@@ -81,7 +81,7 @@ class Aggregates:
         stream = request.path_params["stream"]
 
         def read(bench: Workbench) -> str:
-            one = address(bench, stream, at)
+            one = address_of(DomainFolds(bench), stream, at, AT)
             history = StreamHistory(bench, one.stream or "", at=one.version, at_position=one.position)
             if past is not None:
                 changed = told.field_history(history, parse_path(past))
@@ -90,18 +90,3 @@ class Aggregates:
             return self._face.lines(bench, map(records.blamed, found))
 
         return answer(await self._face.benches.read(read), 200, {"Cache-Control": "private, no-cache"})
-
-
-def address(bench: Workbench, text: str, at: str | None) -> Address:
-    """The stream and the point in its history that a path and `at` name. Raises `Misuse`, `NotFound`."""
-    one = parse_stream(text)
-    one = one._replace(stream=DomainFolds(bench).called(one.stream or ""))
-    if at is None:
-        return one
-    if one.version is not None:
-        raise Misuse(f"{text} says the version already", hint="leave at away")
-    point = parse_point(at)
-    if point.version == 0:
-        raise Misuse("at=0: versions begin with 1", hint="at=1 is the state after the first event")
-    position = bench.store.position_at(point.moment) if point.moment is not None else point.position
-    return Address(one.stream, point.version, position)

@@ -95,6 +95,7 @@ class Application:
             redoc_url=None,
             openapi_url=None,
             redirect_slashes=False,
+            telemetry={"exclude": lambda _: True, "metrics": False, "logs": False},  # its spans have the query string
         )
         self.inner.router.routes.extend(routes(face))
         self._pages = Pages(face) if face.options.ui else None

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from cqrs_cli import records
 from cqrs_cli.errors import CqrsError, InvalidInput
-from cqrs_cli.http import bodies
+from cqrs_cli.http import bodies, tracing
 from cqrs_cli.http.face import Face, identity, route
 from cqrs_cli.http.hints import say
 from cqrs_cli.http.parameters import Parameters
@@ -37,21 +37,21 @@ class Batches:
         fail_fast = Parameters(request, {"fail_fast"}).flag("fail_fast")
         if bodies.media_type(request) not in bodies.LINES:
             raise bodies.unsupported(request, bodies.LINES[0])
-        body, user = await request.body(), identity(request).user
+        body, user, traced = await request.body(), identity(request).user, tracing.trace_parent(request)
         self._face.benches.check_writes()
-        sendings = await self._face.benches.read(lambda bench: self._read(bench, body, user))
+        sendings = await self._face.benches.read(lambda bench: self._read(bench, body, user, traced))
         return StreamingResponse(
             self._outcomes(sendings, fail_fast), media_type=bodies.LINES[0], headers={"Cache-Control": "no-store"}
         )
 
-    def _read(self, bench: Workbench, body: bytes, user: str | None) -> list[Sending]:
+    def _read(self, bench: Workbench, body: bytes, user: str | None, traced: str | None) -> list[Sending]:
         reader = RequestReader(self._face.domain)
         if self._face.hiding is not None:
             self._face.hiding.learn(bench.store)
             self._face.hiding.learn_given(body.decode("utf-8", "replace"))
         lines = enumerate(body.split(b"\n"), 1)
         found = [reader.request(number, line) for number, line in lines if line and not line.isspace()]
-        return [_signed(one, user) for one in found] if user is not None else found
+        return [_enveloped(one, user, traced) for one in found] if user is not None or traced is not None else found
 
     async def _outcomes(self, sendings: Sequence[Sending], fail_fast: bool) -> AsyncIterator[bytes]:
         for begin in range(0, len(sendings), TOGETHER):
@@ -79,20 +79,20 @@ class Batches:
                 return
 
 
-def _signed(one: Sending, user: str) -> Sending:
-    """The same command as sent by who asks; one that says another user is refused."""
+def _enveloped(one: Sending, user: str | None, traced: str | None) -> Sending:
+    """The same command as sent by who asks, with the trace that it is of; one that says another user is refused."""
     command = one.command
     if command is None:
         return one
     meta = command.meta
-    if meta.user_id not in (None, user):
+    if user is not None and meta.user_id not in (None, user):
         error = InvalidInput(f"user_id is {meta.user_id!r}, and who asks is {user!r}", hint="leave user_id out")
         return one._replace(command=None, error=error, name=type(command).stored.name, command_id=meta.command_id)
     signed = command.with_meta(
         command_id=meta.command_id,
         timestamp=meta.timestamp,
-        user_id=user,
+        user_id=meta.user_id if user is None else user,
         correlation_id=meta.correlation_id,
-        metadata=meta.metadata,
+        metadata=meta.metadata if traced is None else {"traceparent": traced, **meta.metadata},
     )
     return one._replace(command=signed)

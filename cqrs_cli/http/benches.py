@@ -17,11 +17,14 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError, Passing, StoreNotFound, Unavailable
 from cqrs_cli.http.options import Options
-from cqrs_cli.stores.registry import MEMORY, path_of
+from cqrs_cli.stores.registry import MEMORY, impatient, path_of
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench
 
 T = TypeVar("T")
+READS_WAIT, WRITES_WAIT = 0, 5
+"""Seconds for which a server may be away: who reads is told at once to come again, for others wait for the thread; of
+what is written it is then known whether it is there."""
 Work = Callable[[Workbench], Any]
 
 
@@ -195,7 +198,7 @@ class Benches:
 
     def opened_to_read(self) -> Workbench:
         """A workbench that only reads, for a thread."""
-        return Workbench.open(self.url, self.domain, create=False, read_only=True)
+        return Workbench.open(impatient(self.url, READS_WAIT), self.domain, create=False, read_only=True)
 
     def check_writes(self) -> None:
         """Raise `Unavailable` (`read-only`) if nothing is written here."""
@@ -206,13 +209,13 @@ class Benches:
         return self._opened_to_write()
 
     def _opened_to_write(self) -> Workbench:
-        durability = self.options.durability
+        durability, url = self.options.durability, impatient(self.url, WRITES_WAIT)
         try:
-            return Workbench.open(self.url, self.domain, create=False, durability=durability)
+            return Workbench.open(url, self.domain, create=False, durability=durability)
         except StoreNotFound:
             if path_of(self.url) is None and not self.url.startswith(MEMORY + ":"):
                 raise  # on a server nobody makes a store in passing
-            return Workbench.open(self.url, self.domain, create=True, durability=durability)
+            return Workbench.open(url, self.domain, create=True, durability=durability)
 
     async def read(self, work: Callable[[Workbench], T]) -> T:
         """What `work` makes of a workbench that only reads."""

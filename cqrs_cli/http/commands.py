@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry.trace import Span
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,10 +12,10 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.http import bodies, problems
+from cqrs_cli.http import bodies, problems, tracing
 from cqrs_cli.http.face import Face, answer, identity, path_to, route
 from cqrs_cli.http.hints import say
-from cqrs_cli.http.parameters import Parameters, expectation, header_text, trace_parent
+from cqrs_cli.http.parameters import Parameters, expectation, header_text
 from cqrs_cli.http.readers import Readers
 from cqrs_cli.payloads.words import by_word
 from cqrs_cli.workbench.outcome import Expect, Outcome
@@ -42,16 +43,18 @@ class Commands:
         payload = await bodies.object_of(request)
         if self._face.hiding is not None:
             self._face.hiding.learn_given(payload)
-        command = self._with_envelope(bodies.read(reader, payload, name), request)
+        command = bodies.read(reader, payload, name)
         try:
-            outcome = await self._outcome(command, expect, dry_run)
+            with tracing.part("command", name) as span:
+                outcome = await self._outcome(self._with_envelope(command, request), expect, dry_run)
+                _tell(span, outcome)
         except CqrsError as error:
             by_header = problems.precondition(error) if expect is not None else None
             return self._face.problem(error, by_header)
         return await self._answer(outcome, request)
 
     def _with_envelope(self, command: Command, request: Request) -> Command:
-        traced = trace_parent(request)
+        traced = tracing.trace_parent(request)
         return command.with_meta(
             command_id=header_text(request, "idempotency-key"),
             correlation_id=header_text(request, "correlation-id"),
@@ -88,6 +91,13 @@ class Commands:
         """The key of the aggregate that decided: who opened one has its id from here."""
         aggregate = self._face.domain.aggregate_of(stream)
         return dict(zip(aggregate.key, aggregate.key_of(stream), strict=True))
+
+
+def _tell(span: Span, outcome: Outcome) -> None:
+    """What became of a command, for its span: no stream, whose name has the key of an aggregate."""
+    span.set_attribute("cqrs.status", outcome.status)
+    if outcome.position is not None:
+        span.set_attribute("cqrs.position", outcome.position)
 
 
 _NO_BENCH: Any = None

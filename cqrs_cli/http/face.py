@@ -17,7 +17,7 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.errors import CqrsError
-from cqrs_cli.http import problems
+from cqrs_cli.http import problems, tracing
 from cqrs_cli.http.benches import Benches
 from cqrs_cli.http.hiding import Hiding
 from cqrs_cli.http.hints import say
@@ -146,6 +146,7 @@ def route(face: Face, method: str, path: str, handler: Handler, right: Right | N
     """A route that counts, asks whether the caller may (None: anybody), and answers errors with problems."""
 
     async def endpoint(request: Request) -> Response:
+        request.scope[tracing.ROUTE] = path
         with face.counting(request, label) as counted:
             try:
                 if right is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.failure import domain_failed
+from cqrs_cli.http import tracing
 from cqrs_cli.http.face import IDENTITY, Face
 from cqrs_cli.http.identity import Identity
 from cqrs_cli.http.options import LOOPBACK
@@ -74,6 +76,9 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        await tracing.answered(scope, send, partial(self._enter, scope, receive))
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _Headers(scope)
         origin = headers.one("origin")
         extra = list(HEADERS)

@@ -20,14 +20,18 @@ async def keep_up(face: Face) -> None:
     reactions = Reactions(face) if face.options.run else None
     if reactions is not None:
         reactions.start()
+    noted: str | None = None
     try:
         while not face.tail.is_over:
             try:
                 await face.benches.catch_up()
             except CqrsError as error:  # busy, locked …: a query says it
-                LOG.warning("read models were not brought up to date: %s", error.message)
+                if noted != error.code:  # once, not every second for as long as a server is away
+                    LOG.warning("read models were not brought up to date: %s", error.message)
+                noted = error.code
                 await asyncio.sleep(PAUSE)
                 continue
+            noted = None
             await face.tail.moved()
             await asyncio.sleep(AFTER)
     finally:

@@ -13,12 +13,12 @@ from starlette.routing import Route
 
 from cqrs_cli import records
 from cqrs_cli.errors import Misuse
+from cqrs_cli.history.addresses import position_at
 from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
 from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
 from cqrs_cli.http.jobs import Job, Working
-from cqrs_cli.http.parameters import MOST_ROWS, Parameters
+from cqrs_cli.http.parameters import AT, MOST_ROWS, Parameters
 from cqrs_cli.json_text import json_line
-from cqrs_cli.log.points import parse_point
 from cqrs_cli.payloads.conditions import conditions, ordering_typed
 from cqrs_cli.workbench.processors.loop import Progress
 from cqrs_cli.workbench.workbench import Workbench
@@ -78,7 +78,7 @@ class Projections:
 
         def read(bench: Workbench) -> tuple[Place | None, str | None, str | None]:
             if at is not None:
-                with bench.past(_position(bench, at)) as then:
+                with bench.past(position_at(bench.store, at, AT)) as then:
                     return None, *page(then)
             place = self._freshness.place(bench)
             return (place, None, None) if known == place.tag else (place, *page(bench))
@@ -146,12 +146,3 @@ class Projections:
     def _told(self, job: Working) -> str:
         hiding = self._face.hiding
         return json_line(job.record() if hiding is None else hiding.record(job.record()))
-
-
-def _position(bench: Workbench, at: str) -> int:
-    """The position, the head at most, that `at` means. Raises `Misuse`."""
-    point = parse_point(at)
-    if point.version is not None:
-        raise Misuse(f"at={at} is a version, and a read model has none", hint="at=@POSITION or at=TIME")
-    position = bench.store.position_at(point.moment) if point.moment is not None else point.position
-    return min(position or 0, bench.store.head())

@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from cqrs_cli import records
 from cqrs_cli.domain.query import Page, Query
-from cqrs_cli.http import bodies
+from cqrs_cli.errors import CqrsError
+from cqrs_cli.http import bodies, tracing
 from cqrs_cli.http.face import Face, answer, next_link, route
 from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
 from cqrs_cli.http.parameters import MOST_ROWS, Parameters, invalid
@@ -52,8 +53,9 @@ class Queries:
         cursor = own.one("cursor")
         if (limit, cursor) != (None, None) and is_paged(type(query)) is False:
             raise invalid("limit" if limit else "cursor", f"{name} has no pages", "leave it out: all rows come")
-        errors = await self._freshness.ready(request, own)
         known = request.headers.get("if-none-match")
+
+        errors: dict[str, CqrsError] = {}
 
         def read(bench: Workbench) -> tuple[Place, str | None, str | None]:
             place = self._freshness.place(bench)
@@ -66,7 +68,9 @@ class Queries:
                     raise errors[one]
             return place, *self._told(bench, found)
 
-        place, body, following = await self._face.benches.read(read)
+        with tracing.part("query", name):
+            errors |= await self._freshness.ready(request, own)
+            place, body, following = await self._face.benches.read(read)
         headers = place.headers
         if body is None:
             return Response(status_code=304, headers=headers)

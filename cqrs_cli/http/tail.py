@@ -24,6 +24,8 @@ from cqrs_cli.workbench.workbench import Workbench
 RING = 4_096
 PAGE = 500
 KEEP_ALIVE = 15.0
+AWAY = 1.0
+"""Seconds before a store that is away is asked again for who follows."""
 LOOK_AGAIN = 0.05
 """Seconds between two looks at a log that other processes may write to; what this one writes is told at once."""
 
@@ -138,7 +140,12 @@ class Tail:
             while not self._stop.is_set():
                 moved = self._moved
                 if self.head > position:
-                    frames, position = await self._next(position, selection, wanted)
+                    try:
+                        frames, position = await self._next(position, selection, wanted)
+                    except Passing:
+                        yield b": waits for the store\n\n"
+                        await asyncio.sleep(AWAY)
+                        continue
                     if frames:
                         self.sent += len(frames)
                         yield b"".join(frames)

@@ -112,6 +112,22 @@ def _scheme_of(url: str) -> str | None:
     return scheme if colon and len(scheme) > 1 and "/" not in scheme else None
 
 
+def impatient(url: str, seconds: int) -> str:
+    """The URL of a store on a server, which is waited for no longer than so many seconds; any other as it is."""
+    if _scheme_of(url) not in SERVERS:
+        return url
+    import re
+
+    base, _, query = url.partition("?")
+    pairs = query.split("&") if query else []
+    for number, pair in enumerate(pairs):
+        if (said := re.fullmatch(r"timeout=(\d+(?:\.\d+)?)", pair)) is not None and float(said[1]) > seconds:
+            pairs[number] = f"timeout={seconds}"
+    if not any(pair.startswith("timeout=") for pair in pairs):
+        pairs.append(f"timeout={seconds}")
+    return f"{base}?{'&'.join(pairs)}"
+
+
 def path_of(url: str) -> str | None:
     """The file of the store behind a URL or path; None if it is none in a file.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +13,18 @@ from typing import Any
 import httpx
 
 from tests.conftest import ROOT
+from tests.servers import program as program_of_tests
 
 
 class Program:
     """A server that answers. url: where."""
 
-    def __init__(self, folder: Path, *words: str, app: str = "tests.bank:domain") -> None:
+    def __init__(self, folder: Path, *words: str, app: str = "tests.bank:domain", store: str = "") -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
         environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.words = ["--app", app, "serve", "--port", "0", *words]
+        self.words = ["--app", app, *(["--store", store] if store else []), "serve", "--port", "0", *words]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cqrs_cli", *self.words],
+            [*program_of_tests(), *self.words],
             cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

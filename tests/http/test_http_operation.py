@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Passing
+from cqrs_cli.http import tail
 from cqrs_cli.http.identity import Identity
 from cqrs_cli.jsonable import jsonable
+from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench.processors.rows import RowFold
 from tests import bank, office
 from tests.http.served import Served, serving
@@ -187,6 +189,33 @@ def test_too_many_that_wait_are_told_so(tmp_path: Any) -> None:
 
         served.run(done())
         assert served.get("/events").status_code == 200
+
+
+def test_a_follower_who_is_behind_waits_for_a_store_that_is_away(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.post("/commands/open", {"account_id": "ada"})  # before anybody follows: it is read from the store
+    face, left = served.app.face, [Passing("away", code="unreachable"), Passing("away", code="busy")]
+    read = face.benches.read
+
+    async def away(work: Any) -> Any:
+        if left:
+            raise left.pop()
+        return await read(work)
+
+    async def heard() -> list[bytes]:
+        follow, found = face.tail.follow(0, Selection(), None), []
+        async for frame in follow:
+            found.append(frame)
+            if frame.startswith(b"id: "):
+                break
+        await follow.aclose()
+        return found
+
+    monkeypatch.setattr(tail, "AWAY", 0.01)
+    monkeypatch.setattr(face.benches, "read", away)
+    begin, *waits, event = served.run(heard())
+    assert begin.startswith(b"retry: ")
+    assert waits == [b": waits for the store\n\n"] * 2
+    assert event.startswith(b"id: 1\n")
 
 
 def test_a_bug_is_no_traceback_on_the_wire(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cqrs_cli import records
-from cqrs_cli.cli.options.addresses import called, first_typed, point_typed, position_of, time_typed
+from cqrs_cli.cli.options.addresses import first_typed, point_typed, time_typed
 from cqrs_cli.cli.options.generic import Generic, bench_of, folds, labelled, members, titled
 from cqrs_cli.cli.options.selection import Since, Until
 from cqrs_cli.cli.printing.changes import NEW, OLD, PATH, WHO, change_table
@@ -17,6 +17,7 @@ from cqrs_cli.cli.printing.documents import Changes
 from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse
+from cqrs_cli.history.addresses import called, position_of
 from cqrs_cli.log.points import Point
 
 if TYPE_CHECKING:

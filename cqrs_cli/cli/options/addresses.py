@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cqrs_cli.cli.shell.session import current
-from cqrs_cli.errors import Misuse, NotFound
-from cqrs_cli.log.points import Address, Point, parse_point, parse_stream, parse_time
+from cqrs_cli.history import addresses
+from cqrs_cli.log.points import Address, Point, parse_point, parse_time
 
 if TYPE_CHECKING:
     from cqrs_cli.history.folds import Folds
     from cqrs_cli.history.steps import History
     from cqrs_cli.stores.contract import Store
+
+AT = "--at "
 
 
 def streams_typed(folds: Folds, words: list[str]) -> Iterator[str]:
@@ -33,28 +35,8 @@ def first_typed(folds: Folds, words: list[str]) -> tuple[str, list[str]]:
 
 
 def address_of(folds: Folds, text: str, at: str | None) -> Address:
-    """The stream and the point in its history that a word and `--at` name together."""
-    one = parse_stream(text)
-    stream = called(folds, one.stream or "")
-    one = one._replace(stream=stream)
-    if at is None:
-        return one
-    if one.version is not None:
-        raise Misuse(f"{text} says the version already", hint="leave --at away")
-    point = point_typed(at)
-    if point.version == 0:
-        raise Misuse("--at 0: versions begin with 1", hint="--at 1 is the state after the first event")
-    return Address(one.stream, point.version, position_of(folds.store, point))
-
-
-def called(folds: Folds, stream: str) -> str:
-    """The stream as the store has it. Raises `NotFound`; of one that only the domain does not know, it says so."""
-    try:
-        return folds.called(stream)
-    except NotFound as error:
-        if error.code != "category-not-found" or not folds.store.version(stream):
-            raise
-        raise NotFound(error.message, code="category-not-found", foreign_stream=stream) from None
+    """The stream and the point in its history that a word and `--at` name together. Raises `Misuse`, `NotFound`."""
+    return addresses.address_of(folds, text, at, AT, current().settings.local)
 
 
 def point_typed(text: str) -> Point:
@@ -67,17 +49,9 @@ def time_typed(text: str) -> int:
     return parse_time(text, local=current().settings.local)
 
 
-def position_of(store: Store, point: Point) -> int | None:
-    """The position of a point that is no version."""
-    return store.position_at(point.moment) if point.moment is not None else point.position
-
-
 def position_at(store: Store, at: str, what: str = "a read model") -> int:
     """The position, the head at most, that `--at` means for what has no versions. Raises `Misuse`."""
-    point = point_typed(at)
-    if point.version is not None:
-        raise Misuse(f"--at {at} is a version, and {what} has none", hint="--at @POSITION or --at TIME")
-    return min(position_of(store, point) or 0, store.head())
+    return addresses.position_at(store, at, AT, what, current().settings.local)
 
 
 def history_of(folds: Folds, text: str, at: str | None) -> History:

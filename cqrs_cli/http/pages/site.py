@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from cqrs_cli.domain.messages import kebab
 from cqrs_cli.errors import CqrsError
+from cqrs_cli.http import tracing
 from cqrs_cli.http.face import Face, check_right, identity
 from cqrs_cli.http.hints import say
 from cqrs_cli.http.identity import Right
@@ -70,6 +71,7 @@ class Site:
         """A page that counts as `label`, asks whether the caller may, and answers errors with a page that says them."""
 
         async def endpoint(request: Request) -> Response:
+            request.scope[tracing.ROUTE] = path
             with self.face.counting(request, label) as counted:
                 try:
                     if right is not None:

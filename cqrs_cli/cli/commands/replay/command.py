@@ -8,7 +8,7 @@ import typer
 from cqrs_cli import records
 from cqrs_cli.cli.commands.replay.verification import verify as verify_snapshots
 from cqrs_cli.cli.options import selection as options
-from cqrs_cli.cli.options.addresses import address_of, position_of, streams_typed
+from cqrs_cli.cli.options.addresses import address_of, streams_typed
 from cqrs_cli.cli.options.combinations import only_one
 from cqrs_cli.cli.options.generic import Generic, folds, labelled, of_domain_only, titled
 from cqrs_cli.cli.printing.documents import Single, Table
@@ -17,6 +17,7 @@ from cqrs_cli.cli.shell import completion
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.domain.fold import State
 from cqrs_cli.errors import Misuse
+from cqrs_cli.history.addresses import position_of
 from cqrs_cli.history.folds import DomainFolds, Folds
 from cqrs_cli.log.points import parse_point
 from cqrs_cli.stores.contract import Selection
