@@ -176,7 +176,8 @@ _FILES = {
     "findings": "FINDING PART_FINDING TRIED all_tried checked diagnosis finding part_findings tried verdict",
     "letters": "DEADLINE DROPPED LETTER SENT_AGAIN deadline letter sent_again",
     "outcomes": "FLAT_OUTCOME batch explanation flat_outcome outcome",
-    "processors": "AT_WORK DRIFT check delivery drift plan projection_status reaction_status readiness run_round section",
+    "processors": "AT_WORK DRIFT check delivery drift plan projection_status reaction_status readiness run_round "
+    "section",
     "proofs": "FLAW checkpoint copied flaw proved_copy verified",
     "settings": "SETTING project setting topic",
     "shape": "Hints Record",

@@ -33,14 +33,17 @@ for (const one of $$("#theme, #zone, #keys, #link, #tail, .copy")) one.hidden = 
 
 // ── a live connection, where somebody follows: a browser has six for a host, and a hidden tab gives its own back ──
 function live(url, onEvent) {
-  let source = null, last = null;
+  let source = null, last = null, again = 0;
   const open = () => {
     const from = new URL(url, location);
     if (last !== null) from.searchParams.set("after", "@" + last);
     source = new EventSource(from);
+    source.onerror = () => {  // after an answer that is no stream (503), a browser does not try again by itself
+      if (source?.readyState === EventSource.CLOSED) { source = null; again = setTimeout(turn, 2000); }
+    };
     source.addEventListener("event", e => { last = e.lastEventId || last; onEvent(JSON.parse(e.data)); });
   };
-  const close = () => { source?.close(); source = null; };
+  const close = () => { clearTimeout(again); source?.close(); source = null; };
   const turn = () => document.hidden ? close() : source || open();
   document.addEventListener("visibilitychange", turn);
   addEventListener("pagehide", close);
