@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from starlette.requests import Request
 
@@ -15,6 +15,9 @@ from cqrs_cli.http.parameters import Parameters
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.log.waiting import LOOK_AGAIN, lags
 from cqrs_cli.workbench.workbench import Workbench
+
+T = TypeVar("T")
+Errors = Mapping[str, CqrsError]
 
 PARAMETERS = frozenset({"wait", "stale"})
 
@@ -58,23 +61,29 @@ class Freshness:
         folded = hash(tuple(found)) & 0xFFFF_FFFF_FFFF
         return Place(head, max(lag, 0), f'"{self._face.boot}-{folded:x}"')
 
-    async def ready(self, request: Request, asked: Parameters) -> dict[str, CqrsError]:
-        """Wait for what the request wants; the errors of read models that could not be brought to the head, by name.
+    async def read(self, request: Request, asked: Parameters, answer: Callable[[Workbench, Place, Errors], T]) -> T:
+        """What `answer` makes of rows that are as fresh as the request wants.
 
-        Raises `Unavailable` (`timed-out`).
+        It is given a workbench, where the read models stand, and the errors of those that could not be brought to the
+        head, by name. Raises `Unavailable` (`timed-out`).
         """
+        benches, place = self._face.benches, self.place
         wanted = asked.position("wait")
         if wanted:
             await self._wait_for_log(wanted)
-        if asked.flag("stale"):
-            return {}
-        if self._face.options.read_only:
-            if wanted:
-                await self._wait_for_rows(wanted)
-            return {}
-        if not (await self._face.benches.read(self.place)).lag:
-            return {}
-        return await self._face.benches.catch_up()
+        as_they_are = asked.flag("stale") or self._face.options.read_only
+        if wanted and self._face.options.read_only and not asked.flag("stale"):
+            await self._wait_for_rows(wanted)
+
+        def at_head(bench: Workbench) -> tuple[T] | None:
+            found = place(bench)
+            return (answer(bench, found, {}),) if as_they_are or not found.lag else None
+
+        found = await benches.read(at_head)
+        if found is not None:
+            return found[0]
+        errors = await benches.catch_up()
+        return await benches.read(lambda bench: answer(bench, place(bench), errors))
 
     async def _wait_for_log(self, wanted: int) -> None:
         tail, end = self._face.tail, time.monotonic() + self._face.options.patience

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.errors import Misuse
 from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
-from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
+from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness, Place
 from cqrs_cli.http.jobs import Job, Working
 from cqrs_cli.http.parameters import MOST_ROWS, Parameters
 from cqrs_cli.json_text import json_line
@@ -67,24 +67,28 @@ class Projections:
         for one in ("wait", "stale") if at is not None else ():
             if asked.one(one) is not None:
                 raise Misuse(f"{one} is about the rows as they are, at about those of the past", hint="leave one out")
-        errors = {} if at is not None else await self._freshness.ready(request, asked)
-        if kind.name in errors:
-            raise errors[kind.name]
 
         def page(bench: Workbench) -> tuple[str, str | None]:
             chosen: dict[str, Any] = {"where": where, "matches": matches, "order": order}
             found = bench.page(kind.name, **chosen, limit=limit, cursor=cursor)
             return self._face.lines(bench, map(records.answer, found)), found.cursor
 
-        def read(bench: Workbench) -> tuple[Place | None, str | None, str | None]:
-            if at is not None:
-                with bench.past(_position(bench, at)) as then:
-                    return None, *page(then)
-            place = self._freshness.place(bench)
+        def past(bench: Workbench) -> tuple[str, str | None]:
+            with bench.past(_position(bench, at or "")) as then:
+                return page(then)
+
+        def now(bench: Workbench, place: Place, errors: Errors) -> tuple[Place, str | None, str | None]:
+            if kind.name in errors:
+                raise errors[kind.name]
             return (place, None, None) if known == place.tag else (place, *page(bench))
 
-        place, body, following = await self._face.benches.read(read)
-        headers = {"Cache-Control": "private, no-cache"} if place is None else place.headers
+        body: str | None
+        if at is not None:
+            body, following = await self._face.benches.read(past)
+            headers = {"Cache-Control": "private, no-cache"}
+        else:
+            place, body, following = await self._freshness.read(request, asked, now)
+            headers = place.headers
         if body is None:
             return Response(status_code=304, headers=headers)
         if following is not None:
