@@ -78,7 +78,9 @@ def _dumped(plain: Any, indent: int | None = None) -> str:
     if has_digits(plain):
         return "".join(written(plain, indent, "\n"))
     try:
-        return _compact(plain) if indent is None else json.dumps(plain, ensure_ascii=False, indent=indent, allow_nan=False)
+        return (
+            _compact(plain) if indent is None else json.dumps(plain, ensure_ascii=False, indent=indent, allow_nan=False)
+        )
     except ValueError as error:
         raise Misuse(
             "a value that is NaN or infinite has no JSON", code="no-json", hint="--format table shows it"
