@@ -1,4 +1,4 @@
-"""The least that FastAPI does: the same requests, checked, and answered from a dictionary. `python -m benchmarks.http.bare`."""
+"""The least that FastAPI does: the same requests, checked, and answered from a dictionary, as a program of its own."""
 
 from __future__ import annotations
 

@@ -207,6 +207,14 @@ class Benches:
         """A workbench that writes rows, for a thread of its own."""
         return self._opened_to_write()
 
+    def begin_reactions(self) -> None:
+        """Let reactions that never ran begin at the head, before the first command comes: it is theirs to answer.
+
+        Raises `Misuse` (`new-reaction`) if the log has events for them already.
+        """
+        with self._opened_to_write() as bench:
+            bench.runner(stop=lambda: True).drain()
+
     def _opened_to_write(self) -> Workbench:
         durability = self.options.durability
         try:
