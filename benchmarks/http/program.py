@@ -55,6 +55,6 @@ def program(folders: Folders, *words: str) -> Iterator[Program]:
 @contextmanager
 def serving(folders: Folders, store: Path, *words: str) -> Iterator[Program]:
     """`cqrs serve` for the bank that is measured."""
-    asked = ["--store", str(store), "--app", "benchmarks.bank:domain", "serve", "--port", "0", *words]
+    asked = ["-q", "--store", str(store), "--app", "benchmarks.bank:domain", "serve", "--port", "0", *words]
     with program(folders, "cqrs_cli", *asked) as one:
         yield one

@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.http.benches import Benches
+from cqrs_cli.http.options import Options
+from cqrs_cli.http.tail import Tail
+from cqrs_cli.json_text import json_line
+from cqrs_cli.stores.contract import Selection
 from tests import bank
 from tests.http.followers import Follower
 from tests.http.programs import Program, program
@@ -80,3 +85,31 @@ def test_one_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
             code, said = server.end()
     assert code == 0
     assert "Traceback" not in said
+
+
+def test_who_hears_nothing_is_told_that_it_is_heard(tmp_path: Path) -> None:
+    """Also where events come all the time, none of which is wanted: else a proxy would cut it off."""
+
+    async def told() -> list[bytes]:
+        benches = Benches(str(tmp_path / "cqrs.db"), bank.domain, Options())
+        tail = Tail(benches, lambda bench, record: json_line(record), keep_alive=0.01)
+        busy = asyncio.create_task(write(benches, tail))
+        came = []
+        async for chunk in tail.follow(0, Selection(), lambda event: False):
+            came.append(chunk)
+            if len(came) == 4:
+                break
+        busy.cancel()
+        await asyncio.gather(busy, return_exceptions=True)
+        await asyncio.to_thread(tail.close)
+        await asyncio.to_thread(benches.close)
+        return came
+
+    async def write(benches: Benches, tail: Tail) -> None:
+        for number in range(1_000_000):
+            await benches.send(bank.Open(account_id=f"a{number}"))
+            tail.told()
+
+    first, *others = asyncio.run(told())
+    assert first == b"retry: 1000\n: follows from @0\n\n"
+    assert all(one.startswith(b": still here, @") for one in others)
