@@ -31,13 +31,13 @@ class Asked(NamedTuple):
     onward: str | None
 
 
-def measure(folders: Folders, events: int) -> Iterator[tuple[str, str]]:
-    """A line for each question, on a log of its own."""
+def made(folders: Folders, events: int) -> Path:
+    """A store with so many, each of a command and a user of its own, and with its read model."""
     store = folders.new("long.db")
     with Workbench.open(store, domain, durability="relaxed") as bench:
         write_lived(bench.store, events // 50, events)
         bench.project()
-    yield from look(folders, store)
+    return store
 
 
 def look(folders: Folders, store: Path) -> Iterator[tuple[str, str]]:

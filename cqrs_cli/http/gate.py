@@ -162,7 +162,7 @@ class _Headers:
 
     def __init__(self, scope: Scope) -> None:
         self._raw: list[tuple[bytes, bytes]] = scope["headers"]
-        self._first = dict(reversed(self._raw))
+        self._first: dict[bytes, bytes] = dict(reversed(self._raw))
 
     def one(self, name: bytes) -> str:
         """The first of this name; empty without one."""

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from cqrs_cli import records
 from cqrs_cli.errors import Misuse
 from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
-from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness, Place
+from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness
 from cqrs_cli.http.jobs import Job, Working
 from cqrs_cli.http.parameters import MOST_ROWS, Parameters
 from cqrs_cli.json_text import json_line
@@ -63,7 +63,7 @@ class Projections:
         kind = self._face.domain.rows_of(name)
         where, matches, _ = conditions(kind, asked.many("where"))
         order, cursor, at = ordering_typed(asked.one("order")), asked.one("cursor"), asked.one("at")
-        limit, known = asked.number("limit", 100, MOST_ROWS), request.headers.get("if-none-match")
+        limit = asked.number("limit", 100, MOST_ROWS)
         for one in ("wait", "stale") if at is not None else ():
             if asked.one(one) is not None:
                 raise Misuse(f"{one} is about the rows as they are, at about those of the past", hint="leave one out")
@@ -77,20 +77,20 @@ class Projections:
             with bench.past(_position(bench, at or "")) as then:
                 return page(then)
 
-        def now(bench: Workbench, place: Place, errors: Errors) -> tuple[Place, str | None, str | None]:
+        def now(bench: Workbench, errors: Errors) -> tuple[str, str | None]:
             if kind.name in errors:
                 raise errors[kind.name]
-            return (place, None, None) if known == place.tag else (place, *page(bench))
+            return page(bench)
 
-        body: str | None
         if at is not None:
-            body, following = await self._face.benches.read(past)
+            came: tuple[str, str | None] | None = await self._face.benches.read(past)
             headers = {"Cache-Control": "private, no-cache"}
         else:
-            place, body, following = await self._freshness.read(request, asked, now)
+            place, came = await self._freshness.read(request, asked, now)
             headers = place.headers
-        if body is None:
+        if came is None:
             return Response(status_code=304, headers=headers)
+        body, following = came
         if following is not None:
             headers["Link"] = next_link(request, cursor=following)
         return answer(body, 200, headers)

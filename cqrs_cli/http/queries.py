@@ -14,7 +14,7 @@ from cqrs_cli import records
 from cqrs_cli.domain.query import Page, Query
 from cqrs_cli.http import bodies
 from cqrs_cli.http.face import Face, answer, next_link, route
-from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness, Place
+from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness
 from cqrs_cli.http.parameters import MOST_ROWS, Parameters, invalid
 from cqrs_cli.http.readers import Readers
 from cqrs_cli.near_names import did_you_mean
@@ -52,22 +52,20 @@ class Queries:
         cursor = own.one("cursor")
         if (limit, cursor) != (None, None) and is_paged(type(query)) is False:
             raise invalid("limit" if limit else "cursor", f"{name} has no pages", "leave it out: all rows come")
-        known = request.headers.get("if-none-match")
 
-        def read(bench: Workbench, place: Place, errors: Errors) -> tuple[Place, str | None, str | None]:
-            if known == place.tag and not errors:
-                return place, None, None
+        def read(bench: Workbench, errors: Errors) -> tuple[str, str | None]:
             names: list[str] = []
             found = bench.query(query, limit=limit, cursor=cursor, reads=names.append)
             for one in names:
                 if one in errors:
                     raise errors[one]
-            return place, *self._told(bench, found)
+            return self._told(bench, found)
 
-        place, body, following = await self._freshness.read(request, own, read)
+        place, came = await self._freshness.read(request, own, read)
         headers = place.headers
-        if body is None:
+        if came is None:
             return Response(status_code=304, headers=headers)
+        body, following = came
         if following is not None:
             headers["Link"] = next_link(request, cursor=following)
         return answer(body, 200, headers)
