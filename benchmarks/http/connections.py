@@ -78,7 +78,7 @@ class _Connection(asyncio.Protocol):
         self._statuses[status] += 1
         self._next()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
             self.done.set_result(None)
 

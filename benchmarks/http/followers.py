@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -47,7 +48,7 @@ class _Follower(asyncio.Protocol):
             end = found.end()
         self._rest = data[max(end, len(data) - 40) :]
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()
 
 
@@ -90,7 +91,7 @@ async def _followed(server: Program, seconds: float) -> _Heard:
     after = ACCOUNTS
     followers = [_Follower(after) for _ in range(COUNT)]
     for one in followers:
-        await loop.create_connection(lambda one=one: one, "127.0.0.1", server.port)
+        await loop.create_connection(partial(_same, one), "127.0.0.1", server.port)
     await asyncio.gather(*(one.begun.wait() for one in followers))
     before = server.cpu
     sent = await _send(server.port, int(seconds * A_SECOND))
@@ -107,6 +108,10 @@ async def _followed(server: Program, seconds: float) -> _Heard:
     lost = sum([position for position, _ in one.heard] != list(wanted) for one in followers)
     ways = sorted((heard - sent[position]) * 1_000 for one in followers for position, heard in one.heard)
     return _Heard(lost, ways, more, cpu, ended)
+
+
+def _same(one: _Follower) -> _Follower:
+    return one
 
 
 async def _send(port: int, count: int) -> dict[int, float]:

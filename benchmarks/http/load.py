@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,8 +16,8 @@ from uuid import UUID
 from benchmarks.bank import BalanceOf, Deposit, OpenAccount, domain
 from benchmarks.folders import Folders
 from benchmarks.history import account
-from benchmarks.http import bare, connections
-from benchmarks.http.connections import Requests, get, load, post
+from benchmarks.http import bare
+from benchmarks.http.connections import Came, Requests, get, load, post
 from benchmarks.http.program import Program, program, serving
 from cqrs_cli import Workbench
 
@@ -51,8 +54,8 @@ def measure(folders: Folders, seconds: float, turns: int) -> Iterator[tuple[str,
         loop.project()
         does = dict(_contestants(ours, plain, loop, seconds))
         taken: dict[str, list[Turn]] = {name: [] for name in does}
-        for _, (name, turn) in itertools.product(range(turns), does.items()):
-            taken[name].append(turn())
+        for _, (name, play) in itertools.product(range(turns), does.items()):
+            taken[name].append(play())
     middle = {name: Turn(*map(median, zip(*found, strict=True))) for name, found in taken.items()}
     for name, turn in middle.items():
         yield f"http {name}", _told(turn) + _judged(name, turn, middle)
@@ -62,21 +65,24 @@ def _contestants(
     ours: Program, plain: Program, loop: Workbench, seconds: float
 ) -> Iterator[tuple[str, Callable[[], Turn]]]:
     known = _etag(ours)
-    for what, wanted, make, known_to_plain in (
-        ("POST", 201, deposit, None),
-        ("GET by key", 200, balance, None),
-        ("304", 304, lambda: balance(f"If-None-Match: {known()}"), lambda: balance('If-None-Match: "1"')),
+
+    def unchanged() -> bytes:
+        return balance(f"If-None-Match: {known()}")
+
+    def plainly_unchanged() -> bytes:
+        return balance('If-None-Match: "1"')
+
+    for what, wanted, make, plainly in (
+        ("POST", 201, deposit, deposit),
+        ("GET by key", 200, balance, balance),
+        ("304", 304, unchanged, plainly_unchanged),
     ):
         for count in (1, 32):
             label = f"{what}, {count} connection{'s' if count > 1 else ''}"
-            yield label, lambda count=count, make=make, wanted=wanted: _asked(ours, make, count, seconds, wanted)
-            other = known_to_plain or make
-            yield (
-                f"{label}: bare FastAPI",
-                lambda count=count, make=other, wanted=wanted: _asked(plain, make, count, seconds, wanted),
-            )
+            yield label, partial(_asked, ours, make, count, seconds, wanted)
+            yield f"{label}: bare FastAPI", partial(_asked, plain, plainly, count, seconds, wanted)
         if what != "304":
-            yield f"{what}: a loop in a process", lambda what=what: _looped(loop, what, seconds)
+            yield f"{what}: a loop in a process", partial(_looped, loop, what, seconds)
 
 
 def deposit() -> bytes:
@@ -106,8 +112,6 @@ def _etag(ours: Program) -> Callable[[], str]:
 
 
 def _asked_for_etag(port: int) -> str:
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", f"/queries/balance-of?account_id={_any()}")
     found = connection.getresponse().headers["etag"]
@@ -138,7 +142,7 @@ def _looped(bench: Workbench, what: str, seconds: float) -> Turn:
         do()
         each.append(time.perf_counter() - start)
     taken, wall = time.process_time() - before, time.perf_counter() - begun
-    came = connections.Came(wall, sorted(each), connections.Counter())
+    came = Came(wall, sorted(each), Counter())
     return Turn(taken / len(each) * 1e6, came.rate, came.percentile(0.5), came.percentile(0.99))
 
 

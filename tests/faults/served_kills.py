@@ -186,7 +186,7 @@ class _Clients:
                     self.failed.append(f"{key}: {status}")
         connection.close()
 
-    def _try(self, connection: _Connection, key: str, body: dict[str, object]) -> int | None:
+    def _try(self, connection: _Connection, key: str, body: dict[str, str]) -> int | None:
         """The status of the answer; None if there is none, or one that says to send it again."""
         port = self.port
         if port is None:
