@@ -2,13 +2,14 @@
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks import (
     commands,
     copying,
     fulfilling,
+    http,
     judging,
     looking_back,
     on_a_server,
@@ -30,7 +31,8 @@ PARTS: dict[str, Callable[[Folders, Sizes], Iterator[Result]]] = {
     "startup": startup.measure,
     "server": on_a_server.measure,
 }
-FIGURES: dict[str, Callable[[Path, Sizes], list[tuple[str, str]]]] = {
+FIGURES: dict[str, Callable[[Path, Sizes], Iterable[tuple[str, str]]]] = {
+    "http": http.measure,
     "fulfilling": lambda folder, sizes: fulfilling.measure(folder, sizes.orders),
     "copying": lambda folder, sizes: copying.measure(folder, sizes.long_stream),
     "snapshots": lambda folder, sizes: snapshots.measure(folder, sizes.long_stream),

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from cqrs_cli import Aggregate, Command, Domain, Event, Projection, decide, evolve
+from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Query, Read, decide, evolve
 
 
 class OpenAccount(Command):
@@ -61,4 +61,11 @@ class AccountBalance(Projection, key="account_id", version=1):
         self.deposits += 1
 
 
-domain = Domain("bank", Account, AccountBalance)
+class BalanceOf(Query[AccountBalance]):
+    account_id: UUID
+
+    def run(self, read: Read) -> AccountBalance | None:
+        return read.get(AccountBalance, self.account_id)
+
+
+domain = Domain("bank", Account, AccountBalance, BalanceOf)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 class Sizes(NamedTuple):
     """turns: of each contestant; single commits have more, for the disk is moody.
 
-    streams: of 10 to 100 events. accounts: of the large log, with three events each.
+    streams: of 10 to 100 events. accounts: of the large log, with three events each. served_seconds: of a turn of
+    requests; served_events: of the log that is looked at over HTTP.
     """
 
     turns: int
@@ -21,6 +22,8 @@ class Sizes(NamedTuple):
     long_stream: int
     orders: int
     server_commits: int
+    served_seconds: float
+    served_events: int
 
 
 FULL = Sizes(
@@ -36,6 +39,8 @@ FULL = Sizes(
     long_stream=100_000,
     orders=1_000,
     server_commits=300,
+    served_seconds=5,
+    served_events=1_000_000,
 )
 QUICK = Sizes(
     turns=3,
@@ -50,4 +55,6 @@ QUICK = Sizes(
     long_stream=10_000,
     orders=200,
     server_commits=100,
+    served_seconds=1,
+    served_events=50_000,
 )

@@ -46,6 +46,7 @@ def inert_json(text: str) -> str:
 
 
 _quote = json.encoder.encode_basestring
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -76,9 +77,10 @@ def _member(value: Any) -> str:
 def _dumped(plain: Any, indent: int | None = None) -> str:
     if has_digits(plain):
         return "".join(written(plain, indent, "\n"))
-    separators = (",", ":") if indent is None else None
     try:
-        return json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False)
+        return (
+            _compact(plain) if indent is None else json.dumps(plain, ensure_ascii=False, indent=indent, allow_nan=False)
+        )
     except ValueError as error:
         raise Misuse(
             "a value that is NaN or infinite has no JSON", code="no-json", hint="--format table shows it"
@@ -86,9 +88,15 @@ def _dumped(plain: Any, indent: int | None = None) -> str:
 
 
 def has_digits(plain: Any) -> bool:
-    if isinstance(plain, dict):
-        return any(map(has_digits, plain.values()))
-    return any(map(has_digits, plain)) if isinstance(plain, list) else isinstance(plain, Digits)
+    """Whether a number with its digits is in what `jsonable` gave: its dicts and lists are no subclasses."""
+    kind = type(plain)
+    if kind is not dict and kind is not list:
+        return kind is Digits
+    for one in plain.values() if kind is dict else plain:
+        kind = type(one)
+        if kind is Digits or ((kind is dict or kind is list) and has_digits(one)):
+            return True
+    return False
 
 
 def written(plain: Any, indent: int | None, line: str) -> Iterator[str]:

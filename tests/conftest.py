@@ -31,6 +31,7 @@ pytest.register_assert_rewrite(
     "tests.faults.failovers",
     "tests.faults.power",
     "tests.faults.runs",
+    "tests.faults.served_kills",
     "tests.faults.servers",
     "tests.faults.signals",
     "tests.faults.writers",

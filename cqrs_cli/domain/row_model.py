@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -229,6 +230,7 @@ def of_domain(definition: str, name: str, streams: Sequence[str] | None) -> str:
     return f'{definition[:-1]},"domain":{json.dumps(name)}{told}}}'
 
 
+@lru_cache(maxsize=256)
 def foreign(stored: str, definition: str) -> str | None:
     """Why what is on record under this name is another domain's, or None if it is this one's."""
     old, new = ((_read(text) or {}).get("domain") for text in (stored, definition))

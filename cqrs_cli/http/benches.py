@@ -59,12 +59,15 @@ class _Job:
 
 
 class Threads:
-    """Threads that each own a workbench, from its first to its last breath, and do jobs from one bounded queue."""
+    """Threads that each own a workbench, from its first to its last breath, and do jobs from one queue.
+
+    waiting: jobs that wait at most. Only the loop that serves hands jobs over, so it can count them before.
+    """
 
     def __init__(self, name: str, count: int, waiting: int, opened: Callable[[], Workbench]) -> None:
-        self.queue: queue.Queue[_Job | None] = queue.Queue(waiting)
-        self._opened = opened
-        self._ready: queue.Queue[BaseException | None] = queue.Queue()
+        self.queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # a bounded one takes locks in Python
+        self._most, self._opened = waiting, opened
+        self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._run, name=f"cqrs-{name}-{n}", daemon=True) for n in range(count)]
         for thread in self._threads:
             thread.start()
@@ -75,11 +78,10 @@ class Threads:
 
     def submit(self, work: Work | _Send) -> asyncio.Future[Any]:
         """What comes of the work. Raises `Passing` (`busy`) if too much waits already; then nothing was done."""
+        if self.queue.qsize() >= self._most:
+            raise Passing("too many requests wait already", code="busy", hint="try again in a moment")
         job = _Job(work, asyncio.get_running_loop())
-        try:
-            self.queue.put_nowait(job)
-        except queue.Full:
-            raise Passing("too many requests wait already", code="busy", hint="try again in a moment") from None
+        self.queue.put(job)
         return job.future
 
     def close(self) -> None:
@@ -207,6 +209,14 @@ class Benches:
     def opened_to_operate(self) -> Workbench:
         """A workbench that writes rows, for a thread of its own."""
         return self._opened_to_write()
+
+    def begin_reactions(self) -> None:
+        """Let reactions that never ran begin at the head, before the first command comes: it is theirs to answer.
+
+        Raises `Misuse` (`new-reaction`) if the log has events for them already.
+        """
+        with self._opened_to_write() as bench:
+            bench.runner(stop=lambda: True).drain()
 
     def _opened_to_write(self) -> Workbench:
         durability, url = self.options.durability, impatient(self.url, WRITES_WAIT)

@@ -30,7 +30,8 @@ FILTERS = frozenset({"stream", "category", "type", "contains", "user", "command"
 BOUNDS = frozenset({"after", "before", "since", "until", "limit", "backwards"})
 BUDGET = 0.25
 """Seconds that one request may look for events; who wants more goes on from the cursor."""
-WINDOW = 20_000
+WINDOW = 5_000
+"""Events between two looks at the clock: a page ends soon after its time is up."""
 
 
 class Found(NamedTuple):

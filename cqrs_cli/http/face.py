@@ -82,12 +82,18 @@ class Face:
         return self._tail
 
     def open(self) -> None:
-        """Open the benches. Raises what opening a store raises; it is kept as `failure`."""
+        """Open the benches. Raises what opening a store raises, and with `run` `Misuse` (`new-reaction`).
+
+        It is kept as `failure`.
+        """
         try:
             self._benches = Benches(self.url, self.domain, self.options)
+            if self.options.run:
+                self._benches.begin_reactions()
             self._tail = Tail(self._benches, self.line)
         except CqrsError as error:
             self.failure = error
+            self.close()
             raise
         self._jobs = Jobs(self._benches)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from starlette.requests import Request
 
@@ -14,17 +14,28 @@ from cqrs_cli.http.face import Face
 from cqrs_cli.http.parameters import Parameters
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.log.waiting import LOOK_AGAIN, lags
+from cqrs_cli.stores.rows import Checkpoint
 from cqrs_cli.workbench.workbench import Workbench
+
+T = TypeVar("T")
+Errors = Mapping[str, CqrsError]
+Answer = Callable[[Workbench, Errors], T]
+READ_AGAIN = 3
+"""Times that rows are read, if they move meanwhile, before they are given without a tag."""
 
 PARAMETERS = frozenset({"wait", "stale"})
 
 
 class Place(NamedTuple):
-    """Where the read models stand. tag: another one if any of them moved. lag: of the one that is furthest behind."""
+    """Where the read models stand. lag: of the one that is furthest behind. begun: those that have rows.
+
+    tag: another one if any of them moved or was made anew; None if they moved while rows were read.
+    """
 
     head: int
     lag: int
-    tag: str
+    tag: str | None
+    begun: Collection[str]
 
     @property
     def position(self) -> int:
@@ -34,12 +45,12 @@ class Place(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """What a client is told of it."""
-        return {
-            "ETag": self.tag,
+        told = {
             "Log-Position": str(self.position),
             "Log-Lag": str(self.lag),
             "Cache-Control": "private, no-cache",
         }
+        return told if self.tag is None else told | {"ETag": self.tag}
 
 
 class Freshness:
@@ -47,34 +58,61 @@ class Freshness:
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._names = sorted(face.domain.projections)
+        self._names, self._kinds = sorted(face.domain.projections), face.domain.row_types()
 
-    def place(self, bench: Workbench) -> Place:
-        """Where they stand. Rows that are read after it are as new or newer."""
+    def _place(self, bench: Workbench) -> Place:
         found = bench.store.rows.checkpoints()
         at = {one.name: one.position for one in found}
         head = bench.store.head()
         lag = max((head - at.get(name, 0) for name in self._names), default=0)
-        folded = hash(tuple(found)) & 0xFFFF_FFFF_FFFF
-        return Place(head, max(lag, 0), f'"{self._face.boot}-{folded:x}"')
+        return Place(head, max(lag, 0), self._tag(found), at.keys())
 
-    async def ready(self, request: Request, asked: Parameters) -> dict[str, CqrsError]:
-        """Wait for what the request wants; the errors of read models that could not be brought to the head, by name.
+    def _tag(self, found: Sequence[Checkpoint]) -> str:
+        """Equal tags, equal rows: these are a fold, and rows that are made anew have a definition that nobody had."""
+        return f'"{self._face.boot}-{hash(tuple(found)) & 0xFFFF_FFFF_FFFF:x}"'
 
-        Raises `Unavailable` (`timed-out`).
+    async def read(self, request: Request, asked: Parameters, answer: Answer[T]) -> tuple[Place, T | None]:
+        """What `answer` makes of rows that are as fresh as the request wants, and where the read models stand.
+
+        It is given the errors of those that could not be brought to the head, by name. None: the client has just
+        these rows. Raises `Unavailable` (`timed-out`).
         """
+        benches = self._face.benches
         wanted = asked.position("wait")
         if wanted:
             await self._wait_for_log(wanted)
-        if asked.flag("stale"):
-            return {}
-        if self._face.options.read_only:
-            if wanted:
-                await self._wait_for_rows(wanted)
-            return {}
-        if not (await self._face.benches.read(self.place)).lag:
-            return {}
-        return await self._face.benches.catch_up()
+        as_they_are = asked.flag("stale") or self._face.options.read_only
+        if wanted and self._face.options.read_only and not asked.flag("stale"):
+            await self._wait_for_rows(wanted)
+        known = request.headers.get("if-none-match")
+
+        def at_head(bench: Workbench) -> tuple[Place, T | None] | None:
+            place = self._place(bench)
+            return self._read(bench, place, known, answer, {}) if as_they_are or not place.lag else None
+
+        found = await benches.read(at_head)
+        if found is not None:
+            return found
+        errors = await benches.catch_up()
+        return await benches.read(lambda bench: self._read(bench, self._place(bench), known, answer, errors))
+
+    def _read(
+        self, bench: Workbench, place: Place, known: str | None, answer: Answer[T], errors: Errors
+    ) -> tuple[Place, T | None]:
+        """The rows and the tag of them alone: it is looked at before and after, for others may move them meanwhile."""
+        if known is not None and known == place.tag and not errors and self._are_there(bench, place):
+            return place, None
+        for _ in range(READ_AGAIN):
+            came = answer(bench, errors)
+            after = self._tag(bench.store.rows.checkpoints())
+            if after == place.tag:
+                return place, came
+            place = self._place(bench)
+        return place._replace(tag=None), came
+
+    def _are_there(self, bench: Workbench, place: Place) -> bool:
+        """Whether nobody dropped a table: what a checkpoint says of its rows is not so then."""
+        return all(bench.store.rows.exists(kind.table) for kind in self._kinds if kind.name in place.begun)
 
     async def _wait_for_log(self, wanted: int) -> None:
         tail, end = self._face.tail, time.monotonic() + self._face.options.patience

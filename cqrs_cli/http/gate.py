@@ -80,7 +80,7 @@ class Gate:
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _Headers(scope)
-        origin = headers.one("origin")
+        origin = headers.one(b"origin")
         extra = list(HEADERS)
         if origin and origin in self._options.origins:
             extra += [
@@ -91,7 +91,7 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                have = {name.lower() for name, _ in message["headers"]}
+                have = {name for name, _ in message["headers"]}
                 more = [header for header in extra if header[0] not in have]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
@@ -112,18 +112,18 @@ class Gate:
 
     def _check(self, scope: Scope, headers: _Headers) -> None:
         """Raise `Misuse` for what is not for us, from another site's page, or too large."""
-        host = headers.one("host").lower()
+        host = headers.one(b"host").lower()
         name = host if host.endswith("]") else host.rsplit(":", 1)[0]
-        if self._hosts is not None and (name not in self._hosts or headers.count("host") != 1):
+        if self._hosts is not None and (name not in self._hosts or headers.count(b"host") != 1):
             raise Misuse(f"this server does not answer to {host[:80]!r}", code="wrong-host", hint="--allow-host NAME")
         if scope["method"] not in SAFE:
             self._check_origin(headers, host)
-        length = headers.one("content-length") or "0"
+        length = headers.one(b"content-length") or "0"
         if not length.isascii() or not length.isdigit() or int(length[:12]) > self._options.max_body:
             raise self._too_large()
 
     def _check_origin(self, headers: _Headers, host: str) -> None:
-        site, origin = headers.one("sec-fetch-site"), headers.one("origin")
+        site, origin = headers.one(b"sec-fetch-site"), headers.one(b"origin")
         if origin in self._options.origins:
             return
         is_other = site not in ("same-origin", "none") if site else bool(origin) and not _is_own(origin, host)
@@ -147,9 +147,9 @@ class Gate:
             except Exception as error:
                 raise domain_failed(error, "authenticate") from error
         elif options.token is not None:
-            scheme, _, given = headers.one("authorization").partition(" ")
+            scheme, _, given = headers.one(b"authorization").partition(" ")
             is_theirs = hmac.compare_digest(given.strip().encode("latin-1"), options.token.encode())
-            signed_in = self._sessions is not None and self._sessions.hold(headers.one("cookie"))
+            signed_in = self._sessions is not None and self._sessions.hold(headers.one(b"cookie"))
             found = Identity() if (scheme.lower() == "bearer" and is_theirs) or signed_in else None
         if found is None:
             path = _path(scope)
@@ -175,22 +175,23 @@ class Gate:
 
 
 class _Headers:
-    """The headers of a request, by their names in lower case."""
+    """The headers of a request, by their names, which ASGI gives in lower case."""
 
     def __init__(self, scope: Scope) -> None:
-        self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        self._raw: list[tuple[bytes, bytes]] = scope["headers"]
+        self._first: dict[bytes, bytes] = dict(reversed(self._raw))
 
-    def one(self, name: str) -> str:
+    def one(self, name: bytes) -> str:
         """The first of this name; empty without one."""
-        return next((value for key, value in self._raw if key == name), "")
+        return self._first.get(name, b"").decode("latin-1")
 
-    def count(self, name: str) -> int:
+    def count(self, name: bytes) -> int:
         """How many there are of this name."""
         return sum(key == name for key, _ in self._raw)
 
     def all(self) -> Mapping[str, str]:
         """All of them; of several of a name the last."""
-        return dict(self._raw)
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._raw}
 
 
 def _path(scope: Scope) -> str:
@@ -202,7 +203,7 @@ def _path(scope: Scope) -> str:
 def _turned_away(scope: Scope, headers: _Headers, problem: Response) -> Response:
     """What nobody that is known gets: a browser that wants a page is led to the form."""
     path = _path(scope)
-    if scope["method"] != "GET" or "text/html" not in headers.one("accept") or not (path + "/").startswith(UI + "/"):
+    if scope["method"] != "GET" or "text/html" not in headers.one(b"accept") or not (path + "/").startswith(UI + "/"):
         return problem
     query = scope.get("query_string", b"").decode("latin-1")
     to = quote(f"{path}?{query}" if query else path, safe="/")

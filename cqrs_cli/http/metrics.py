@@ -27,11 +27,16 @@ class Metrics:
         self._letters = Gauge("cqrs_dead_letters", "Commands that came to nothing.", ["reaction"], registry=registry)
         self._followers = Gauge("cqrs_followers", "Who follows the log.", registry=registry)
         self._waiting = Gauge("cqrs_waiting_requests", "Requests that wait for a thread.", ["for"], registry=registry)
+        self._counted: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def count(self, name: str, status: int, seconds: float) -> None:
         """A request that was answered."""
-        self._requests.labels(name, str(status)).inc()
-        self._seconds.labels(name).observe(seconds)
+        counted = self._counted.get((name, status))
+        if counted is None:  # to find them by their labels takes longer than to count
+            counted = self._requests.labels(name, str(status)), self._seconds.labels(name)
+            self._counted[name, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def look(self, head: int, followers: int, waiting: dict[str, int]) -> None:
         """What is so now."""

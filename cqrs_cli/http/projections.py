@@ -15,7 +15,7 @@ from cqrs_cli import records
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history.addresses import position_at
 from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
-from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
+from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness
 from cqrs_cli.http.jobs import Job, Working
 from cqrs_cli.http.parameters import AT, MOST_ROWS, Parameters
 from cqrs_cli.json_text import json_line
@@ -63,30 +63,34 @@ class Projections:
         kind = self._face.domain.rows_of(name)
         where, matches, _ = conditions(kind, asked.many("where"))
         order, cursor, at = ordering_typed(asked.one("order")), asked.one("cursor"), asked.one("at")
-        limit, known = asked.number("limit", 100, MOST_ROWS), request.headers.get("if-none-match")
+        limit = asked.number("limit", 100, MOST_ROWS)
         for one in ("wait", "stale") if at is not None else ():
             if asked.one(one) is not None:
                 raise Misuse(f"{one} is about the rows as they are, at about those of the past", hint="leave one out")
-        errors = {} if at is not None else await self._freshness.ready(request, asked)
-        if kind.name in errors:
-            raise errors[kind.name]
 
         def page(bench: Workbench) -> tuple[str, str | None]:
             chosen: dict[str, Any] = {"where": where, "matches": matches, "order": order}
             found = bench.page(kind.name, **chosen, limit=limit, cursor=cursor)
             return self._face.lines(bench, map(records.answer, found)), found.cursor
 
-        def read(bench: Workbench) -> tuple[Place | None, str | None, str | None]:
-            if at is not None:
-                with bench.past(position_at(bench.store, at, AT)) as then:
-                    return None, *page(then)
-            place = self._freshness.place(bench)
-            return (place, None, None) if known == place.tag else (place, *page(bench))
+        def past(bench: Workbench) -> tuple[str, str | None]:
+            with bench.past(position_at(bench.store, at or "", AT)) as then:
+                return page(then)
 
-        place, body, following = await self._face.benches.read(read)
-        headers = {"Cache-Control": "private, no-cache"} if place is None else place.headers
-        if body is None:
+        def now(bench: Workbench, errors: Errors) -> tuple[str, str | None]:
+            if kind.name in errors:
+                raise errors[kind.name]
+            return page(bench)
+
+        if at is not None:
+            came: tuple[str, str | None] | None = await self._face.benches.read(past)
+            headers = {"Cache-Control": "private, no-cache"}
+        else:
+            place, came = await self._freshness.read(request, asked, now)
+            headers = place.headers
+        if came is None:
             return Response(status_code=304, headers=headers)
+        body, following = came
         if following is not None:
             headers["Link"] = next_link(request, cursor=following)
         return answer(body, 200, headers)

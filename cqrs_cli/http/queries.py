@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from cqrs_cli import records
 from cqrs_cli.domain.query import Page, Query
-from cqrs_cli.errors import CqrsError
 from cqrs_cli.http import bodies, tracing
 from cqrs_cli.http.face import Face, answer, next_link, route
-from cqrs_cli.http.freshness import PARAMETERS, Freshness, Place
+from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness
 from cqrs_cli.http.parameters import MOST_ROWS, Parameters, invalid
 from cqrs_cli.http.readers import Readers
 from cqrs_cli.near_names import did_you_mean
@@ -53,27 +52,21 @@ class Queries:
         cursor = own.one("cursor")
         if (limit, cursor) != (None, None) and is_paged(type(query)) is False:
             raise invalid("limit" if limit else "cursor", f"{name} has no pages", "leave it out: all rows come")
-        known = request.headers.get("if-none-match")
 
-        errors: dict[str, CqrsError] = {}
-
-        def read(bench: Workbench) -> tuple[Place, str | None, str | None]:
-            place = self._freshness.place(bench)
-            if known == place.tag and not errors:
-                return place, None, None
+        def read(bench: Workbench, errors: Errors) -> tuple[str, str | None]:
             names: list[str] = []
             found = bench.query(query, limit=limit, cursor=cursor, reads=names.append)
             for one in names:
                 if one in errors:
                     raise errors[one]
-            return place, *self._told(bench, found)
+            return self._told(bench, found)
 
         with tracing.part("query", name):
-            errors |= await self._freshness.ready(request, own)
-            place, body, following = await self._face.benches.read(read)
+            place, came = await self._freshness.read(request, own, read)
         headers = place.headers
-        if body is None:
+        if came is None:
             return Response(status_code=304, headers=headers)
+        body, following = came
         if following is not None:
             headers["Link"] = next_link(request, cursor=following)
         return answer(body, 200, headers)

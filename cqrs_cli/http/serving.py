@@ -93,6 +93,7 @@ def serve(app: Application, made: socket.socket, ready: Callable[[], object], ro
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         root_path=root_path,
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE,

@@ -44,12 +44,14 @@ class _Fresh(NamedTuple):
 class Tail:
     """The end of the log, as it grows. head: its position. followers: how many there are."""
 
-    def __init__(self, benches: Benches, encode: Encode) -> None:
+    def __init__(self, benches: Benches, encode: Encode, keep_alive: float = KEEP_ALIVE) -> None:
         self._benches, self._encode = benches, encode
         self._ring: deque[_Fresh] = deque(maxlen=RING)
         self._loop, self._moved = asyncio.get_running_loop(), asyncio.Event()
         self._told, self._stop = threading.Event(), threading.Event()
-        self.followers = self.sent = 0
+        self.followers = self.sent = self._beats = 0
+        self._keep_alive = keep_alive
+        self._loop.call_later(keep_alive, self._beat)
         self._bench = benches.opened_to_read()
         self.head = self._bench.store.head()
         self._thread = threading.Thread(target=self._run, name="cqrs-tail", daemon=True)
@@ -124,19 +126,25 @@ class Tail:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def _beat(self) -> None:
+        """Wake all who follow: one timer for them, and not a timer of each for each event."""
+        if self.is_over:
+            return
+        self._beats += 1
+        self._loop.call_later(self._keep_alive, self._beat)
+        self._wake()
+
     def admit(self) -> None:
         """Raise `Passing` (`busy`) if too many follow already."""
         if self.followers >= self._benches.options.followers:
             raise Passing(f"{self.followers} follow the log already", code="busy", hint="try again later")
 
-    async def follow(
-        self, after: int, selection: Selection, wanted: Wanted | None, keep_alive: float = KEEP_ALIVE
-    ) -> AsyncIterator[bytes]:
-        """Frames of the events after a position, for ever; a comment now and then when nothing happens."""
+    async def follow(self, after: int, selection: Selection, wanted: Wanted | None) -> AsyncIterator[bytes]:
+        """Frames of the events after a position, for ever; a comment now and then, so that nobody takes it for dead."""
         self.followers += 1
         try:
             yield b"retry: 1000\n: follows from @%d\n\n" % after
-            position = after
+            position, beats = after, self._beats
             while not self._stop.is_set():
                 moved = self._moved
                 if self.head > position:
@@ -149,11 +157,11 @@ class Tail:
                     if frames:
                         self.sent += len(frames)
                         yield b"".join(frames)
-                    continue
-                try:
-                    await asyncio.wait_for(moved.wait(), keep_alive)
-                except TimeoutError:
-                    yield b": still here, @%d\n\n" % self.head
+                elif beats != self._beats:
+                    beats = self._beats
+                    yield b": still here, @%d\n\n" % position
+                else:
+                    await moved.wait()
         finally:
             self.followers -= 1
 

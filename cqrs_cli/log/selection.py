@@ -241,7 +241,7 @@ def known_types(names: Iterable[str], store: Store, note: Note, has_domain: bool
 
     Those that the store knows (`older_names`). Where it does not, and has_domain, `note` is told.
     """
-    stored = store.types()
+    stored = dict.fromkeys(sorted(store.type_names()))
     older, by_words = older_names(store), dict[str, list[str]]()
     for type_name in {**stored, **older.aliases}:
         by_words.setdefault(same_words(type_name), []).append(type_name)

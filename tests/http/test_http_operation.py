@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.errors import CqrsError, Passing
-from cqrs_cli.http import tail
+from cqrs_cli.errors import CqrsError, Misuse, Passing
+from cqrs_cli.http import keeping, tail
 from cqrs_cli.http.identity import Identity
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.stores.contract import Selection
@@ -122,11 +122,21 @@ def test_reactions_and_health(office_served: Any) -> None:
 def test_reactions_run_if_they_are_to(tmp_path: Any) -> None:
     path = str(tmp_path / "cqrs.db")
     with serving(path, office.domain, run=True) as served:
-        while not served.get("/reactions").json() or served.get("/reactions").json()[0]["status"] == "new":
-            pass  # they begin at once on an empty log
         served.post("/commands/pay", {"order_id": "o1"})
         while "Shipped" not in [event["type"] for event in served.get("/events").json()]:
             pass
+
+
+def test_reactions_begin_before_the_first_command_comes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else they would find a log with events for them, and not know whether these are theirs to answer."""
+    monkeypatch.setattr(keeping.Reactions, "_run", lambda self: None)  # the thread, which may come late
+    with serving(str(tmp_path / "cqrs.db"), office.domain, run=True) as served:
+        assert {one["status"] for one in served.get("/reactions").json()} == {"ready"}
+        served.post("/commands/pay", {"order_id": "o1"})
+    with Workbench.open(tmp_path / "other.db", office.domain) as bench:
+        pay(bench, "o1")
+    with pytest.raises(Misuse, match="never ran"):
+        serving(str(tmp_path / "other.db"), office.domain, run=True).__enter__()
 
 
 def test_lag_is_told_in_seconds_too(tmp_path: Any) -> None:

@@ -135,7 +135,7 @@ def _categories(store: Store, incomplete: str) -> Iterable[str]:
 
 
 def _types(store: Store, incomplete: str) -> Iterable[str]:
-    return sorted(store.types())
+    return sorted(store.type_names())
 
 
 def _checkpoints(store: Store, incomplete: str) -> Iterable[str]:
