@@ -8,7 +8,21 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, JsonValue, StringConstraints
 
-from cqrs_cli import DELETE, Aggregate, Command, Delete, Domain, Event, Page, Projection, Query, Read, Rejected, decide, evolve
+from cqrs_cli import (
+    DELETE,
+    Aggregate,
+    Command,
+    Delete,
+    Domain,
+    Event,
+    Page,
+    Projection,
+    Query,
+    Read,
+    Rejected,
+    decide,
+    evolve,
+)
 
 
 class Habitat(StrEnum):

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from inspect import isawaitable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from cqrs_cli.errors import CqrsError, Misuse
 from cqrs_cli.failure import domain_failed
@@ -96,7 +97,7 @@ class Gate:
         await self._app(scope, self._limited(receive), guarded)
 
     def _check(self, scope: Scope, headers: _Headers) -> None:
-        """Raise `Misuse` for what is not for us, from another site's page, or too large."""
+        """Raise `Misuse` for what is not for us, from another site's page, too large, or no text."""
         host = headers.one("host").lower()
         name = host if host.endswith("]") else host.rsplit(":", 1)[0]
         if self._hosts is not None and (name not in self._hosts or headers.count("host") != 1):
@@ -106,6 +107,8 @@ class Gate:
         length = headers.one("content-length") or "0"
         if not length.isascii() or not length.isdigit() or int(length[:12]) > self._options.max_body:
             raise self._too_large()
+        for part in (scope.get("raw_path") or b"", scope.get("query_string") or b""):
+            _check_text(part)
 
     def _check_origin(self, headers: _Headers, host: str) -> None:
         site, origin = headers.one("sec-fetch-site"), headers.one("origin")
@@ -180,6 +183,15 @@ def _path(scope: Scope) -> str:
     root = scope.get("root_path", "")
     path: str = scope["path"]
     return path.removeprefix(root) if root else path
+
+
+def _check_text(part: bytes) -> None:
+    """Raise `Misuse` for bytes that are no UTF-8: they would be read as U+FFFD, which is another name."""
+    try:
+        unquote_to_bytes(part).decode()
+    except UnicodeDecodeError as error:
+        told = f"the URL is not UTF-8 in {part[:80].decode('latin-1')!r}: {error.reason}"
+        raise Misuse(told, hint="percent-encode the UTF-8 of what is meant") from None
 
 
 def _is_own(origin: str, host: str) -> bool:

@@ -63,6 +63,7 @@ KINDS: dict[type[CqrsError], Kind] = {
 CODES = {
     "behind": Kind(503, "A read model is too far behind"),
     "body-too-large": Kind(413, "Too large"),
+    "cursor": Kind(400, "Bad request"),
     "cross-origin": Kind(403, "From another site's page"),
     "forbidden": Kind(403, "Not for you"),
     "fork": Kind(403, "Not on a fork"),
