@@ -34,7 +34,14 @@ algorithms = []
 """
 ALL = ["--phases", "coverage,fuzzing,stateful"]
 # From the key of what was opened to all that takes it. Alone, for schemathesis thinks that who has a key can't begin.
-WALK = ["--phases", "stateful", "--mode", "positive", "--include-path-regex", "^/(commands/|aggregates/|trace/|events/)"]
+WALK = [
+    "--phases",
+    "stateful",
+    "--mode",
+    "positive",
+    "--include-path-regex",
+    "^/(commands/|aggregates/|trace/|events/)",
+]
 DOMAINS = ["samples.orders.fulfilment:domain", "samples.retail:domain", "samples.users:domain", "tests.zoo:domain"]
 
 
