@@ -13,7 +13,7 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Query, answers_with
 from cqrs_cli.http import links
-from cqrs_cli.http.parameters import MOST_ROWS
+from cqrs_cli.http.parameters import MOST_ROWS, MOST_VERSIONS
 from cqrs_cli.http.queries import FIELD, OWN, is_paged
 from cqrs_cli.payloads.jsonschema import SchemaGenerator
 from cqrs_cli.payloads.shapes import Json, Mapping, Record, record_of
@@ -372,7 +372,7 @@ def _log() -> Schema:
 def _aggregates() -> Schema:
     at = _ask("at", "`5` a version, `@1200` a position, or a time.", TIME)
     many = {"type": "array", "items": {"type": "object"}}
-    after = {"type": "integer", "minimum": 1}
+    after = {"type": "integer", "minimum": 1, "maximum": MOST_VERSIONS}
     return {
         "/aggregates/{stream}": _get("aggregate", "aggregates", "The state of an aggregate", [_stream(), at],
             {"200": _answers("The state", _ref("State"), "ETag")}, 404),

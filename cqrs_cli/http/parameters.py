@@ -12,6 +12,7 @@ from cqrs_cli.near_names import did_you_mean
 from cqrs_cli.workbench.outcome import Expect
 
 MOST_ROWS = 1_000
+MOST_VERSIONS = 10**8
 _POSITION = re.compile("@?(0|[1-9][0-9]{0,12})")
 _VERSION = re.compile('(?:W/)?"?(0|[1-9][0-9]{0,9})"?')
 _TRACE_PARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[ -~]*)?")

@@ -81,16 +81,16 @@ CODES = {
 
 STATUS_OF_EXIT = {
     1: (400, 500),
-    2: (400, 401, 403, 405, 413, 415, 421, 422, 503),
+    2: (400, 403, 405, 413, 415, 421, 422, 503),
     3: (404, 503),
     4: (409, 412, 422),
     5: (404,),
     6: (500,),
     7: (403, 503),
     8: (500,),
-    70: (500, 401, 403, 415, 421),
+    70: (500,),
 }
-"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202."""
+"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202; 401 is none of its."""
 
 
 def kind_of(error: CqrsError) -> Kind:

@@ -17,14 +17,14 @@ from tests.conftest import ROOT
 
 
 class Program:
-    """A server that answers. url: where."""
+    """A server that answers. url: where. module: what serves, if it is not `cqrs serve`."""
 
-    def __init__(self, folder: Path, *words: str, app: str = "tests.bank:domain") -> None:
+    def __init__(self, folder: Path, *words: str, app: str = "tests.bank:domain", module: str = "cqrs_cli") -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
         environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.words = ["--app", app, "serve", "--port", "0", *words]
+        self.words = ["--app", app, "serve", "--port", "0", *words] if module == "cqrs_cli" else [app, *words]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cqrs_cli", *self.words],
+            [sys.executable, "-m", module, *self.words],
             cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
