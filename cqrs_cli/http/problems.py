@@ -90,7 +90,7 @@ STATUS_OF_EXIT = {
     8: (500,),
     70: (500,),
 }
-"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202; 401 is none of its."""
+"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202; 401 has none."""
 
 
 def kind_of(error: CqrsError) -> Kind:
