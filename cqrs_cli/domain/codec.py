@@ -17,7 +17,14 @@ from cqrs_cli.domain import factories
 from cqrs_cli.domain.exact import Reader, Unproven, copied, given_fields
 from cqrs_cli.domain.messages import Command, Event, Message
 from cqrs_cli.domain.mistakes import first_complaint
-from cqrs_cli.domain.payload import canonical_json, canonical_plain_json, check_integers, payload_writer
+from cqrs_cli.domain.payload import (
+    canonical_json,
+    canonical_plain_json,
+    check_bounds,
+    check_integers,
+    may_be_beyond,
+    payload_writer,
+)
 from cqrs_cli.domain.pydantic_fast import from_json, nodes, to_json
 from cqrs_cli.domain.sameness import normal, same_value
 from cqrs_cli.errors import DomainFailed, InvalidInput, Undecodable
@@ -45,6 +52,7 @@ class _Shape(NamedTuple):
     shareable: bool  # nothing in an instance can change: one copy serves several folds
     given: Reader | None  # of a command: the fields that were set, proven by its types to come back from JSON the same
     has_integers: bool  # or what may be one, so that one may have more than 64 bits
+    has_bounded: bool  # decimals or times, or what may be one, so that one may be beyond what columns take
     copied: Reader | None  # of an event with models inside: a copy as its JSON gives it, proven by its types
 
 
@@ -58,6 +66,7 @@ _PLAIN = frozenset(
     {"model", "model-fields", "model-field", "default", "nullable", "str", "int", "bool", "uuid", "decimal"}
 )
 _WITHOUT_INTEGERS = _FRAMES | (_ATOMS - {"int", "literal", "enum"}) | {"list", "tuple", "dict", "float", "union"}
+_WITHOUT_BOUNDED = _WITHOUT_SETS - {"decimal", "datetime"}
 _UNCHANGING = _FRAMES | _ATOMS | {"float", "bytes", "tuple", "frozenset", "union"}
 
 
@@ -80,6 +89,8 @@ class Codec:
             copy = _read_back(event, data, shape.read)
         if shape.has_integers and (_holds_long(event) if shape.plain else _LONG_NUMBER(data)):
             check_integers(data, cls.__name__)
+        if shape.has_bounded and may_be_beyond(data):
+            check_bounds(event, cls.__name__)
         return _new(Encoded, (stored.name, stored.version, data, copy))
 
     def decode(self, stored: StoredEvent | Recorded) -> Any:
@@ -186,6 +197,7 @@ class Codec:
             kinds <= _UNCHANGING and all(model.model_config.get("frozen") for model in models),
             given,
             not kinds <= _WITHOUT_INTEGERS,
+            not kinds <= _WITHOUT_BOUNDED,
             copied(cls) if len(models) > 1 else None,  # one alone is read back in less time
         )
         return shape

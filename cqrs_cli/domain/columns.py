@@ -19,7 +19,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from cqrs_cli.domain.keys import named_type, plain_type
-from cqrs_cli.domain.payload import check_payload, sorted_sets
+from cqrs_cli.domain.payload import MOST_DIGITS, can_be_written_out, check_payload, sorted_sets
 from cqrs_cli.domain.pydantic_fast import nodes_of_type
 from cqrs_cli.domain.sameness import has_named_zone, same_value
 from cqrs_cli.errors import DefinitionError, InvalidInput
@@ -108,23 +108,14 @@ def _real(value: Any) -> Scalar:
     return float(value)
 
 
-_MOST_DIGITS = 1_000
-"""Of a decimal number, before the point or after it: written out, as rows have it, a larger one has no bounds."""
-
-
 def _decimal(value: Any) -> Scalar:
     if type(value) is int:
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise InvalidInput(f"{value!r} is no finite Decimal")
-    if not _can_be_written_out(value):
-        raise InvalidInput(f"{value!r:.40} has more than {_MOST_DIGITS} digits before or after its point")
+    if not can_be_written_out(value):
+        raise InvalidInput(f"{value!r:.40} has more than {MOST_DIGITS} digits before or after its point")
     return _digits(value)
-
-
-def _can_be_written_out(value: Decimal) -> bool:
-    exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -_MOST_DIGITS and value.adjusted() < _MOST_DIGITS
 
 
 def _digits(value: Decimal) -> str:
@@ -173,7 +164,7 @@ def _settle_real(value: Any) -> Any:
 def _settle_decimal(value: Any) -> Any:
     if type(value) is int:
         value = Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite() and _can_be_written_out(value):
+    if isinstance(value, Decimal) and value.is_finite() and can_be_written_out(value):
         return Decimal(_digits(value))
     return value  # which its encode refuses
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +22,7 @@ from cqrs_cli.domain.pydantic_fast import PydanticSerializationError, to_json, t
 from cqrs_cli.errors import CqrsError, InvalidInput, LimitExceeded
 from cqrs_cli.stores.checks import depth
 from cqrs_cli.stores.commits import MAX_DEPTH
+from cqrs_cli.stores.moments import FIRST, LAST, micros
 
 _FLATTER = "make it flatter, or keep the inner part elsewhere and its address in the payload"
 _JSON = "texts without U+0000 and lone surrogates, finite numbers, booleans, lists and objects of them"
@@ -146,6 +150,49 @@ def check_integers(data: bytes, name: str) -> None:
             raise InvalidInput(
                 f"{name} holds {number}, which needs more than 64 bits", hint="a Decimal or a text holds any number"
             )
+
+
+MOST_DIGITS = 1_000
+"""Of a decimal number, before the point or after it: written out, as rows have it, a larger one has no bounds."""
+_WIDE = re.compile(rb"[0-9]E[+-]?[0-9]{3}|(?<![0-9])[0-9]{1000}")
+
+
+def can_be_written_out(value: Decimal) -> bool:
+    """Whether a finite number has no more than `MOST_DIGITS` digits before or after its point."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_DIGITS and value.adjusted() < MOST_DIGITS
+
+
+def may_be_beyond(data: bytes) -> bool:
+    """Whether a decimal number or a time in a payload may be one that no column takes; a cheap look."""
+    is_long = len(data) > MOST_DIGITS or b"E" in data
+    return b'"0001-' in data or b'"9999-' in data or (is_long and _WIDE.search(data) is not None)
+
+
+def check_bounds(value: Any, name: str) -> None:
+    """Raise `InvalidInput` for a decimal number or a time that no column could take when the rows are made."""
+    if isinstance(value, Decimal) and not can_be_written_out(value):
+        told = f"{name} holds {value!s:.40}, which has more than {MOST_DIGITS} digits before or after its point"
+        raise InvalidInput(told, hint="a text holds any number")
+    if isinstance(value, datetime):
+        aware = value if value.utcoffset() is not None else value.replace(tzinfo=UTC)
+        if not FIRST <= micros(aware) <= LAST:
+            told = f"{name} holds {value}, which is beyond the years 1 to 9999 in UTC"
+            raise InvalidInput(told, hint="a time within them")
+    for part in _parts(value):
+        check_bounds(part, name)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, BaseModel):
+        return value.__dict__.values()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return ()
 
 
 def _integers(value: Any) -> Iterator[int]:

@@ -17,7 +17,7 @@ from cqrs_cli.history.folds import DomainFolds
 from cqrs_cli.history.paths import parse_path
 from cqrs_cli.history.steps import StreamHistory
 from cqrs_cli.http.face import Face, answer, next_link, route
-from cqrs_cli.http.parameters import AT, MOST_ROWS, Parameters
+from cqrs_cli.http.parameters import AT, MOST_ROWS, MOST_VERSIONS, Parameters
 from cqrs_cli.workbench.workbench import Workbench
 
 
@@ -52,7 +52,11 @@ class Aggregates:
     async def history(self, request: Request) -> Response:
         """Each event with the state after it and what it changed, from the version after `after` on."""
         asked = Parameters(request, {"at", "after", "limit"})
-        at, after, limit = asked.one("at"), asked.number("after", 0, 10**8), asked.number("limit", 100, MOST_ROWS)
+        at, after, limit = (
+            asked.one("at"),
+            asked.number("after", 0, MOST_VERSIONS),
+            asked.number("limit", 100, MOST_ROWS),
+        )
         stream = request.path_params["stream"]
 
         def read(bench: Workbench) -> tuple[str, bool]:

@@ -12,7 +12,6 @@ from cqrs_cli import records
 from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.http import bodies, tracing
 from cqrs_cli.http.face import Face, identity, route
-from cqrs_cli.http.hints import say
 from cqrs_cli.http.parameters import Parameters
 from cqrs_cli.payloads.lines import RequestReader
 from cqrs_cli.workbench.outcome import Request as Sending
@@ -64,7 +63,7 @@ class Batches:
                 failed = False
                 for outcome in bench.send_batch(part, fail_fast=fail_fast):
                     failed = failed or outcome.is_failure
-                    lines.append(self._face.line(bench, records.outcome(outcome, say)) + "\n")
+                    lines.append(self._face.line(bench, records.outcome(outcome, self._face.say)) + "\n")
                 return failed
 
             try:

@@ -14,7 +14,6 @@ from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.http import bodies, problems, tracing
 from cqrs_cli.http.face import Face, answer, identity, path_to, route
-from cqrs_cli.http.hints import say
 from cqrs_cli.http.parameters import Parameters, expectation, header_text
 from cqrs_cli.http.readers import Readers
 from cqrs_cli.payloads.words import by_word
@@ -72,13 +71,13 @@ class Commands:
 
     async def _answer(self, outcome: Outcome, request: Request) -> Response:
         stream = outcome.stream or ""
-        record = records.outcome(outcome, say) | {"key": self._key(stream)}
+        record = records.outcome(outcome, self._face.say) | {"key": self._key(stream)}
         headers = {"Cache-Control": "no-store"}
         if outcome.status != "dry-run":  # which has a version and a position that nothing has
             headers["ETag"] = f'"{outcome.streams.get(stream, outcome.version_before or 0)}"'
             headers |= {} if outcome.position is None else {"Log-Position": str(outcome.position)}
         committed = outcome.status == "committed"
-        if committed:
+        if committed and not self._face.hides(stream):
             headers["Location"] = path_to("aggregates", stream, root=request.scope.get("root_path", ""))
 
         def text(bench: Workbench) -> str:

@@ -110,7 +110,7 @@ class Events:
     async def streams(self, request: Request) -> Response:
         """Streams by name, with their versions."""
         asked = Parameters(request, {"category", "after", "limit"})
-        category, after = asked.one("category"), asked.one("after")
+        category, after = asked.one("category"), self._face.opened(asked.one("after"))
         limit = asked.number("limit", 100, MOST_ROWS)
 
         def read(bench: Workbench) -> tuple[str, str | None]:
@@ -122,7 +122,7 @@ class Events:
         body, last = await self._face.benches.read(read)
         headers = {"Cache-Control": "private, no-cache"}
         if last is not None:
-            headers["Link"] = next_link(request, after=last)
+            headers["Link"] = next_link(request, after=self._face.place(last))
         return answer(body, 200, headers)
 
     async def trace(self, request: Request) -> Response:

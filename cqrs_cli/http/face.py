@@ -136,12 +136,29 @@ class Face:
         told: Mapping[str, Any] = problems.record(error, kind)
         if self.hiding is not None:
             kept = {name: told[name] for name in ("type", "title", "status", "code")}
-            told = {**self.hiding.record(told), **kept}
+            hint = {} if "hint" not in told else {"hint": self.say(error)}
+            told = {**self.hiding.record({**told, **hint}), **kept}
         return problems.respond(error, told)
+
+    def say(self, error: CqrsError) -> str | None:
+        """The hint for an error. It percent-encodes values, as no mask knows them: so it is made of hidden ones."""
+        return say(error, None if self.hiding is None else self.hiding.record(error.details))
+
+    def place(self, place: str) -> str:
+        """A place to go on from, as a link may have it."""
+        return place if self.hiding is None else self.hiding.sealed(place)
+
+    def opened(self, place: str | None) -> str | None:
+        """The place that a link had."""
+        return place if self.hiding is None or place is None else self.hiding.opened(place)
+
+    def hides(self, name: str) -> bool:
+        """Whether the name of a stream holds what is hidden."""
+        return self.hiding is not None and self.hiding.record({"stream": name})["stream"] != name
 
     def error_line(self, error: CqrsError) -> str:
         """An error as a line among others, as the shell writes it under `--json`."""
-        record: Mapping[str, Any] = records.error(error, say(error))
+        record: Mapping[str, Any] = records.error(error, self.say(error))
         return json_line(self.hiding.record(record) if self.hiding is not None else record) + "\n"
 
 

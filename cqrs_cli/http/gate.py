@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from inspect import isawaitable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.responses import RedirectResponse, Response
 
@@ -111,7 +111,7 @@ class Gate:
         await self._app(scope, self._limited(receive), guarded)
 
     def _check(self, scope: Scope, headers: _Headers) -> None:
-        """Raise `Misuse` for what is not for us, from another site's page, or too large."""
+        """Raise `Misuse` for what is not for us, from another site's page, too large, or no text."""
         host = headers.one(b"host").lower()
         name = host if host.endswith("]") else host.rsplit(":", 1)[0]
         if self._hosts is not None and (name not in self._hosts or headers.count(b"host") != 1):
@@ -121,6 +121,8 @@ class Gate:
         length = headers.one(b"content-length") or "0"
         if not length.isascii() or not length.isdigit() or int(length[:12]) > self._options.max_body:
             raise self._too_large()
+        for part in (scope.get("raw_path") or b"", scope.get("query_string") or b""):
+            _check_text(part)
 
     def _check_origin(self, headers: _Headers, host: str) -> None:
         site, origin = headers.one(b"sec-fetch-site"), headers.one(b"origin")
@@ -208,6 +210,15 @@ def _turned_away(scope: Scope, headers: _Headers, problem: Response) -> Response
     query = scope.get("query_string", b"").decode("latin-1")
     to = quote(f"{path}?{query}" if query else path, safe="/")
     return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}?to={to}", 303, {"Cache-Control": "no-store"})
+
+
+def _check_text(part: bytes) -> None:
+    """Raise `Misuse` for bytes that are no UTF-8: they would be read as U+FFFD, which is another name."""
+    try:
+        unquote_to_bytes(part).decode()
+    except UnicodeDecodeError as error:
+        told = f"the URL is not UTF-8 in {part[:80].decode('latin-1')!r}: {error.reason}"
+        raise Misuse(told, hint="percent-encode the UTF-8 of what is meant") from None
 
 
 def _is_own(origin: str, host: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,9 @@ from cqrs_cli.domain.domain import Domain
 from cqrs_cli.masking import Mask, redaction
 from cqrs_cli.pseudonyms import PSEUDONYM, Pseudonyms
 from cqrs_cli.stores.contract import Store
+
+PLACES = 10_000
+"""Places to go on from that are kept: a page that is followed after so many others has to be asked for anew."""
 
 
 class Hiding:
@@ -25,6 +30,7 @@ class Hiding:
         self._mask = Mask(ways, Pseudonyms(key or os.urandom(32)))
         self._mask.name_keys({name: one.key for name, one in domain.categories.items()})
         self._lock, self._read_to = threading.Lock(), 0
+        self._places: OrderedDict[str, str] = OrderedDict()
 
     def learn(self, store: Store) -> None:
         """Know the values that came to the log since."""
@@ -47,3 +53,17 @@ class Hiding:
         """A text without what is hidden."""
         with self._lock:
             return self._mask.prose(text)
+
+    def sealed(self, place: str) -> str:
+        """What stands in a link for a place to go on from, which holds values: a word that means it here."""
+        word = f"m-{secrets.token_hex(12)}"
+        with self._lock:
+            self._places[word] = place
+            while len(self._places) > PLACES:
+                self._places.popitem(last=False)
+        return word
+
+    def opened(self, word: str) -> str:
+        """The place that a word of `sealed` means; what is none is a place itself."""
+        with self._lock:
+            return self._places.get(word, word)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from cqrs_cli.errors import CqrsError
@@ -33,15 +35,18 @@ WORDS = {
 }
 
 
-def say(error: CqrsError) -> str | None:
-    """The hint for a client: this face's words for the error's code, else what the error says itself."""
+def say(error: CqrsError, details: Mapping[str, Any] | None = None) -> str | None:
+    """The hint for a client: this face's words for the error's code, else what the error says itself.
+
+    details: those of the error, if they are shown otherwise than they are.
+    """
     words = WORDS.get(error.code)
     if error.hint and error.code not in ("needs-rebuild", "behind"):
         return error.hint
     if words is None:
         return error.hint
-    details = {name: quote(str(value), safe="@") for name, value in error.details.items()}
+    shown = error.details if details is None else details
     try:
-        return words.format_map(details)
+        return words.format_map({name: quote(str(value), safe="@") for name, value in shown.items()})
     except KeyError:
         return error.hint

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from cqrs_cli.domain.aggregate import AggregateType
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.domain.query import Query, answers_with
-from cqrs_cli.http.parameters import MOST_ROWS
+from cqrs_cli.http import links
+from cqrs_cli.http.parameters import MOST_ROWS, MOST_VERSIONS
 from cqrs_cli.http.queries import FIELD, OWN, is_paged
 from cqrs_cli.payloads.jsonschema import SchemaGenerator
+from cqrs_cli.payloads.shapes import Json, Mapping, Record, record_of
 from cqrs_cli.payloads.words import by_word, doc_of, line_of
 from cqrs_cli.workbench.processors.lag import PATTERN
 
-Json = dict[str, Any]
+Schema = dict[str, Any]
 REF = "#/components/schemas/{model}"
 
-_EVENT_MEMBERS: Json = {
+_EVENT_MEMBERS: Schema = {
     "position": {"type": "integer", "minimum": 1},
     "stream": {"type": "string"},
     "version": {"type": "integer", "minimum": 1},
@@ -34,7 +38,7 @@ _EVENT_MEMBERS: Json = {
     "recorded_at": {"type": "string", "format": "date-time"},
     "metadata": {"type": "object"},
 }
-SCHEMAS: Json = {
+SCHEMAS: Schema = {
     "RecordedEvent": {"type": "object", "required": list(_EVENT_MEMBERS), "properties": _EVENT_MEMBERS},
     "Outcome": {
         "type": "object",
@@ -107,7 +111,7 @@ POSITION = {"type": "string", "pattern": "^@?(0|[1-9][0-9]{0,12})$"}
 TIME = {"type": "string", "minLength": 1, "description": "2026-01-01T10:00Z, 10:00, yesterday, 2h (ago)"}
 LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 100}
 FLAG = {"type": "boolean", "default": False}
-HEADERS: Json = {
+HEADERS: Schema = {
     "ETag": {"schema": {"type": "string"}},
     "Log-Position": {"schema": {"type": "integer"}},
     "Log-Lag": {"schema": {"type": "integer"}},
@@ -116,17 +120,18 @@ HEADERS: Json = {
 }
 
 
-def document(domain: Domain, version: str) -> Json:
+def document(domain: Domain, version: str) -> Schema:
     """The whole document."""
     commands, queries = by_word(dict.fromkeys(domain.commands.values())), by_word(domain.queries.values())
     names, schemas = _schemas(domain, list(commands.values()), list(queries.values()))
-    paths: Json = {}
+    paths: Schema = {}
     for name, command in commands.items():
-        paths[f"/commands/{name}"] = {"post": _command(domain, name, command, names)}
+        following = links.of_command(domain, command, commands, queries)
+        paths[f"/commands/{name}"] = {"post": _command(domain, name, command, names, schemas, following)}
     paths["/commands"] = {"post": _batch()}
     for name, query in queries.items():
         paths[f"/queries/{name}"] = {"get": _query(name, query, names, schemas)}
-    paths |= _log() | _aggregates() | _projections() | _operation()
+    paths |= _log() | _aggregates() | _projections(domain) | _operation()
     return {
         "openapi": "3.1.0",
         "info": {"title": domain.name, "version": version, "description": f"The domain `{domain.name}`, by cqrs."},
@@ -141,7 +146,7 @@ def document(domain: Domain, version: str) -> Json:
 
 def _schemas(
     domain: Domain, commands: list[type[Command]], queries: list[type[Query[Any]]]
-) -> tuple[dict[tuple[Any, str], Json], Json]:
+) -> tuple[dict[tuple[Any, str], Schema], Schema]:
     """The references to the schemas of all classes, and the schemas."""
     rows = {answers_with(one) for one in queries} | {one.cls for one in domain.row_types()}
     asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [(one, "validation") for one in (*commands, *queries)]
@@ -151,7 +156,7 @@ def _schemas(
     return {(cls, mode): found for (cls, mode), found in names.items()}, schema.get("$defs", {})
 
 
-def problems_for(*statuses: int) -> Json:
+def problems_for(*statuses: int) -> Schema:
     """The problems that a route may answer with."""
     content = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
     return {
@@ -159,36 +164,38 @@ def problems_for(*statuses: int) -> Json:
     }
 
 
-def _parameter(where: str, name: str, description: str, schema: Json, required: bool = False) -> Json:
+def _parameter(where: str, name: str, description: str, schema: Schema, required: bool = False) -> Schema:
     return {"name": name, "in": where, "required": required, "description": description, "schema": schema}
 
 
-def _ask(name: str, description: str, schema: Json) -> Json:
+def _ask(name: str, description: str, schema: Schema) -> Schema:
     return _parameter("query", name, description, schema)
 
 
-def _header(name: str, description: str, schema: Json) -> Json:
+def _header(name: str, description: str, schema: Schema) -> Schema:
     return _parameter("header", name, description, schema)
 
 
-def _answers(description: str, schema: Json, *headers: str, media: str = "application/json") -> Json:
-    told: Json = {"description": description, "content": {media: {"schema": schema}}}
+def _answers(description: str, schema: Schema, *headers: str, media: str = "application/json") -> Schema:
+    told: Schema = {"description": description, "content": {media: {"schema": schema}}}
     return told | ({"headers": {name: HEADERS[name] for name in headers}} if headers else {})
 
 
-def _ref(name: str) -> Json:
+def _ref(name: str) -> Schema:
     return {"$ref": REF.format(model=name)}
 
 
-def _get(id: str, tag: str, summary: str, parameters: list[Json], answers: Json, *more: int) -> Json:
+def _get(id: str, tag: str, summary: str, parameters: list[Schema], answers: Schema, *more: int) -> Schema:
     """A route that is read."""
     told = {"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters}
     return {"get": told | {"responses": {**answers, **problems_for(*more)}}}
 
 
-def _post(id: str, tag: str, summary: str, parameters: list[Json], answers: Json, *more: int, body: Any = None) -> Json:
+def _post(
+    id: str, tag: str, summary: str, parameters: list[Schema], answers: Schema, *more: int, body: Any = None
+) -> Schema:
     """A route that does something."""
-    told: Json = {"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters}
+    told: Schema = {"operationId": id, "tags": [tag], "summary": summary, "parameters": parameters}
     told |= {} if body is None else {"requestBody": {"required": True, "content": body}}
     return {"post": told | {"responses": {**answers, **problems_for(*more)}}}
 
@@ -196,14 +203,23 @@ def _post(id: str, tag: str, summary: str, parameters: list[Json], answers: Json
 # ── commands and queries ──────────────────────────────────────────────────────────────────────
 
 
-def _command(domain: Domain, name: str, cls: type[Command], names: dict[tuple[Any, str], Json]) -> Json:
+def _command(
+    domain: Domain,
+    name: str,
+    cls: type[Command],
+    names: dict[tuple[Any, str], Schema],
+    schemas: Schema,
+    following: Schema,
+) -> Schema:
     aggregate, clause = domain.decider(cls)
     opens = " It opens a stream." if clause.creates is True else ""
     done = _answers("Its events are in the log, durably", _ref("Outcome"), "ETag", "Log-Position", "Location")
     known = _answers("Done before with this key, nothing to do, or a dry run", _ref("Outcome"), "ETag", "Log-Position")
     doc = doc_of(cls)
+    if clause.creates is False:
+        _want_key(aggregate, schemas[names[(cls, "validation")]["$ref"].rpartition("/")[2]])
     return {
-        "operationId": name,
+        "operationId": f"command-{name}",
         "tags": [f"commands: {aggregate.category}"],
         "summary": line_of(cls) or cls.__name__,
         "description": f"{doc}\n\nDecided by `{clause.where}`.{opens}".strip(),
@@ -218,11 +234,19 @@ def _command(domain: Domain, name: str, cls: type[Command], names: dict[tuple[An
             "required": True,
             "content": {"application/json": {"schema": names[(cls, "validation")]}},
         },
-        "responses": {"201": done, "200": known, **problems_for(404, 409, 412, 413, 415)},
+        "responses": {"201": done | {"links": following}, "200": known, **problems_for(404, 409, 412, 413, 415)},
     }
 
 
-def _batch() -> Json:
+def _want_key(aggregate: AggregateType, schema: Schema) -> None:
+    """A key that is a text must not be empty: no stream is called so, and none is made here."""
+    for name in aggregate.key:
+        part = schema["properties"].get(name, {})
+        if part.get("type") == "string":
+            part["minLength"] = max(1, part.get("minLength", 0))
+
+
+def _batch() -> Schema:
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
     return {
         "operationId": "commands-batch",
@@ -238,19 +262,11 @@ def _batch() -> Json:
     }
 
 
-def _query(name: str, cls: type[Query[Any]], names: dict[tuple[Any, str], Json], schemas: Json) -> Json:
+def _query(name: str, cls: type[Query[Any]], names: dict[tuple[Any, str], Schema], schemas: Schema) -> Schema:
     schema = schemas[names[(cls, "validation")]["$ref"].rpartition("/")[2]]
-    required = schema.get("required", ())
-    fields = [
-        {
-            **_parameter("query", FIELD + field if field in OWN else field, "", part, field in required),
-            "description": part.get("description", ""),
-            **_style(part),
-        }
-        for field, part in schema.get("properties", {}).items()
-    ]
+    fields = _fields(cls, schema.get("properties", {}), schema.get("required", ()))
     row = answers_with(cls)
-    item: Json = names[(row, "serialization")] if row is not None else {}
+    item: Schema = names[(row, "serialization")] if row is not None else {}
     rows = {"anyOf": [{"type": "array", "items": item}, item, {"type": "null"}]} if item else {}
     paged = is_paged(cls)
     pages = [
@@ -270,15 +286,31 @@ def _query(name: str, cls: type[Query[Any]], names: dict[tuple[Any, str], Json],
     }
 
 
-def _style(schema: Json) -> Json:
-    """Lists are repeated; models and mappings are JSON."""
-    kinds = [schema, *schema.get("anyOf", ())]
-    if any(one.get("type") == "object" or "$ref" in one for one in kinds) and "enum" not in schema:
-        return {}
-    return {"style": "form", "explode": True}
+def _fields(cls: type[Query[Any]], parts: Schema, required: Collection[str]) -> Iterator[Schema]:
+    """The fields of a query as parameters: lists are repeated, models and mappings are JSON, null is left out."""
+    record = record_of(cls)
+    for field, part in parts.items():
+        member = record.member(field)
+        told = _parameter("query", FIELD + field if field in OWN else field, "", {}, field in required)
+        told["description"] = part.get("description", "")
+        part = _without_null(part)
+        if member is not None and isinstance(member.shape, Record | Mapping | Json):
+            del told["schema"]
+            yield told | {"content": {"application/json": {"schema": part}}}
+        else:
+            yield told | {"schema": part, "style": "form", "explode": True}
 
 
-def _freshness() -> list[Json]:
+def _without_null(schema: Schema) -> Schema:
+    """A schema without null, which a text in a URL can't say."""
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(kinds) == len(schema.get("anyOf", ())):
+        return schema
+    rest = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) != ("default", None)}
+    return rest | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+
+
+def _freshness() -> list[Schema]:
     return [
         _ask("wait", "First wait until the log and the rows have this position.", POSITION),
         _ask("stale", "Rows as they are: do not bring them up to date first.", FLAG),
@@ -288,19 +320,19 @@ def _freshness() -> list[Json]:
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _stream() -> Json:
+def _stream() -> Schema:
     return _parameter("path", "stream", "A stream: `order-17`.", {"type": "string", "minLength": 1}, True)
 
 
-def _named(name: str, description: str) -> Json:
+def _named(name: str, description: str) -> Schema:
     return _parameter("path", name, description, {"type": "string", "minLength": 1}, True)
 
 
-def _texts() -> Json:
+def _texts() -> Schema:
     return {"type": "array", "items": {"type": "string", "minLength": 1}}
 
 
-def _log() -> Json:
+def _log() -> Schema:
     event = _ref("RecordedEvent")
     filters = [
         _ask("stream", "Only this stream.", TEXT),
@@ -338,10 +370,10 @@ def _log() -> Json:
     }  # fmt: skip
 
 
-def _aggregates() -> Json:
+def _aggregates() -> Schema:
     at = _ask("at", "`5` a version, `@1200` a position, or a time.", TIME)
     many = {"type": "array", "items": {"type": "object"}}
-    after = {"type": "integer", "minimum": 1}
+    after = {"type": "integer", "minimum": 1, "maximum": MOST_VERSIONS}
     return {
         "/aggregates/{stream}": _get("aggregate", "aggregates", "The state of an aggregate", [_stream(), at],
             {"200": _answers("The state", _ref("State"), "ETag")}, 404),
@@ -354,9 +386,10 @@ def _aggregates() -> Json:
     }  # fmt: skip
 
 
-def _projections() -> Json:
-    many, name = {"type": "array", "items": {"type": "object"}}, _named("name", "A read model.")
-    job = _answers("It has begun", _ref("Job"), "Location")
+def _projections(domain: Domain) -> Schema:
+    many, known = {"type": "array", "items": {"type": "object"}}, [one.name for one in domain.row_types()]
+    name = _parameter("path", "name", "A read model.", {"enum": known} if known else TEXT, True)
+    job = _answers("It has begun", _ref("Job"), "Location") | {"links": links.JOB}
     rows = [
         name,
         _ask("where", "Conditions on columns; all must hold.", _texts()),
@@ -379,7 +412,7 @@ def _projections() -> Json:
     }  # fmt: skip
 
 
-def _operation() -> Json:
+def _operation() -> Schema:
     many, id = {"type": "array", "items": {"type": "object"}}, _named("id", "The id of its command.")
     thing = {"type": "object"}
     reason = {

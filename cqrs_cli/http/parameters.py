@@ -14,6 +14,7 @@ from cqrs_cli.workbench.outcome import Expect
 MOST_ROWS = 1_000
 AT = "at="
 """How a point in the past is written here."""
+MOST_VERSIONS = 10**8
 _POSITION = re.compile("@?(0|[1-9][0-9]{0,12})")
 _VERSION = re.compile('(?:W/)?"?(0|[1-9][0-9]{0,9})"?')
 _TRACE_PARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[ -~]*)?")
@@ -40,8 +41,8 @@ class Parameters:
             raise invalid(name, f"{name} is given {len(found)} times", "give it once")
         if found and not found[0]:
             raise invalid(name, f"{name} is empty", "leave it out")
-        if found and not found[0].isprintable():
-            raise invalid(name, f"{name} holds what can't be printed")
+        if found and "\0" in found[0]:
+            raise invalid(name, f"{name} holds U+0000")
         return found[0] if found else None
 
     def text(self, name: str) -> str | None:
@@ -51,8 +52,8 @@ class Parameters:
     def many(self, name: str) -> list[str]:
         """The texts of a parameter that may be repeated."""
         found = self._given.getlist(name)
-        if not all(text and text.isprintable() for text in found):
-            raise invalid(name, f"{name} is empty, or holds what can't be printed", "leave it out")
+        if not all(text and "\0" not in text for text in found):
+            raise invalid(name, f"{name} is empty, or holds U+0000", "leave it out")
         return found
 
     def flag(self, name: str) -> bool:
@@ -72,7 +73,7 @@ class Parameters:
         text = self.one(name)
         if text is None:
             return default
-        if not re.fullmatch("[1-9][0-9]{0,8}", text) or int(text) > most:
+        if not re.fullmatch("[1-9][0-9]{0,17}", text) or int(text) > most:
             raise invalid(name, f"{name} is a number from 1 to {most}, not {text[:40]!r}")
         return int(text)
 

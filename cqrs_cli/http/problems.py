@@ -63,6 +63,7 @@ KINDS: dict[type[CqrsError], Kind] = {
 CODES = {
     "behind": Kind(503, "A read model is too far behind"),
     "body-too-large": Kind(413, "Too large"),
+    "cursor": Kind(400, "Bad request"),
     "cross-origin": Kind(403, "From another site's page"),
     "forbidden": Kind(403, "Not for you"),
     "fork": Kind(403, "Not on a fork"),
@@ -81,16 +82,16 @@ CODES = {
 
 STATUS_OF_EXIT = {
     1: (400, 500),
-    2: (400, 401, 403, 405, 413, 415, 421, 422, 503),
+    2: (400, 403, 405, 413, 415, 421, 422, 503),
     3: (404, 503),
     4: (409, 412, 422),
     5: (404,),
     6: (500,),
     7: (403, 503),
     8: (500,),
-    70: (500, 401, 403, 415, 421),
+    70: (500,),
 }
-"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202."""
+"""By the shell's exit code, the statuses that the same errors have here. Exit 0 is 200, 201 or 202; 401 has none."""
 
 
 def kind_of(error: CqrsError) -> Kind:

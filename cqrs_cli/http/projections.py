@@ -62,7 +62,7 @@ class Projections:
         name = request.path_params["name"]
         kind = self._face.domain.rows_of(name)
         where, matches, _ = conditions(kind, asked.many("where"))
-        order, cursor, at = ordering_typed(asked.one("order")), asked.one("cursor"), asked.one("at")
+        order, cursor, at = ordering_typed(asked.one("order")), self._face.opened(asked.one("cursor")), asked.one("at")
         limit = asked.number("limit", 100, MOST_ROWS)
         for one in ("wait", "stale") if at is not None else ():
             if asked.one(one) is not None:
@@ -92,7 +92,7 @@ class Projections:
             return Response(status_code=304, headers=headers)
         body, following = came
         if following is not None:
-            headers["Link"] = next_link(request, cursor=following)
+            headers["Link"] = next_link(request, cursor=self._face.place(following))
         return answer(body, 200, headers)
 
     # ── jobs ──────────────────────────────────────────────────────────────────────────────────

@@ -49,7 +49,7 @@ class Queries:
         own = Parameters(request, None)
         query = bodies.read(reader, self._payload(reader, request), name, as_text=True)
         limit = own.number("limit", 100, MOST_ROWS) if "limit" in request.query_params else None
-        cursor = own.one("cursor")
+        cursor = self._face.opened(own.one("cursor"))
         if (limit, cursor) != (None, None) and is_paged(type(query)) is False:
             raise invalid("limit" if limit else "cursor", f"{name} has no pages", "leave it out: all rows come")
 
@@ -68,7 +68,7 @@ class Queries:
             return Response(status_code=304, headers=headers)
         body, following = came
         if following is not None:
-            headers["Link"] = next_link(request, cursor=following)
+            headers["Link"] = next_link(request, cursor=self._face.place(following))
         return answer(body, 200, headers)
 
     def _told(self, bench: Workbench, found: Any) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,12 +47,13 @@ class Reactions:
     async def letters(self, request: Request) -> Response:
         """The commands that were given up, or with `dropped=true` those that were dropped since."""
         asked = Parameters(request, {"dropped", "limit", "after"})
-        dropped, limit, after = asked.flag("dropped"), asked.number("limit", 100, MOST_ROWS), asked.one("after")
+        dropped, limit = asked.flag("dropped"), asked.number("limit", 100, MOST_ROWS)
+        after = self._face.opened(asked.one("after"))
 
         def read(bench: Workbench) -> tuple[str, str | None]:
             every = letters.letters(bench.store.rows, dropped=dropped)
             ids = [one.command_id for one in every]
-            begin = ids.index(after) + 1 if after in ids else 0
+            begin = 0 if after is None else _behind(ids, after)
             page = every[begin : begin + limit]
             more = page[-1].command_id if begin + limit < len(every) else None
             return self._face.lines(bench, map(records.letter, page)), more
@@ -59,7 +61,7 @@ class Reactions:
         body, more = await self._face.benches.read(read)
         headers = {"Cache-Control": "private, no-cache"}
         if more is not None:
-            headers["Link"] = next_link(request, after=more)
+            headers["Link"] = next_link(request, after=self._face.place(more))
         return answer(body, 200, headers)
 
     async def retry(self, request: Request) -> Response:
@@ -93,3 +95,12 @@ class Reactions:
         body = await self._face.benches.operate(write)
         LOG.info("dead letter %s dropped by %s", id, user)
         return answer(body.strip().removeprefix("[\n").removesuffix("\n]") + "\n", 200, {"Cache-Control": "no-store"})
+
+
+def _behind(ids: Sequence[str], after: str) -> int:
+    """Where the page behind a letter begins. Raises `InvalidInput`: one that is gone would be the first page again."""
+    if after not in ids:
+        raise InvalidInput(
+            "no dead letter has the id that after says", code="cursor", hint="begin anew: leave after out"
+        )
+    return ids.index(after) + 1

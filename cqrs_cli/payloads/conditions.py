@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from cqrs_cli.domain.query import Where
 from cqrs_cli.errors import InvalidInput, Misuse
 from cqrs_cli.near_names import did_you_mean
+from cqrs_cli.payloads.shapes import TIMES, is_number
 
 if TYPE_CHECKING:
     from cqrs_cli.domain.columns import ColumnCodec
@@ -86,6 +87,8 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
     """The text as a value of the column's own type: a number is compared as a number, an id as an id."""
     field = projection.cls.model_fields[column.column.name]
     try:
+        if column.column.kind in TIMES and is_number(text):
+            raise InvalidInput(f"a {column.column.kind} is no number")
         annotation: Any = field.annotation
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         value = adapter.validate_python(text)

@@ -9,7 +9,7 @@ _DIGITS = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 class SchemaGenerator(GenerateJsonSchema):
-    """A decimal may be a text. pydantic lets it have any sign, no digit at all, and no exponent."""
+    """A decimal may be a text: pydantic lets it have any sign, no digit and no exponent. A tag has to be there."""
 
     def decimal_schema(self, schema: Any) -> JsonSchemaValue:
         """As pydantic's, with a pattern of what is taken."""
@@ -18,6 +18,12 @@ class SchemaGenerator(GenerateJsonSchema):
             if choice.get("type") == "string":
                 choice["pattern"] = _pattern(schema)
         return made
+
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
+        """As pydantic's; but the tag has to be there, also where the models that it tells apart have a default."""
+        made = super().tagged_union_schema(schema)
+        tag = made.get("discriminator", {}).get("propertyName")
+        return made if tag is None or self.mode != "validation" else made | {"required": [tag]}
 
 
 def _pattern(schema: Any) -> str:

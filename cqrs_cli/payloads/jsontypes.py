@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cqrs_cli.payloads import complaints
 from cqrs_cli.payloads.complaints import Path
 from cqrs_cli.payloads.shapes import (
+    TIMES,
     Choice,
     Flag,
     Json,
@@ -22,6 +23,7 @@ from cqrs_cli.payloads.shapes import (
     Scalar,
     Shape,
     holds_secret,
+    is_number,
     is_typed_dict,
     shape_of,
 )
@@ -36,6 +38,11 @@ class Misfit(NamedTuple):
     message: str
 
 
+def counts_seconds(shape: Scalar | Flag | Loose, value: Any) -> bool:
+    """Whether a text for a time is a number: pydantic would count seconds of 1970 by what may be meant as a year."""
+    return type(value) is str and shape.name in TIMES and shape.takes is not None and is_number(value)
+
+
 def misfits(shape: Shape, value: Any, path: Path = (), quoting: bool = True, texts: bool = False) -> Iterator[Misfit]:
     """What in a value out of JSON has the wrong type; fields by their names or aliases.
 
@@ -43,7 +50,9 @@ def misfits(shape: Shape, value: Any, path: Path = (), quoting: bool = True, tex
     """
     if isinstance(shape, Scalar | Flag | Loose):
         fits = value is None or shape.takes is None or type(value) in shape.takes
-        if not fits and (texts or shape.name != "text"):
+        if counts_seconds(shape, value):
+            yield Misfit(path, f"Input should be a valid {shape.name}, not a number (got {complaints.short(value)})")
+        elif not fits and (texts or shape.name != "text"):
             got = f" (got {complaints.short(value)})" if quoting and not isinstance(value, list | dict) else ""
             wanted = _WANTED.get(shape.name, shape.name)
             yield Misfit(path, f"Input should be a valid {wanted}, not {complaints.kind(value)}{got}")
@@ -109,6 +118,23 @@ def _of_hints(kind: type) -> dict[str, Shape]:
     return {name: shape_of(hint) for name, hint in hints.items()}
 
 
+def numbers_for_times(shape: Shape, value: Any, path: Path = ()) -> Iterator[Misfit]:
+    """Of the misfits those that are wrong in a text as well, where `true` and `5` stand for what they say."""
+    if isinstance(shape, Scalar) and counts_seconds(shape, value):
+        yield from misfits(shape, value, path)
+    elif isinstance(shape, Many) and isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from numbers_for_times(shape.item, item, (*path, number))
+    elif isinstance(shape, Mapping) and isinstance(value, dict):
+        for key, item in value.items():
+            yield from numbers_for_times(shape.value, item, (*path, key))
+    elif isinstance(shape, Record) and isinstance(value, dict):
+        for member in shape.members:
+            for name in () if member.raw else member.names:
+                if name in value:
+                    yield from numbers_for_times(member.shape, value[name], (*path, name))
+
+
 Fits = Callable[[Any], bool]
 
 
@@ -118,6 +144,8 @@ def checker(shape: Shape) -> Fits | None:
         if shape.takes is None or shape.name == "text":
             return None
         kinds = shape.takes | {type(None)}
+        if shape.name in TIMES:
+            return lambda value: type(value) in kinds and not counts_seconds(shape, value)
         return lambda value: type(value) in kinds
     if isinstance(shape, Record):
         members = [member for member in shape.members if not member.raw]

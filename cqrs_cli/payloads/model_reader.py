@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from cqrs_cli.payloads import complaints
 from cqrs_cli.payloads.complaints import Complaint
-from cqrs_cli.payloads.jsontypes import Fits, checker, misfits
+from cqrs_cli.payloads.jsontypes import Fits, checker, misfits, numbers_for_times
 from cqrs_cli.payloads.normalisation import needs_normalising, normalised
 from cqrs_cli.payloads.shapes import Record, record_of
 from cqrs_cli.payloads.validation import validate
@@ -34,7 +34,9 @@ class ModelReader(NamedTuple, Generic[Model]):
         """
         named = normalised(self.record, data) if self.denormal else data
         typed: list[Complaint] = []
-        if not as_text and self.fits is not None and not self.fits(named):
+        if as_text:
+            typed += [complaints.misfit(*misfit) for misfit in numbers_for_times(self.record, named)]
+        elif self.fits is not None and not self.fits(named):
             typed += [complaints.misfit(*misfit) for misfit in misfits(self.record, named)]
         try:
             return validate(self.cls, named), typed

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
 from cqrs_cli.payloads.shapes import Loose, Many, Mapping, Record, Shape
 
 
@@ -15,6 +16,15 @@ def normalised(shape: Shape, value: Any) -> Any:
     if isinstance(shape, Mapping) and isinstance(value, dict):
         return {key: normalised(shape.value, item) for key, item in value.items()}
     return _floats(value) if isinstance(shape, Loose) and shape.floats else value
+
+
+def from_text(shape: Loose, text: str) -> Any:
+    """What a text means where several kinds of value may stand: JSON if it is such a one in JSON, else the text."""
+    try:
+        value = normalised(shape, parse_json(text))
+    except JsonTextError:
+        return text
+    return value if value is None or shape.takes is None or type(value) in shape.takes else text
 
 
 def needs_normalising(shape: Shape) -> bool:

@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import enum
 import json
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -160,6 +161,9 @@ _TAKES: dict[type, Takes] = {
     datetime.timedelta: _NUMBERS | {str},
 }
 _LITERAL_IN_JSON = (int, float, bool)
+TIMES = frozenset({"date", "datetime"})
+"""What is no number, in a text neither: 2026 is a year there, and pydantic would count it in seconds since 1970."""
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*")
 
 
 def record_of(model: type[BaseModel], parents: tuple[type, ...] = ()) -> Record:
@@ -265,6 +269,11 @@ def _union(members: tuple[Any, ...], inside: tuple[type, ...]) -> Shape:
     if numbers and str in known:
         return Loose(name, takes=takes)
     return Scalar(name, any(getattr(shape, "secret", False) for shape in shapes), takes)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is nothing but digits, with a sign and a point if there are any."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def is_typed_dict(plain: Any) -> bool:

@@ -239,5 +239,6 @@ def _read_cursor(cursor: str | None, kind: RowType, order: Sequence[Order]) -> t
         signature, values = None, []
     scalars = all(value is None or type(value) in (str, int, float) for value in values)
     if signature != _signature(kind, order) or len(values) != len(_cursor_columns(kind, order)) or not scalars:
-        raise InvalidInput("this cursor is not one of this query's", hint="take it from the page before, unchanged")
+        hint = "take it from the page before, unchanged"
+        raise InvalidInput("this cursor is not one of this query's", code="cursor", hint=hint)
     return tuple(values)

@@ -1,6 +1,7 @@
 """The shell and HTTP say the same: record by record, byte by byte, and their exit codes and statuses go together."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cqrs_cli import Workbench, errors
 from cqrs_cli.errors import CqrsError
 from cqrs_cli.http import problems
 from tests import office
+from tests.conftest import ROOT
 from tests.http.served import Served, serving
 from tests.reacting import pay
 
@@ -147,6 +149,19 @@ def test_each_kind_of_error_has_a_status_that_goes_with_its_exit_code(cls: type[
     kind = problems.kind_of(made)
     assert kind.status in problems.STATUS_OF_EXIT[made.exit_code], (cls, kind)
     assert problems.record(made)["title"] == kind.title
+
+
+def test_the_page_shows_the_same_table() -> None:
+    """docs/http.md: each status with the exit codes that go with it; 401 goes with none."""
+    text = (ROOT / "docs" / "http.md").read_text()
+    told = {
+        (int(status), int(code))
+        for statuses, codes in re.findall(r"^\| ([0-9, ]+) \| .* \| ([0-9, –]+) \|$", text, re.MULTILINE)
+        for status in statuses.split(",")
+        for code in codes.replace("–", "").split(",")
+        if code.strip()
+    }
+    assert told == {(status, code) for code, statuses in problems.STATUS_OF_EXIT.items() for status in statuses}
 
 
 def test_a_rule_of_the_domain_may_be_called_anything() -> None:

@@ -1,7 +1,7 @@
 """Events and commands as stored JSON: round trips, versions, names, digests, sharing."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, StrEnum
 from hashlib import sha256
@@ -217,6 +217,35 @@ def test_an_integer_that_no_column_holds_is_refused_when_it_is_sent(number: int)
     assert codec(Counted).encode(fine.model_copy(update={"parts": fine.parts[:3]})).event.number == 2**63 - 1  # type: ignore[attr-defined]
     data = f'{{"number":{number}}}'
     assert codec(Counted).decode(stored("Counted", 1, data)).number == number, "what is in a log already is read"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Decimal("1E-1001"), "more than 1000 digits"),
+        (Decimal("-1E+1000"), "more than 1000 digits"),
+        (Decimal("9" * 1001), "more than 1000 digits"),
+        (Decimal("0E-4000"), "more than 1000 digits"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "beyond the years"),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))), "beyond the years"),
+    ],
+)
+def test_what_no_column_holds_is_refused_when_it_is_sent(value: Any, told: str) -> None:
+    """Else the command is acknowledged, and the read model stops at an event that nobody can change."""
+
+    class Part(BaseModel):
+        value: Decimal | datetime
+
+    class Told(Event):
+        value: Decimal | datetime | None = None
+        parts: list[Part] = []
+        by_name: dict[str, Decimal | datetime] = {}
+
+    for event in (Told(value=value), Told(parts=[Part(value=value)]), Told(by_name={"a": value})):
+        with pytest.raises(InvalidInput, match=f"Told holds .* {told}"):
+            codec(Told).encode(event)
+    for fine in (Decimal("1E-1000"), Decimal("9.9E+999"), datetime(1, 1, 1), datetime(9999, 12, 31, tzinfo=UTC)):
+        assert codec(Told).encode(Told(value=fine)).event.value == fine  # type: ignore[attr-defined]
 
 
 def failing(data: dict[str, Any]) -> dict[str, Any]:

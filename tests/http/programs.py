@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +18,17 @@ from tests.servers import program as program_of_tests
 
 
 class Program:
-    """A server that answers. url: where."""
+    """A server that answers. url: where. module: what serves, if it is not `cqrs serve`."""
 
-    def __init__(self, folder: Path, *words: str, app: str = "tests.bank:domain", store: str = "") -> None:
+    def __init__(
+        self, folder: Path, *words: str, app: str = "tests.bank:domain", store: str = "", module: str = "cqrs_cli"
+    ) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CQRS_")}
         environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.words = ["--app", app, *(["--store", store] if store else []), "serve", "--port", "0", *words]
+        served = ["--app", app, *(["--store", store] if store else []), "serve", "--port", "0", *words]
+        self.words = served if module == "cqrs_cli" else [app, *words]
         self.process = subprocess.Popen(
-            [*program_of_tests(), *self.words],
+            [*(program_of_tests() if module == "cqrs_cli" else [sys.executable, "-m", module]), *self.words],
             cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

@@ -11,7 +11,7 @@ from cqrs_cli.cli.options.sources import Sources
 from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.payloads import complaints, shapes
 from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
-from cqrs_cli.payloads.jsontypes import Misfit, misfits
+from cqrs_cli.payloads.jsontypes import Misfit, misfits, numbers_for_times
 from cqrs_cli.payloads.normalisation import normalised
 from cqrs_cli.payloads.shapes import Record
 from cqrs_cli.payloads.validation import validate
@@ -48,6 +48,8 @@ def build(model: type[Model], options: Options, values: Mapping[str, Any], name:
         else:
             _set(payload, option, value)
             misfit = [one for one in misfit if one.path[: len(option.path)] != option.path]
+    known = {one.path for one in misfit}
+    misfit += [one for one in numbers_for_times(options.record, payload) if one.path not in known]
     found = [complaints.unreadable(path, message, options) for path, message in misfit]
     found += [complaints.unreadable(path, message, options) for path, message in reading.complaints]
     try:

@@ -12,7 +12,7 @@ from cqrs_cli.payloads import complaints, shapes
 from cqrs_cli.payloads.complaints import Path
 from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
 from cqrs_cli.payloads.jsontypes import misfits
-from cqrs_cli.payloads.normalisation import normalised
+from cqrs_cli.payloads.normalisation import from_text, normalised
 from cqrs_cli.payloads.shapes import Choice, Json, Loose, Many, Record, Shape
 
 
@@ -104,10 +104,7 @@ class Reading:
         if isinstance(shape, Choice):
             return shape.values.get(text, text)
         if isinstance(shape, Loose):
-            try:
-                return normalised(shape, parse_json(text))
-            except JsonTextError:
-                return text
+            return from_text(shape, text)
         if isinstance(shape, Record) and not text.startswith("@") and not text.lstrip().startswith("{"):
             return self._pairs(shape, text, path)
         return self._json(shape, text, path) if isinstance(shape, Record | Json) else text
