@@ -17,7 +17,7 @@ from cqrs_cli.workbench.processors.lag import MostLag, parse_most_lag
 from cqrs_cli.workbench.processors.status import ProcessorStatus
 from cqrs_cli.workbench.workbench import Workbench
 
-LAG = ("lag", Column("lag_seconds", "behind for", whole=True, optional=True))
+LAG = ("lag", Column("lag_seconds", "behind for", whole=True, optional=True, drop=1))
 """Events, and how long the oldest of them has waited."""
 OPTIONAL = (Column("reason", optional=True), Column("skipped", optional=True))
 """Columns of a list of processors that are nearly always empty."""

@@ -10,6 +10,7 @@ from cqrs_cli.cli.printing.documents import Column, Table
 from cqrs_cli.cli.printing.printer import Printer
 from cqrs_cli.cli.printing.styles import of_state, of_stream, painted
 from cqrs_cli.config import Settings
+from cqrs_cli.workbench.processors import status
 from tests.cli.shell.test_app import CREATE
 
 COLOR = r"\x1b\[[0-9;]*m"
@@ -20,7 +21,8 @@ COLOR = r"\x1b\[[0-9;]*m"
     ["log", "streams", "stats", "trace @1", "show @1", "replay parcel-P1 --steps", "replay", "project",
      "project --status", "run --status", "query", "sql 'SELECT 1 AS one'", "doctor"],
 )  # fmt: skip
-def test_colours_change_no_letter(parcels: Callable[[str], Any], line: str) -> None:
+def test_colours_change_no_letter(parcels: Callable[[str], Any], line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "lag_seconds", lambda store, position: 90.0)  # it grows while one looks
     parcels("send register --parcel-id P1 --weight 1 --command-id c1 -q")
     plain, colored = parcels(line), parcels(f"{line} --color always")
     assert re.sub(COLOR, "", colored.out) == plain.out

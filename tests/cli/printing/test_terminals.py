@@ -24,6 +24,7 @@ from cqrs_cli import Workbench
 from cqrs_cli.cli.printing.widths import text_width
 from cqrs_cli.cli.shell import boundary
 from cqrs_cli.history import clauses
+from cqrs_cli.stores.sqlite.store import SQLiteStore
 from samples.inventory.stock import ReceiveStock
 from samples.orders.fulfilment import domain
 from samples.orders.order import Address, CancelOrder, CreateOrder, OrderItem, PayOrder, SubmitOrder
@@ -126,6 +127,8 @@ def typed(shop: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NO_COLOR": "1", "TERM": "xterm", "CQRS_APP": "samples.orders.fulfilment:domain"}.items():
         monkeypatch.setenv(name, value)
+    now = int(datetime(2026, 3, 10, 0, 2, tzinfo=UTC).timestamp()) * 10**9
+    monkeypatch.setattr(SQLiteStore, "clock", property(lambda store: lambda: now))  # how long something waits
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     monkeypatch.chdir(shop[0])
