@@ -185,6 +185,20 @@ class RowsContract:
             rows.drop("sales")
         assert store.rows.count(SALES) == 0
 
+    def test_several_tables_are_replaced_at_once(self, store: Store) -> None:
+        sales, people = SALES._replace(name="sales_rebuilt"), PEOPLE._replace(name="people_rebuilt")
+        with store.transaction() as rows:
+            for table in (SALES, PEOPLE, sales, people):
+                rows.create(table)
+            rows.put(sales, [("new", 1, None, None)])
+            rows.put(people, [(1, "a", "x", "m")])
+            rows.rename_all([(sales, "sales"), (people, "people")])
+            rows.rename_all([])
+            rows.put(SALES, [("new", 2, None, None)])
+        assert [row[:2] for row in store.rows.select(SALES)] == [("new", 1), ("new", 2)]
+        assert list(store.rows.select(PEOPLE)) == [(1, "a", "x", "m")]
+        assert not (store.rows.exists(sales) or store.rows.exists(people))
+
     @pytest.mark.parametrize(
         "change",
         [
