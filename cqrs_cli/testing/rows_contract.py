@@ -197,7 +197,7 @@ class RowsContract:
             rows.put(SALES, [("new", 2, None, None)])
         assert [row[:2] for row in store.rows.select(SALES)] == [("new", 1), ("new", 2)]
         assert list(store.rows.select(PEOPLE)) == [(1, "a", "x", "m")]
-        assert not (store.rows.exists(sales) or store.rows.exists(people))
+        assert [store.rows.exists(table) for table in (sales, people)] == [False, False]
 
     @pytest.mark.parametrize(
         "change",

@@ -33,9 +33,9 @@ def orders_watched() -> Iterator[list[str]]:
     shut: WeakKeyDictionary[PostgresRows, list[str]] = WeakKeyDictionary()
 
     def watching(self: PostgresRows, names: Iterable[str]) -> None:
-        before = set(self._relations)
+        before = set(self._held)
         hold(self, names)
-        new = self._relations.keys() - before
+        new = self._held - before
         if before and new and min(new) < max(before):
             found.append(f"{sorted(new)} after {sorted(before)}")
         if new and self in shut:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from cqrs_cli.errors import Conflict, Misuse, NeedsRebuild, NotUnique, Passing
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.postgres.append import patience
 from cqrs_cli.stores.postgres.columns import bound_array, compared, declared, sent, taken, type_of
-from cqrs_cli.stores.postgres.connection import Connection
+from cqrs_cli.stores.postgres.connection import Connection, Row
 from cqrs_cli.stores.postgres.errors import text_of
 from cqrs_cli.stores.postgres.link import Link, quote
 from cqrs_cli.stores.postgres.row_reader import OWN_TABLES, PostgresRowReader, RowError, changed, row_value
@@ -50,6 +51,8 @@ class PostgresRows(PostgresRowReader):
         super().__init__(link)
         self._connection = connection
         self._open = True
+        self._held: set[str] = set()
+        self._asked: list[psycopg.Cursor[Row]] = []
         self._relations: dict[str, str | None] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
 
@@ -68,20 +71,32 @@ class PostgresRows(PostgresRowReader):
             )
 
     def hold(self, names: Iterable[str]) -> None:
-        """Hold the names, in their order, and know the table and checkpoint of each. The store's own tables are one."""
+        """Hold the names, in their order, with the next trip. The store's own tables are one."""
         self._check()
         wanted = {_OWN if name in OWN_TABLES else name for name in names}
-        new = sorted(wanted - self._relations.keys())
-        if not new:
-            return
-        sql = f"SELECT * FROM {self._link.s}.hold(%b::text[], %b::text)"
-        for name, relation, position, definition in self._link.query(sql, (new, patience(self._link.limits.patience))):
+        new = sorted(wanted - self._held)
+        if new:
+            sql = f"SELECT * FROM {self._link.s}.hold(%b::text[], %b::text)"
+            values = (new, patience(self._link.limits.patience))
+            self._asked.append(self._later(sql, values, self._not_held))
+            self._held.update(new)
+
+    def _not_held(self, error: RowError) -> BaseException:
+        return self._link.translate(error) if isinstance(error, psycopg.Error) else error
+
+    def _hear(self) -> None:
+        """Wait for what was said of the names that are held."""
+        if self._asked:
+            self._connection.settle()
+        asked, self._asked = self._asked, []
+        for name, relation, position, definition in chain.from_iterable(asked):
             self._relations[name] = name if _is_plain(name) else relation
             self._checkpoints[name] = None if position is None else Checkpoint(name, position, definition)
 
     def _relation(self, name: str) -> str | None:
         """The table of a read model. None if `create` made none; one of the store's own is what it is called."""
         self.hold([name])
+        self._hear()
         return name if name in OWN_TABLES else self._relations[name]
 
     def _source(self, name: str) -> str | None:
@@ -94,10 +109,12 @@ class PostgresRows(PostgresRowReader):
         """A statement about a read model, whose error may come with a later one's trip."""
         self._later(sql, values, lambda error: self._refused(name, error))
 
-    def _later(self, sql: str, values: Sequence[Any], refused: Callable[[RowError], BaseException]) -> None:
+    def _later(
+        self, sql: str, values: Sequence[Any], refused: Callable[[RowError], BaseException]
+    ) -> psycopg.Cursor[Row]:
         self._check()
         try:
-            self._connection.later(sql, values, refused)
+            return self._connection.later(sql, values, refused)
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise refused(error) from error
 
@@ -400,6 +417,7 @@ class PostgresRows(PostgresRowReader):
     def checkpoint(self, name: str) -> Checkpoint | None:
         """The checkpoint, or None; nobody else moves it until the transaction is over."""
         self.hold([name])
+        self._hear()
         return self._checkpoints[name]
 
     def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
@@ -409,6 +427,7 @@ class PostgresRows(PostgresRowReader):
     def move_all(self, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
         """Compare-and-set of several checkpoints. Raises `Conflict`."""
         self.hold([new.name for _, new in moves])
+        self._hear()
         for old, new in moves:
             actual = self._checkpoints[new.name]
             if actual != old:
@@ -437,6 +456,7 @@ class PostgresRows(PostgresRowReader):
     def forget(self, name: str) -> None:
         """Remove a checkpoint."""
         self.hold([name])
+        self._hear()
         for table in ("cqrs_checkpoints", "cqrs_definitions"):
             self._run(name, f"DELETE FROM {self._link.s}.{table} WHERE name = %b", (name,))
         self._checkpoints[name] = None
