@@ -111,7 +111,6 @@ SQLITE = (
     "tests/workbench/processors/test_reactions.py::test_a_table_that_was_dropped_needs_a_rebuild",
     "tests/workbench/processors/test_rebuild.py",  # other processes, and what SQLite keeps; tests/stores/postgres has its own
     "tests/workbench/processors/test_rows_of_their_own.py",  # comes in between in the class of SQLite
-    "tests/workbench/processors/test_runner.py::test_it_reports_only_what_changed",  # a server wakes it at other times
     "tests/workbench/processors/test_taken_in.py::test_an_alias_that_came_later",
     "tests/workbench/processors/test_taken_in.py::test_checkpoints_of_old",
     "tests/workbench/test_snapshots.py::test_a_long_stream_loads_in_the_time_of_its_tail",
