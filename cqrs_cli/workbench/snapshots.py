@@ -71,13 +71,10 @@ class Snapshots:
 
     def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State[Any]:
         """The aggregate as the log has it, by its snapshot if that counts. at: a version; before: a position."""
-        if (
-            fold.aggregate.cls.keywords.snapshot_every is None
-            and not self._some
-            and time.monotonic() >= self._none_until
-        ):
+        is_unknown = not self._some and time.monotonic() >= self._none_until
+        if is_unknown and fold.aggregate.cls.keywords.snapshot_every is None:
             # Before it is asked whether there are any, taken by hand: what is short is read as soon.
-            most = min(_SHORT, at or _SHORT)
+            most = _SHORT if at is None else min(at, _SHORT)
             first = list(self._store.scan(Selection(stream=stream, before=before, limit=most)))
             if len(first) < most or len(first) == at:
                 return fold.over(fold.empty(stream), first)
