@@ -38,6 +38,7 @@ FILES = (
     "tests/cli/commands/test_demo.py",  # the tour and the lessons are in files
     "tests/cli/commands/test_doctor.py",  # locks, modes and journals
     "tests/cli/commands/test_fork.py",  # a fork is a file
+    "tests/cli/commands/test_impact_command.py",  # a project that is copied with its store
     "tests/cli/commands/test_init.py",  # a project begins in a file
     "tests/cli/commands/test_lessons.py",
     "tests/cli/commands/test_mirror.py",  # a mirror is a file
