@@ -44,6 +44,7 @@ FILES = (
     "tests/cli/commands/test_demo.py",  # the tour and the lessons are in files
     "tests/cli/commands/test_doctor.py",  # locks, modes and journals
     "tests/cli/commands/test_fork.py",  # a fork is a file
+    "tests/cli/commands/test_impact_command.py",  # a project that is copied with its store
     "tests/cli/commands/test_init.py",  # a project begins in a file
     "tests/cli/commands/test_lessons.py",
     "tests/cli/commands/test_mirror.py",  # a mirror is a file
@@ -119,7 +120,6 @@ SQLITE = (
     "tests/workbench/processors/test_reactions.py::test_a_table_that_was_dropped_needs_a_rebuild",
     "tests/workbench/processors/test_rebuild.py",  # other processes, and what SQLite keeps; tests/stores/postgres has its own
     "tests/workbench/processors/test_rows_of_their_own.py",  # comes in between in the class of SQLite
-    "tests/workbench/processors/test_runner.py::test_it_reports_only_what_changed",  # a server wakes it at other times
     "tests/workbench/processors/test_taken_in.py::test_an_alias_that_came_later",
     "tests/workbench/processors/test_taken_in.py::test_checkpoints_of_old",
     "tests/workbench/test_snapshots.py::test_a_long_stream_loads_in_the_time_of_its_tail",

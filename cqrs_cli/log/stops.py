@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -81,9 +81,14 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def skips(rows: RowReader) -> dict[str, list[Skip]]:
+def skips(rows: RowReader, *where: Where) -> dict[str, list[Skip]]:
     """The events that processors pass over, by name and position."""
-    return _by_name(Skip(*row) for row in _few(rows, SKIPS))  # type: ignore[arg-type]
+    return _by_name(Skip(*row) for row in _few(rows, SKIPS, *where))  # type: ignore[arg-type]
+
+
+def skips_of_each(rows: RowReader, projections: Sequence[str]) -> dict[str, list[Skip]]:
+    """The events that these pass over, by name and position, in one question."""
+    return skips(rows, Where("projection", "in", tuple(projections)))
 
 
 def _by_name(found: Iterable[Skip]) -> dict[str, list[Skip]]:

@@ -148,7 +148,14 @@ class Rows(RowReader, Protocol):
         """Remove the table if it is there. `Misuse` as `refuse_foreign`."""
 
     def rename(self, table: Table, name: str) -> None:
-        """Give `table` the name `name`, replacing a table of that name. `Misuse` as `refuse_foreign`."""
+        """Give `table` the name `name`, replacing a table of that name. `Misuse` as `refuse_foreign`.
+
+        Where readers lock what they read it may be `Passing` (code `locked`): the whole transaction can be tried again.
+        It comes after all in a transaction that may wait for somebody.
+        """
+
+    def rename_all(self, renames: Sequence[tuple[Table, str]]) -> None:
+        """What `rename` does for each (table, name), in one go: one that renames several says so at once."""
 
     def put(self, table: Table, rows: Iterable[tuple[Scalar, ...]]) -> None:
         """Insert or replace rows, in column order; all of them, then what is unique is looked at.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cqrs_cli.errors import Conflict, Misuse, NotUnique
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.operational import SKIPS, STOPS
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint, Column, Order, Table, Where
 
@@ -96,6 +97,24 @@ class RowsContract:
         assert store.rows.load(SALES, [("a", 1)]) == {}
         assert list(store.rows.select(SALES, limit=1)) == []
         assert list(store.rows.select(SALES)) == []
+
+    def test_of_several_tables_the_first_rows_come_together(self, store: Store) -> None:
+        with store.transaction() as rows:
+            rows.create(SALES)
+            rows.create(self.COUNTS)
+            rows.put(SALES, [("b", 1, "1", None), ("a", 2, "2", None), ("a", 1, "3", "x")])
+            rows.put(self.COUNTS, [("only", 1)])
+            assert [len(found) for found in rows.few((SALES, PEOPLE), 9)] == [3, 0]
+        sales = [("a", 1, "3", "x"), ("a", 2, "2", None), ("b", 1, "1", None)]
+        assert store.rows.few((SALES, self.COUNTS, PEOPLE), 2) == [sales[:2], [("only", 1)], []]
+        assert store.rows.few((self.COUNTS, SALES), 9) == [[("only", 1)], sales]
+        assert store.rows.few((SALES, SALES), 0) == [[], []]
+        assert store.rows.few((), 9) == []
+        stop = ("p", 1, "s", "T", "code", "error", 5)
+        with store.transaction() as rows:
+            rows.put(STOPS, [stop, ("o", *stop[1:])])
+            assert rows.few((SKIPS, STOPS), 1) == [[], [("o", *stop[1:])]]
+        assert store.rows.few((STOPS, SKIPS), 9) == [[("o", *stop[1:]), stop], []]
 
     def test_a_plan_is_for_people_and_reads_no_row(self, store: Store) -> None:
         assert isinstance(store.rows.plan(PEOPLE), str)
@@ -185,6 +204,20 @@ class RowsContract:
             rows.drop("sales")
         assert store.rows.count(SALES) == 0
 
+    def test_several_tables_are_replaced_at_once(self, store: Store) -> None:
+        sales, people = SALES._replace(name="sales_rebuilt"), PEOPLE._replace(name="people_rebuilt")
+        with store.transaction() as rows:
+            for table in (SALES, PEOPLE, sales, people):
+                rows.create(table)
+            rows.put(sales, [("new", 1, None, None)])
+            rows.put(people, [(1, "a", "x", "m")])
+            rows.rename_all([(sales, "sales"), (people, "people")])
+            rows.rename_all([])
+            rows.put(SALES, [("new", 2, None, None)])
+        assert [row[:2] for row in store.rows.select(SALES)] == [("new", 1), ("new", 2)]
+        assert list(store.rows.select(PEOPLE)) == [(1, "a", "x", "m")]
+        assert [store.rows.exists(table) for table in (sales, people)] == [False, False]
+
     @pytest.mark.parametrize(
         "change",
         [
@@ -244,6 +277,26 @@ class RowsContract:
         with pytest.raises(NotUnique, match="first 'x', last 'n'"), store.transaction() as rows:
             rows.put(PEOPLE, [(9, "w", "x", "n")])
         assert list(store.rows.select(PEOPLE)) == before
+
+    def test_what_is_unique_may_be_the_key(self, store: Store) -> None:
+        """In whatever order: a row of the same key is the same row, which is replaced."""
+        table = SALES._replace(unique=(("shop", "day"), ("day", "shop"), ("note",)))
+        with store.transaction() as rows:
+            rows.create(table)
+            rows.create(table)
+            rows.put(table, [("a", 1, "1", "x"), ("a", 2, "2", None)])
+            rows.put(table, [("a", 1, "3", "x"), ("a", 1, "4", "y"), ("b", 1, "5", "x")])
+        assert list(store.rows.select(table)) == [("a", 1, "4", "y"), ("a", 2, "2", None), ("b", 1, "5", "x")]
+        with pytest.raises(NotUnique) as caught, store.transaction() as rows:
+            rows.put(table, [("c", 1, "1", "x")])
+        assert caught.value.details["columns"] == ["note"]
+        rebuilt = table._replace(name="sales_rebuilt")
+        with store.transaction() as rows:
+            rows.create(rebuilt)
+            rows.put(rebuilt, [("a", 1, "1", "x")])
+            rows.rename(rebuilt, "sales")
+            rows.put(table, [("a", 1, "2", "x")])
+        assert list(store.rows.select(table)) == [("a", 1, "2", "x")]
 
     def test_a_number_is_one_value_however_it_is_written(self, store: Store) -> None:
         prices = SALES._replace(name="prices", unique=(("total",), ("note", "total")), indexes=(("total",),))

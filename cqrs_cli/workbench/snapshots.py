@@ -27,6 +27,8 @@ _GROUP = 100
 _NONE_SECONDS = 1.0
 """For so long a store without snapshots is not asked again: loads are many, and none needs one."""
 _REMEMBERED = 10_000
+_SHORT = 100
+"""Events that are read as soon as a snapshot is."""
 
 
 class Snapshot(NamedTuple):
@@ -69,6 +71,13 @@ class Snapshots:
 
     def load(self, fold: AggregateFold, stream: str, *, at: int | None = None, before: int | None = None) -> State[Any]:
         """The aggregate as the log has it, by its snapshot if that counts. at: a version; before: a position."""
+        is_unknown = not self._some and time.monotonic() >= self._none_until
+        if is_unknown and fold.aggregate.cls.keywords.snapshot_every is None:
+            # Before it is asked whether there are any, taken by hand: what is short is read as soon.
+            most = _SHORT if at is None else min(at, _SHORT)
+            first = list(self._store.scan(Selection(stream=stream, before=before, limit=most)))
+            if len(first) < most or len(first) == at:
+                return fold.over(fold.empty(stream), first)
         start = self.start(fold, stream) or fold.empty(stream)
         if (at is not None and at < start.version) or (before is not None and before <= start.position):
             start = fold.empty(stream)

@@ -5,9 +5,10 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -25,19 +26,30 @@ JOIN = "SELECT count(*) FROM total JOIN largest USING (ledger_id) WHERE total.to
 
 @contextmanager
 def orders_watched() -> Iterator[list[str]]:
-    """The transactions that hold a name after one that comes behind it: two of them might wait for each other."""
+    """The transactions that hold a name after one that comes behind it: two of them might wait for each other. And those
+    that wait for anything when they keep readers out already, who might be waited for."""
     found: list[str] = []
-    hold = PostgresRows.hold
+    hold, keep_out = PostgresRows.hold, PostgresRows._keep_readers_out
+    shut: WeakKeyDictionary[PostgresRows, list[str]] = WeakKeyDictionary()
 
     def watching(self: PostgresRows, names: Iterable[str]) -> None:
-        before = set(self._relations)
+        before = set(self._held)
         hold(self, names)
-        new = self._relations.keys() - before
+        new = self._held - before
         if before and new and min(new) < max(before):
             found.append(f"{sorted(new)} after {sorted(before)}")
+        if new and self in shut:
+            found.append(f"{sorted(new)} while it keeps readers from {shut[self]}")
+
+    def watching_readers(self: PostgresRows, names: Sequence[str]) -> None:
+        if self in shut:
+            found.append(f"readers of {names} while it keeps those from {shut[self]}")
+        keep_out(self, names)
+        shut[self] = list(names)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PostgresRows, "hold", watching)
+        patch.setattr(PostgresRows, "_keep_readers_out", watching_readers)
         yield found
 
 
@@ -116,7 +128,7 @@ WANTED = {
 
 def crowd(rebuilds: int) -> dict[str, Any]:
     """Let all go on until there were so many rebuilds by each of two; what came of it."""
-    server = Server(programs(), settings=["log_min_messages=error"])
+    server = Server(programs(), settings=["log_min_messages=error", "deadlock_timeout=250ms"])
     try:
         url = f"{server.dsn()}?schema=shop"
         with PostgresStore(url, create=True), Workbench.open(url, ledger.domain) as bench, orders_watched() as orders:

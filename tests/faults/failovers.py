@@ -22,6 +22,7 @@ from tests.postgres_cluster import Cluster, Node
 URL = "schema=shop&timeout=90"
 """Longer than the cluster takes to agree on another primary."""
 PATIENCE = 300.0
+_STEP = 100
 
 
 class Run(NamedTuple):
@@ -44,8 +45,9 @@ class Programs(NamedTuple):
     unanswered: int = 0
 
 
-def fail_over(folder: Path, faults: list[str], writers: int) -> Run:
-    """Do to the primary what the faults say (`kill`, `freeze`, `crash`), each when the cluster is whole again."""
+def fail_over(folder: Path, faults: list[str], writers: int, commits: int = 100) -> Run:
+    """Do to the primary what the faults say (`kill`, `freeze`, `crash`), each when the cluster is whole again and so many
+    more commits are acknowledged."""
     cluster = Cluster()
     try:
         url = cluster.url(URL)
@@ -54,7 +56,7 @@ def fail_over(folder: Path, faults: list[str], writers: int) -> Run:
         with _programs(folder, url) as programs:
             some = Writers(url, writers)
             try:
-                seconds = [_fault(cluster, some, fault) for fault in faults]
+                seconds = [_fault(cluster, some, fault, commits) for fault in faults]
                 some.until_more(10 * writers)
             finally:
                 some.stop()
@@ -64,8 +66,9 @@ def fail_over(folder: Path, faults: list[str], writers: int) -> Run:
         cluster.close()
 
 
-def _fault(cluster: Cluster, some: Writers, fault: str) -> float:
-    some.until_more(100)
+def _fault(cluster: Cluster, some: Writers, fault: str, commits: int) -> float:
+    for at in range(0, commits, _STEP):  # its patience is that for a step
+        some.until_more(min(_STEP, commits - at))
     old, began = cluster.until_primary(), time.monotonic()
     {"kill": cluster.kill, "freeze": cluster.freeze, "crash": cluster.crash}[fault](old)
     new = _other_primary(cluster, old)

@@ -817,3 +817,62 @@ def test_a_load_through_snapshots_is_the_fold_from_the_start(tmp_path_factory, s
             machine.check()
     finally:
         machine.bench.close()
+
+
+class Step(Command):
+    walk_id: str
+
+
+class Stepped(Event): ...
+
+
+class Walk(Aggregate):
+    """Of whose snapshots none is taken but by hand."""
+
+    walk_id: str
+    steps: int = 0
+
+    @decide(creates="either")
+    def step(self, command: Step) -> Stepped:
+        return Stepped()
+
+    @evolve
+    def stepped(self, event: Stepped) -> None:
+        self.steps += 1
+
+
+walks = Domain("walks", Walk)
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["without a snapshot", "with one"])
+@pytest.mark.parametrize("length", [99, 100, 101])
+def test_what_is_read_before_it_is_asked_for_snapshots_is_the_same_state(
+    tmp_path: Path, length: int, taken: bool
+) -> None:
+    path = str(tmp_path / "walks.db")
+    with Workbench.open(path, walks) as bench:
+        deque(bench.send_batch([Request(line, Step(walk_id="w")) for line in range(length)]), maxlen=0)
+        if taken:
+            deque(bench.snapshots.take(["walk-w"]), maxlen=0)
+    for version in (1, 50, 99, 100, 101, None):
+        with Workbench.open(path, walks) as bench:
+            if version is not None and version > length:
+                with pytest.raises(NotFound):
+                    bench.replay("walk-w", at=version)
+                continue
+            state = bench.replay("walk-w", at=version)
+            assert (state.version, vars(state.state)["steps"]) == (version or length,) * 2
+    for version in (1, 99, 100):
+        with Workbench.open(path, walks) as bench:
+            assert bench.replay("walk-w", at_position=version).version == min(version, length)
+    with Workbench.open(path, walks) as bench:
+        reads: list[Selection] = []
+        scan = bench.store.scan
+        bench.store.scan = lambda selection: (reads.append(selection), scan(selection))[1]  # type: ignore
+        bench.send(Step(walk_id="w"))
+    assert [(read.after, read.limit) for read in reads] == {
+        (99, True): [(0, 100)],
+        (99, False): [(0, 100)],
+        (100, True): [(0, 100), (99, 1), (100, None)],
+        (101, True): [(0, 100), (100, 1), (101, None)],
+    }.get((length, taken), [(0, 100), (0, None)])

@@ -1,5 +1,6 @@
 """`cqrs sql`: somebody's own SELECT over the store, read only."""
 
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
 
 PATIENCE = 8.0
+_SHORTEST = 0.001
 
 
 def sql(
@@ -22,7 +24,7 @@ def sql(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A value for :NAME, as text.")
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long it may work (8).")
+        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long it may wait and work (8; 10 to wait).")
     ] = None,
     fail_if_empty: Annotated[bool, typer.Option("--fail-if-empty", help="Exit 5 if there are no rows.")] = False,
 ) -> None:
@@ -41,7 +43,14 @@ def sql(
         )
     bound = dict(_split(text) for text in parameters or ())
     text = _from_stdin() if statement == "-" else statement
-    result = session.store().sql(text, bound, seconds(timeout, PATIENCE))
+    left = seconds(timeout, PATIENCE)
+    if timeout is not None:
+        session.limit_wait(timeout)
+    begun = time.monotonic()
+    store = session.store()
+    if timeout is not None:  # of both together
+        left = max(left - (time.monotonic() - begun), _SHORTEST)
+    result = store.sql(text, bound, left)
 
     def records() -> Iterator[dict[str, Any]]:
         for row in result:

@@ -103,6 +103,11 @@ class Session:
         """`--wait` or `--timeout`, of a command that reads the log alone."""
         self._waiting[name] = value
 
+    def limit_wait(self, timeout: str) -> None:
+        """What a command's own `--timeout` says of its `--wait`, if it is to wait."""
+        if self._waiting:
+            self.wait_for("timeout", timeout)
+
     def _with_all(self, store: _Opened) -> _Opened:
         """The store, once its log has what is to be waited for. Raises `Misuse`, `Unavailable`."""
         if self._waiting:

@@ -188,9 +188,12 @@ class PostgresBatch(Batch):
         receipt = Receipt(self._record(item))
         self.flush()
         with self._rows() as rows:
-            # Settled, or the server would wait for the rest of the trip as long as that takes, and not for 30 seconds.
-            rows.hold(getattr(inline, "names", ()))
-            self._connection.settle()
+            names = getattr(inline, "names", None)
+            if names is None:
+                # Settled, or the server would wait for the rest of the trip as long as that takes, not for 30 seconds.
+                self._connection.settle()
+            else:  # it asks at once what stands with them, which is the same trip
+                rows.hold(names)
             inline(rows, receipt.events)
         return receipt
 

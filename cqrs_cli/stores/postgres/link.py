@@ -27,6 +27,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _READS = 5
 """How often a read is tried that a lost connection has ended."""
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_AGAIN = ("40001", "40P01")
+"""A standby took away what was being read, or others waited in a circle with us."""
 _SWAPPED = "could not open relation with OID"
 """A table was replaced between the parsing of a statement and its run."""
 
@@ -195,7 +197,7 @@ class Link:
                 try:
                     return question(connection)
                 except psycopg.Error as error:
-                    passing = connection.is_lost or error.sqlstate == "40001" or _SWAPPED in str(error)
+                    passing = connection.is_lost or error.sqlstate in _AGAIN or _SWAPPED in str(error)
                     if self.in_transaction or not passing or not left:
                         raise
         raise AssertionError

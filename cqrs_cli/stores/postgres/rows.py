@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -13,7 +15,7 @@ from cqrs_cli.errors import Conflict, Misuse, NeedsRebuild, NotUnique, Passing
 from cqrs_cli.stores.checks import not_unique
 from cqrs_cli.stores.postgres.append import patience
 from cqrs_cli.stores.postgres.columns import bound_array, compared, declared, sent, taken, type_of
-from cqrs_cli.stores.postgres.connection import Connection
+from cqrs_cli.stores.postgres.connection import Connection, Row
 from cqrs_cli.stores.postgres.errors import text_of
 from cqrs_cli.stores.postgres.link import Link, quote
 from cqrs_cli.stores.postgres.row_reader import OWN_TABLES, PostgresRowReader, RowError, changed, row_value
@@ -28,6 +30,9 @@ _CHUNK = 5_000
 _OWN = "~own"
 """What is held for all of the store's own tables: their order in a transaction is then nobody's matter. It is behind
 every name of a read model, as these tables are to come last."""
+_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %b, true)"
+_CIRCLES = 4
+"""How many times sooner than the server looks whether processes wait for each other in a circle."""
 _OURS = "cqrs_"
 _MADE = "cqrs_rows_"
 """How the tables behind views begin. Names are cut from the end, so that each has its own number."""
@@ -46,6 +51,8 @@ class PostgresRows(PostgresRowReader):
         super().__init__(link)
         self._connection = connection
         self._open = True
+        self._held: set[str] = set()
+        self._asked: list[psycopg.Cursor[Row]] = []
         self._relations: dict[str, str | None] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
 
@@ -64,20 +71,32 @@ class PostgresRows(PostgresRowReader):
             )
 
     def hold(self, names: Iterable[str]) -> None:
-        """Hold the names, in their order, and know the table and checkpoint of each. The store's own tables are one."""
+        """Hold the names, in their order, with the next trip. The store's own tables are one."""
         self._check()
         wanted = {_OWN if name in OWN_TABLES else name for name in names}
-        new = sorted(wanted - self._relations.keys())
-        if not new:
-            return
-        sql = f"SELECT * FROM {self._link.s}.hold(%b::text[], %b::text)"
-        for name, relation, position, definition in self._link.query(sql, (new, patience(self._link.limits.patience))):
+        new = sorted(wanted - self._held)
+        if new:
+            sql = f"SELECT * FROM {self._link.s}.hold(%b::text[], %b::text)"
+            values = (new, patience(self._link.limits.patience))
+            self._asked.append(self._later(sql, values, self._not_held))
+            self._held.update(new)
+
+    def _not_held(self, error: RowError) -> BaseException:
+        return self._link.translate(error) if isinstance(error, psycopg.Error) else error
+
+    def _hear(self) -> None:
+        """Wait for what was said of the names that are held."""
+        if self._asked:
+            self._connection.settle()
+        asked, self._asked = self._asked, []
+        for name, relation, position, definition in chain.from_iterable(asked):
             self._relations[name] = name if _is_plain(name) else relation
             self._checkpoints[name] = None if position is None else Checkpoint(name, position, definition)
 
     def _relation(self, name: str) -> str | None:
         """The table of a read model. None if `create` made none; one of the store's own is what it is called."""
         self.hold([name])
+        self._hear()
         return name if name in OWN_TABLES else self._relations[name]
 
     def _source(self, name: str) -> str | None:
@@ -90,10 +109,12 @@ class PostgresRows(PostgresRowReader):
         """A statement about a read model, whose error may come with a later one's trip."""
         self._later(sql, values, lambda error: self._refused(name, error))
 
-    def _later(self, sql: str, values: Sequence[Any], refused: Callable[[RowError], BaseException]) -> None:
+    def _later(
+        self, sql: str, values: Sequence[Any], refused: Callable[[RowError], BaseException]
+    ) -> psycopg.Cursor[Row]:
         self._check()
         try:
-            self._connection.later(sql, values, refused)
+            return self._connection.later(sql, values, refused)
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise refused(error) from error
 
@@ -237,7 +258,7 @@ class PostgresRows(PostgresRowReader):
         relation = self._relation(name)
         if relation is None or not self._exists(relation):
             return
-        self._keep_readers_out(name, relation)
+        self._keep_readers_out([name])
         if not _is_plain(name):
             self._hide(name)
             self._forget_table(name)
@@ -245,40 +266,63 @@ class PostgresRows(PostgresRowReader):
 
     def rename(self, table: Table, name: str) -> None:
         """Give `table` another name, replacing the table that has it. Raises `Passing` (code `locked`)."""
-        _check_name(table.name)
-        self.hold([table.name, name])
-        source, old = self._relation(table.name), self._relation(name)
-        if source is None:
-            raise changed(table.name, "it is not there")
-        self.refuse_foreign(name)
-        if old is not None and self._exists(old):
-            self._keep_readers_out(name, old)
-        if not _is_plain(table.name):
-            self._hide(table.name)
-            self._forget_table(table.name)
-        relation = _new_name(name)
-        self._run(name, f"ALTER TABLE {self._named(source)} RENAME TO {quote(relation)}")
+        self.rename_all([(table, name)])
+
+    def rename_all(self, renames: Sequence[tuple[Table, str]]) -> None:
+        """Give each table another name, replacing the one that has it. Raises `Passing` (code `locked`)."""
+        for table, _ in renames:
+            _check_name(table.name)
+        self.hold([one for table, name in renames for one in (table.name, name)])
+        for table, name in renames:
+            if self._relation(table.name) is None:
+                raise changed(table.name, "it is not there")
+            self.refuse_foreign(name)
+        self._keep_readers_out([name for _, name in renames])
+        for table, name in renames:
+            self._replace(table.name, name)
+
+    def _replace(self, source: str, name: str) -> None:
+        made, old, relation = self._relation(source), self._relation(name), _new_name(name)
+        if not _is_plain(source):
+            self._hide(source)
+            self._forget_table(source)
+        self._run(name, f"ALTER TABLE {self._named(str(made))} RENAME TO {quote(relation)}")
         self._show(name, relation)
         if old is not None:
             self._run(name, f"DROP TABLE IF EXISTS {self._named(old)}")
 
-    def _keep_readers_out(self, name: str, relation: str) -> None:
-        """Lock what is to be replaced; give up soon, for others queue behind us: the whole can be tried again."""
-        limits = self._link.limits
-        self._run(name, "SELECT set_config('lock_timeout', %b, true)", (patience(limits.step),))
-        for one in dict.fromkeys((name, relation)):
-            if not self._exists(one):
-                continue
-            try:
-                self._connection.run(f"LOCK TABLE {self._named(one)} IN ACCESS EXCLUSIVE MODE")
-            except psycopg.errors.LockNotAvailable as error:
-                message = f"{self._link.name}: {name} is being read, and can't be replaced now"
-                raise Passing(
-                    message, hint="try again when the query is over", code="locked", store=self._link.name
-                ) from error
-            except psycopg.Error as error:
-                raise self._refused(name, error) from error
-        self._run(name, "SELECT set_config('lock_timeout', %b, true)", (patience(limits.patience),))
+    def _keep_readers_out(self, names: Sequence[str]) -> None:
+        """Lock the views and tables of these names; give up soon, for others queue behind us.
+
+        Who reads two of them in another order waits for us while we wait for them. We give up before the server looks
+        for such circles, which would end the reader; and whoever has these locks waits for nobody any more.
+        """
+        relations = [(name, one) for name in names for one in dict.fromkeys((name, self._relation(name))) if one]
+        wanted = [(name, one) for name, one in relations if self._exists(one)]
+        step = self._step()
+        end = None
+        for name, one in wanted:
+            self._lock(name, one, step if end is None else end - time.monotonic())
+            end = end or time.monotonic() + step
+        self._run(", ".join(names), _LOCK_TIMEOUT, (patience(self._link.limits.patience),))
+
+    def _step(self) -> float:
+        """Seconds to wait for who reads what is to be replaced."""
+        sql = "SELECT setting::bigint FROM pg_settings WHERE name = 'deadlock_timeout'"
+        [(milliseconds,)] = self._link.query(sql)
+        return min(self._link.limits.step, int(milliseconds) / 1000 / _CIRCLES)
+
+    def _lock(self, name: str, relation: str, seconds: float) -> None:
+        self._run(name, _LOCK_TIMEOUT, (patience(seconds),))
+        try:
+            self._connection.run(f"LOCK TABLE {self._named(relation)} IN ACCESS EXCLUSIVE MODE")
+        except psycopg.errors.LockNotAvailable as error:
+            message = f"{self._link.name}: {name} is being read, and can't be replaced now"
+            raise Passing(
+                message, hint="try again when the query is over", code="locked", store=self._link.name
+            ) from error
+        except psycopg.Error as error:
+            raise self._refused(name, error) from error
 
     # ── rows ──────────────────────────────────────────────────────────────────────────────────
 
@@ -373,6 +417,7 @@ class PostgresRows(PostgresRowReader):
     def checkpoint(self, name: str) -> Checkpoint | None:
         """The checkpoint, or None; nobody else moves it until the transaction is over."""
         self.hold([name])
+        self._hear()
         return self._checkpoints[name]
 
     def move(self, name: str, old: Checkpoint | None, new: Checkpoint) -> None:
@@ -382,6 +427,7 @@ class PostgresRows(PostgresRowReader):
     def move_all(self, moves: Sequence[tuple[Checkpoint | None, Checkpoint]]) -> None:
         """Compare-and-set of several checkpoints. Raises `Conflict`."""
         self.hold([new.name for _, new in moves])
+        self._hear()
         for old, new in moves:
             actual = self._checkpoints[new.name]
             if actual != old:
@@ -410,6 +456,7 @@ class PostgresRows(PostgresRowReader):
     def forget(self, name: str) -> None:
         """Remove a checkpoint."""
         self.hold([name])
+        self._hear()
         for table in ("cqrs_checkpoints", "cqrs_definitions"):
             self._run(name, f"DELETE FROM {self._link.s}.{table} WHERE name = %b", (name,))
         self._checkpoints[name] = None

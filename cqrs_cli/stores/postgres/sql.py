@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from cqrs_cli.errors import CqrsError, Misuse, Unavailable
+from cqrs_cli.errors import CqrsError, Misuse, Passing, Unavailable
 from cqrs_cli.stores.headings import different
 from cqrs_cli.stores.moments import micros, rfc3339
 from cqrs_cli.stores.postgres.append import patience
@@ -25,6 +25,8 @@ from cqrs_cli.stores.postgres.errors import text_of, unreachable
 from cqrs_cli.stores.postgres.link import Link
 
 _PAGE = 500
+_TRIES = 5
+"""How often a statement is begun that the server ended because others waited for it in a circle."""
 _TOKENS = re.compile(
     r"""(?P<skip>'(?:[^']|'')*'|[eE]'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|::)
     |:(?P<name>[A-Za-z_]\w*)""",
@@ -49,11 +51,24 @@ class ReadOnlySQL:
         self._link, self._given = link, sorted(parameters)
         self._limit = self._left = seconds
         text = self._bound(statement, parameters)
+        for tries in range(1, _TRIES + 1):
+            try:
+                self._begin(text, parameters)
+                break
+            except Passing as error:
+                if error.code != "busy" or tries == _TRIES:
+                    raise
+        if self._rows.description is None:
+            self._stack.close()
+            raise Misuse("the statement is empty", code="sql")
+        self.columns = different([description.name for description in self._rows.description])
+
+    def _begin(self, text: str, parameters: Mapping[str, Any]) -> None:
         self._stack = ExitStack()
         try:
-            self._connection = self._stack.enter_context(_dialled(link))
+            self._connection = self._stack.enter_context(_dialled(self._link))
             self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._run(f"SELECT {_SETTINGS}", (link.s,))
+            self._run(f"SELECT {_SETTINGS}", (self._link.s,))
             explains = re.match(r"\s*EXPLAIN\b", text, re.IGNORECASE) is not None
             if not explains:
                 self._run(f"DECLARE cqrs_sql NO SCROLL CURSOR FOR {text}", dict(parameters))
@@ -62,10 +77,6 @@ class ReadOnlySQL:
         except BaseException:
             self._stack.close()
             raise
-        if self._rows.description is None:
-            self._stack.close()
-            raise Misuse("the statement is empty", code="sql")
-        self.columns = different([description.name for description in self._rows.description])
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         with self._stack:

@@ -163,6 +163,11 @@ class SQLiteRows(SQLiteRowReader):
         self._hide(table.name)
         self._show(table, name)
 
+    def rename_all(self, renames: Sequence[tuple[Table, str]]) -> None:
+        """Give each table another name, replacing the one that has it."""
+        for table, name in renames:
+            self.rename(table, name)
+
     def put(self, table: Table, rows: Iterable[Row]) -> None:
         """Insert or replace rows. Raises `Misuse` for a value that its column can't hold."""
         self._check_table(table.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cqrs_cli.errors import DomainFailed, Misuse
-from cqrs_cli.log.stops import skips_of
+from cqrs_cli.log.stops import skips_of_each
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Inline, Selection
 from cqrs_cli.stores.rows import Rows
@@ -17,7 +17,8 @@ from cqrs_cli.workbench.processors.status import Whereabouts, code_of
 
 
 class InlineProjections:
-    """The inline projections of a domain, as the hook of an append. names: of them."""
+    """The inline projections of a domain, as the hook of an append. names: of them, which it holds and asks about at
+    once."""
 
     def __init__(self, projector: Projector) -> None:
         self._projector, self._store, self._limits = projector, projector.engine.store, projector.engine.limits
@@ -41,6 +42,7 @@ class InlineProjections:
         """Fold the commit's events. Raises `NotUnique`, `DomainFailed`, `Undecodable`: then nothing is written."""
         first, last = recorded[0].position, recorded[-1].position
         rows.hold(self.names)
+        skipped = skips_of_each(self._store.rows, self.names)
         for projection in self._projections:
             checkpoint = rows.checkpoint(projection.name) or begin(rows, projection)
             code = code_of(self._store, None, projection.definition)  # that its table is gone is said when it is used
@@ -53,7 +55,7 @@ class InlineProjections:
                     code="behind",
                     projection=projection.name,
                 )
-            found = Whereabouts(checkpoint, skips=skips_of(self._store.rows, projection.name))
+            found = Whereabouts(checkpoint, skips=skipped.get(projection.name, ()))
             one = Processor(RowFold(self._projector.engine, projection, rows), code, found)
             # Somebody may have appended without the domain (an import): what they left out comes first.
             missed = Selection(types=one.handler.types, after=checkpoint.position, before=first)

@@ -10,6 +10,7 @@ from functools import partial
 from cqrs_cli.domain.row_model import RowType, stored_names
 from cqrs_cli.errors import Conflict, CqrsError, Misuse, Passing, StoreFailed
 from cqrs_cli.log.stops import clear_stop, skips_of
+from cqrs_cli.stores.operational import STOPS
 from cqrs_cli.stores.rows import Checkpoint, RowReader, Rows, Table
 from cqrs_cli.workbench.processors.batches import batches
 from cqrs_cli.workbench.processors.definitions import begun, is_of, swapped_in
@@ -119,13 +120,16 @@ class Rebuild:
     def _swap(self) -> None:
         """In one transaction, during which nobody appends: the last few events, then the new names."""
         with self._store.transaction() as rows:
-            rows.hold(_names(self._projections))
-            for projection in self._projections:
-                self._swap_one(projection, rows)
-            for projection in self._projections:
+            # All at once, the stops too: who renames keeps readers out, and waits for nobody any more.
+            rows.hold([*_names(self._projections), STOPS.name])
+            caught_up = [self._caught_up(projection, rows) for projection in self._projections]
+            rows.rename_all([(_beside(projection), projection.name) for projection in self._projections])
+            for projection, (one, goal) in zip(self._projections, caught_up, strict=True):
+                self._swapped_in(projection, rows, one, goal)
                 clear_stop(rows, projection.name)
 
-    def _swap_one(self, projection: RowType, rows: Rows) -> None:
+    def _caught_up(self, projection: RowType, rows: Rows) -> tuple[Processor, int]:
+        """The rebuild of a projection with its last few events, and where it ends."""
         one, goal = self._processor(projection, rows), self._goal(projection, rows)
         try:
             for events, _ in batches(self._engine, [one], goal):
@@ -133,7 +137,9 @@ class Rebuild:
                 one.handler.writes().apply(rows)
         except Poisoned as fault:
             raise fault.error from fault
-        rows.rename(_beside(projection), projection.name)
+        return one, goal
+
+    def _swapped_in(self, projection: RowType, rows: Rows, one: Processor, goal: int) -> None:
         rows.forget(one.name)
         live = rows.checkpoint(projection.name)
         reaction = self._engine.domain.reactions.get(projection.name)

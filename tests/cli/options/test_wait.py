@@ -2,12 +2,15 @@
 
 import shlex
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cqrs_cli.cli.options.combinations import PATIENCE
 from cqrs_cli.cli.shell.app import COMMANDS, WAITING
+from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.log.waiting import Waiting
 from cqrs_cli.stores.registry import open_store
 from tests.cli.conftest import commit
@@ -27,7 +30,7 @@ WORDS = {
 @pytest.mark.parametrize("command", WAITING)
 def test_what_does_not_come_is_an_error(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("CQRS_APP", "samples.orders:domain")
-    timeout = "" if command == "sql" else "--timeout 0"
+    timeout = "" if command == "sql" else "--timeout 0"  # its own limits the work too, which can't be done in none
     monkeypatch.setattr("cqrs_cli.cli.options.combinations.PATIENCE", 0.0)
     ran = here(*shlex.split(f"{command} {WORDS.get(command, '')} --json --wait @8 {timeout}"))
     assert (ran.code, ran.error["code"]) == (7, "timed-out"), ran
@@ -55,6 +58,38 @@ def test_what_comes_is_read(orders: Path, here: Any, monkeypatch: pytest.MonkeyP
     ran = here("log", "--count", "--wait", "command-8", "--timeout", "100")
     writer.join()
     assert (ran.code, ran.out) == (0, "8\n")
+
+
+def test_the_timeout_of_sql_limits_the_wait_and_the_work_together(orders: Path, here: Any) -> None:
+    began = time.monotonic()
+    ran = here("sql", "SELECT 1", "--json", "--wait", "@8", "--timeout", "0.2")
+    assert (ran.code, ran.error["code"]) == (7, "timed-out"), ran
+    assert "not yet at @8 after 0.2 s" in ran.error["message"]
+    assert 0.2 <= time.monotonic() - began < PATIENCE
+
+
+def test_of_the_timeout_of_sql_the_work_gets_what_the_wait_left(
+    orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+    opened = Session.store
+
+    def told(self: Session) -> Any:
+        store = opened(self)
+        sql = store.sql
+        monkeypatch.setattr(store, "sql", lambda *words: (limits.append(words[2]), sql(*words))[1])
+        return store
+
+    def slow(self: Waiting) -> int:
+        time.sleep(0.3)
+        return 7
+
+    monkeypatch.setattr(Session, "store", told)
+    monkeypatch.setattr(Waiting, "for_log", slow)
+    assert here("sql", "SELECT 1", "--wait", "@7", "--timeout", "60").code == 0
+    assert here("sql", "SELECT 1", "--wait", "@7").code == 0
+    assert limits[0] < 59.8
+    assert limits[1] == 8.0
 
 
 def test_mistakes(orders: Path, here: Any) -> None:

@@ -1,16 +1,24 @@
 """Rebuilds, runners, senders and reports at once, on one server: none waits for another in a circle."""
 
-from threading import Barrier, Thread
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Thread
+from typing import Any
 
+import psycopg
 import pytest
 
 from cqrs_cli import Workbench
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Passing
 from cqrs_cli.stores.postgres.store import PostgresStore
 from cqrs_cli.stores.rows import Checkpoint
+from cqrs_cli.testing.rows_contract import PEOPLE, SALES
 from tests import office
 from tests.faults import crowds
+from tests.postgres_server import ROLE, Server, programs
 from tests.reacting import Clock, pay
+from tests.stores.postgres.administrator import connected
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +42,7 @@ def test_every_transaction_holds_its_names_in_order(postgres_url: str) -> None:
         assert len(letters) > 1
         bench.retry(letters[0].command_id)
         bench.drop(letters[1].command_id, by="ada", reason="in vain")
-        bench.rebuild("fulfilment")
+        bench.rebuild("fulfilment", "orders", "counts")
         bench.rewind("welcome", 0).apply("ada", "again")
         bench.rewind("fulfilment", 0).apply("ada", "again")
         bench.runner().drain()
@@ -66,3 +74,74 @@ def test_two_that_hold_in_opposite_orders_go_on_one_after_the_other(postgres_url
         for thread in threads:
             thread.join()
     assert failed == []
+
+
+def test_who_reads_two_tables_while_both_are_to_be_replaced_is_not_ended() -> None:
+    """In the other order than they are locked: each waits for the other, and who replaces gives up before the server
+    looks for such circles and ends the reader."""
+    beside = [table._replace(name=f"cqrs_new_{table.name}") for table in (PEOPLE, SALES)]
+    server, stop = Server(programs(), settings=["deadlock_timeout=100ms"]), Event()
+
+    def replace(store: PostgresStore) -> int:
+        tries = 0
+        while not stop.is_set():
+            with pytest.raises(Passing), store.transaction() as rows:
+                rows.rename_all(list(zip(beside, ("people", "sales"), strict=True)))
+            tries += 1
+        return tries
+
+    try:
+        url = f"{server.dsn()}?schema=shop"
+        with PostgresStore(url, create=True) as store, connected(url) as reader, ThreadPoolExecutor(1) as pool:
+            with store.transaction() as rows:
+                for table in (PEOPLE, SALES, *beside):
+                    rows.create(table)
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM sales")
+            replacing = pool.submit(replace, store)
+            try:
+                for _ in range(30):
+                    reader.execute("SAVEPOINT here")
+                    reader.execute("SELECT * FROM people")
+                    reader.execute("ROLLBACK TO here")
+            finally:
+                stop.set()
+            assert replacing.result() > 3
+    finally:
+        server.close()
+
+
+def test_who_is_ended_for_a_circle_of_somebody_elses_reads_again() -> None:
+    """An administrator locks the table first and then its view, and is patient; the server ends the reader."""
+    server = Server(programs(), settings=["deadlock_timeout=3s"])
+    try:
+        url = f"{server.dsn()}?schema=shop"
+        with PostgresStore(url, create=True) as store, ThreadPoolExecutor(1) as pool:
+            with store.transaction() as rows:
+                rows.create(SALES)
+                rows.put(SALES, [("a", 1, None, None)])
+            ways: list[Callable[[], Iterable[Any]]] = [
+                lambda: store.rows.select(SALES, limit=9),
+                lambda: store.sql("SELECT * FROM sales", {}, 60),
+            ]
+            for way in ways:
+                with connected(f"{server.dsn('postgres').removesuffix('postgres')}{ROLE}?schema=shop") as other:
+                    assert _outlived(other, pool, way) == ["a"]
+    finally:
+        server.close()
+
+
+def _outlived(other: psycopg.Connection[Any], pool: ThreadPoolExecutor, way: Callable[[], Iterable[Any]]) -> list[Any]:
+    """What is read by who is ended meanwhile for the locks of the other."""
+    other.execute("SET deadlock_timeout = '10min'")
+    [(relation,)] = other.execute("SELECT relation FROM cqrs_read_models WHERE name = 'sales'").fetchall()
+    other.execute("BEGIN")
+    other.execute(f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE".encode())
+    reading = pool.submit(lambda: [row[0] for row in way()])
+    waits = f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = '{relation}'::regclass".encode()
+    end = time.monotonic() + 60
+    while not other.execute(waits).fetchall():
+        assert time.monotonic() < end
+    other.execute("LOCK TABLE sales IN ACCESS EXCLUSIVE MODE")
+    other.execute("COMMIT")
+    return reading.result()

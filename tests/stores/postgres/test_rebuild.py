@@ -44,6 +44,27 @@ def test_a_rebuild_waits_for_who_reads_and_holds_nothing_meanwhile(shop: str, cq
     cqrs("project", "--check")
 
 
+def test_other_columns_under_a_view_of_somebody_elses_are_refused(shop: str, cqrs: Shell) -> None:
+    """It is said by whose view, nothing has changed, and without it the rebuild is done."""
+    with connected(shop) as somebody:
+        somebody.execute("CREATE VIEW report AS SELECT sku, revenue FROM product_sales")
+        before = somebody.execute("SELECT * FROM product_sales").fetchall()
+        source = cqrs.folder / "shop.py"
+        source.write_text(
+            source.read_text().replace("    revenue: Decimal = ", "    times: int = 0\n    revenue: Decimal = ")
+        )
+        ran = cqrs("project", "product-sales", "--rebuild", "--json", exit_code=2)
+        error = json.loads(ran.stderr)["error"]
+        assert (error["code"], error["table"]) == ("table-depended-on", "product_sales"), error
+        assert "report depends on" in error["message"]
+        assert "drop them, rebuild, make them anew" in error["hint"]
+        assert somebody.execute("SELECT * FROM product_sales").fetchall() == before
+        assert somebody.execute("SELECT sku FROM report").fetchall() == [("pen",)]
+        somebody.execute("DROP VIEW report")
+    cqrs("project", "product-sales", "--rebuild")
+    assert cqrs.json("query", "product-sales")[0]["times"] == 0
+
+
 def test_a_run_goes_on_when_the_server_is_back(cqrs: Shell) -> None:
     server = Server(programs())
     running = None

@@ -10,6 +10,7 @@ import pytest
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.testing.making import commit
+from tests.conftest import NO_POSTGRESQL
 from tests.postgres_server import NoServer, Server, programs_with_tls
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ def authority(folder: Path, name: str) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A server with a certificate for `localhost`, of an authority of its own; another authority is beside it."""
     if shutil.which("openssl") is None:
-        pytest.skip("openssl is not there to make certificates")
+        pytest.skip(f"{NO_POSTGRESQL} that speaks TLS: openssl is not there to make certificates")
     folder = tmp_path_factory.mktemp("tls")
     authority(folder, "ours")
     authority(folder, "theirs")
@@ -41,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     try:
         made = Server(programs_with_tls())
     except NoServer as error:
-        pytest.skip(str(error))
+        pytest.skip(f"{NO_POSTGRESQL} that speaks TLS: {error}")
     try:
         _speak(made, folder)
         yield made, folder

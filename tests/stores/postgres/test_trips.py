@@ -93,17 +93,23 @@ def test_a_command_is_one_trip(proxy: Proxy) -> None:
         assert trips(proxy, lambda: list(bench.send_batch(batch(key)))) == 2, "the lock with the end, then all rows"
     with Workbench.open(proxy.url, plain) as bench:
         known = trips(proxy, lambda: bench.send(Deposit(account_id=key, cents=1)))
-        assert known == 3, "whether there are snapshots, the stream, the append"
+        assert known == 2, "the stream, the append"
 
 
-def test_a_command_with_an_inline_projection_is_six(proxy: Proxy) -> None:
+def test_a_command_with_an_inline_projection_is_five_or_six(proxy: Proxy) -> None:
     with Workbench.open(proxy.url, inline) as bench:
         opened(bench)
         opened(bench)  # from here on the projection is known to be there
-        assert trips(proxy, lambda: opened(bench)) == 6
-        key = opened(bench)
-        assert trips(proxy, lambda: bench.send(Deposit(account_id=key, cents=1))) == 6
-        assert trips(proxy, lambda: list(bench.send_batch(batch(key)))) <= 10 * 5 + 2
+        assert trips(proxy, lambda: opened(bench)) == 5
+        key, other = opened(bench), opened(bench)
+        assert trips(proxy, lambda: bench.send(Deposit(account_id=key, cents=1))) == 5
+        assert trips(proxy, lambda: list(bench.send_batch(batch(key)))) <= 10 * 4 + 2
+    with Workbench.open(proxy.url, inline) as bench:
+        bench.send(Deposit(account_id=key, cents=1))  # the first of a process catches up
+        unknown = trips(proxy, lambda: bench.send(Deposit(account_id=other, cents=1)))
+        assert unknown == 6, (
+            "the stream; the lock; what it writes, holds and passes over; the rows; what is unique; the rest"
+        )
 
 
 def test_with_nothing_new_there_is_little_to_ask(proxy: Proxy) -> None:
