@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from cqrs_cli.http.pages.text import scalar
-from cqrs_cli.json_text import json_text
+from cqrs_cli.http.pages.text import compact, short
 
+MOST_LINES = 1_500
 _DEEPEST = 8
 """Steps to the right; what is deeper stands below the last of them."""
+Place = tuple[str | int, ...]
+"""Where something stands in a value: names of members, and places in lists as they are now."""
 
 
 class Line(NamedTuple):
@@ -25,48 +28,61 @@ class Line(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """How a path changed: `add` or `edit`, and what was there."""
+    """How a place changed: `add` or `edit`, and what was there; `order` for a list whose elements changed places."""
 
     mark: str
     old: Any = None
 
 
 def json_lines(
-    value: Any, changed: Mapping[str, Marked] | None = None, blame: Mapping[str, int] | None = None
+    value: Any, changed: Mapping[Place, Marked] | None = None, blame: Mapping[Place, int] | None = None
 ) -> list[Line]:
-    """The lines of a value as `parse_json` gives it. changed and blame: by path, as `items[0].quantity`."""
-    return list(_Lines(changed or {}, blame or {}).of(value, "", 0, Markup(""), ""))
+    """The lines of a value as `parse_json` gives it. Of one that has very many, the first, and what changed."""
+    lines = list(_Lines(changed or {}, blame or {}).of(value, (), 0, Markup(""), ""))
+    return lines if len(lines) <= MOST_LINES else list(_cut(lines))
 
 
 class _Lines:
-    def __init__(self, changed: Mapping[str, Marked], blame: Mapping[str, int]) -> None:
+    def __init__(self, changed: Mapping[Place, Marked], blame: Mapping[Place, int]) -> None:
         self._changed, self._blame = changed, blame
 
-    def of(self, value: Any, path: str, depth: int, lead: Markup, comma: str, inherited: str = "") -> Iterator[Line]:
-        """The lines of what stands at a path. inherited: the mark of what it is in, if all of that is new."""
-        marked = self._changed.get(path, Marked(inherited))
-        mark = marked.mark
-        level, by = min(depth, _DEEPEST), self._blame.get(path)
+    def of(self, value: Any, place: Place, depth: int, lead: Markup, comma: str, inherited: str = "") -> Iterator[Line]:
+        """The lines of what stands at a place. inherited: the mark of what it is in, if all of that is new."""
+        marked = self._changed.get(place, Marked(inherited))
+        mark = "edit" if marked.mark == "order" else marked.mark
+        old = short(marked.old) if marked.mark == "edit" else "another order" if marked.mark == "order" else ""
+        level, by = min(depth, _DEEPEST), self._blame.get(place)
         if not isinstance(value, (dict, list)) or not value:
-            was = "" if mark != "edit" else json_text(marked.old)
-            yield Line(lead + _written(value) + comma, level, mark, was, by)
+            yield Line(lead + _written(value) + comma, level, mark, old, by)
             return
         opening, closing = "{}" if isinstance(value, dict) else "[]"
         within = "add" if mark == "add" else ""
-        yield Line(lead + opening, level, mark, "", by)
+        yield Line(lead + opening, level, mark, old, by)
         for number, (name, inner) in enumerate(value.items() if isinstance(value, dict) else enumerate(value), 1):
             key = Markup("")
             if isinstance(value, dict):
-                key = Markup('<span class="k">{}</span>: ').format(json_text(name))
-                at = f"{path}.{name}" if path else str(name)
-            else:
-                at = f"{path}[{name}]"
-            yield from self.of(inner, at, depth + 1, key, "," if number < len(value) else "", within)
+                key = Markup('<span class="k">{}</span>: ').format(compact(name))
+            yield from self.of(inner, (*place, name), depth + 1, key, "," if number < len(value) else "", within)
         yield Line(Markup(closing + comma), level, within)
+
+
+def _cut(lines: list[Line]) -> Iterator[Line]:
+    """The first lines, then those that are marked; what is left out is counted where it stood."""
+    head, left = MOST_LINES // 2, MOST_LINES // 2
+    yield from lines[:head]
+    for is_marked, run in groupby(lines[head:-1], lambda line: bool(line.mark)):
+        part = list(run)
+        shown = part[:left] if is_marked else []
+        yield from shown
+        left -= len(shown)
+        if len(shown) < len(part):
+            count = len(part) - len(shown)
+            yield Line(Markup('<span class="z">… {} lines</span>').format(count), shown[-1].depth if shown else 1)
+    yield lines[-1]
 
 
 def _written(value: Any) -> Markup:
     if isinstance(value, (dict, list)):
         return Markup("{}") if isinstance(value, dict) else Markup("[]")
     kind = "s" if isinstance(value, str) else "b" if isinstance(value, bool) else "z" if value is None else "n"
-    return Markup('<span class="{}">{}</span>').format(kind, scalar(value))
+    return Markup('<span class="{}">{}</span>').format(kind, compact(value))

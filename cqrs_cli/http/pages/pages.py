@@ -5,10 +5,12 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from cqrs_cli.http.face import Face
+from cqrs_cli.http.pages.event import EventPage
 from cqrs_cli.http.pages.frame import Frame
 from cqrs_cli.http.pages.log import Log
 from cqrs_cli.http.pages.overview import Counts, Overview
 from cqrs_cli.http.pages.site import Site
+from cqrs_cli.http.pages.states import States
 
 
 class Pages:
@@ -16,8 +18,8 @@ class Pages:
 
     def __init__(self, face: Face) -> None:
         self.site = site = Site(face)
-        counts = Counts()
-        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts))
+        counts, states = Counts(), States()
+        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts), EventPage(site, states))
 
     def routes(self) -> list[Route]:
         """What is served."""
