@@ -12,7 +12,7 @@ from cqrs_cli import records
 from cqrs_cli.errors import Misuse
 from cqrs_cli.history import blame as told
 from cqrs_cli.history.changes import placed_changes
-from cqrs_cli.history.folds import DomainFolds
+from cqrs_cli.history.folds import Folds, folds_of
 from cqrs_cli.history.paths import parse_path
 from cqrs_cli.history.steps import StreamHistory
 from cqrs_cli.http.face import Face, answer, next_link, route
@@ -92,10 +92,10 @@ class Aggregates:
         return answer(await self._face.benches.read(read), 200, {"Cache-Control": "private, no-cache"})
 
 
-def address(bench: Workbench, text: str, at: str | None) -> Address:
+def address(source: Workbench | Folds, text: str, at: str | None) -> Address:
     """The stream and the point in its history that a path and `at` name. Raises `Misuse`, `NotFound`."""
-    one = parse_stream(text)
-    one = one._replace(stream=DomainFolds(bench).called(one.stream or ""))
+    one, folds = parse_stream(text), folds_of(source)
+    one = one._replace(stream=folds.called(one.stream or ""))
     if at is None:
         return one
     if one.version is not None:
@@ -103,5 +103,5 @@ def address(bench: Workbench, text: str, at: str | None) -> Address:
     point = parse_point(at)
     if point.version == 0:
         raise Misuse("at=0: versions begin with 1", hint="at=1 is the state after the first event")
-    position = bench.store.position_at(point.moment) if point.moment is not None else point.position
+    position = folds.store.position_at(point.moment) if point.moment is not None else point.position
     return Address(one.stream, point.version, position)

@@ -115,7 +115,7 @@ def test_what_is_hidden_is_nowhere(tmp_path: Path) -> None:
         page = served.get("/ui/events/1")
         assert page.status_code == 200
         assert "lovelace" not in page.text
-        assert "50" not in text_of(served.get("/ui/events/2").text).partition("Envelope")[0]
+        assert "50" not in text_of(served.get("/ui/events/2").text).partition("What it changed")[0]
 
 
 def test_who_may_not_read_sees_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -18,13 +18,17 @@ Place = tuple[str | int, ...]
 
 
 class Line(NamedTuple):
-    """A line. mark: `add`, `edit`, or nothing; old: what was there before; blame: the version that set it."""
+    """A line. mark: `add`, `edit`, or nothing; old: what was there before; blame: the version that set it.
+
+    is_older: that version or one before it.
+    """
 
     text: Markup
     depth: int = 0
     mark: str = ""
     old: str = ""
     blame: int | None = None
+    is_older: bool = False
 
 
 class Marked(NamedTuple):
@@ -35,16 +39,27 @@ class Marked(NamedTuple):
 
 
 def json_lines(
-    value: Any, changed: Mapping[Place, Marked] | None = None, blame: Mapping[Place, int] | None = None
+    value: Any,
+    changed: Mapping[Place, Marked] | None = None,
+    blame: Mapping[Place, int] | None = None,
+    older: int | None = None,
 ) -> list[Line]:
-    """The lines of a value as `parse_json` gives it. Of one that has very many, the first, and what changed."""
-    lines = list(_Lines(changed or {}, blame or {}).of(value, (), 0, Markup(""), ""))
+    """The lines of a value as `parse_json` gives it. Of one that has very many, the first, and what changed.
+
+    blame: by what has nothing in it. older: the version up to which everything else was set.
+    """
+    lines = list(_Lines(changed or {}, blame or {}, older).of(value, (), 0, Markup(""), ""))
     return lines if len(lines) <= MOST_LINES else list(_cut(lines))
 
 
+def unmarked(lines: Sequence[Line]) -> list[Line]:
+    """The lines without what changed in them."""
+    return [Line(line.text, line.depth) for line in lines]
+
+
 class _Lines:
-    def __init__(self, changed: Mapping[Place, Marked], blame: Mapping[Place, int]) -> None:
-        self._changed, self._blame = changed, blame
+    def __init__(self, changed: Mapping[Place, Marked], blame: Mapping[Place, int], older: int | None) -> None:
+        self._changed, self._blame, self._older = changed, blame, older
 
     def of(self, value: Any, place: Place, depth: int, lead: Markup, comma: str, inherited: str = "") -> Iterator[Line]:
         """The lines of what stands at a place. inherited: the mark of what it is in, if all of that is new."""
@@ -53,7 +68,8 @@ class _Lines:
         old = short(marked.old) if marked.mark == "edit" else "another order" if marked.mark == "order" else ""
         level, by = min(depth, _DEEPEST), self._blame.get(place)
         if not isinstance(value, (dict, list)) or not value:
-            yield Line(lead + _written(value) + comma, level, mark, old, by)
+            is_older = by is None and self._older is not None
+            yield Line(lead + _written(value) + comma, level, mark, old, self._older if is_older else by, is_older)
             return
         opening, closing = "{}" if isinstance(value, dict) else "[]"
         within = "add" if mark == "add" else ""

@@ -11,6 +11,9 @@ from cqrs_cli.http.pages.log import Log
 from cqrs_cli.http.pages.overview import Counts, Overview
 from cqrs_cli.http.pages.site import Site
 from cqrs_cli.http.pages.states import States
+from cqrs_cli.http.pages.stream import StreamPage
+from cqrs_cli.http.pages.streams import Streams
+from cqrs_cli.http.pages.trace import Trace
 
 
 class Pages:
@@ -19,7 +22,10 @@ class Pages:
     def __init__(self, face: Face) -> None:
         self.site = site = Site(face)
         counts, states = Counts(), States()
-        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts), EventPage(site, states))
+        self._rooms = (
+            Frame(site), Overview(site, counts), Log(site, counts), EventPage(site, states), Streams(site),
+            StreamPage(site, states), Trace(site),
+        )  # fmt: skip
 
     def routes(self) -> list[Route]:
         """What is served."""

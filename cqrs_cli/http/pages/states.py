@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from cqrs_cli.domain.fold import State
@@ -22,12 +23,12 @@ _WORTH = 1_000
 _KEPT = 12
 
 
-def folds_for(bench: Workbench, stream: str) -> Folds:
-    """What folds a stream: its aggregate; of a stream that is no aggregate's the generic fold, which says so."""
+def folds_for(bench: Workbench, stream: str, rules: Mapping[str, Any]) -> Folds:
+    """What folds a stream: its aggregate; of a stream that is no aggregate's the generic fold, by these rules."""
     try:
         bench.domain.aggregate_of(stream)
     except NotFound:
-        return GenericFolds(bench.store)
+        return GenericFolds(bench.store, rules)
     return DomainFolds(bench)
 
 
@@ -38,15 +39,16 @@ class States:
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int], State[Any]] = OrderedDict()
 
-    def towards(self, folds: Folds, stream: str, version: int, seconds: float | None = None) -> State[Any]:
+    def towards(self, folds: Folds, stream: str, version: int, most: int | None = None) -> State[Any]:
         """The state at a version (0: before the first event), or as far on the way as there was time for.
 
-        It is the caller's own. Raises what folding does.
+        most: a version after it that will do as well, where a snapshot saves a long way. The state is the caller's own.
+        Raises what folding does.
         """
         fold = folds.kind_of(stream).fold
-        begun = state = self._nearest(folds, stream, version)
-        state = state._replace(state=fold.copy(state.state))
-        end = time.perf_counter() + (BUDGET if seconds is None else seconds)
+        begun = self._nearest(folds, stream, version, version if most is None else most)
+        state = begun._replace(state=fold.copy(begun.state))
+        end = time.perf_counter() + BUDGET
         while state.version < version:
             limit, before = min(_PART, version - state.version), state.version
             state = fold.over(state, folds.store.scan(Selection(stream, after=state.position, limit=limit)))
@@ -56,16 +58,17 @@ class States:
             self._keep(state._replace(state=fold.copy(state.state)))
         return state
 
-    def _nearest(self, folds: Folds, stream: str, version: int) -> State[Any]:
-        """The latest state that is known and not after the version."""
-        known = [folds.kind_of(stream).fold.empty(stream)]
+    def _nearest(self, folds: Folds, stream: str, version: int, most: int) -> State[Any]:
+        """The latest state that is known and not after the version; of a snapshot, if that is far, up to `most`."""
         with self._lock:
-            known += [state for (name, at), state in self._kept.items() if name == stream and at <= version]
-        if isinstance(folds, DomainFolds) and version >= _WORTH:
-            bench = folds.bench
-            snapshot = bench.snapshots.start(bench.snapshots.fold_of(stream), stream)
-            known += [snapshot] if snapshot is not None and snapshot.version <= version else []
-        return max(known, key=lambda state: state.version)
+            known = [state for (name, at), state in self._kept.items() if name == stream and at <= version]
+        nearest = max(known, key=lambda state: state.version, default=folds.kind_of(stream).fold.empty(stream))
+        if isinstance(folds, DomainFolds) and version - nearest.version >= _WORTH:
+            snapshots = folds.bench.snapshots
+            snapshot = snapshots.start(snapshots.fold_of(stream), stream)
+            if snapshot is not None and nearest.version < snapshot.version <= most:
+                return snapshot
+        return nearest
 
     def _keep(self, state: State[Any]) -> None:
         with self._lock:
