@@ -27,14 +27,13 @@ def links_of(page: str, at: str) -> list[str]:
 
 
 def walk(served: Served, *starts: str, most: int = 150) -> list[str]:
-    """The pages that were reached from some, each asked for; raises AssertionError for one that isn't there."""
-    waiting, seen = list(starts), dict.fromkeys(starts)
-    for at in waiting[:most]:
+    """The pages that are reached from some, at most so many, each asked for. Raises AssertionError for one that fails."""
+    seen = dict.fromkeys(starts)
+    waiting = list(starts)
+    for at in waiting:  # which grows
         answer = served.get(at)
         assert answer.status_code == 200, f"{at}: {answer.status_code} {text_of(answer.text)[:300]}"
-        new = [link for link in links_of(answer.text, at) if link not in seen]
+        new = [link for link in links_of(answer.text, at) if link not in seen][: most - len(waiting)]
         seen |= dict.fromkeys(new)
         waiting += new
-        if len(waiting) > most:
-            break
-    return list(seen)
+    return waiting

@@ -48,8 +48,8 @@ def json_lines(
 
     blame: by what has nothing in it. older: the version up to which everything else was set.
     """
-    lines = list(_Lines(changed or {}, blame or {}, older).of(value, (), 0, Markup(""), ""))
-    return lines if len(lines) <= MOST_LINES else list(_cut(lines))
+    lines = list(_Lines(changed or {}, blame or {}, older).of(value, (), 0, None, ""))
+    return [line.written() for line in (lines if len(lines) <= MOST_LINES else _cut(lines))]
 
 
 def unmarked(lines: Sequence[Line]) -> list[Line]:
@@ -57,11 +57,33 @@ def unmarked(lines: Sequence[Line]) -> list[Line]:
     return [Line(line.text, line.depth) for line in lines]
 
 
+class _Found(NamedTuple):
+    """A line that may be shown: only those that are become text. name: of a member; text: a bracket, else the value."""
+
+    name: str | None
+    value: Any
+    text: str
+    comma: str
+    depth: int
+    mark: str
+    old: str = ""
+    blame: int | None = None
+    is_older: bool = False
+
+    def written(self) -> Line:
+        """As it is shown."""
+        lead = Markup("") if self.name is None else Markup('<span class="k">{}</span>: ').format(compact(self.name))
+        text = Markup(self.text) if self.text else _written(self.value)
+        return Line(lead + text + self.comma, self.depth, self.mark, self.old, self.blame, self.is_older)
+
+
 class _Lines:
     def __init__(self, changed: Mapping[Place, Marked], blame: Mapping[Place, int], older: int | None) -> None:
         self._changed, self._blame, self._older = changed, blame, older
 
-    def of(self, value: Any, place: Place, depth: int, lead: Markup, comma: str, inherited: str = "") -> Iterator[Line]:
+    def of(
+        self, value: Any, place: Place, depth: int, name: str | None, comma: str, inherited: str = ""
+    ) -> Iterator[_Found]:
         """The lines of what stands at a place. inherited: the mark of what it is in, if all of that is new."""
         marked = self._changed.get(place, Marked(inherited))
         mark = "edit" if marked.mark == "order" else marked.mark
@@ -69,20 +91,18 @@ class _Lines:
         level, by = min(depth, _DEEPEST), self._blame.get(place)
         if not isinstance(value, (dict, list)) or not value:
             is_older = by is None and self._older is not None
-            yield Line(lead + _written(value) + comma, level, mark, old, self._older if is_older else by, is_older)
+            yield _Found(name, value, "", comma, level, mark, old, self._older if is_older else by, is_older)
             return
         opening, closing = "{}" if isinstance(value, dict) else "[]"
         within = "add" if mark == "add" else ""
-        yield Line(lead + opening, level, mark, old, by)
-        for number, (name, inner) in enumerate(value.items() if isinstance(value, dict) else enumerate(value), 1):
-            key = Markup("")
-            if isinstance(value, dict):
-                key = Markup('<span class="k">{}</span>: ').format(compact(name))
-            yield from self.of(inner, (*place, name), depth + 1, key, "," if number < len(value) else "", within)
-        yield Line(Markup(closing + comma), level, within)
+        yield _Found(name, None, opening, "", level, mark, old, by)
+        for number, (key, inner) in enumerate(value.items() if isinstance(value, dict) else enumerate(value), 1):
+            called = key if isinstance(value, dict) else None
+            yield from self.of(inner, (*place, key), depth + 1, called, "," if number < len(value) else "", within)
+        yield _Found(None, None, closing, comma, level, within)
 
 
-def _cut(lines: list[Line]) -> Iterator[Line]:
+def _cut(lines: list[_Found]) -> Iterator[_Found]:
     """The first lines, then those that are marked; what is left out is counted where it stood."""
     head, left = MOST_LINES // 2, MOST_LINES // 2
     yield from lines[:head]
@@ -92,8 +112,7 @@ def _cut(lines: list[Line]) -> Iterator[Line]:
         yield from shown
         left -= len(shown)
         if len(shown) < len(part):
-            count = len(part) - len(shown)
-            yield Line(Markup('<span class="z">… {} lines</span>').format(count), shown[-1].depth if shown else 1)
+            yield _Found(None, None, f'<span class="z">… {len(part) - len(shown)} lines</span>', "", 1, "")
     yield lines[-1]
 
 

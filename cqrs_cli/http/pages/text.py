@@ -111,6 +111,11 @@ def short(value: Any) -> str:
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
+def brief(path: str) -> str:
+    """A path whose ids are shown by their beginnings."""
+    return _UUID.sub(lambda found: f"{found[0][:8]}…", path)
+
+
 def _with_digits(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _with_digits(inner) for name, inner in value.items()}
@@ -142,6 +147,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "code": code,
     "preview": preview,
     "around": around,
+    "brief": brief,
     "compact": compact,
     "short": short,
     "q": lambda value: quote(str(value), safe=""),

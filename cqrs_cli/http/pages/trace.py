@@ -119,7 +119,7 @@ def _length(microseconds: int) -> str:
     left = microseconds // 1_000_000
     if left < 60:
         return f"{microseconds / 1e6:.1f} s"
-    parts = []
+    parts: list[str] = []
     for seconds, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, seconds)
         if count or parts:

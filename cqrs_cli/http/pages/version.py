@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from cqrs_cli.history.paths import path_text
 from cqrs_cli.history.steps import HistoryStep, steps_on
 from cqrs_cli.http.pages.json_lines import Line, Marked, Place, json_lines
 from cqrs_cli.http.pages.site import Site
-from cqrs_cli.http.pages.states import States
+from cqrs_cli.http.pages.states import BUDGET, States
 from cqrs_cli.json_text import json_text
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Selection
@@ -26,7 +27,7 @@ WINDOW = 100
 """Versions that a timeline has."""
 BACK = 200
 """Versions before its first that are looked through for what set a field last."""
-WEIGHT = 500_000
+WEIGHT = 200_000
 """Bytes of states that are compared for one page; of large states fewer."""
 PATHS = 3
 _HEAD = ("version", "position", "type", "recorded_at", "user_id")
@@ -82,7 +83,7 @@ class View:
             if start.version > self.version - 1 or start.version < self.version - steps:
                 return Told(None, {}, {}, None, None, start.version)
             begin = start.version
-            value = self._folds.plain(start.state)
+            value, end = self._folds.plain(start.state), time.perf_counter() + BUDGET
             attribution = Attribution(value, self._folds.kind_of(self.stream).shape)
             for step in steps_on(self._folds, start, max(self.version, min(self.end, begin + steps))):
                 version = step.event.version
@@ -90,6 +91,8 @@ class View:
                     changes[version] = list(placed_changes(step.difference))
                 if version <= self.version:
                     attribution.take(step.difference, step.event)
+                elif time.perf_counter() > end:  # what else the timeline could tell is not worth more
+                    break
                 if version == self.version:
                     found = step
                     set_by = attribution.leaves(step.after)
