@@ -244,11 +244,11 @@ def test_what_is_hostile_is_text(served_orders: Served) -> None:
 
 
 def test_what_is_hidden_is_nowhere(store: str) -> None:
-    mask = {"product_name": "", "product_id": "", "customer_id": "", "user_id": ""}
+    mask = {"product_name": "", "product_id": "", "customer_id": "", "user_id": "", "status": ""}
     with serving(store, orders_domain, mask=mask) as served:
         for at in range(1, 7):
             page = served.get(f"/ui/streams/{ORDER}?at={at}&with=1&beside={OTHER}").text
-            for hidden in (PEN, INK, NIB, PEN[:8] + "…", "Nib", "Pen ", "kim", CUSTOMER):
+            for hidden in (PEN, INK, NIB, PEN[:8] + "…", "Nib", "Pen ", "kim", CUSTOMER, "pending"):
                 assert hidden not in page, (at, hidden)
         lines = margin(served.get(f"/ui/streams/{ORDER}?at=5").text)
         assert "v4" in lines.values(), "whose the fields are is told all the same"

@@ -97,7 +97,7 @@ class _Lines:
         within = "add" if mark == "add" else ""
         yield _Found(name, None, opening, "", level, mark, old, by)
         for number, (key, inner) in enumerate(value.items() if isinstance(value, dict) else enumerate(value), 1):
-            called = key if isinstance(value, dict) else None
+            called = str(key) if isinstance(value, dict) else None
             yield from self.of(inner, (*place, key), depth + 1, called, "," if number < len(value) else "", within)
         yield _Found(None, None, closing, comma, level, within)
 
