@@ -22,11 +22,15 @@ class Change(NamedTuple):
 
 
 class PlacedChange(NamedTuple):
-    """One difference and its path in steps. old or new: `ABSENT` where there is nothing."""
+    """One difference and its path in steps. old or new: `ABSENT` where there is nothing.
+
+    place: where it stands in the new value, by names and places in lists; of what went, where it stood in the old one.
+    """
 
     path: Path
     old: Any
     new: Any
+    place: tuple[str | int, ...]
 
     @property
     def told(self) -> Change:
@@ -46,26 +50,28 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any], shape: Shape = ANY) 
     return [change.told for change in placed_changes(compare(dict(old), dict(new), shape))]
 
 
-def placed_changes(difference: Difference | None, path: Path = ()) -> Iterator[PlacedChange]:
+def placed_changes(
+    difference: Difference | None, path: Path = (), place: tuple[str | int, ...] = ()
+) -> Iterator[PlacedChange]:
     """The changes that a comparison found. Of a list: what is gone, then the rest in the new order, then the order."""
     if difference is None:
         return
     if isinstance(difference, Members):
         for name, member in difference.differing.items():
-            yield from placed_changes(member, (*path, name))
+            yield from placed_changes(member, (*path, name), (*place, name))
     elif isinstance(difference, Elements):
-        for place in difference.gone:
-            yield PlacedChange((*path, difference.step(place, old=True)), difference.old[place], ABSENT)
-        for place, (before, inner) in enumerate(difference.pairs):
-            step = (*path, difference.step(place))
+        for at in difference.gone:
+            yield PlacedChange((*path, difference.step(at, old=True)), difference.old[at], ABSENT, (*place, at))
+        for at, (before, inner) in enumerate(difference.pairs):
+            step = (*path, difference.step(at))
             if before is None:
-                yield PlacedChange(step, ABSENT, difference.new[place])
-            yield from placed_changes(inner, step)
+                yield PlacedChange(step, ABSENT, difference.new[at], (*place, at))
+            yield from placed_changes(inner, step, (*place, at))
         kept = difference.kept
         if kept != sorted(kept):
-            yield PlacedChange((*path, ORDER), _called(difference, sorted(kept)), _called(difference, kept))
+            yield PlacedChange((*path, ORDER), _called(difference, sorted(kept)), _called(difference, kept), place)
     else:
-        yield PlacedChange(path, difference.old, difference.new)
+        yield PlacedChange(path, difference.old, difference.new, place)
 
 
 def _called(difference: Elements, places: list[int]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.routes import keys_of
 from cqrs_cli.history.changes import Change, changes
 from cqrs_cli.history.folds import Folds
@@ -18,11 +19,15 @@ class Concerned(NamedTuple):
     key: tuple[Any, ...]
 
 
-def state_changes(folds: Folds, event: Recorded) -> list[Change]:
-    """What the event changed in the state of its stream. Raises `NotFound` for one that can't be folded, and what
-    folding it does."""
+def state_changes(folds: Folds, event: Recorded, before: State[Any] | None = None) -> list[Change]:
+    """What the event changed in the state of its stream. before: the state before it, if it is at hand.
+
+    Raises `NotFound` for one that can't be folded, and what folding it does.
+    """
     kind = folds.kind_of(event.stream)
-    before = folds.load(event.stream, at=event.version - 1) if event.version > 1 else kind.fold.empty(event.stream)
+    if before is None:
+        is_first = event.version == 1
+        before = kind.fold.empty(event.stream) if is_first else folds.load(event.stream, at=event.version - 1)
     told = folds.plain(before.state)
     after = kind.fold.over(before._replace(state=kind.fold.copy(before.state)), (event,))
     return changes(told, folds.plain(after.state), kind.shape)

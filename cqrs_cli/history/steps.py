@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from cqrs_cli.domain.fold import State
 from cqrs_cli.history.clauses import ClauseOf
 from cqrs_cli.history.comparison import Difference, compare
 from cqrs_cli.history.folds import Folds, folds_of
 from cqrs_cli.history.shapes import Shape
 from cqrs_cli.stores.commits import Recorded
+from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench.workbench import Workbench
 
 
@@ -36,6 +38,18 @@ class History(Protocol):
     def steps(self) -> Iterator[HistoryStep]:
         """Its events in order. Raises `Undecodable` and `DomainFailed`, naming the event."""
         ...
+
+
+def steps_on(source: Workbench | Folds, state: State[Any], last: int) -> Iterator[HistoryStep]:
+    """The steps of a stream from a state on (which changes with them) to a version. Raises as `History.steps`."""
+    folds = folds_of(source)
+    kind, before = folds.kind_of(state.stream), folds.plain(state.state)
+    rest = Selection(stream=state.stream, after=state.position, limit=last - state.version)
+    for event in folds.store.read(rest):
+        state = kind.fold.over(state, (event,))
+        after = folds.plain(state.state)
+        yield HistoryStep(event, before, after, compare(before, after, kind.shape))
+        before = after
 
 
 class StreamHistory:

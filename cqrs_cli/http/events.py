@@ -97,8 +97,7 @@ class Events:
     async def show(self, request: Request) -> Response:
         """One event in full, or all of a command, by `1200`, `@1200`, `order-17@5` or an id."""
         Parameters(request, ())
-        what = request.path_params["what"]
-        what = f"@{what}" if what.isascii() and what.isdigit() and len(what) < 14 else what
+        what = typed(request.path_params["what"])
 
         def read(bench: Workbench) -> str:
             events = events_named(bench.store, what)
@@ -141,6 +140,11 @@ class Events:
                 return self._face.lines(bench, map(records.story, roots))
 
         return answer(await self._face.benches.read(read), 200, {"Cache-Control": "private, no-cache"})
+
+
+def typed(what: str) -> str:
+    """An event as the shell types it: a number alone is a position."""
+    return f"@{what}" if what.isascii() and what.isdigit() and len(what) < 14 else what
 
 
 def _asked(asked: Parameters) -> Asked:

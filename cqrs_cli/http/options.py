@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cqrs_cli.http.identity import Authenticate
 
@@ -21,6 +22,7 @@ class Options:
     followers: at most so many. max_body: bytes. waiting: requests that may wait for a thread, of each kind.
     ui: pages for people as well. filters: of the log, each a name and the parameters of its page.
     together: commands written at once. patience: seconds that a request waits for a position.
+    fold: what events of streams that are no aggregate's come to, by type, as under [tool.cqrs.fold].
     mask: fields to hide, each with its way, and mask_key for pseudonyms that are the same each time.
     """
 
@@ -40,5 +42,6 @@ class Options:
     together: int = 256
     patience: float = 10.0
     durability: str | None = None
+    fold: Mapping[str, Any] = field(default_factory=dict)
     mask: Mapping[str, str] = field(default_factory=dict)
     mask_key: bytes | None = field(default=None, repr=False)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cqrs_cli.errors import Damaged, Misuse, NotFound
 from cqrs_cli.log.points import Address, parse_address
-from cqrs_cli.log.trace import Node, trace, walk
+from cqrs_cli.log.trace import Node, story_of, walk
 from cqrs_cli.stores.commits import Recorded, RecordedCommit
 from cqrs_cli.stores.contract import Selection, Store
 from cqrs_cli.stores.names import commit_named, no_stream, stream_named
@@ -15,13 +15,15 @@ from cqrs_cli.stores.names import commit_named, no_stream, stream_named
 
 class EventContext(NamedTuple):
     """commit: the whole, with its command. cause: the event that the command answered, and by which reaction (its
-    name). led_to: what answered the event: the reactions, each with the commands under it."""
+    name). led_to: what answered the event: the reactions, each with the commands under it. is_whole: False if its story
+    was too long, so that neither is known."""
 
     event: Recorded
     commit: RecordedCommit
     cause: Node | None
     reaction: str | None
     led_to: Sequence[Node]
+    is_whole: bool = True
 
 
 def events_named(store: Store, what: str) -> tuple[Recorded, ...]:
@@ -51,12 +53,16 @@ def events_named(store: Store, what: str) -> tuple[Recorded, ...]:
     return (_at(store, parse_address(what)),)
 
 
-def context(store: Store, event: Recorded) -> EventContext:
-    """What stands round an event. Raises `Damaged` if its commit is gone."""
+def context(store: Store, event: Recorded, most: int | None = None) -> EventContext:
+    """What stands round an event. most: commits in its story, for who has no time for more. Raises `Damaged` if its
+    commit is gone."""
     commit = store.commit(event.commit_id)
     if commit is None:
         raise Damaged(f"the commit of the event @{event.position} is gone", hint="restore a backup")
-    nodes = {node.id: (node, above) for node, _, above in walk(trace(store, event.event_id))}
+    told = story_of(store, event.correlation_id, most)
+    if not told.is_whole:
+        return EventContext(event, commit, None, None, (), False)
+    nodes = {node.id: (node, above) for node, _, above in walk(told.roots)}
     own, command = nodes[event.event_id]
     reaction = nodes[command.id][1] if command is not None else None
     cause = nodes[reaction.id][1] if reaction is not None else None
@@ -74,7 +80,8 @@ def _at(store: Store, address: Address) -> Recorded:
         latest = store.version(address.stream)
         if latest == 0:
             raise no_stream(store, address.stream)
-        selection = Selection(stream=address.stream, limit=address.version)
+        version = address.version or latest
+        selection = Selection(stream=address.stream, after_version=version - 1, before_version=version + 1)
         missing = f"{address.stream} is at version {latest}, there is no version {address.version}"
     events = [event for event in store.read(selection) if address.version in (None, event.version)]
     if not events:

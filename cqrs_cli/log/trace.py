@@ -39,12 +39,30 @@ class Node(NamedTuple):
     user_id: str | None = None
 
 
+class Story(NamedTuple):
+    """Trees in the order of the log. is_whole: False if it was to be no longer, and goes on."""
+
+    roots: list[Node]
+    is_whole: bool
+
+
 def trace(store: Store, what: str) -> list[Node]:
     """The story that an id (of a command, event, correlation) or an `@position` belongs to.
 
     The beginning of a command's or event's id is enough. Raises `NotFound`, and `Misuse` (`ambiguous`).
     """
-    return _Story(store, _correlation(store, what)).roots
+    return story(store, what).roots
+
+
+def story(store: Store, what: str, most: int | None = None) -> Story:
+    """The same. most: its first so many commits, for who has no time for all."""
+    return story_of(store, _correlation(store, what), most)
+
+
+def story_of(store: Store, correlation_id: str, most: int | None = None) -> Story:
+    """The story of a correlation; empty if there is none."""
+    told = _Story(store, correlation_id, most)
+    return Story(told.roots, most is None or told.commits <= most)
 
 
 def stream_story(store: Store, stream: str) -> list[Node]:
@@ -52,9 +70,25 @@ def stream_story(store: Store, stream: str) -> list[Node]:
 
     Empty if there is no such stream. Of each correlation only what touches the stream.
     """
-    correlations = dict.fromkeys(event.correlation_id for event in store.read(Selection(stream=stream)))
-    roots = [root for correlation in correlations for root in _touching(_Story(store, correlation).roots, stream)]
-    return sorted(roots, key=lambda root: root.position or 0)
+    return newest_of_stream(store, stream).roots
+
+
+def newest_of_stream(store: Store, stream: str, most: int | None = None, newest: int | None = None) -> Story:
+    """The same. most: of commits, in all stories together. newest: only of its so many newest events."""
+    read = store.read(Selection(stream=stream, backwards=True, limit=newest))
+    correlations = dict.fromkeys(event.correlation_id for event in read)
+    found: list[list[Node]] = []
+    left, is_whole = most, newest is None or store.version(stream) <= newest
+    for correlation in correlations:
+        told = _Story(store, correlation, left)
+        found.append(_touching(told.roots, stream))
+        if left is not None:
+            left -= told.commits
+            if left < 0:
+                is_whole = False
+                break
+    roots = [root for part in reversed(found) for root in part]
+    return Story(sorted(roots, key=lambda root: root.position or 0), is_whole)
 
 
 def _touching(roots: list[Node], stream: str) -> list[Node]:
@@ -104,13 +138,19 @@ def _correlation(store: Store, what: str) -> str:
 
 
 class _Story:
-    """Builds the trees: a commit hangs under the reaction that answered its cause, else it is a root."""
+    """Builds the trees: a commit hangs under the reaction that answered its cause, else it is a root.
 
-    def __init__(self, store: Store, correlation_id: str) -> None:
+    most: at most so many commits are told. commits: how many there are, or one more than the most.
+    """
+
+    def __init__(self, store: Store, correlation_id: str, most: int | None = None) -> None:
         self.roots: list[Node] = []
+        self.commits = 0
         self._events: dict[str, Node] = {}
         self._reactions: dict[str, Node] = {}
-        for commit in store.correlated(correlation_id):
+        for self.commits, commit in enumerate(store.correlated(correlation_id), 1):
+            if most is not None and self.commits > most:
+                break
             self._add(commit)
         pending = outbox.correlated(store.rows, correlation_id)
         known = store.known([outgoing.command_id for outgoing in pending])

@@ -186,11 +186,18 @@ class Snapshots:
 
     def all(self, category: str | None = None) -> Iterator[Judged]:
         """The snapshots by stream, of one category if given, each with what today's code says of it."""
-        for snapshot in select(self._store, category):
-            try:
-                yield self.judge(snapshot, self.fold_of(snapshot.stream))
-            except CqrsError as error:
-                yield Judged(snapshot, None, error.message)
+        return map(self._judged, select(self._store, category))
+
+    def of(self, stream: str) -> Judged | None:
+        """The snapshot of a stream, with the same; None if there is none."""
+        snapshot = _load(self._store.rows, [stream]).get(stream)
+        return None if snapshot is None else self._judged(snapshot)
+
+    def _judged(self, snapshot: Snapshot) -> Judged:
+        try:
+            return self.judge(snapshot, self.fold_of(snapshot.stream))
+        except CqrsError as error:
+            return Judged(snapshot, None, error.message)
 
     def _made(self, fold: AggregateFold, state: State[Any]) -> Snapshot:
         """The snapshot of a state. Raises `InvalidInput` if it would not come back the same."""

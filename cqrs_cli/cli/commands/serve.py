@@ -224,6 +224,7 @@ def _options(asked: Asked, session: Session, plug: Authenticate | None, is_alone
         filters=asked.filters,
         followers=asked.followers,
         durability=session.settings.durability,
+        fold=session.settings.fold,
         mask={} if hiding is None else hiding.fields,
         mask_key=session.settings.mask_key,
     )

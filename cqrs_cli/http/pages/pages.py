@@ -6,11 +6,16 @@ from starlette.routing import Route
 
 from cqrs_cli.http.face import Face
 from cqrs_cli.http.pages.domain_map import DomainMap
+from cqrs_cli.http.pages.event import EventPage
 from cqrs_cli.http.pages.frame import Frame
 from cqrs_cli.http.pages.log import Log
 from cqrs_cli.http.pages.overview import Counts, Overview
 from cqrs_cli.http.pages.site import Site
 from cqrs_cli.http.pages.sql import SqlPage
+from cqrs_cli.http.pages.states import States
+from cqrs_cli.http.pages.stream import StreamPage
+from cqrs_cli.http.pages.streams import Streams
+from cqrs_cli.http.pages.trace import Trace
 
 
 class Pages:
@@ -18,8 +23,11 @@ class Pages:
 
     def __init__(self, face: Face) -> None:
         self.site = site = Site(face)
-        counts = Counts()
-        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts), DomainMap(site), SqlPage(site))
+        counts, states = Counts(), States()
+        self._rooms = (
+            Frame(site), Overview(site, counts), Log(site, counts), EventPage(site, states), Streams(site),
+            StreamPage(site, states), Trace(site), DomainMap(site), SqlPage(site),
+        )  # fmt: skip
 
     def routes(self) -> list[Route]:
         """What is served."""

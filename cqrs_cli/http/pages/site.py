@@ -20,7 +20,7 @@ from cqrs_cli.http.face import Face, check_right, identity
 from cqrs_cli.http.hints import say
 from cqrs_cli.http.identity import Right
 from cqrs_cli.http.pages import text
-from cqrs_cli.http.pages.json_lines import json_lines
+from cqrs_cli.http.pages.json_lines import json_lines, unmarked
 from cqrs_cli.http.problems import kind_of, log_failure
 from cqrs_cli.payloads.jsontext import parse_json
 from cqrs_cli.stores.addresses import shown
@@ -56,7 +56,7 @@ class Site:
             undefined=jinja2.StrictUndefined,
             finalize=text.visible,
         )
-        self._environment.filters |= {**text.FILTERS, "json_lines": json_lines, "kebab": kebab}
+        self._environment.filters |= {**text.FILTERS, "json_lines": json_lines, "unmarked": unmarked, "kebab": kebab}
         assets = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))
         self._environment.globals |= {
             "assets": hashlib.blake2s(assets, digest_size=4).hexdigest(),

@@ -12,12 +12,15 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from cqrs_cli.json_text import control, escape_json, json_text
+from cqrs_cli.jsonable import Digits
 
 HUES = 12
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _AROUND = 24, 80
 """Characters that are shown before and after what was searched for."""
+_SHORT = 160
+"""Characters of a value that is one of many."""
 
 
 def visible(value: Any) -> Any:
@@ -79,7 +82,7 @@ def code(doc: str) -> Markup:
 def preview(data: Any) -> Markup:
     """A payload in a line: what people tell events apart by first, ids short and last."""
     if not isinstance(data, dict):
-        return escape(json_text(data))
+        return escape(compact(data))
     parts = sorted(data.items(), key=lambda one: _is_id(one[1]))
     shown = Markup('<span class="p"><span class="faint">{}</span> {}</span>')
     return Markup(" ").join(shown.format(name, _short(value)) for name, value in parts)
@@ -87,7 +90,7 @@ def preview(data: Any) -> Markup:
 
 def around(data: Any, needle: str) -> Markup:
     """A payload where it holds what was searched for."""
-    text = json_text(data)
+    text = compact(data)
     at = text.find(needle)
     if at < 0:
         return preview(data)
@@ -97,9 +100,28 @@ def around(data: Any, needle: str) -> Markup:
     return shown.format("…" if at > before else "", text[max(0, at - before) : at], needle, text[end : end + after])
 
 
-def scalar(value: Any) -> str:
+def compact(value: Any) -> str:
     """A value as JSON, numbers with their digits."""
-    return str(value) if isinstance(value, Decimal) else json_text(value)
+    return json_text(_with_digits(value))
+
+
+def short(value: Any) -> str:
+    """The same, cut where it is long."""
+    text = compact(value)
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+
+
+def brief(path: str) -> str:
+    """A path whose ids are shown by their beginnings."""
+    return _UUID.sub(lambda found: f"{found[0][:8]}…", path)
+
+
+def _with_digits(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_digits(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_digits(inner) for inner in value]
+    return Digits(str(value)) if isinstance(value, Decimal) else value
 
 
 def _is_id(value: Any) -> bool:
@@ -113,7 +135,7 @@ def _short(value: Any) -> str:
         return f"{len(value)} " + ("fields" if len(value) > 1 else "field")
     if isinstance(value, list) and value:
         return f"{len(value)} " + ("items" if len(value) > 1 else "item")
-    return scalar(value)
+    return compact(value)
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -125,6 +147,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "code": code,
     "preview": preview,
     "around": around,
-    "compact": lambda value: json_text(value),
+    "brief": brief,
+    "compact": compact,
+    "short": short,
     "q": lambda value: quote(str(value), safe=""),
 }
