@@ -6,8 +6,11 @@ from starlette.routing import Route
 
 from cqrs_cli.http.face import Face
 from cqrs_cli.http.pages.frame import Frame
+from cqrs_cli.http.pages.job_pages import JobPages
 from cqrs_cli.http.pages.log import Log
+from cqrs_cli.http.pages.models import Models
 from cqrs_cli.http.pages.overview import Counts, Overview
+from cqrs_cli.http.pages.row_page import RowPage
 from cqrs_cli.http.pages.site import Site
 
 
@@ -17,7 +20,10 @@ class Pages:
     def __init__(self, face: Face) -> None:
         self.site = site = Site(face)
         counts = Counts()
-        self._rooms = (Frame(site), Overview(site, counts), Log(site, counts))
+        self._rooms = (
+            Frame(site), Overview(site, counts), Log(site, counts),
+            Models(site), RowPage(site), JobPages(site),
+        )  # fmt: skip
 
     def routes(self) -> list[Route]:
         """What is served."""
