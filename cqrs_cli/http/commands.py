@@ -44,7 +44,7 @@ class Commands:
             self._face.hiding.learn_given(payload)
         command = self._with_envelope(bodies.read(reader, payload, name), request)
         try:
-            outcome = await self._outcome(command, expect, dry_run)
+            outcome = await outcome_of(self._face, command, expect, dry_run)
         except CqrsError as error:
             by_header = problems.precondition(error) if expect is not None else None
             return self._face.problem(error, by_header)
@@ -58,14 +58,6 @@ class Commands:
             user_id=identity(request).user,
             metadata=None if traced is None else {"traceparent": traced},
         )
-
-    async def _outcome(self, command: Command, expect: Expect, dry_run: bool) -> Outcome:
-        benches = self._face.benches
-        if dry_run:
-            return await benches.read(lambda bench: bench.send(command, expect=expect, dry_run=True))
-        outcome = await benches.send(command, expect)
-        self._face.tail.told()
-        return outcome
 
     async def _answer(self, outcome: Outcome, request: Request) -> Response:
         stream = outcome.stream or ""
@@ -88,6 +80,15 @@ class Commands:
         """The key of the aggregate that decided: who opened one has its id from here."""
         aggregate = self._face.domain.aggregate_of(stream)
         return dict(zip(aggregate.key, aggregate.key_of(stream), strict=True))
+
+
+async def outcome_of(face: Face, command: Command, expect: Expect, dry_run: bool) -> Outcome:
+    """What becomes of a command that is sent, or would. Raises what `Workbench.send` does, `busy` too."""
+    if dry_run:
+        return await face.benches.read(lambda bench: bench.send(command, expect=expect, dry_run=True))
+    outcome = await face.benches.send(command, expect)
+    face.tail.told()
+    return outcome
 
 
 _NO_BENCH: Any = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from cqrs_cli.http.face import Face
+from cqrs_cli.http.pages.command import CommandPage
+from cqrs_cli.http.pages.commands import CommandList
 from cqrs_cli.http.pages.frame import Frame
 from cqrs_cli.http.pages.job_pages import JobPages
 from cqrs_cli.http.pages.log import Log
@@ -22,7 +24,7 @@ class Pages:
         counts = Counts()
         self._rooms = (
             Frame(site), Overview(site, counts), Log(site, counts),
-            Models(site), RowPage(site), JobPages(site),
+            Models(site), RowPage(site), JobPages(site), CommandList(site), CommandPage(site),
         )  # fmt: skip
 
     def routes(self) -> list[Route]:
