@@ -14,10 +14,10 @@ from cqrs_cli.stores.rows import Order, RowReader, Where
 _ENVELOPE = len(Outgoing._fields)
 
 
-def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
-    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
+def letters(rows: RowReader, *where: Where, dropped: bool = False, limit: int | None = None) -> list[DeadLetter]:
+    """The dead letters, in the order of the log: the open ones, or those that were dropped. limit: the first."""
     kind = Where("dropped_us", "!=" if dropped else "=", None)
-    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])
+    found = rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")], limit=limit)
     return [DeadLetter(Outgoing(*row[:_ENVELOPE]), *row[_ENVELOPE:]) for row in found]  # type: ignore[arg-type]
 
 

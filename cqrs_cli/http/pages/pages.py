@@ -12,6 +12,7 @@ from cqrs_cli.http.pages.job_pages import JobPages
 from cqrs_cli.http.pages.log import Log
 from cqrs_cli.http.pages.models import Models
 from cqrs_cli.http.pages.overview import Counts, Overview
+from cqrs_cli.http.pages.processes import Processes
 from cqrs_cli.http.pages.row_page import RowPage
 from cqrs_cli.http.pages.site import Site
 
@@ -24,7 +25,7 @@ class Pages:
         counts = Counts()
         self._rooms = (
             Frame(site), Overview(site, counts), Log(site, counts),
-            Models(site), RowPage(site), JobPages(site), CommandList(site), CommandPage(site),
+            Models(site), RowPage(site), JobPages(site), CommandList(site), CommandPage(site), Processes(site),
         )  # fmt: skip
 
     def routes(self) -> list[Route]:

@@ -63,5 +63,3 @@ def _remarks(one: ProcessorStatus, reason: str, is_projection: bool) -> Iterator
         yield Remark(f"its rows hold {held}, skipped since; a rebuild takes that out", again)
     if one.rebuilding is not None:
         yield Remark(f"a rebuild runs or was interrupted at @{one.rebuilding}; to go on", again)
-    if not is_projection and one.lag and one.status in ("behind", "new"):
-        yield Remark("moves while reactions run", shell("run"))
