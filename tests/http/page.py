@@ -16,7 +16,7 @@ ELSEWHERE = ("/ui/domain", "/ui/events/", "/ui/sql", "/ui/static/", "/ui/streams
 
 
 class Page(HTMLParser):
-    """A page. text: all that is read in its main part; links: where it leads; fields: of its forms, by their ids."""
+    """A page. text: all that is read; links: where it leads; fields: of its forms, by their ids, each with its form."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__()
@@ -26,6 +26,7 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
         self._text: list[str] = []
+        self._form = ""
         self._area: str | None = None
         self._select: str | None = None
         self.feed(answer.text)
@@ -37,10 +38,16 @@ class Page(HTMLParser):
         self.tags.append((tag, of))
         if "id" in of:
             self.ids.append(of["id"])
+        if tag == "form":
+            self._form = of.get("id", of.get("action", ""))
         if tag == "a" and "href" in of:
             self.links.append(of["href"])
         if tag in ("input", "textarea", "select") and "name" in of:
-            self.fields[of.get("id", of["name"])] = of | {"value": of.get("value", ""), "tag": tag}
+            self.fields[of.get("id", of["name"])] = of | {
+                "value": of.get("value", ""),
+                "tag": tag,
+                "form": self._form,
+            }
             self._area = of.get("id", of["name"]) if tag == "textarea" else None
             self._select = of.get("id", of["name"]) if tag == "select" else None
         if tag == "option" and self._select and "selected" in of:
@@ -54,7 +61,8 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """A text."""
         if self._area:
-            self.fields[self._area]["value"] += data
+            before = self.fields[self._area]["value"]
+            self.fields[self._area]["value"] += data if before else data.removeprefix("\n")
         self._text.append(data)
 
     @property
@@ -67,8 +75,8 @@ class Page(HTMLParser):
 
     @property
     def form(self) -> dict[str, str]:
-        """What a browser would send of all fields that have a name."""
-        return {of["name"]: of["value"] for of in self.fields.values() if of.get("type") != "submit"}
+        """What a browser would send of the form `command`."""
+        return {of["name"]: of["value"] for of in self.fields.values() if of["form"] == "command"}
 
 
 def page(served: Any, path: str, **given: Any) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from cqrs_cli.payloads.normalisation import normalised
 from cqrs_cli.payloads.shapes import Choice, Flag, Loose, Record
 
 _FLAGS = {"true": True, "false": False}
+_LOST = re.compile("[\x00\x80-\x9f\ud800-\udfff]")
+"""What HTML makes other characters of."""
 _OUT: Any = UNDEFINED
 """Of what is left out."""
 
@@ -50,6 +53,10 @@ class FormPayload:
             return items if items or field.is_required or field.default not in (UNDEFINED, None) else _OUT
         if field.kind == "union":
             return self._chosen(field)
+        if (lost := _LOST.search(field.value)) is not None:
+            told = f"the character U+{ord(lost.group()):04X} can't be kept in a form; send it as JSON"
+            self.complaints.append((field.path, told))
+            return _OUT
         if field.value == "":
             return None if field.is_nullable else _OUT
         return self._text(field)

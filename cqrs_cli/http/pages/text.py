@@ -29,13 +29,16 @@ def visible(value: Any) -> Any:
 
 
 class Typed:
-    """A text that goes back into a field of a form as it was typed: what is sent next is what was typed."""
+    """A text that goes back into a field of a form as it was typed: what is sent next is what was typed.
+
+    What would reorder the page is a reference to a character: it means the same, and only in the field.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def __html__(self) -> Markup:
-        return escape(self._text)
+        return Markup(control("\n\t").sub(lambda found: f"&#x{ord(found.group()):x};", escape(self._text)))
 
 
 def when(moment: str | None) -> Markup:
