@@ -74,7 +74,9 @@ class Fill(Command):
     @field_serializer("pin", "keys", when_used="json")
     def written_out(self, value: SecretStr | list[SecretStr] | None) -> Any:
         """The log is to keep them."""
-        return [one.get_secret_value() for one in value] if isinstance(value, list) else value and value.get_secret_value()
+        return (
+            [one.get_secret_value() for one in value] if isinstance(value, list) else value and value.get_secret_value()
+        )
 
     @model_validator(mode="after")
     def not_empty(self) -> "Fill":

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from cqrs_cli.domain.row_model import RowType, row_maker
 from cqrs_cli.history.rows import row_key
 from cqrs_cli.http.face import on_record
+from cqrs_cli.http.freshness import Freshness
 from cqrs_cli.http.pages.row_story import MOST_STEPS, row_story
 from cqrs_cli.http.pages.row_table import RowTable
 from cqrs_cli.http.pages.site import Site, shell
@@ -41,7 +42,7 @@ class RowPage:
     """The page of a row."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self._site, self._freshness = site, Freshness(site.face)
 
     def routes(self) -> list[Route]:
         """What is served."""
@@ -55,6 +56,8 @@ class RowPage:
         """Its values now, and with them, or at a click, where they are from."""
         site, asked = self._site, self._asked(request)
         kind, table = asked.kind, RowTable(self._site, asked.kind)
+        if not asked.at:  # what keeps the rows from the head is told by the page of all of them
+            await self._freshness.ready(request, Parameters(request, None))
 
         def read(bench: Workbench) -> dict[str, Any]:
             at = None if asked.at is None else position_of(bench, asked.at)
