@@ -5,7 +5,7 @@ A row is addressed as `customer_totals/C1`: the parts of its key as in the name 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -25,6 +25,8 @@ from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.rows import RowReader, Scalar, Table, reader_of
 from cqrs_cli.workbench.processors.rows import Key, RowFold
 from cqrs_cli.workbench.workbench import Workbench
+
+HEARD_EACH = 500
 
 
 def row_key(kind: RowType, text: str) -> Key:
@@ -74,10 +76,12 @@ def folded_rows(
     after: int = 0,
     before: int | None = None,
     source: tuple[RowReader, Table] | None = None,
+    heard: Callable[[int], object] = lambda _: None,
 ) -> Iterator[FoldedRow]:
     """The events between two positions that concern these rows, one by one, with what they make of each.
 
-    source: where the rows are as they were at `after`; None: there were none. Raises what the fold does, naming the
+    source: where the rows are as they were at `after`; None: there were none. heard: told how far it has come, each
+    few hundred events. Raises what the fold does, naming the
     event, with its position and the read model: as when it is projected.
     """
     rows, table = source or (None, None)
@@ -91,7 +95,9 @@ def folded_rows(
     skipped = {skip.position for skip in skips_of(bench.store.rows, kind.name)}
     wanted = Selection(types=fold.types, after=after, before=before)
     read: Iterator[Any] = bench.store.read(wanted) if fold.needs_envelope else bench.store.scan(wanted)
-    for stored in read:
+    for number, stored in enumerate(read):
+        if number % HEARD_EACH == 0:
+            heard(stored.position)
         if stored.position in skipped:
             continue
         fold.over((stored,))
@@ -110,20 +116,28 @@ def _recorded(bench: Workbench, stored: Any) -> Recorded:
 
 
 class RowHistory:
-    """The history of a row up to a position, the head without one."""
+    """The history of a row up to a position, the head without one. heard: as of `folded_rows`."""
 
     start: Any = ABSENT
 
-    def __init__(self, bench: Workbench, kind: RowType, key: Key, at_position: int | None = None) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        kind: RowType,
+        key: Key,
+        at_position: int | None = None,
+        heard: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._bench, self._kind, self._key = bench, kind, key
         self.name, self.shape = f"{kind.name}/{row_key_text(kind, key)}", Shape(kind.cls)
         self.clause_of = row_clauses(bench, kind.name)
-        self._before = None if at_position is None else at_position + 1
+        self._before, self._heard = None if at_position is None else at_position + 1, heard
 
     def steps(self) -> Iterator[HistoryStep]:
         """The events that concern the row."""
         before = self.start
-        for event, _, after in folded_rows(self._bench, self._kind, {self._key: None}, before=self._before):
+        wanted, before_position, heard = {self._key: None}, self._before, self._heard
+        for event, _, after in folded_rows(self._bench, self._kind, wanted, before=before_position, heard=heard):
             yield HistoryStep(event, before, after, compare(before, after, self.shape))
             before = after
 

@@ -45,7 +45,7 @@ class Commands:
         command = bodies.read(reader, payload, name)
         try:
             with tracing.part("command", name) as span:
-                outcome = await self._outcome(self._with_envelope(command, request), expect, dry_run)
+                outcome = await outcome_of(self._face, self._with_envelope(command, request), expect, dry_run)
                 _tell(span, outcome)
         except CqrsError as error:
             by_header = problems.precondition(error) if expect is not None else None
@@ -60,14 +60,6 @@ class Commands:
             user_id=identity(request).user,
             metadata=None if traced is None else {"traceparent": traced},
         )
-
-    async def _outcome(self, command: Command, expect: Expect, dry_run: bool) -> Outcome:
-        benches = self._face.benches
-        if dry_run:
-            return await benches.read(lambda bench: bench.send(command, expect=expect, dry_run=True))
-        outcome = await benches.send(command, expect)
-        self._face.tail.told()
-        return outcome
 
     async def _answer(self, outcome: Outcome, request: Request) -> Response:
         stream = outcome.stream or ""
@@ -97,6 +89,15 @@ def _tell(span: Span, outcome: Outcome) -> None:
     span.set_attribute("cqrs.status", outcome.status)
     if outcome.position is not None:
         span.set_attribute("cqrs.position", outcome.position)
+
+
+async def outcome_of(face: Face, command: Command, expect: Expect, dry_run: bool) -> Outcome:
+    """What becomes of a command that is sent, or would. Raises what `Workbench.send` does, `busy` too."""
+    if dry_run:
+        return await face.benches.read(lambda bench: bench.send(command, expect=expect, dry_run=True))
+    outcome = await face.benches.send(command, expect)
+    face.tail.told()
+    return outcome
 
 
 _NO_BENCH: Any = None

@@ -77,6 +77,15 @@ class Freshness:
         It is given the errors of those that could not be brought to the head, by name. None: the client has just
         these rows. Raises `Unavailable` (`timed-out`).
         """
+        return await self._fresh(asked, answer, request.headers.get("if-none-match"))
+
+    async def look(self, asked: Parameters, answer: Answer[T]) -> T:
+        """The same for who has nothing yet: what `answer` makes of them."""
+        _, came = await self._fresh(asked, answer, None)
+        assert came is not None
+        return came
+
+    async def _fresh(self, asked: Parameters, answer: Answer[T], known: str | None) -> tuple[Place, T | None]:
         benches = self._face.benches
         wanted = asked.position("wait")
         if wanted:
@@ -84,7 +93,6 @@ class Freshness:
         as_they_are = asked.flag("stale") or self._face.options.read_only
         if wanted and self._face.options.read_only and not asked.flag("stale"):
             await self._wait_for_rows(wanted)
-        known = request.headers.get("if-none-match")
 
         def at_head(bench: Workbench) -> tuple[Place, T | None] | None:
             place = self._place(bench)

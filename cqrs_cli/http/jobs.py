@@ -122,6 +122,10 @@ class Jobs:
             raise NotFound(f"no job {id[:80]}", code="job-not-found", hint=hint)
         return found
 
+    def running(self, subject: str) -> list[Working]:
+        """The jobs about something that go on."""
+        return [one for one in self._known.values() if one.subject == subject and one.state == "running"]
+
     def close(self) -> None:
         """Stop what runs, after its batch."""
         for one in self._known.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,7 +16,7 @@ from cqrs_cli.errors import Misuse
 from cqrs_cli.history.addresses import position_at
 from cqrs_cli.http.face import Face, answer, next_link, on_record, path_to, route
 from cqrs_cli.http.freshness import PARAMETERS, Errors, Freshness
-from cqrs_cli.http.jobs import Job, Working
+from cqrs_cli.http.jobs import Working
 from cqrs_cli.http.parameters import AT, MOST_ROWS, Parameters
 from cqrs_cli.json_text import json_line
 from cqrs_cli.payloads.conditions import conditions, ordering_typed
@@ -25,6 +25,7 @@ from cqrs_cli.workbench.workbench import Workbench
 
 ROWS = PARAMETERS | {"where", "order", "limit", "cursor", "at"}
 SHOWN_DRIFT = 1_000
+JobKind = Literal["check", "rebuild"]
 LOOK_AGAIN = 0.5
 """Seconds after which whoever follows a job looks whether the server ends."""
 
@@ -99,27 +100,15 @@ class Projections:
 
     async def check(self, request: Request) -> Response:
         """Compare the rows with a fresh fold of the log; nothing is written."""
-        Parameters(request, ())
-        name = self._face.domain.rows_of(request.path_params["name"]).name
-
-        def job(bench: Workbench, progress: Progress) -> Any:
-            found = records.check(bench.check(name, progress=progress))
-            return found | {"drift": found["drift"][:SHOWN_DRIFT], "drifted": len(found["drift"])}
-
-        return self._started(request, "check", name, job, writes=False)
+        return self._started(request, "check")
 
     async def rebuild(self, request: Request) -> Response:
         """Fold the rows anew beside the live ones, and swap them in."""
+        return self._started(request, "rebuild")
+
+    def _started(self, request: Request, kind: JobKind) -> Response:
         Parameters(request, ())
-        name = self._face.domain.rows_of(request.path_params["name"]).name
-
-        def job(bench: Workbench, progress: Progress) -> Any:
-            return [records.projection_status(one) for one in bench.rebuild(name, progress=progress)]
-
-        return self._started(request, "rebuild", name, job, writes=True)
-
-    def _started(self, request: Request, kind: str, name: str, job: Job, writes: bool) -> Response:
-        made = self._face.jobs.start(kind, name, on_record(request), job, writes)
+        made = started(self._face, request, kind, self._face.domain.rows_of(request.path_params["name"]).name)
         where = path_to("jobs", made.id, root=request.scope.get("root_path", ""))
         return answer(self._told(made) + "\n", 202, {"Location": where, "Cache-Control": "no-store"})
 
@@ -150,3 +139,17 @@ class Projections:
     def _told(self, job: Working) -> str:
         hiding = self._face.hiding
         return json_line(job.record() if hiding is None else hiding.record(job.record()))
+
+
+def started(face: Face, request: Request, kind: JobKind, name: str) -> Working:
+    """A check or a rebuild of a read model, begun for who asks. Raises what `Jobs.start` does."""
+
+    def check(bench: Workbench, progress: Progress) -> Any:
+        found = records.check(bench.check(name, progress=progress))
+        return found | {"drift": found["drift"][:SHOWN_DRIFT], "drifted": len(found["drift"])}
+
+    def rebuild(bench: Workbench, progress: Progress) -> Any:
+        return [records.projection_status(one) for one in bench.rebuild(name, progress=progress)]
+
+    is_check = kind == "check"
+    return face.jobs.start(kind, name, on_record(request), check if is_check else rebuild, writes=not is_check)

@@ -67,34 +67,20 @@ class Reactions:
     async def retry(self, request: Request) -> Response:
         """Send one of them again; what became of it."""
         Parameters(request, ())
-        id, user = request.path_params["id"], on_record(request)
-
-        def write(bench: Workbench) -> str:
-            return self._face.line(bench, records.delivery(bench.retry(id))) + "\n"
-
-        body = await self._face.benches.operate(write)
-        LOG.info("dead letter %s sent again by %s", id, user)
-        self._face.tail.told()
-        return answer(body, 200, {"Cache-Control": "no-store"})
+        body = await retried(self._face, request)
+        return answer(body + "\n", 200, {"Cache-Control": "no-store"})
 
     async def drop(self, request: Request) -> Response:
         """Put one of them away for good, on record: who it was and why."""
         Parameters(request, ())
-        id, user = request.path_params["id"], on_record(request)
         payload = await bodies.object_of(request)
         reason = payload.get("reason")
         if set(payload) != {"reason"} or not isinstance(reason, str) or not reason.strip():
             errors = [{"pointer": "/reason", "detail": "a text that is not empty"}]
             raise InvalidInput("a drop stays on record with its reason", hint='{"reason": "…"}', errors=errors)
 
-        def write(bench: Workbench) -> str:
-            letters.drop(bench.store, [id], user, reason, time.time_ns() // 1000)
-            found = letters.letters_named(bench.store.rows, id)
-            return self._face.lines(bench, map(records.letter, found[:1]))
-
-        body = await self._face.benches.operate(write)
-        LOG.info("dead letter %s dropped by %s", id, user)
-        return answer(body.strip().removeprefix("[\n").removesuffix("\n]") + "\n", 200, {"Cache-Control": "no-store"})
+        body = await dropped(self._face, request, reason)
+        return answer(body + "\n", 200, {"Cache-Control": "no-store"})
 
 
 def _behind(ids: Sequence[str], after: str) -> int:
@@ -104,3 +90,26 @@ def _behind(ids: Sequence[str], after: str) -> int:
             "no dead letter has the id that after says", code="cursor", hint="begin anew: leave after out"
         )
     return ids.index(after) + 1
+
+
+async def retried(face: Face, request: Request) -> str:
+    """Send the dead letter of a request again; what became of it, as JSON. Raises `NotFound`, `busy`, `read-only`."""
+    id, user = request.path_params["id"], on_record(request)
+    told = await face.benches.operate(lambda bench: face.line(bench, records.delivery(bench.retry(id))))
+    LOG.info("dead letter %s sent again by %s", id, user)
+    face.tail.told()
+    return told
+
+
+async def dropped(face: Face, request: Request, reason: str) -> str:
+    """Put the dead letter of a request away for good: the letter as JSON. Raises what `retried` does."""
+    id, user = request.path_params["id"], on_record(request)
+
+    def write(bench: Workbench) -> str:
+        letters.drop(bench.store, [id], user, reason, time.time_ns() // 1000)
+        found = letters.letters_named(bench.store.rows, id)
+        return face.line(bench, records.letter(found[0]))
+
+    told = await face.benches.operate(write)
+    LOG.info("dead letter %s dropped by %s", id, user)
+    return told

@@ -14,10 +14,11 @@ from cqrs_cli.stores.rows import Order, RowReader, Scalar, Where
 _ENVELOPE = len(Outgoing._fields)
 
 
-def letters(rows: RowReader, *where: Where, dropped: bool = False) -> list[DeadLetter]:
-    """The dead letters, in the order of the log: the open ones, or those that were dropped."""
+def letters(rows: RowReader, *where: Where, dropped: bool = False, limit: int | None = None) -> list[DeadLetter]:
+    """The dead letters, in the order of the log: the open ones, or those that were dropped. limit: the first."""
     kind = Where("dropped_us", "!=" if dropped else "=", None)
-    return list(map(_letter, rows.select(DEAD_LETTERS, [*where, kind], [Order("position"), Order("number")])))
+    order = [Order("position"), Order("number")]
+    return list(map(_letter, rows.select(DEAD_LETTERS, [*where, kind], order, limit=limit)))
 
 
 def newest_letters(rows: RowReader, limit: int) -> list[DeadLetter]:

@@ -165,10 +165,10 @@ def next_due(rows: RowReader, reactions: Iterable[str]) -> int | None:
     return found[0].due_us if found else None
 
 
-def deadlines(rows: RowReader, reaction: str | None = None) -> list[Outgoing]:
-    """All deadlines, or those of a reaction, the earliest first."""
+def deadlines(rows: RowReader, reaction: str | None = None, limit: int | None = None) -> list[Outgoing]:
+    """All deadlines, or those of a reaction, the earliest first. limit: at most so many."""
     own = [] if reaction is None else [Where("reaction", "=", reaction)]
-    return _outgoing(rows, [*own, Where("due_us", ">", 0)])
+    return _outgoing(rows, [*own, Where("due_us", ">", 0)], limit)
 
 
 def counts(rows: RowReader, reaction: str) -> tuple[int, int]:

@@ -124,8 +124,10 @@ class Frame:
         if wanted in bench.store.type_names() or wanted in domain.events:
             return "/ui/log?" + urlencode({"type": wanted})
         name = wanted.replace("-", "_")
-        if name in domain.projections or name in domain.reactions:
+        if name in domain.projections or (name in domain.reactions and domain.reactions[name].rows):
             return f"/ui/models/{_q(name)}"
+        if name in domain.reactions:
+            return f"/ui/processes#{_q(name)}"
         if wanted.replace("_", "-") in self._commands:
             return f"/ui/commands/{_q(wanted.replace('_', '-'))}"
         if next(iter(bench.store.correlated(wanted)), None) is not None:

@@ -31,6 +31,19 @@ def visible(value: Any) -> Any:
     return Markup(seen) if isinstance(value, Markup) else seen
 
 
+class Typed:
+    """A text that goes back into a field of a form as it was typed: what is sent next is what was typed.
+
+    What would reorder the page is a reference to a character: it means the same, and only in the field.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __html__(self) -> Markup:
+        return Markup(control("\n\t").sub(lambda found: f"&#x{ord(found.group()):x};", escape(self._text)))
+
+
 def when(moment: str | None) -> Markup:
     """A moment (RFC 3339) as an element, to the millisecond in UTC; a script shows it in local time if asked to."""
     if moment is None:
@@ -145,6 +158,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "seconds": seconds,
     "hue": hue,
     "code": code,
+    "typed": Typed,
     "preview": preview,
     "around": around,
     "brief": brief,
