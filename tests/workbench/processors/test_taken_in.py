@@ -381,6 +381,28 @@ def test_a_policy_answers_what_it_missed_and_nothing_twice(open_bench: Open) -> 
     assert notes(new) == ["was", "was", "marked", "was", "marked"]
 
 
+def test_what_was_answered_by_other_code_is_not_answered_anew(open_bench: Open) -> None:
+    """The same command again would be no more than a duplicate; today's code gives one more for the same event."""
+
+    class More(Policy, name="nags"):
+        @react
+        def was(self, event: Was) -> Iterator[Tell]:
+            yield Tell(note_id="was")
+            yield Tell(note_id="was-more")
+
+        @react
+        def marked(self, event: Marked) -> Tell:
+            return Tell(note_id="marked")
+
+    old, new = open_bench(policy(False)), open_bench(Domain("boxes", Box, Note, More))
+    old.runner(start=0).drain()
+    send(old, "pm")
+    old.runner().drain()
+    done = new.runner(start=0).drain()
+    assert (done.failures, done.sent, list(new.failed())) == ({}, 1, [])
+    assert notes(new) == ["was", "marked"]
+
+
 def test_a_process_answers_what_it_missed_with_its_row_as_it_was_then(open_bench: Open) -> None:
     old, new = open_bench(process(False)), open_bench(process(True))
     old.runner(start=0).drain()
