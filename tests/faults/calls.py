@@ -29,6 +29,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import pytest
+
 import cqrs_cli
 from cqrs_cli import Workbench
 from cqrs_cli.domain import messages
@@ -125,14 +127,16 @@ def serve() -> None:
 
 def _stop_chance(time_ns: int) -> None:
     """In the child: the time that is written down is this one, and what is drawn is the same as in every run."""
-    chance = random.Random(time_ns)
-    vars(os)["urandom"] = chance.randbytes
-    defaults = SQLiteStore.__init__.__kwdefaults__
-    assert defaults is not None
-    defaults["clock"] = lambda: time_ns
-    vars(messages)["time_ns"] = lambda: time_ns
-    vars(stops)["now_us"] = lambda: time_ns // 1000
-    vars(workbench)["now"] = lambda: moment(time_ns // 1000)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(os, "urandom", random.Random(time_ns).randbytes)
+    patch.setattr(
+        SQLiteStore.__init__,
+        "__kwdefaults__",
+        {**(SQLiteStore.__init__.__kwdefaults__ or {}), "clock": lambda: time_ns},
+    )
+    patch.setattr(messages, "time_ns", lambda: time_ns)
+    patch.setattr(stops, "now_us", lambda: time_ns // 1000)
+    patch.setattr(workbench, "now", lambda: moment(time_ns // 1000))
 
 
 def _be_traced(wanted: dict[str, Any]) -> None:

@@ -28,7 +28,8 @@ from tests.faults import runs
 from tests.faults.ledger import Add, Split, domain
 from tests.stores.links import link_of
 
-Work = Callable[[Workbench, Callable[[str], None], str], None]
+Say = Callable[[str | None], None]
+Work = Callable[[Workbench, Say, str], None]
 """What a victim does: with its workbench, what it says a command's id to once that is acknowledged, and its name."""
 NAMES = ("total", "largest")
 LEDGERS = tuple(f"ledger-{letter}" for letter in "abc")
@@ -54,25 +55,24 @@ def _commands(name: str) -> Iterator[Add | Split]:
         yield one.with_meta(command_id=id)
 
 
-def _send(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _send(bench: Workbench, say: Say, name: str) -> None:
     for command in _commands(name):
         say(bench.send(command).command_id)
 
 
-def _send_early(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _send_early(bench: Workbench, say: Say, name: str) -> None:
     """A sabotage: it is said before it is so."""
     for command in _commands(name):
-        assert command.meta.command_id
         say(command.meta.command_id)
         bench.send(command)
 
 
-def _make(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _make(bench: Workbench, say: Say, name: str) -> None:
     for command in itertools.islice(_commands(name), 4):
         say(bench.send(command).command_id)
 
 
-def _batch(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _batch(bench: Workbench, say: Say, name: str) -> None:
     def requests() -> Iterator[Request | None]:
         for number, command in enumerate(_commands(name)):
             yield Request(number, command)
@@ -83,26 +83,26 @@ def _batch(bench: Workbench, say: Callable[[str], None], name: str) -> None:
         say(outcome.command_id)
 
 
-def _snapshots(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _snapshots(bench: Workbench, say: Say, name: str) -> None:
     for number, command in enumerate(_commands(name)):
         say(bench.send(command).command_id)
         if number % 4 == 0:
             list(bench.snapshots.take(LEDGERS[: number % 3 + 1]))
 
 
-def _rebuild(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _rebuild(bench: Workbench, say: Say, name: str) -> None:
     for number in itertools.count():
         with suppress(Conflict, Passing):  # the other was faster: that is said, and it is tried again
             bench.rebuild(*NAMES[: number % 2 + 1], restart=number % 4 == 0)
 
 
-def _project(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _project(bench: Workbench, say: Say, name: str) -> None:
     while True:
         with suppress(Conflict, Passing):
             bench.project()
 
 
-def _project_apart(bench: Workbench, say: Callable[[str], None], name: str) -> None:
+def _project_apart(bench: Workbench, say: Say, name: str) -> None:
     """A sabotage: rows in one transaction, their checkpoint in the next."""
     runs.checkpoint_apart()
     _project(bench, say, name)
@@ -158,7 +158,8 @@ def _do(work: Work, path: Path, name: str, saying: int, errors: Path) -> None:
     os._exit(code)
 
 
-def _write(saying: int, id: str) -> None:
+def _write(saying: int, id: str | None) -> None:
+    assert id is not None
     os.write(saying, f"{id}\n".encode())
 
 

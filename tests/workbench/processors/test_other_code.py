@@ -180,7 +180,7 @@ def test_rows_of_a_process_of_other_code_are_not_read(tmp_path: Path) -> None:
         reader = Workbench.open(path, counting(1, 1), read_only=True)
         with reader, pytest.raises(NeedsRebuild, match="version 2 became 1"):
             reader.page("sums")
-        assert [row.total for row in new.page("sums").rows] == [1_000]  # type: ignore[attr-defined]
+        assert [row.total for row in new.page("sums").rows] == [1_000]
 
 
 @pytest.mark.parametrize("at", [0, 1])
