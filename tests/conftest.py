@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
     "tests.faults.crashes",
     "tests.faults.crowds",
     "tests.faults.failovers",
+    "tests.faults.kills",
     "tests.faults.power",
     "tests.faults.runs",
     "tests.faults.served_kills",

@@ -14,6 +14,13 @@ class Add(Command):
     amount: int
 
 
+class Split(Command):
+    """Add one, so many times, in one commit."""
+
+    ledger_id: str
+    parts: int
+
+
 class Added(Event):
     amount: int
 
@@ -25,6 +32,10 @@ class Ledger(Aggregate):
     @decide(creates="either")
     def add(self, command: Add) -> Added:
         return Added(amount=command.amount)
+
+    @decide(creates="either")
+    def split(self, command: Split) -> list[Added]:
+        return [Added(amount=1)] * command.parts
 
     @evolve
     def added(self, event: Added) -> None:

@@ -19,6 +19,7 @@ from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches, commit_start, cut_of
 from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 from cqrs_cli.workbench.processors.processor import Processor
+from cqrs_cli.workbench.processors.status import REBUILD
 
 Progress = Callable[[int, int], None]
 """Told of the position reached and of the goal."""
@@ -199,7 +200,8 @@ class Loop:
 
 
 def overtaken(name: str) -> Conflict:
-    """The error of who finds its checkpoint gone."""
+    """The error of who finds its checkpoint gone. name: of the checkpoint, which may be that of a rebuild."""
+    name = name.removesuffix(REBUILD)
     return Conflict(
         f"{name} was rebuilt by another process meanwhile", hint="try again", code="checkpoint-moved", projection=name
     )

@@ -165,6 +165,24 @@ def test_a_process_manager_whose_runner_has_old_code(tmp_path: Path) -> None:
         assert len([event for event in new.log() if event.type == "Told"]) == 20
 
 
+def test_rows_of_a_process_of_other_code_are_not_read(tmp_path: Path) -> None:
+    """They move when reactions run, not for a reader: it is refused all the same."""
+    path = str(tmp_path / "boxes.db")
+    with Workbench.open(path, counting(1, 1)) as old, Workbench.open(path, counting(2, 1000)) as new:
+        old.runner(start=0).drain()
+        put(old, 1)
+        old.runner().drain()
+        with pytest.raises(NeedsRebuild, match="version 1 became 2"):
+            new.page("sums")
+        new.rebuild("sums")
+        with pytest.raises(NeedsRebuild, match="version 2 became 1"):
+            old.page("sums")
+        reader = Workbench.open(path, counting(1, 1), read_only=True)
+        with reader, pytest.raises(NeedsRebuild, match="version 2 became 1"):
+            reader.page("sums")
+        assert [row.total for row in new.page("sums").rows] == [1_000]
+
+
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_rebuild_by_old_code_beside_one_by_new(tmp_path: Path, at: int) -> None:
     """Neither goes on with rows of the other: who comes second ends, whichever that is."""

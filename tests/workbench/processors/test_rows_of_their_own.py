@@ -15,6 +15,7 @@ from cqrs_cli.stores.operational import SKIPS
 from cqrs_cli.stores.sqlite.row_reader import SQLiteRowReader
 from cqrs_cli.workbench.processors.rebuild import Rebuild
 from cqrs_cli.workbench.processors.status import REBUILD
+from tests.limited import limited
 
 
 class Put(Command):
@@ -132,6 +133,23 @@ def test_a_rebuild_that_others_finished_and_began_anew(
     assert [row.total for row in one.rows(name)] == [9]  # type: ignore[attr-defined]
     one.rebuild(name)
     assert one.check(name).ok
+
+
+@pytest.mark.timeout(20)
+def test_a_rebuild_that_others_finished(benches: Benches) -> None:
+    """Its checkpoint is gone: there is nothing to go on from, and nothing to begin anew by itself."""
+    one, other = benches
+    others = [Rebuild(other._projector, [other.domain.rows_of("sums")])]
+
+    def finish(*_: object) -> None:
+        while others:
+            again = others.pop()
+            again._build(None)
+            again._swap()
+
+    with pytest.raises(Conflict, match=r"^sums was rebuilt by another process meanwhile"):
+        limited(one, batch_events=1, waiting_events=1).rebuild("sums", progress=finish)
+    assert one.check("sums").ok
 
 
 def test_a_rebuild_goes_on_with_its_own_token_and_begins_with_another(benches: Benches) -> None:

@@ -24,6 +24,7 @@ from cqrs_cli import (
     react,
 )
 from cqrs_cli.cli.shell.hints import say
+from tests.limited import limited
 
 
 class Put(Command):
@@ -301,6 +302,25 @@ def test_checkpoints_of_old_take_in_what_the_code_does_once(
     assert old.runner().drain().failures != {}, "from then on it is known"
 
 
+def test_rows_that_old_code_rebuilds_meanwhile_are_gone_on_with_for_good(open_bench: Open) -> None:
+    """They are of the old code's types again; what moves them next must say that it takes in more."""
+    old, new = open_bench(rows(False)), open_bench(rows(True))
+    send(old, "ppp")
+    todo = ["p"]
+
+    def meanwhile(*_: object) -> None:
+        if todo:
+            old.rebuild("sums")
+            assert types(old, "sums")["types"] == ["Was"]
+            send(old, todo.pop())
+
+    limited(new, batch_events=1, waiting_events=1).project(progress=meanwhile)
+    assert (totals(new), todo) == ([4], [])
+    assert types(new, "sums")["types"] == ["Labelled", "Marked", "Was"]
+    with pytest.raises(NeedsRebuild, match="takes in Marked too"):
+        old.project()
+
+
 def test_inline_rows_know_it_too(open_bench: Open) -> None:
     old, new = open_bench(rows(False, True)), open_bench(rows(True, True))
     send(old, "p")
@@ -359,6 +379,28 @@ def test_a_policy_answers_what_it_missed_and_nothing_twice(open_bench: Open) -> 
     send(new, "pm")
     assert new.runner(start=0).drain().sent == 2, "the question is answered: it goes on where it was"
     assert notes(new) == ["was", "was", "marked", "was", "marked"]
+
+
+def test_what_was_answered_by_other_code_is_not_answered_anew(open_bench: Open) -> None:
+    """The same command again would be no more than a duplicate; today's code gives one more for the same event."""
+
+    class More(Policy, name="nags"):
+        @react
+        def was(self, event: Was) -> Iterator[Tell]:
+            yield Tell(note_id="was")
+            yield Tell(note_id="was-more")
+
+        @react
+        def marked(self, event: Marked) -> Tell:
+            return Tell(note_id="marked")
+
+    old, new = open_bench(policy(False)), open_bench(Domain("boxes", Box, Note, More))
+    old.runner(start=0).drain()
+    send(old, "pm")
+    old.runner().drain()
+    done = new.runner(start=0).drain()
+    assert (done.failures, done.sent, list(new.failed())) == ({}, 1, [])
+    assert notes(new) == ["was", "marked"]
 
 
 def test_a_process_answers_what_it_missed_with_its_row_as_it_was_then(open_bench: Open) -> None:
@@ -427,6 +469,22 @@ def test_a_rebuild_of_a_process_settles_its_rows_and_not_what_it_missed(open_ben
     old.runner().drain()
     new.rebuild("counts")
     assert new.runner().drain().failures["counts"].code == "passed-over"
+
+
+def test_rows_of_a_process_that_old_code_rebuilt_are_said_to_be_its_own(open_bench: Open) -> None:
+    """So it goes on with them, and newer code is asked about what that did not answer."""
+    old, new = open_bench(process(False)), open_bench(process(True))
+    old.runner(start=0).drain()
+    send(old, "p")
+    new.runner().drain()
+    assert old.runner().drain().failures["counts"].code == "answers-no-more"
+    old.rebuild("counts")
+    assert types(old, "counts")["answers"] == ["Was"]
+    send(old, "m")
+    assert old.runner().drain().failures == {}
+    assert new.runner().drain().failures["counts"].code == "passed-over"
+    assert new.runner(start=0).drain().failures == {}
+    assert notes(new) == ["was-1", "marked-2"]
 
 
 def test_two_questions_one_in_the_other(open_bench: Open) -> None:
