@@ -48,6 +48,7 @@ FILES = (
     "tests/cli/commands/test_init.py",  # a project begins in a file
     "tests/cli/commands/test_lessons.py",
     "tests/cli/commands/test_mirror.py",  # a mirror is a file
+    "tests/cli/commands/test_planted_faults.py",  # a store that is copied beside each of them
     "tests/cli/commands/test_replaced_stores.py",  # what is put in the place of a file
     "tests/cli/commands/test_watch.py::test_a_store_that",  # it is moved, and replaced
     "tests/cli/shell/test_boundary.py",  # what is said of files
@@ -109,6 +110,7 @@ SQLITE = (
     "tests/cli/commands/test_snapshot.py::test_untrusted_text_in_a_difference_is_inert",
     "tests/cli/commands/test_trace.py::test_neither_the_domain_nor_pydantic_is_loaded",
     "tests/http/test_http_operation.py::test_sql_reads",  # a dialect
+    "tests/cli/test_remarks.py::test_rows_of_another_python_are_called_that",
     "tests/workbench/processors/test_deadlines.py::test_a_clock_that_once_ran_ahead",
     "tests/workbench/processors/test_inline.py::test_a_table_that_is_gone",
     "tests/workbench/processors/test_inline.py::test_of_two_that_are_sent_at_once",

@@ -83,6 +83,11 @@ def test_a_letter_is_sent_again_and_what_came_of_it_is_told(served: Any, caplog:
     assert (again.status, "gave no events" in again.text) == (200, True)
 
 
+def without_seconds(text: str) -> str:
+    """What does not change while one looks."""
+    return re.sub(r"\d+(\.\d)? s\b", "N s", text)
+
+
 def test_one_that_goes_through_leads_to_its_events(store: str) -> None:
     with Workbench.open(store, office.domain) as bench:
         [letter, _] = bench.failed()
@@ -96,7 +101,7 @@ def test_one_that_goes_through_leads_to_its_events(store: str) -> None:
         assert "/ui/streams/order-o2?at=2" in came.links
         assert letter.command_id not in ids(came)
         reloaded = page(one, answer.headers["location"])
-        assert reloaded.text == came.text
+        assert without_seconds(reloaded.text) == without_seconds(came.text)
         assert [event["type"] for event in one.get("/events?stream=order-o2").json()] == ["Paid", "Shipped"]
 
 

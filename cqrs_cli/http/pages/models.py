@@ -109,12 +109,8 @@ class Models:
             except CqrsError as error:
                 return stands, known, site.prose(error.message), None
             try:
-                return (
-                    stands,
-                    _found(bench, kind, table, wanted._replace(cursor=site.face.opened(wanted.cursor)), position),
-                    None,
-                    errors.get(kind.name),
-                )
+                came = _found(bench, kind, table, wanted, site.face.opened(wanted.cursor), position)
+                return stands, came, None, errors.get(kind.name)
             except CqrsError as error:
                 if isinstance(error, Misuse | InvalidInput):  # of the order or the cursor, which links made
                     raise
@@ -157,9 +153,11 @@ def _wrong(kind: RowType, wanted: Wanted) -> dict[int, str]:
     return found
 
 
-def _found(bench: Workbench, kind: RowType, table: RowTable, wanted: Wanted, position: int | None) -> Found:
+def _found(
+    bench: Workbench, kind: RowType, table: RowTable, wanted: Wanted, cursor: str | None, position: int | None
+) -> Found:
     where, matches, _ = conditions(kind, wanted.where)
-    chosen: dict[str, Any] = {"where": where, "matches": matches, "order": wanted.order, "cursor": wanted.cursor}
+    chosen: dict[str, Any] = {"where": where, "matches": matches, "order": wanted.order, "cursor": cursor}
     if position is None:
         page = bench.page(kind.name, limit=PAGE, **chosen)
         rows = table.rows(bench, page)
