@@ -93,8 +93,8 @@ class Watched:
         dialog.dismiss()
 
     def complain(self, text: str) -> None:
-        """Keep it, unless it only says that a page was answered with an error, which a test may want."""
-        if "the server responded with a status of" not in text:
+        """Keep it, unless it only says that there was no answer or one with an error, which a test may want."""
+        if "the server responded with a status of" not in text and "ERR_CONNECTION_REFUSED" not in text:
             self.complaints.append(text)
 
 

@@ -289,6 +289,8 @@ class Bench:
         allowed = {0, 6, 7, usual} | ({1} if call.command == "doctor" else set())
         if ran.exit_code not in allowed or "Traceback" in told or '"code":"output"' in told:
             yield f"exit {ran.exit_code}: {told[-300:]}"
+        if '"code":"damaged"' in told and "unable to get the page" in told:
+            yield f"a page that was not read is told as damage: {told[-300:]}"
         sends = call.command in ("make", "send", "batch")
         acknowledged = _statuses(ran).keys() if sends else ()
         if ran.exit_code == 0 and sends and not acknowledged:

@@ -1,6 +1,6 @@
 """Each system call of a command on its store fails once, or from there on: a typed error, and nothing is lost.
 
-A sample by a fixed seed; `FAULTS=all make faults` tries every call, which takes an hour.
+A sample by a fixed seed; `FAULTS=all make faults` tries every call, which takes half an hour.
 """
 
 import os

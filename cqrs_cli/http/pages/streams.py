@@ -68,6 +68,8 @@ class Streams:
     async def show(self, request: Request) -> Response:
         """A page of streams, by name."""
         wanted, site = _wanted(request), self._site
+        line = wanted if site.face.hiding is None else wanted._replace(after=None)
+        wanted = wanted._replace(after=site.face.opened(wanted.after))
 
         def read(bench: Workbench) -> dict[str, Any]:
             found = wanted.found(bench.store)
@@ -76,8 +78,7 @@ class Streams:
             return {
                 "streams": streams,
                 "categories": list(islice(categories(bench.store), MOST_CATEGORIES)),
-                "more": last is not None,
-                "last": last if last is not None and streams[-1]["stream"] == last else None,
+                "last": None if last is None else site.face.place(last) if site.face.hides(last) else last,
             }
 
         found = await site.face.benches.read(read)
@@ -87,7 +88,7 @@ class Streams:
         first = "/ui/streams?" + urlencode(kept) if wanted.after is not None else None
         return site.render(
             request, "streams.html", title="Streams", wanted=wanted, older=older, first=first,
-            shell=wanted.shell(), **found,
+            shell=line.shell(), **found,
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from cqrs_cli.stores.bulk import ChainTexts
 from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, SentCommand
 from cqrs_cli.stores.operational import OPERATIONAL, REJECTIONS
 from cqrs_cli.stores.sqlite.definitions import definitions
-from cqrs_cli.stores.sqlite.errors import translate
+from cqrs_cli.stores.sqlite.errors import translate, unread
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.name_tables import NameTable
 
@@ -52,9 +52,14 @@ def audit(file: SQLiteFile, wanted: Collection[int] = (), progress: _Progress | 
     rest = file.rest
     with file.reader() as connection:
         walk = _Walk(connection, frozenset(wanted))
-        for look in (_file, lambda one: _definitions(one, int(file.facts["format"])), lambda _: walk.run(progress)):
+        looks: tuple[Callable[[], list[Flaw]], ...] = (
+            lambda: _file(connection, file.path),
+            lambda: _definitions(connection, int(file.facts["format"])),
+            lambda: walk.run(progress),
+        )
+        for look in looks:
             try:
-                walk.flaws += look(connection)
+                walk.flaws += look()
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 walk.flaws.append(_unreadable(error, file.path, walk))
     file.check_rest(rest)
@@ -70,9 +75,12 @@ def _unreadable(error: sqlite3.Error | UnicodeDecodeError, path: str, walk: _Wal
     return Flaw(walk.head + 1, "unreadable", f"what comes after @{walk.head} can't be read, nor was looked at: {error}")
 
 
-def _file(connection: sqlite3.Connection) -> list[Flaw]:
-    """What SQLite says of pages, indexes, types and values that must be there."""
+def _file(connection: sqlite3.Connection, path: str) -> list[Flaw]:
+    """What SQLite says of pages, indexes, types and values that must be there. Raises `Unavailable` for the disk."""
     told = connection.execute(f"PRAGMA integrity_check({_FILE_COMPLAINTS})").fetchall()
+    failed = next(filter(None, (unread(path, line) for (line,) in told)), None)
+    if failed is not None:
+        raise failed
     return [Flaw(None, "file", f"SQLite's own check: {line}") for (line,) in told if line != "ok"]
 
 

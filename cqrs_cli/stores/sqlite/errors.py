@@ -11,6 +11,7 @@ _OWN = r"(?:main\.)?(?:streams|event_types|commits|events|event_log|cqrs_\w+)"
 _OWN_PART = re.compile(rf"no such (?:table|view): {_OWN}$|no such column: |table {_OWN} has ")
 """Of what every store has. A table of another name is a mistake of ours, or of a read model."""
 _PART = re.compile(r"no such (?:table|view|column): |table .* has (?:no column named|\d+ columns but) ")
+_PAGE_CODE = re.compile(r"unable to get the page\. error code=(\d+)")
 
 _FORKED = "{path} was in use when this process was forked, and can't be used in it"
 _FORK = "fork while no transaction is open and no rows are half read, or begin the process anew (spawn)"
@@ -172,6 +173,15 @@ def has_other_names(path: str, how: str, remedy: str) -> Unavailable:
     """The file at `path` can be reached under another name, beside which lie other files. `how` ends the sentence."""
     why = "what is written under one name is not seen under the other, and is lost"
     return Unavailable(f"{path} {how}: {why}", hint=remedy, code="other-names", store=path)
+
+
+def unread(path: str, told: str) -> Unavailable | None:
+    """What SQLite's own check says of a page that the disk did not give, which is no damage; None of anything else."""
+    code = _PAGE_CODE.search(told)
+    if code is None or int(code[1]) & 0xFF != sqlite3.SQLITE_IOERR:
+        return None
+    hint = "check the disk; of what is stored nothing is known to be wrong"
+    return Unavailable(f"{path}: the disk could not read it ({code[0]})", hint=hint, code="io-error", store=path)
 
 
 def reported(error: sqlite3.Error, path: str, *, committing: bool = False) -> CqrsError | None:

@@ -21,7 +21,7 @@ from cqrs_cli.stores.moments import rfc3339
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.stores.sqlite import forks as forks  # says to the system what to do at one
 from cqrs_cli.stores.sqlite.append import SeenBefore, SQLiteBatch
-from cqrs_cli.stores.sqlite.errors import damaged_fact
+from cqrs_cli.stores.sqlite.errors import damaged_fact, unread
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.limits import Limits
 from cqrs_cli.stores.sqlite.queue import Queue
@@ -209,7 +209,7 @@ class SQLiteStore(SQLiteLogReader):
         if after <= 0:
             for (told,) in self._file.query("PRAGMA integrity_check(1)"):
                 if told != "ok":
-                    raise self._proof.damage(told)
+                    raise unread(self._file.path, told) or self._proof.damage(told)
         deque(self.read(Selection(after=after)), maxlen=0)
 
     def findings(self) -> list[Finding]:

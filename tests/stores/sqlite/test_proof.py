@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.errors import Damaged
+from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.stores.contract import Append, Selection
+from cqrs_cli.stores.sqlite import audit
+from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 
@@ -143,3 +145,30 @@ def test_a_cut_log_is_not_taken_for_a_shorter_one(path: Path) -> None:
             connection.execute("DELETE FROM events WHERE position > 350")
         for use in (store.head, store.read, store.scan, store.types, store.check):
             assert is_refused(use)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(266, Unavailable), (8458, Unavailable), (11, Damaged), (779, Damaged)])
+def test_a_page_that_the_disk_does_not_give_is_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[CqrsError]
+) -> None:
+    """SQLite's own check says both in one sentence. tests/faults/calls.py has each read of a store fail."""
+    told = f"*** in database main ***\nPage 12: unable to get the page. error code={code}"
+
+    class Connection:
+        def execute(self, sql: str) -> Any:
+            assert "integrity_check" in sql
+            return self
+
+        def fetchall(self) -> list[tuple[str]]:
+            return [(told,)]
+
+    with SQLiteStore(str(path), read_only=True) as store:
+        monkeypatch.setattr(SQLiteFile, "query", lambda *_: [(told,)])
+        with pytest.raises(kind, match="unable to get the page"):
+            store.check()
+    look: Any = audit._file
+    if kind is Damaged:
+        assert [flaw.code for flaw in look(Connection(), "log.db")] == ["file"]
+    else:
+        with pytest.raises(Unavailable, match="the disk could not read it"):
+            look(Connection(), "log.db")
