@@ -123,10 +123,13 @@ def test_a_letter_is_dropped_with_a_reason(served: Any, caplog: pytest.LogCaptur
 def test_rights_and_reading_only(store: str) -> None:
     with serving(store, office.domain) as one:
         [first, *_] = ids(page(one, PATH))
-    acts = ((f"{PATH}/letters/{first}/retry", {}), (f"{PATH}/letters/{first}/drop", {"reason": "x"}))
+    acts: tuple[tuple[str, dict[str, str]], ...] = (
+        (f"{PATH}/letters/{first}/retry", {}),
+        (f"{PATH}/letters/{first}/drop", {"reason": "x"}),
+    )
     readers = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
     for settings in (readers, {"read_only": True}):
-        with serving(store, office.domain, **settings) as one:  # type: ignore[arg-type]
+        with serving(store, office.domain, **settings) as one:
             found = page(one, PATH)
             assert ids(found) == []
             assert "the carrier is on strike" in found.text

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cqrs_cli.domain.pydantic_fast import UNDEFINED
-from cqrs_cli.http.pages.forms import AS_JSON, Field, name_of
+from cqrs_cli.http.pages.form_inputs import AS_JSON, name_of
+from cqrs_cli.http.pages.forms import Field
 from cqrs_cli.payloads import shapes
 from cqrs_cli.payloads.complaints import Complaint, Path
 from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
