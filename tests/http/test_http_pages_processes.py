@@ -127,7 +127,7 @@ def test_rights_and_reading_only(store: str) -> None:
         (f"{PATH}/letters/{first}/retry", {}),
         (f"{PATH}/letters/{first}/drop", {"reason": "x"}),
     )
-    readers = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
+    readers: dict[str, Any] = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
     for settings in (readers, {"read_only": True}):
         with serving(store, office.domain, **settings) as one:
             found = page(one, PATH)
