@@ -128,7 +128,8 @@ def test_rights_and_reading_only(store: str) -> None:
         (f"{PATH}/letters/{first}/drop", {"reason": "x"}),
     )
     readers: dict[str, Any] = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
-    for settings in (readers, {"read_only": True}):
+    reads_only: dict[str, Any] = {"read_only": True}
+    for settings in (readers, reads_only):
         with serving(store, office.domain, **settings) as one:
             found = page(one, PATH)
             assert ids(found) == []
