@@ -136,8 +136,7 @@ class Application:
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         problems.LOG.error("%s %s failed", request.method, request.url.path[:200], exc_info=error)
-        told = CqrsError("a bug in cqrs", code="bug", hint="it is in the log of the server")
-        return problems.respond(told)
+        return self._told(request, CqrsError("a bug in cqrs", code="bug", hint="it is in the log of the server"))
 
 
 def _life(face: Face) -> Any:

@@ -32,9 +32,9 @@ class Shot(NamedTuple):
 
 
 def _preview(page: Page) -> None:
-    page.fill("[name=product_id]", PEN)
-    page.fill("[name=quantity]", "5")
-    page.click("button:has-text('Preview')")
+    page.fill("#f-product_id", PEN)
+    page.fill("#f-quantity", "5")
+    page.click("#preview")
 
 
 def shots(places: Places) -> list[Shot]:

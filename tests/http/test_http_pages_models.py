@@ -153,6 +153,7 @@ def test_in_a_long_log_a_story_is_a_job(filled: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_what_differs_from_a_fresh_fold_is_listed_and_a_rebuild_mends_it(filled: Any, tmp_path: Any, cqrs: Any) -> None:
+    page(filled, "/ui/models/balance")  # which brings it to the head
     with Workbench.open(str(tmp_path / "cqrs.db"), bank.domain) as bench, bench.store.transaction() as rows:
         kind = bench.domain.rows_of("balance")
         all_rows = [tuple(one) for one in bench.store.rows.select(kind.table)]

@@ -128,9 +128,13 @@ def test_a_letter_is_dropped_with_a_reason(served: Any, caplog: pytest.LogCaptur
 def test_rights_and_reading_only(store: str) -> None:
     with serving(store, office.domain) as one:
         [first, *_] = ids(page(one, PATH))
-    acts: Any = ((f"{PATH}/letters/{first}/retry", {}), (f"{PATH}/letters/{first}/drop", {"reason": "x"}))
-    readers = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
-    for settings in (readers, {"read_only": True}):
+    acts: tuple[tuple[str, dict[str, str]], ...] = (
+        (f"{PATH}/letters/{first}/retry", {}),
+        (f"{PATH}/letters/{first}/drop", {"reason": "x"}),
+    )
+    readers: dict[str, Any] = {"authenticate": lambda _: Identity("eve", frozenset({"read", "send"}))}
+    reads_only: dict[str, Any] = {"read_only": True}
+    for settings in (readers, reads_only):
         with serving(store, office.domain, **settings) as one:
             found = page(one, PATH)
             assert ids(found) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -21,9 +20,11 @@ from cqrs_cli.http.bodies import form_of
 from cqrs_cli.http.commands import outcome_of
 from cqrs_cli.http.face import identity
 from cqrs_cli.http.hints import say
+from cqrs_cli.http.pages.form_inputs import MOST_ITEMS, count_of, without
 from cqrs_cli.http.pages.form_payload import FormPayload, place_errors
-from cqrs_cli.http.pages.forms import MOST_ITEMS, Field, Form, count_of, without
+from cqrs_cli.http.pages.forms import Field, Form
 from cqrs_cli.http.pages.site import Site, shell
+from cqrs_cli.http.pages.suggestions import stream_shown, suggested
 from cqrs_cli.http.parameters import Parameters
 from cqrs_cli.http.problems import kind_of, log_failure
 from cqrs_cli.http.readers import Readers
@@ -33,14 +34,12 @@ from cqrs_cli.payloads.lines import parse_expect
 from cqrs_cli.payloads.model_reader import ModelReader
 from cqrs_cli.payloads.shapes import holds_secret
 from cqrs_cli.payloads.words import by_word, line_of
-from cqrs_cli.stores.contract import Selection
 from cqrs_cli.workbench.outcome import Expect, Outcome
 from cqrs_cli.workbench.workbench import Workbench
 
 DONE = "done"
 FIELD = "field."
 """Before the name of a field that is called like a parameter of ours, in a link that fills it in."""
-SUGGESTED, LOOKED_AT = 20, 300
 _ID = re.compile("[!-~]{1,200}")
 _EDITS = re.compile("(add|remove):(/[^#?]*)")
 
@@ -171,8 +170,8 @@ class CommandPage:
                 "events": site.plains(bench, map(records.event, commit.events)) if commit is not None and ours else [],
                 "preview": outcome,
                 "before": None if asked.outcome is None else asked.outcome.version_before,
-                "stream": None if asked.outcome is None else _stream(site, bench, asked.outcome.stream),
-                "suggestions": {one: list(_suggested(site, bench, one)) for one in sorted(wanted)},
+                "stream": None if asked.outcome is None else stream_shown(site, bench, asked.outcome.stream),
+                "suggestions": {one: list(suggested(site, bench, one)) for one in sorted(wanted)},
             }
 
         found = await site.face.benches.read(read)
@@ -215,19 +214,3 @@ def _edited(typed: Mapping[str, str], what: str, place: str) -> dict[str, str]:
             raise Misuse(f"{place[:40]!r} is no element of a list", hint="load the page again")
         return without(typed, place)
     return {**typed, f"{place}#": str(count_of(typed, place) + 1)}
-
-
-def _stream(site: Site, bench: Workbench, name: str | None) -> str:
-    """The name of a stream, without what is hidden."""
-    told: str = site.plain(bench, {"stream": name or ""})["stream"]
-    return told
-
-
-def _suggested(site: Site, bench: Workbench, category: str) -> Iterator[str]:
-    """Keys of the streams of a category that last changed; none that are hidden."""
-    kind = bench.domain.aggregates[category]
-    events = bench.store.scan(Selection(category=category, backwards=True, limit=LOOKED_AT))
-    for stream in islice(dict.fromkeys(event.stream for event in events), SUGGESTED):
-        named = {kind.key[0]: str(kind.key_of(stream)[0])}
-        if site.plain(bench, named) == named:
-            yield named[kind.key[0]]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cqrs_cli.domain.pydantic_fast import UNDEFINED
-from cqrs_cli.http.pages.forms import AS_JSON, Field, name_of
+from cqrs_cli.http.pages.form_inputs import AS_JSON, name_of
+from cqrs_cli.http.pages.forms import Field
 from cqrs_cli.payloads import shapes
 from cqrs_cli.payloads.complaints import Complaint, Path
 from cqrs_cli.payloads.jsontext import JsonTextError, parse_json
@@ -28,6 +29,7 @@ class FormPayload:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.complaints: list[tuple[Path, str]] = []
+        self._broken: list[Path] = []
         self.values = self._group(fields)
 
     def model(self, reader: ModelReader[Model]) -> Model | None:
@@ -38,7 +40,8 @@ class FormPayload:
 
     def _is_known(self, path: Path) -> bool:
         """Whether it was said already that something there, or around it, can't be read."""
-        return any(path[: len(one)] == one for one, _ in self.complaints if one)
+        known = [*self._broken, *(path for path, _ in self.complaints)]
+        return any(path[: len(one)] == one for one in known if one)
 
     def _group(self, fields: Sequence[Field]) -> dict[str, Any]:
         values = ((one, self._value(one)) for one in fields)
@@ -102,7 +105,10 @@ class FormPayload:
         self.complaints += [
             (path, one.message) for one in found if not self._is_known(path := (*field.path, *_path(one)))
         ]
-        return made if len(self.complaints) == before and made is not None else value
+        if len(self.complaints) == before and made is not None:
+            return made
+        self._broken.append(field.path)  # what the other kinds would miss in it is nobody's concern
+        return value
 
 
 def _path(one: Complaint) -> Path:

@@ -1,12 +1,10 @@
 """Forms for payloads: the fields of a class, filled with what was typed, and the payload that this comes to.
 
-A field is called by its JSON pointer, `/items/0/quantity`; `/items#` says how many elements a list has, `/contact?`
-which kind of several a value is. What is left empty is left out.
+What is left empty is left out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -17,16 +15,14 @@ from cqrs_cli.domain.keys import named_type
 from cqrs_cli.domain.pydantic_fast import UNDEFINED
 from cqrs_cli.errors import InvalidInput
 from cqrs_cli.http.pages.field_hints import Hint, Schema, schema_of
+from cqrs_cli.http.pages.form_inputs import AS_BODY, AS_JSON, count_of, name_of, singular, typed_of
 from cqrs_cli.json_text import json_text
 from cqrs_cli.jsonable import jsonable
 from cqrs_cli.payloads import shapes
 from cqrs_cli.payloads.complaints import Path
 from cqrs_cli.payloads.shapes import Choice, Flag, Json, Many, Member, Record, Scalar, Shape
 
-MOST_ITEMS = 100
 MOST_FIELDS = 3_000
-AS_JSON = "JSON"
-_AS_BODY = "send it as JSON: POST /commands"
 Kind = Literal["text", "secret", "json", "choice", "group", "list", "union"]
 
 
@@ -126,7 +122,7 @@ class _Filling:
     def _field(self, shape: Shape, schema: Schema, path: Path, label: str, default: Any = UNDEFINED) -> Field:
         self._count += 1
         if self._count > MOST_FIELDS:
-            raise InvalidInput(f"a form has at most {MOST_FIELDS} fields", hint=_AS_BODY)
+            raise InvalidInput(f"a form has at most {MOST_FIELDS} fields", hint=AS_BODY)
         name = name_of(path)
         made = Field(path, label, "text", shape, path[-1], default=default, hint=schema.hint)
         made.value, made.is_hidden = self._typed.get(name, ""), _is_secret(shape)
@@ -164,46 +160,9 @@ class _Filling:
         return made
 
 
-def singular(step: str | int | None) -> str:
-    """What an element of a list is called."""
-    return str(step).removesuffix("s") if isinstance(step, str) else "element"
-
-
-def count_of(typed: Mapping[str, str], name: str) -> int:
-    """How many elements a list has. Raises `InvalidInput` for more than a form may have."""
-    text = typed.get(f"{name}#", "0")
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > MOST_ITEMS:
-        raise InvalidInput(
-            f"{name[:80]} has at most {MOST_ITEMS} elements here", hint="send it as JSON: POST /commands"
-        )
-    return int(text)
-
-
-def name_of(path: Path) -> str:
-    """How an input is called: the JSON pointer to its value."""
-    return "".join(f"/{step}" for step in path)
-
-
 def takes_none(annotation: Any) -> bool:
     """Whether null is a value of this type."""
     return type(None) in get_args(named_type(annotation))
-
-
-def typed_of(shape: Shape, value: Any, name: str) -> dict[str, str]:
-    """What would be typed for a plain JSON value."""
-    if value is None:
-        return {}
-    if isinstance(shape, Record) and isinstance(value, dict):
-        known = [(one, value[one.name]) for one in shape.members if one.name in value]
-        return {key: text for one, it in known for key, text in typed_of(one.shape, it, f"{name}/{one.name}").items()}
-    if isinstance(shape, Many) and isinstance(value, list):
-        made = {f"{name}#": str(len(value))}
-        for number, item in enumerate(value):
-            made |= typed_of(shape.item, item, f"{name}/{number}")
-        return made
-    text = value if isinstance(value, str) and not isinstance(shape, Json | shapes.Mapping) else json_text(value)
-    chosen = {f"{name}?": AS_JSON} if isinstance(shape, Json) and len(shape.kinds) > 1 else {}
-    return {name: text, **chosen}
 
 
 def _is_secret(shape: Shape) -> bool:
@@ -220,19 +179,3 @@ def _is_model(kind: Any) -> bool:
 
 def _kind_name(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) else shapes.shape_of(kind).name
-
-
-def without(typed: Mapping[str, str], item: str) -> dict[str, str]:
-    """What was typed, without an element of a list; those after it move up."""
-    base, _, text = item.rpartition("/")
-    inside = re.compile(re.escape(base) + "/([0-9]+)([/#?].*)?")
-    made: dict[str, str] = {}
-    for name, value in typed.items():
-        found = inside.fullmatch(name)
-        if found is None:
-            made[name] = value
-        elif found[1] != text:
-            moved = int(found[1]) - (int(found[1]) > int(text))
-            made[f"{base}/{moved}{found[2] or ''}"] = value
-    made[f"{base}#"] = str(max(count_of(typed, base) - 1, 0))
-    return made
