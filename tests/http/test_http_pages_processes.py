@@ -163,4 +163,5 @@ def test_what_is_masked_is_told_nowhere(store: str) -> None:
         found = page(one, PATH)
         assert found.status == 200
         assert not re.search(r"boom1|\bo1\b", found.answer.text)
-        assert set(walk(one, PATH).values()) == {200}
+        found = walk(one, PATH)  # a pseudonym names no stream
+        assert {status for path, status in found.items() if not path.startswith("/ui/streams/")} == {200}
