@@ -9,8 +9,10 @@ import pytest
 
 from cqrs_cli import Workbench
 from cqrs_cli.stores.contract import Selection
+from samples.orders import domain as orders
 from tests import bank, office, zoo
 from tests.http.served import Served, serving
+from tests.http.test_http_commands import ORDER
 from tests.http.test_http_operation import ended
 from tests.reacting import pay
 
@@ -157,3 +159,25 @@ def test_pages_go_on_where_something_is_masked_and_no_link_shows_it(tmp_path: Pa
                 assert "m-" in following or not following
             assert len({json.dumps(one) for one in seen}) == 3, path
         assert served.get("/projections/gehege?cursor=m-0123").json()["code"] == "cursor"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_complaint_about_the_very_first_line_does_not_quote_it(tmp_path: Path, masked: bool) -> None:
+    """The value is in no log yet, and nothing was sent before."""
+    mask = {"名前": "", "tier_id": ""} if masked else {}
+    line = json.dumps({"command": "admit", "data": {**ANIMAL, "habitat": SECRET}})
+    with serving(str(tmp_path / "cqrs.db"), zoo.domain, mask=mask, mask_key=b"k" * 16) as served:
+        assert hides(served.post("/commands", content=line, headers=NDJSON).text) is masked
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_event_of_several_shows_it(tmp_path: Path, masked: bool) -> None:
+    """A command that made several events, by its id."""
+    [item]: Any = ORDER["items"]
+    order = {**ORDER, "items": [{**item, "product_name": SECRET}]}
+    mask = {"product_name": ""} if masked else {}
+    with serving(str(tmp_path / "cqrs.db"), orders, mask=mask, mask_key=b"k" * 16) as served:
+        served.post("/commands/create-order", order, headers={"Idempotency-Key": "k-1"})
+        answer = served.get("/events/k-1")
+        assert len(answer.json()) > 1
+        assert hides(answer.text) is masked
