@@ -173,8 +173,8 @@ def test_a_complaint_about_the_very_first_line_does_not_quote_it(tmp_path: Path,
 @pytest.mark.parametrize("masked", [False, True])
 def test_no_event_of_several_shows_it(tmp_path: Path, masked: bool) -> None:
     """A command that made several events, by its id."""
-    [item]: Any = ORDER["items"]
-    order = {**ORDER, "items": [{**item, "product_name": SECRET}]}
+    items: Any = ORDER["items"]
+    order = {**ORDER, "items": [{**items[0], "product_name": SECRET}]}
     mask = {"product_name": ""} if masked else {}
     with serving(str(tmp_path / "cqrs.db"), orders, mask=mask, mask_key=b"k" * 16) as served:
         served.post("/commands/create-order", order, headers={"Idempotency-Key": "k-1"})
