@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cqrs_cli.http import batches
 from cqrs_cli.http.identity import Identity
 from tests import bank
 from tests.http.served import serving
@@ -47,6 +48,15 @@ def test_it_stops_at_the_first_failure_if_asked(served: Any) -> None:
     found = outcomes(served.post("/commands?fail_fast=true", content=body, headers=NDJSON))
     assert [one["status"] for one in found] == ["committed", "not-found"]
     assert [one["stream"] for one in served.get("/streams").json()] == ["account-a"]
+
+
+def test_it_stops_at_the_first_failure_however_few_are_written_at_once(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "TOGETHER", 1)
+    body = lines(line("open", account_id="a"), line("look", account_id="none"), line("open", account_id="b"))
+    found = outcomes(served.post("/commands?fail_fast=true", content=body, headers=NDJSON))
+    assert [one["status"] for one in found] == ["committed", "not-found"]
 
 
 @pytest.mark.slow

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.contract import Selection
+from samples.orders import domain as orders
 from tests import bank, office, zoo
 from tests.http.served import Served, serving
+from tests.http.test_http_commands import ORDER
 from tests.http.test_http_operation import ended
 from tests.reacting import pay
 
@@ -157,3 +160,43 @@ def test_pages_go_on_where_something_is_masked_and_no_link_shows_it(tmp_path: Pa
                 assert "m-" in following or not following
             assert len({json.dumps(one) for one in seen}) == 3, path
         assert served.get("/projections/gehege?cursor=m-0123").json()["code"] == "cursor"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_complaint_about_the_very_first_line_does_not_quote_it(tmp_path: Path, masked: bool) -> None:
+    """The value is in no log yet, and nothing was sent before."""
+    mask = {"名前": "", "tier_id": ""} if masked else {}
+    line = json.dumps({"command": "admit", "data": {**ANIMAL, "habitat": SECRET}})
+    with serving(str(tmp_path / "cqrs.db"), zoo.domain, mask=mask, mask_key=b"k" * 16) as served:
+        assert hides(served.post("/commands", content=line, headers=NDJSON).text) is masked
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_event_of_several_shows_it(tmp_path: Path, masked: bool) -> None:
+    """A command that made several events, by its id."""
+    items: Any = ORDER["items"]
+    order = {**ORDER, "items": [{**items[0], "product_name": SECRET}]}
+    mask = {"product_name": ""} if masked else {}
+    with serving(str(tmp_path / "cqrs.db"), orders, mask=mask, mask_key=b"k" * 16) as served:
+        served.post("/commands/create-order", order, headers={"Idempotency-Key": "k-1"})
+        answer = served.get("/events/k-1")
+        assert answer.text.count('"position"') > 1
+        assert hides(answer.text) is masked
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_store_that_fails_within_a_batch_does_not_tell_it(
+    tmp_path: Path, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer has begun by then: the last line is the error."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise Unavailable(f"the store is gone, and so is {SECRET}", code="busy")
+
+    monkeypatch.setattr(Workbench, "send_batch", fails)
+    mask = {"名前": "", "tier_id": ""} if masked else {}
+    line = json.dumps({"command": "admit", "data": ANIMAL})
+    with serving(str(tmp_path / "cqrs.db"), zoo.domain, mask=mask, mask_key=b"k" * 16) as served:
+        answer = served.post("/commands", content=line, headers=NDJSON)
+        assert "the store is gone" in answer.text
+        assert hides(answer.text) is masked

@@ -224,16 +224,34 @@ def test_what_has_stopped_is_not_unchanged(served: Any) -> None:
     for path, tag in known.items():
         answer = served.get(path, headers={"If-None-Match": tag})
         assert (answer.status_code, answer.json()["code"]) == (500, "domain-failed"), path
+        stale = served.get(path, params={"stale": "true"}).headers["etag"]
+        assert served.get(path, headers={"If-None-Match": stale}).status_code == 500, path
 
 
 def test_a_tag_of_another_server_is_none_of_this(tmp_path: Path) -> None:
     """Its rows may have been of another version of the code."""
     store = str(tmp_path / "cqrs.db")
+    with Workbench.open(store, bank.domain) as bench:
+        bench.send(bank.Open(account_id="ada"))
+        bench.project()
     tags = []
     for _ in range(2):
-        with serving(store, bank.domain) as served:
-            tags.append(served.get("/queries/richest").headers["etag"])
-    assert tags[0] != tags[1]
+        with serving(store, bank.domain, read_only=True) as served:
+            tags.append([served.get("/queries/richest").headers["etag"] for _ in range(2)])
+    assert tags[0][0] == tags[0][1]
+    assert tags[1][0] == tags[1][1]
+    assert tags[0][0] != tags[1][0]
+
+
+def test_a_server_that_is_further_behind_than_it_may_is_not_ready(tmp_path: Path) -> None:
+    store = str(tmp_path / "cqrs.db")
+    with Workbench.open(store, bank.domain) as bench:
+        for number in range(3):
+            bench.send(bank.Open(account_id=f"a{number}"))
+    with serving(store, bank.domain, read_only=True) as served:
+        late = served.get("/health/ready?max_lag=2")
+        assert (late.status_code, late.json()["late"], late.headers["retry-after"]) == (503, ["balance", "flow"], "1")
+        assert served.get("/health/ready?max_lag=3").status_code == 200
 
 
 def test_what_follows_has_no_end_and_its_last_id_comes_first(served: Any) -> None:
@@ -258,7 +276,7 @@ def test_a_page_behind_a_letter_that_is_gone_is_not_the_first(tmp_path: Path) ->
 # ── who follows ───────────────────────────────────────────────────────────────────────────────
 
 
-async def heard(served: Any, after: int, count: int, path: str = "") -> list[int]:
+async def heard(served: Any, after: int, count: int) -> list[int]:
     """The positions of the next events that a follower hears."""
     from cqrs_cli.stores.contract import Selection
 
@@ -290,6 +308,27 @@ def test_whoever_comes_back_misses_nothing_and_hears_nothing_twice(
         assert coming.result(60) == list(range(1, total + 1))
         for after in range(total):
             assert served.run(heard(served, after, total - after)) == list(range(after + 1, total + 1))
+
+
+def test_what_came_while_nobody_followed_is_heard_by_who_comes_back(served: Any) -> None:
+    """What is kept at hand has a gap there, and must not be taken for all."""
+
+    def written(first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            served.post("/commands/open", {"account_id": f"a{number}"})
+        while served.app.face.tail.head < last:
+            pass
+
+    coming = asyncio.run_coroutine_threadsafe(heard(served, 0, 3), served._loop)
+    written(1, 3)
+    assert coming.result(60) == [1, 2, 3]
+    written(4, 6)
+    coming = asyncio.run_coroutine_threadsafe(heard(served, 6, 1), served._loop)
+    while not served.app.face.tail.followers:
+        pass
+    written(7, 7)
+    assert coming.result(60) == [7]
+    assert served.run(heard(served, 2, 5)) == [3, 4, 5, 6, 7]
 
 
 def last_id(served: Served, headers: dict[str, str], query: str = "") -> int:
