@@ -169,7 +169,7 @@ def route(face: Face, method: str, path: str, handler: Handler, right: Right | N
     """A route that counts, asks whether the caller may (None: anybody), and answers errors with problems."""
 
     async def endpoint(request: Request) -> Response:
-        request.scope[tracing.ROUTE] = path
+        request.scope[tracing.ROUTE] = path.replace(":path", "")
         with face.counting(request, label) as counted:
             try:
                 if right is not None:

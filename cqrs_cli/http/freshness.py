@@ -124,12 +124,12 @@ class Freshness:
 
     async def _wait_for_log(self, wanted: int) -> None:
         tail, end = self._face.tail, time.monotonic() + self._face.options.patience
-        tail.told()
         while tail.head < wanted:
+            tail.told()  # to look now, as long as somebody waits
             left = end - time.monotonic()
             if left <= 0 or tail.is_over:
                 raise self._late(f"the log is at @{tail.head}, not yet at @{wanted}", wanted)
-            await tail.moved(left)
+            await tail.moved(min(left, LOOK_AGAIN))
 
     async def _wait_for_rows(self, wanted: int) -> None:
         """Until somebody else has moved them there."""

@@ -26,8 +26,10 @@ PAGE = 500
 KEEP_ALIVE = 15.0
 AWAY = 1.0
 """Seconds before a store that is away is asked again for who follows."""
-LOOK_AGAIN = 0.05
-"""Seconds between two looks at a log that other processes may write to; what this one writes is told at once."""
+LOOK_AGAIN, LOOK_SELDOM = 0.05, 0.2
+"""Seconds between two looks at a log that other processes may write to: while somebody follows, and while nobody does.
+What this one writes is told at once.
+"""
 
 Encode = Callable[[Workbench, Mapping[str, Any]], str]
 Wanted = Callable[[Recorded], bool]
@@ -90,7 +92,7 @@ class Tail:
         with self._bench as bench:
             position = self.head
             while not self._stop.is_set():
-                self._told.wait(LOOK_AGAIN)
+                self._told.wait(LOOK_AGAIN if self.followers else LOOK_SELDOM)
                 self._told.clear()
                 try:
                     position = self._look(bench, position)
@@ -142,6 +144,7 @@ class Tail:
     async def follow(self, after: int, selection: Selection, wanted: Wanted | None) -> AsyncIterator[bytes]:
         """Frames of the events after a position, for ever; a comment now and then, so that nobody takes it for dead."""
         self.followers += 1
+        self.told()  # that it looks often, from now on
         try:
             yield b"retry: 1000\n: follows from @%d\n\n" % after
             position, beats = after, self._beats

@@ -8,14 +8,13 @@ from tests.browser.shop import domain
 
 
 class Places:
-    """Of a store. order: a stream with many versions. story: the correlation of its first event."""
+    """Of a store. order: a stream with many versions. story: the correlation of what shipped it."""
 
     def __init__(self, store: str) -> None:
         with Workbench.open(store, domain, create=False, read_only=True) as bench:
             events = list(bench.store.read(Selection(types=frozenset({"OrderShipped"}), limit=1)))
             self.order, self.shipped = events[0].stream, events[0].position
-            first = next(iter(bench.store.read(Selection(stream=self.order, limit=1))))
-            self.story, self.head = first.correlation_id, bench.store.head()
+            self.story, self.head = events[0].correlation_id, bench.store.head()
 
     def all(self) -> list[str]:
         """One of every page, and of some that are not there."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli.http import events
+from tests.http.served import Served
 from tests.http.test_http_queries import followed
 
 
@@ -135,3 +136,9 @@ def test_methods_that_are_not_there(served: Any) -> None:
     assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
     assert "GET" in answer.headers["allow"]
     assert served("HEAD", "/health/live").content == b""
+
+
+def test_an_id_may_hold_a_slash(served: Served) -> None:
+    made = served.post("/commands/open", {"account_id": "ada"}, headers={"Idempotency-Key": "a/b"})
+    assert served.get("/events/a%2Fb").json()["position"] == int(made.headers["log-position"])
+    assert served.get("/trace/a%2Fb").json()[0]["id"] == "a/b"
