@@ -25,6 +25,8 @@ def what_fits_is_taken(_: Any, response: Any, case: Any) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 422:
         return
     told = response.json()
+    if told["code"] == "command-id-reused":  # the key "0" comes with many bodies
+        return
     details = [one["detail"] for one in told.get("errors", ())] or [told["detail"]]
     unsaid = [one for one in details if not UNSAID.search(one)]
     assert not unsaid, f"it fits the document, and is refused: {unsaid[:5]}"

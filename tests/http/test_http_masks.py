@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli import Workbench
+from cqrs_cli import Workbench, records
 from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.contract import Selection
 from samples.orders import domain as orders
@@ -200,3 +200,23 @@ def test_a_store_that_fails_within_a_batch_does_not_tell_it(
         answer = served.post("/commands", content=line, headers=NDJSON)
         assert "the store is gone" in answer.text
         assert hides(answer.text) is masked
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_status_quotes_it(tmp_path: Path, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something stands still, code of the domain has said why, and may have quoted anything."""
+    store = str(tmp_path / "cqrs.db")
+    with Workbench.open(store, office.domain) as bench:
+        runner = bench.runner()
+        runner.drain()
+        pay(bench, "boom1", items=[SECRET])
+        runner.drain()
+    for name in ("projection_status", "reaction_status", "delivery"):
+        monkeypatch.setattr(records, name, lambda _: {"message": f"can't take {SECRET!r}"})
+    with serving(store, office.domain, mask={"items": ""} if masked else {}, mask_key=b"k" * 16) as served:
+        id = served.get("/dead-letters").json()[0]["id"]
+        for answer in (
+            served.get("/projections"), served.get("/reactions"), served.post(f"/dead-letters/{id}/retry"),
+        ):  # fmt: skip
+            assert "can't take" in answer.text
+            assert hides(answer.text) is masked, answer.text
