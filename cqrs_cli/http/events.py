@@ -54,9 +54,9 @@ class Events:
         face = self._face
         return [
             route(face, "GET", "/events", self.list, "read", "events"),
-            route(face, "GET", "/events/{what:path}", self.show, "read", "event"),
+            route(face, "GET", "/events/{what:id}", self.show, "read", "event"),
             route(face, "GET", "/streams", self.streams, "read", "streams"),
-            route(face, "GET", "/trace/{what:path}", self.trace, "read", "trace"),
+            route(face, "GET", "/trace/{what:id}", self.trace, "read", "trace"),
         ]
 
     async def list(self, request: Request) -> Response:

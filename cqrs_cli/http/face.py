@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -162,6 +163,13 @@ class Face:
         return json_line(self.hiding.record(record) if self.hiding is not None else record) + "\n"
 
 
+class _Id(StringConvertor):
+    """An id as the last part of a path: of commands, which their senders choose, with slashes too."""
+
+    regex = ".+"
+
+
+register_url_convertor("id", _Id())
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -169,7 +177,7 @@ def route(face: Face, method: str, path: str, handler: Handler, right: Right | N
     """A route that counts, asks whether the caller may (None: anybody), and answers errors with problems."""
 
     async def endpoint(request: Request) -> Response:
-        request.scope[tracing.ROUTE] = path.replace(":path", "")
+        request.scope[tracing.ROUTE] = path.replace(":id", "")
         with face.counting(request, label) as counted:
             try:
                 if right is not None:

@@ -57,7 +57,7 @@ def test_each_route_wants_its_right_and_no_other_does(tmp_path: Path) -> None:
 
     with serving(str(tmp_path / "cqrs.db"), bank.domain, authenticate=who, sql=True) as served:
         face = served.app.face  # type: ignore[attr-defined]
-        told = {(method, one.path) for one in routes(face) if isinstance(one, Route) for method in one.methods or ()}
+        told = {(method, one.path.replace(":id", "")) for one in routes(face) if isinstance(one, Route) for method in one.methods or ()}
         assert told - {("HEAD", path) for _, path in told} == RIGHTS.keys()
         for (method, path), right in RIGHTS.items():
             for may in ("read", "send", "operate"):
@@ -80,7 +80,7 @@ def test_each_route_wants_its_right_and_no_other_does(tmp_path: Path) -> None:
         "/projections/balance?wait=x", "/projections/balance?stale=2", "/projections/balance?limit=0", "/projections/balance?where=",
         "/projections?limit=1", "/queries/richest?least=1&least=2", "/queries/richest?nothing=1", "/queries/richest?limit=0",
         "/queries/richest?least=x", "/queries/richest?least=NaN", "/queries/richest?least=", "/queries/richest?cursor=",
-        "/health/ready?max_lag=0", "/health/ready?lag=1", "/dead-letters?dropped=x", "/trace/x?limit=1", "/openapi.json?x=1",
+        "/health/ready?max_lag=-1", "/health/ready?lag=1", "/dead-letters?dropped=x", "/trace/x?limit=1", "/openapi.json?x=1",
         "/reactions?x=1", "/metrics?x=1", "/jobs/x?limit=1",
     ],
 )  # fmt: skip

@@ -35,7 +35,7 @@ class EventPage:
 
     def routes(self) -> list[Route]:
         """What is served."""
-        return [self._site.route("GET", "/ui/events/{what:path}", self.show, "read", "event")]
+        return [self._site.route("GET", "/ui/events/{what:id}", self.show, "read", "event")]
 
     async def show(self, request: Request) -> Response:
         """An event by `1200`, `@1200`, `order-17@5` or an id; of a command with several, the first."""

@@ -71,7 +71,7 @@ class Site:
         """A page that counts as `label`, asks whether the caller may, and answers errors with a page that says them."""
 
         async def endpoint(request: Request) -> Response:
-            request.scope[tracing.ROUTE] = path.replace(":path", "")
+            request.scope[tracing.ROUTE] = path.replace(":id", "")
             with self.face.counting(request, label) as counted:
                 try:
                     if right is not None:

@@ -69,7 +69,7 @@ class Trace:
 
     def routes(self) -> list[Route]:
         """What is served."""
-        return [self._site.route("GET", "/ui/trace/{what:path}", self.show, "read", "trace")]
+        return [self._site.route("GET", "/ui/trace/{what:id}", self.show, "read", "trace")]
 
     async def show(self, request: Request) -> Response:
         """The story of a command, an event, a correlation; of a stream the stories. from: the first row, from 1 on."""
