@@ -69,7 +69,7 @@ def test_what_has_not_changed_is_not_sent_again(served: Any) -> None:
         ("/queries/richest?least=1&least=2", 422, "invalid-input"),
         ("/queries/richest?limit=0", 422, "invalid-input"),
         ("/queries/richest?limit=1001", 422, "invalid-input"),
-        ("/queries/richest?cursor=zzz", 422, "invalid-input"),
+        ("/queries/richest?cursor=zzz", 400, "cursor"),
         ("/queries/richest?wait=x", 422, "invalid-input"),
         ("/queries/poorest", 404, "query-not-found"),
         ("/projections/balances", 404, "projection-not-found"),
