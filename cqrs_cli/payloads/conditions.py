@@ -88,7 +88,7 @@ def _value(projection: RowType, column: ColumnCodec, text: str, condition: str) 
     field = projection.cls.model_fields[column.column.name]
     try:
         if column.column.kind in TIMES and is_number(text):
-            raise InvalidInput(f"a {column.column.kind} is no number")
+            raise InvalidInput(f"a {column.column.kind} is no number", hint="2026-01-01, or 2026-01-01T10:00Z")
         annotation: Any = field.annotation
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         value = adapter.validate_python(text)

@@ -15,12 +15,12 @@ from samples.orders import domain as orders_domain
 from samples.orders.fulfilment import domain as fulfilment
 from samples.retail import domain as retail
 from samples.users import domain as users
-from tests import bank, office
+from tests import bank, office, zoo
 from tests.http.test_http_commands import ORDER
 
 DOMAINS = {
     "bank": bank.domain, "office": office.domain, "orders": orders_domain, "fulfilment": fulfilment,
-    "retail": retail, "users": users,
+    "retail": retail, "users": users, "zoo": zoo.domain,
 }  # fmt: skip
 
 
@@ -37,6 +37,9 @@ def test_whatever_it_names_is_there(name: str) -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
     ids = [one["operationId"] for path in made["paths"].values() for one in path.values()]
     assert len(ids) == len(set(ids))
+    answers = [told for path in made["paths"].values() for one in path.values() for told in one["responses"].values()]
+    links = [link["operationId"] for told in answers for link in told.get("links", {}).values()]
+    assert set(links) <= set(ids)
     for path, methods in made["paths"].items():
         for one in methods.values():
             named = {parameter["name"] for parameter in one["parameters"] if parameter["in"] == "path"}
@@ -108,3 +111,26 @@ def test_what_is_answered_is_as_it_is_told(orders: Any) -> None:
     check("get", orders.get(sent.headers["location"]), "/aggregates/{stream}")
     check("get", orders.get("/projections"), "/projections")
     check("get", orders.get("/streams?limit=x"), "/streams")
+
+
+def test_what_opens_leads_to_all_that_takes_its_key() -> None:
+    """With the key where the answer has it; what does not open leads to the aggregate alone."""
+    paths = document(zoo.domain, "1")["paths"]
+    links = paths["/commands/admit"]["post"]["responses"]["201"]["links"]
+    taking = {"command-weigh", "command-mark", "command-feed", "command-release", "query-one-animal"}
+    assert links.keys() == taking | {"event", "trace", "aggregate", "history", "blame"}
+    assert links["command-weigh"]["requestBody"] == {"tier_id": "$response.body#/key/tier_id"}
+    assert links["query-one-animal"]["parameters"] == {"query.tier_id": "$response.body#/key/tier_id"}
+    assert not paths["/commands/weigh"]["post"]["responses"]["201"]["links"].keys() & taking
+
+
+def test_parameters_are_told_as_they_are_read() -> None:
+    """Models and mappings are JSON, null can't be said, and a tag has to be there."""
+    made = document(zoo.domain, "1")
+    found = {one["name"]: one for one in made["paths"]["/queries/animals"]["get"]["parameters"]}
+    assert {name for name, one in found.items() if "content" in one} == {"diet", "weights"}
+    assert "schema" not in found["diet"]
+    assert found["since"]["schema"]["format"] == "date-time"
+    assert "null" not in json.dumps(found["code"]["schema"])
+    assert made["components"]["schemas"]["Admit"]["properties"]["diet"]["required"] == ["kind"]
+    assert made["components"]["schemas"]["Weigh"]["properties"]["tier_id"]["minLength"] == 1
