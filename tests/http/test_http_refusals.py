@@ -57,7 +57,12 @@ def test_each_route_wants_its_right_and_no_other_does(tmp_path: Path) -> None:
 
     with serving(str(tmp_path / "cqrs.db"), bank.domain, authenticate=who, sql=True) as served:
         face = served.app.face  # type: ignore[attr-defined]
-        told = {(method, one.path.replace(":id", "")) for one in routes(face) if isinstance(one, Route) for method in one.methods or ()}
+        told = {
+            (method, one.path.replace(":id", ""))
+            for one in routes(face)
+            if isinstance(one, Route)
+            for method in one.methods or ()
+        }
         assert told - {("HEAD", path) for _, path in told} == RIGHTS.keys()
         for (method, path), right in RIGHTS.items():
             for may in ("read", "send", "operate"):
