@@ -49,8 +49,7 @@ newest:
 	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(LEANING) \
 	&& .venv-newest/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager -e '.[test]' \
 	&& .venv-newest/bin/python .ci/versions.py newest \
-	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK) \
-	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(VERSIONED)
+	&& .venv-newest/bin/python -m pytest -q -n auto -p no:cacheprovider $(QUICK)
 
 # Requests made of the OpenAPI document, by schemathesis. FUZZ_CASES=100 for longer.
 fuzz: .venv/.fuzz

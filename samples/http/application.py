@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from fastapi import FastAPI
-from orders import domain  # pyright: ignore[reportMissingImports]
+from orders import domain  # type: ignore[import-not-found,unused-ignore]  # pyright: ignore[reportMissingImports]
 
 from cqrs_cli.http import Identity, router
 

@@ -33,9 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.file)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window. Where there is none: skipped, and a failure under CI."""
+    """Chromium without a window. Where there is none: skipped, and a failure under CI.
+
+    Gone before tests of other files: while it is there, a loop is running in this thread, and nobody could run one.
+    """
     path = chromium()
     if path is None:
         told = f"{NO_BROWSER}: apt-get install chromium, or .ci/browser as root"

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -33,6 +34,9 @@ def on_a_terminal(
     of them again and again until it ends."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(
+            signal.SIGHUP, signal.SIG_DFL
+        )  # whoever runs the tests may have been told to go on without a terminal
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", screen[1], screen[0], 0, 0))
         os.execvpe(words[0], list(words), dict(environ))
     shown, left, end = b"", list(keys), time.monotonic() + PATIENCE
@@ -68,6 +72,7 @@ class Window:
     def __init__(self, words: Sequence[str], environ: Mapping[str, str], size: tuple[int, int] = (80, 24)) -> None:
         self.pid, self._ours = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             time.sleep(0.2)  # so that its size is known, and its modes are seen
             os.execvpe(words[0], list(words), dict(environ))
         self.size = size

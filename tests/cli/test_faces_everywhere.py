@@ -173,7 +173,9 @@ def test_every_record_of_every_route_is_the_same(filled: Any) -> None:
     shell, served, domain = filled
     table = both_ways(served, domain)
     served_paths = {
-        one.path for one in routes(served.app.face) if isinstance(one, Route) and "GET" in (one.methods or ())
+        one.path.replace(":id", "")
+        for one in routes(served.app.face)
+        if isinstance(one, Route) and "GET" in (one.methods or ())
     }
     assert table.keys() | OTHERWISE == served_paths
     compared = dict.fromkeys(table, 0)

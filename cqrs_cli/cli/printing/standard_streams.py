@@ -2,7 +2,9 @@
 
 import errno
 import io
+import os
 import sys
+from typing import IO
 
 
 class Refusing(io.TextIOBase):
@@ -50,3 +52,15 @@ def tell(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         return
+
+
+def let_go(stream: IO[str] | None) -> None:
+    """A standard stream can't be written: drop what is buffered, or Python complains when it exits."""
+    if stream is None:  # nothing is buffered, and its descriptor may be that of a file of ours
+        return
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):
+        pass

@@ -16,14 +16,14 @@ import os
 import re
 import sys
 from collections.abc import Collection, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 
 from cqrs_cli import records
 from cqrs_cli.cli.printing.control_characters import visible, visible_lines
 from cqrs_cli.cli.printing.output import UNWRITABLE, unwritable, wants_color
-from cqrs_cli.cli.printing.standard_streams import stand_in, tell
+from cqrs_cli.cli.printing.standard_streams import let_go, stand_in, tell
 from cqrs_cli.cli.shell.hints import say
 from cqrs_cli.cli.shell.session import Session, last_value
 from cqrs_cli.cli.shell.typer_fast import usage
@@ -53,19 +53,19 @@ def run(words: Sequence[str]) -> int:
         try:
             sys.stderr.flush()
         except (AttributeError, OSError, ValueError):  # nobody reads it, and Python would end with 120 for that
-            _let_go(sys.__stderr__)
+            let_go(sys.__stderr__)
 
 
 def _answered(session: Session) -> int:
     try:
         return _run(session)
     except BrokenPipeError:
-        _let_go(sys.__stdout__)
+        let_go(sys.__stdout__)
         return BROKEN_PIPE
     except SystemExit as stop:
         # Typer turns a broken pipe into exit 1; anything else is the user's own code leaving.
         if isinstance(stop.__context__, BrokenPipeError):
-            _let_go(sys.__stdout__)
+            let_go(sys.__stdout__)
             return BROKEN_PIPE
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else BUG
     except (KeyboardInterrupt, typer.Abort):
@@ -95,18 +95,6 @@ def _run(session: Session) -> int:
             raise KeyboardInterrupt  # Typer swallowed it; what was being written must not be kept
     sys.stdout.flush()
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
-
-
-def _let_go(stream: TextIO | None) -> None:
-    """A standard stream can't be written: drop what is buffered, or Python complains when it exits."""
-    if stream is None:  # nothing is buffered, and its descriptor may be that of a file of ours
-        return
-    try:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, stream.fileno())
-        os.close(descriptor)
-    except (OSError, ValueError):
-        pass
 
 
 def _usage(error: typer.TyperException, session: Session) -> Misuse:
@@ -149,7 +137,7 @@ def _no_text(error: UnicodeEncodeError) -> Misuse:
 
 def _report(error: CqrsError, session: Session) -> int:
     if error.code == UNWRITABLE:
-        _let_go(sys.__stdout__)
+        let_go(sys.__stdout__)
     hint = say(error)
     hint = None if hint is None else _as_typed(hint, session)
     if wants_json(session):

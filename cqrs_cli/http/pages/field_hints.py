@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError
 
+from cqrs_cli.domain.pydantic_fast import PydanticSerializationError
 from cqrs_cli.payloads.jsonschema import SchemaGenerator
 
 _LIMITS = (

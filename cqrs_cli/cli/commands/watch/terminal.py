@@ -19,6 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cqrs_cli.cli.printing.output import is_terminal
+from cqrs_cli.cli.printing.standard_streams import let_go
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,9 +84,11 @@ class Terminal:
         self.is_blank = True
 
     def _leave(self) -> None:
-        with suppress(OSError, ValueError):  # it may be gone
+        try:
             if self._live is not None:
                 self._live.stop()
+        except (OSError, ValueError):  # it is gone, and what is buffered can go nowhere
+            let_go(self._out)
         with suppress(OSError, termios.error):
             if self._keys is not None and self._modes:
                 termios.tcsetattr(self._keys, termios.TCSADRAIN, self._modes)
