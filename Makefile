@@ -11,7 +11,7 @@ unexport PYTHONUNBUFFERED
 
 QUICK := -m "not faults and not slow" --kept-on file
 # What depends on the libraries by more than their public ways: there, the slow tests are run against each version too.
-VERSIONED := -m "slow and not faults" --kept-on file tests/cli/options tests/cli/shell tests/domain tests/stores \
+VERSIONED := -m "slow and not faults" --kept-on file tests/cli/options tests/domain tests/stores \
 	$(foreach name,concurrency failover pooler,--ignore tests/stores/postgres/test_$(name).py)
 # The rooms that lean on the libraries most, for a pair of versions that differs from two that are run in full.
 LEANING := $(QUICK) tests/cli/options tests/cli/shell tests/domain tests/http tests/scenario
