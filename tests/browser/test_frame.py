@@ -121,6 +121,7 @@ def test_seven_tabs(context: BrowserContext, looked_at: Program) -> None:
     for _ in range(7):
         page = context.new_page()
         page.goto(f"{looked_at.url}/ui/log", timeout=20_000)
+        assert page.locator("#log tbody tr").count() == 50
         page.click("#tail")
         page.wait_for_timeout(100)
         page.evaluate(HIDE)
