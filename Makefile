@@ -26,7 +26,7 @@ quick: .venv/.ready
 	@$(BIN)/python -m pytest -q -n auto $(QUICK)
 
 test: .venv/.ready
-	@.ci/browser
+	@.ci/programs
 	@$(BIN)/python .ci/versions.py test
 	@$(BIN)/python -m pytest -q -n auto
 
@@ -75,7 +75,7 @@ docs: .venv/.ready
 
 # The pictures of the pages in docs/pictures, taken in a browser.
 pictures: .venv/.ready
-	@.ci/browser
+	@.ci/programs
 	@$(BIN)/python -m tests.browser.pictures
 
 # The documentation as a site, in `site/`. A link to a page or heading that is not there ends it.

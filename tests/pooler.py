@@ -26,7 +26,7 @@ class Pooler:
         """dsn: of the server. Raises `NoPooler`."""
         program = shutil.which(PROGRAM) or shutil.which(PROGRAM, path="/usr/sbin:/usr/local/sbin")
         if program is None:
-            raise NoPooler(f"no {PROGRAM} on this machine: apt-get install {PROGRAM}")
+            raise NoPooler(f"no {PROGRAM} on this machine: apt-get install {PROGRAM}, or .ci/programs as root")
         parts = urlsplit(dsn)
         self.database, self._password = parts.path.strip("/"), secrets.token_hex(16)
         self._user, self._own = parts.username or "", parts.password or ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_play
 from tests.browser import shop
 from tests.conftest import NO_BROWSER
 from tests.http.programs import Program
+from tests.missing import missing
 
 APP = "tests.browser.shop:domain"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -41,10 +41,7 @@ def browser() -> Iterator[Browser]:
     """
     path = chromium()
     if path is None:
-        told = f"{NO_BROWSER}: apt-get install chromium, or .ci/browser as root"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+        missing(f"{NO_BROWSER}: apt-get install chromium, or .ci/programs as root")
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield made

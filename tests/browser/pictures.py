@@ -71,7 +71,7 @@ def main() -> None:
     """Take all."""
     path = chromium()
     if path is None:
-        raise SystemExit(f"{NO_BROWSER}: .ci/browser as root installs it")
+        raise SystemExit(f"{NO_BROWSER}: .ci/programs as root installs it")
     with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
         folder = Path(made)
         shop.write(str(folder / "shop.db"))

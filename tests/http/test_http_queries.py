@@ -106,8 +106,9 @@ def test_fields_that_are_called_like_a_parameter_of_ours(tmp_path: Any) -> None:
         given = {"field.limit": "7", "tags": ["a", "b"], "leg": leg, "kind": "firm", "sure": "true", "limit": "5"}
         assert served.get("/queries/some", params=given).status_code == 200
         assert served.get("/queries/some", params={"field.limit": "7", "leg": "{"}).status_code == 422
-    [query] = asked
-    assert query == Some(limit=7, tags=["a", "b"], leg=bank.Leg(to="x", amount=2), kind=bank.Kind.FIRM, sure=True)
+    wanted = Some(limit=7, tags=["a", "b"], leg=bank.Leg(to="x", amount=2), kind=bank.Kind.FIRM, sure=True)
+    assert asked
+    assert all(query == wanted for query in asked), asked  # asked twice where the rows came to their place meanwhile
 
 
 def test_a_query_without_pages_takes_no_cursor(orders: Any) -> None:

@@ -10,6 +10,7 @@ from cqrs_cli.stores.postgres.store import PostgresStore
 from cqrs_cli.testing.making import commit, event
 from cqrs_cli.testing.store_contract import StoreContract, store
 from tests.conftest import NO_POSTGRESQL
+from tests.missing import missing
 from tests.pooler import NoPooler, Pooler
 from tests.stores.postgres.administrator import run
 
@@ -22,7 +23,7 @@ def pooler(postgresql: str) -> Iterator[Pooler]:
     try:
         one = Pooler(postgresql)
     except NoPooler as error:
-        pytest.skip(f"{NO_POSTGRESQL} behind a pooler: {error}")
+        missing(f"{NO_POSTGRESQL} behind a pooler: {error}")
     yield one
     one.close()
 

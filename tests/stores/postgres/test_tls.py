@@ -11,6 +11,7 @@ from cqrs_cli.errors import Unavailable
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.testing.making import commit
 from tests.conftest import NO_POSTGRESQL
+from tests.missing import missing
 from tests.postgres_server import NoServer, Server, programs_with_tls
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ def authority(folder: Path, name: str) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A server with a certificate for `localhost`, of an authority of its own; another authority is beside it."""
     if shutil.which("openssl") is None:
-        pytest.skip(f"{NO_POSTGRESQL} that speaks TLS: openssl is not there to make certificates")
+        missing(f"{NO_POSTGRESQL} that speaks TLS: openssl is not there to make certificates")
     folder = tmp_path_factory.mktemp("tls")
     authority(folder, "ours")
     authority(folder, "theirs")
@@ -42,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     try:
         made = Server(programs_with_tls())
     except NoServer as error:
-        pytest.skip(f"{NO_POSTGRESQL} that speaks TLS: {error}")
+        missing(f"{NO_POSTGRESQL} that speaks TLS: {error}")
     try:
         _speak(made, folder)
         yield made, folder
