@@ -50,6 +50,9 @@ def look(folders: Folders, store: Path) -> Iterator[tuple[str, str]]:
         for what, path in _pages(head, middle):
             turns = [_asked(server, path) for _ in range(TURNS)]
             yield f"http, {head:,} events: {what}", _told(turns, PAGE_MS, median(one.cpu for one in turns))
+        turns = [_asked(server, "/events?type=AccountOpened&backwards=true") for _ in range(TURNS)]
+        told = _told(turns, STEP_MS, median(one.clock for one in turns))
+        yield f"http, {head:,} events: a type whose newest event is far back", told
         for what, path in _searches():
             steps = list(_to_the_end(server, path))
             told = _told(steps, STEP_MS, median(one.clock for one in steps))
@@ -62,7 +65,7 @@ def _pages(head: int, middle: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield f"@{head // 2:,}", f"/events?after=@{head // 2}"
     yield f"@{head // 2:,}, backwards", f"/events?before=@{head // 2}&backwards=true"
     yield "@1,000", "/events?after=@1000"
-    yield "of a type, the newest", "/events?type=AccountOpened&backwards=true"
+    yield "of a type, the newest", "/events?type=Deposited&backwards=true"
     yield "of a type, from the beginning", "/events?type=Deposited"
     yield "since a moment", f"/events?since={moment}"
     yield "until a moment, backwards", f"/events?until={moment}&backwards=true"
@@ -73,6 +76,9 @@ def _pages(head: int, middle: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield "one event", f"/events/{head // 2}"
     yield "its story", f"/trace/{middle['command_id']}"
     yield "an aggregate", f"/aggregates/{stream}"
+    yield "the page of figures", "/ui/"
+    yield "the page of the log", "/ui/log"
+    yield "the page of streams", "/ui/streams"
     yield "its blame", f"/aggregates/{stream}/blame"
     yield "/streams", "/streams"
     yield "/streams from the middle", f"/streams?category=account&after=account-{account(head // 100)}"
