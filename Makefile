@@ -67,7 +67,7 @@ bench: .venv/.bench
 
 # What other stores' suites expect, with those that need other packages.
 peers: .venv/.peers
-	@$(BIN)/python -m pytest -q -n auto tests/peers
+	@$(BIN)/python -m pytest -q -n auto tests/peers tests/transfer/dialects
 
 docs: .venv/.ready
 	@$(BIN)/python -m tests.cli_reference
@@ -98,6 +98,7 @@ clean:
 	@.venv-lowest/bin/python $(PIP_INSTALL) -e '.[test]' $$(.venv-lowest/bin/python .ci/versions.py floors) && touch $@
 
 .venv/.peers: .venv/.ready
+	@! command -v npm >/dev/null || npm install --silent --prefix .venv/message-db @eventide/message-db@1.3.1
 	@$(BIN)/python $(PIP_INSTALL) -e '.[peers]' && touch $@
 
 .venv/.fuzz: .venv/.ready

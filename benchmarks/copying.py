@@ -32,7 +32,7 @@ def measure(folder: Path, events: int = 100_000) -> list[tuple[str, str]]:
     figures: list[tuple[str, str]] = []
     for together in TOGETHER:
         source, file = str(folder / f"source-{together}.db"), folder / f"{together}.jsonl"
-        _fill(source, events, together)
+        fill(source, events, together)
         shown = "a commit each" if together == 1 else f"{together} a commit"
         for what, work in (
             ("export", partial(_export, source, file)),
@@ -41,13 +41,14 @@ def measure(folder: Path, events: int = 100_000) -> list[tuple[str, str]]:
             ("verify", partial(_verify, source)),
             ("SQLite alone: fetching", partial(_fetch, source)),
             ("SQLite alone: fetching and its check", partial(_fetch, source, check=True)),
-            ("SQLite alone: inserting", partial(_insert, source, folder / f"bare-{together}.db")),
+            ("SQLite alone: inserting", partial(insert, source, folder / f"bare-{together}.db")),
         ):
             figures.append((f"{what} of {events:,} events, {shown}", f"{events / _seconds(work):,.0f} events/s"))
     return figures
 
 
-def _fill(path: str, events: int, together: int) -> None:
+def fill(path: str, events: int, together: int) -> None:
+    """A store with so many events in a commit."""
     payload = b'{"stock_code":"85123A","description":"LANTERN","quantity":6,"unit_price":"2.55"}'
     with open_store(path, create=True, durability="relaxed") as store:
         for at in range(0, events // together, 5_000 // together):
@@ -93,7 +94,7 @@ def _fetch(path: str, check: bool = False) -> None:
                 pass
 
 
-def _insert(path: str, target: Path) -> None:
+def insert(path: str, target: Path) -> None:
     """The rows of a log into the tables of another store, 5,000 events a transaction."""
     with closing(sqlite3.connect(path)) as connection:
         tables = {

@@ -32,7 +32,12 @@ def detect(
     asked = dialects if name is None else [_named(name, dialects)]
     asked = [one for one in asked if database.kind in one.shapes]
     if not asked:
-        raise Misuse(f"{name} has no form in {database.kind} that is known", hint="another dialect", code="no-dialect")
+        known = ", ".join(kind for one in dialects if one.name == name for kind in one.shapes)
+        raise Misuse(
+            f"{name} has no form in {database.kind} that is known",
+            hint=f"it has one in {known}: another address, or another dialect",
+            code="no-dialect",
+        )
     tables = database.tables()
     found = [
         Found(one, place)
@@ -88,13 +93,29 @@ def _nothing(
     if {one.name for one in tables} >= _OURS - {"cqrs_origins"} and table is None:
         return Misuse(f"{shown} is a store of cqrs", code="own-store", source=shown)
     looked = [f"{one.name}: {', and '.join(map(str, one.shapes[database.kind]))}" for one in asked]
+    lacking = [text for one in asked for shape in one.shapes[database.kind] for text in _lacking(tables, shape, table)]
     there = ", ".join(one.shown for one in tables[:20]) or "none"
-    where = "" if table is None else f" in {table}"
+    where = "" if table is None else f" called {table!r}"
+    names = [name for one in tables for name in {one.name, one.shown}]
     error = NotFound(
         f"no log of a known kind{where} in {shown}, whose tables are: {there}",
-        hint="a table of your own can be described: [tool.cqrs.mirror.NAME]",
+        hint="this is what another version writes, perhaps; docs/mirrors.md names those that are known"
+        if lacking
+        else (None if table is None else did_you_mean(table, names, 1))
+        or "a table of your own can be described: [tool.cqrs.mirror.NAME]",
         code="no-log",
         looked_for=looked,
     )
-    error.complaints = [f"looked for {one}" for one in looked]
+    error.complaints = [*lacking, *(f"looked for {one}" for one in looked)]
     return error
+
+
+def _lacking(tables: Sequence[Table], shape: Shape, table: str | None) -> list[str]:
+    """Tables that are nearly of a shape, and what of it they have not: of its name, or with most of its columns."""
+    found = []
+    for one in tables:
+        missing = shape.columns - one.columns.keys()
+        is_near = 2 * len(missing) < len(shape.columns) if shape.name is None else shape.name in (one.name, one.shown)
+        if missing and is_near and table in (None, one.name, one.shown):
+            found.append(f"{one.shown} has no {', no '.join(sorted(missing))}")
+    return found

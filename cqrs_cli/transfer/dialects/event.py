@@ -15,7 +15,10 @@ from cqrs_cli.stores.moments import micros
 
 _is_plain = re.compile(r"[A-Za-z0-9._-]+").fullmatch
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
-_decode = json.JSONDecoder().decode  # `loads` looks for another encoding first, which takes longer than a small payload
+_decoder = json.JSONDecoder()
+_scan = getattr(
+    _decoder, "scan_once", _decoder.raw_decode
+)  # what `loads` does besides takes longer than a small payload
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -100,11 +103,14 @@ def json_bytes(value: object, position: int, what: str = "payload") -> bytes:
 def parsed(data: bytes | str, position: int, what: str = "payload") -> Any:
     """What JSON says. Raises `InvalidInput` (`not-json`) with the position of what is none."""
     try:
-        return _decode(data if isinstance(data, str) else data.decode())
-    except (ValueError, RecursionError):
+        text = data if isinstance(data, str) else data.decode()
+        found, end = _scan(text, 0)
+        if end == len(text):
+            return found
+    except (ValueError, RecursionError, StopIteration):
         pass
     try:
-        return json.loads(data)  # which knows other encodings, too
+        return json.loads(data)  # which knows spaces around it, and other encodings
     except (ValueError, RecursionError):
         raise InvalidInput(
             f"the {what} at position {position:,} of the source is no JSON",

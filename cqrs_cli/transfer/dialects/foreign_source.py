@@ -105,7 +105,8 @@ def _parcel(events: Sequence[ForeignEvent], newest_us: int) -> Parcel:
         (first.id, new, None, first.correlation_id, first.causation_id, first.user_id, metadata, recorded_us)
     )
     for event in new:
-        if len(event[3]) > MAX_EVENT_BYTES or len(event[0]) > _LONGEST_NAME or len(event[1]) > _LONGEST_NAME:
+        stream, type, _, data = event
+        if len(data) > MAX_EVENT_BYTES or not (0 < len(stream) <= _LONGEST_NAME and 0 < len(type) <= _LONGEST_NAME):
             _check(commit, events[new.index(event)])
     return _new_parcel((commit, last.position, _mark(last), tuple([event[6] for event in events]), None))
 
@@ -125,9 +126,12 @@ def _metadata_of(events: Sequence[ForeignEvent]) -> str | None:
 
 
 def _with_time(metadata: str | None, recorded_us: int) -> str:
-    told = {} if metadata is None else json.loads(metadata)
-    name = "recorded_at" if "recorded_at" not in told else "mirror_recorded_at"
-    return json.dumps({**told, name: rfc3339(recorded_us)}, ensure_ascii=False, separators=(",", ":"))
+    """The metadata, a JSON object with something in it, and the time behind it."""
+    said = f'recorded_at":"{rfc3339(recorded_us)}"}}'
+    if metadata is None:
+        return f'{{"{said}'
+    is_there = "recorded_at" in metadata and "recorded_at" in json.loads(metadata)
+    return f'{metadata.rstrip()[:-1]},"{"mirror_" if is_there else ""}{said}'
 
 
 def _mark(event: ForeignEvent) -> str:

@@ -54,7 +54,7 @@ class _Events:
             stream = self._named(originator, version, topic, state, position)
         told = self._topics.get(topic) or self._topic(topic)
         time_us = time_of(state.get("timestamp")) if isinstance(state, dict) else None
-        return ForeignEvent(position, stream, told.type, data, f"{stream}:{version}", time_us, version, told.metadata)
+        return ForeignEvent(position, stream, told.type, data, f"{stream}:{version:d}", time_us, version, told.metadata)
 
     def _topic(self, topic: str) -> _Topic:
         name = topic.partition(":")[2] or topic
@@ -66,6 +66,8 @@ class _Events:
 
     def _named(self, originator: object, version: int, topic: str, state: Any, position: int) -> str:
         """The stream of an aggregate."""
+        if originator is None:
+            raise ValueError("it has no originator_id")
         if version != 1:
             found = self._database.first(self._first, originator)
             if found is not None:

@@ -15,10 +15,13 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from cqrs_cli.errors import InvalidInput
 from cqrs_cli.transfer.dialects.database import Database
 from cqrs_cli.transfer.dialects.dialect import Dialect, Place
 from cqrs_cli.transfer.dialects.event import ForeignEvent, Row
 
+_MISFIT = (TypeError, ValueError, AttributeError, LookupError, OverflowError)
+"""What a dialect raises for a row that is not what it expects."""
 _LOOK_AGAIN = 0.05
 _WAIT_FOR_WRITERS = 2.0
 """Seconds, before a copy ends at a gap."""
@@ -61,7 +64,7 @@ class TableReader:
         self.gap: int | None = None
         self._database, self._place, self._patience, self._page = database, place, dialect.patience, dialect.page
         self._select = dialect.select(database.kind, place)
-        self._mapped = dialect.mapped(database, place)
+        self._dialect, self._map = dialect.name, dialect.mapped(database, place)
         self._settled = 0  # up to here nothing comes any more
         self._no_events = 0  # up to here there was nothing but rows that are none
         self._open: _Gap | None = None
@@ -70,16 +73,22 @@ class TableReader:
     def events(self, after: int) -> Iterator[ForeignEvent]:
         """What comes after a position."""
         last, give_up = after, time.monotonic() + _WAIT_FOR_WRITERS
+        has_gaps, mapped = self._database.has_gaps, self._map
         self.gap = None
         while True:
             number, missing = 0, None
             for row in self._database.page(self._select, last, self._page):
-                if not self._follows(row, last):
+                if has_gaps and row[0] != last + 1 and not self._follows(row, last):
                     missing = row
                     break
                 last, number = row[0], number + 1
-                event = self._mapped(row)
+                try:
+                    event = mapped(row)
+                except _MISFIT as error:
+                    raise self._misfit(row, error) from error
                 if event is not None:
+                    if type(event[1]) is not str or type(event[2]) is not str or type(event[4]) is not str:
+                        raise self._misfit(row, "its stream, its type or its id is no text")
                     yield event
                 else:
                     self._no_events = last
@@ -133,6 +142,21 @@ class TableReader:
             return False
         self._settled = row[0]
         return True
+
+    def _mapped(self, row: Row) -> ForeignEvent | None:
+        try:
+            return self._map(row)
+        except _MISFIT as error:
+            raise self._misfit(row, error) from error
+
+    def _misfit(self, row: Row, why: object) -> InvalidInput:
+        """Of a row that has nothing where its dialect has something, or something of another kind."""
+        return InvalidInput(
+            f"the row at position {row[0]:,} of the source is none that {self._dialect} writes: {why}",
+            hint="mend it with the tools of the store that wrote it, or say which dialect it is: --dialect NAME",
+            code="row",
+            position=row[0],
+        )
 
     def _is_old(self, row: Row) -> bool:
         """Whether what was missing before it would be there, had it ever been to come."""

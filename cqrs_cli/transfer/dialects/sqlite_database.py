@@ -31,6 +31,8 @@ class SQLiteDatabase:
         self.name = "sqlite:" + self._real
         if not os.path.exists(path):
             raise NotFound(f"there is no file {path}", hint="the path of the other store's database", code="no-file")
+        if os.path.isdir(path):
+            raise Misuse(f"{path} is a folder", hint="the file of the other store, in it perhaps", code="no-database")
         self._identity = self._found()
         with self._told():
             self._connection = sqlite3.connect(
@@ -50,7 +52,8 @@ class SQLiteDatabase:
         found = []
         with self._told():
             listed = self._connection.execute(
-                "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name"
+                "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+                "AND name NOT GLOB 'sqlite_*' ORDER BY name"
             ).fetchall()
             for name, is_without_rowid in listed:
                 rows = self._connection.execute("SELECT name, lower(type) FROM pragma_table_info(?)", (name,))

@@ -133,6 +133,47 @@ def test_states(tmp_path: Path, made: str) -> None:
     assert len(history(tmp_path / "m.db")) == 1, "what was before it is there, and the next time goes on behind it"
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state", "NULL"), ("state", "5"), ("topic", "NULL"), ("topic", "x'ff00'"), ("topic", "''"),
+        ("originator_version", "'x'"), ("originator_version", "NULL"), ("originator_id", "NULL"),
+    ],
+)  # fmt: skip
+def test_a_torn_row_is_named_and_what_is_before_it_is_there(tmp_path: Path, column: str, value: str) -> None:
+    source = log(tmp_path / "s.db", event("a"), event("b"), event("c"))
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute(f"UPDATE stored_events SET {column} = {value} WHERE rowid = 2")
+        connection.commit()
+    with pytest.raises(InvalidInput, match="position 2 of the source") as caught:
+        mirrored(str(source), tmp_path / "m.db")
+    assert caught.value.hint
+    assert [one.events[0].stream for one in history(tmp_path / "m.db")] == ["cart-a"]
+    with closing(sqlite3.connect(source)) as connection:  # who mends it goes on with it
+        connection.execute("DELETE FROM stored_events WHERE rowid = 2")
+        connection.commit()
+    assert mirrored(str(source), tmp_path / "m.db")[0].events == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "is_named", "hint"),
+    [
+        ({}, True, "another version"), ({"table": "stored_events"}, True, "another version"),
+        ({"table": "stored_event"}, False, "stored_events"), ({"dialect": "emmett"}, False, "can be described"),
+    ],
+)  # fmt: skip
+def test_columns_that_are_missing_are_named(tmp_path: Path, words: dict[str, str], is_named: bool, hint: str) -> None:
+    """As in the schema of another version."""
+    source = log(tmp_path / "s.db", event("a"))
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("ALTER TABLE stored_events DROP COLUMN topic")
+        connection.commit()
+    with pytest.raises(NotFound, match=r"whose tables are: stored_events$") as caught:
+        open_reader(str(source), DIALECTS, **words)
+    assert ("stored_events has no topic" in caught.value.complaints) == is_named
+    assert hint in str(caught.value.hint)
+
+
 def test_what_is_too_large_is_named_by_its_position(tmp_path: Path) -> None:
     source = str(log(tmp_path / "s.db", event("a"), event("b", text="x" * 1_100_000)))
     with pytest.raises(Misuse, match=r"position 2 of the source: an event Cart\.Opened has"):
@@ -192,13 +233,13 @@ def test_what_is_no_such_log(tmp_path: Path, kind: str) -> None:
         path.touch()
     elif kind == "ours":
         open_store(str(path), create=True).close()
-    expected = {"missing": NotFound, "empty": NotFound, "folder": Unavailable}.get(kind, Misuse)
+    expected = {"missing": NotFound, "empty": NotFound}.get(kind, Misuse)
     if kind == "unreadable":
         path, expected = Path("http://localhost/x"), Misuse
     with pytest.raises(expected) as caught:
         mirrored(str(path), tmp_path / "m.db")
     assert caught.value.code == {
-        "missing": "no-file", "text": "no-database", "folder": "unreadable-source", "empty": "no-log",
+        "missing": "no-file", "text": "no-database", "folder": "no-database", "empty": "no-log",
         "ours": "own-store", "unreadable": "no-source",
     }[kind]  # fmt: skip
 

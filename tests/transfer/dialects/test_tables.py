@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.errors import InvalidInput
+from cqrs_cli.errors import InvalidInput, NotFound
+from cqrs_cli.transfer.dialects.known import DIALECTS
+from cqrs_cli.transfer.dialects.opening import open_reader
 from tests.conftest import ROOT
 from tests.transfer.dialects.mirrors import mirrored
 from tests.transfer.logs import fields_of, history
@@ -31,8 +33,14 @@ def data(target: Path) -> list[Any]:
     return [json.loads(text) for (text,) in fields_of(target, ("data",))]
 
 
+def write_accounts(session: Any) -> None:
+    """Five messages, as the functions of Message DB wrote them."""
+    session.execute((ROOT / "tests" / "data" / "message_db.sql").read_bytes())
+    session.execute("SET search_path = message_store, public")
+
+
 def test_message_db(postgres: str, session: Any, tmp_path: Path) -> None:
-    session.execute((ROOT / "tests" / "data" / "message_db.sql").read_text(encoding="utf-8"))
+    write_accounts(session)
     proof, gap = mirrored(postgres, tmp_path / "m.db")
     assert (proof.events, proof.position, gap) == (5, 5, None)
     assert fields_of(tmp_path / "m.db", NAMES) == [
@@ -55,6 +63,28 @@ def test_message_db(postgres: str, session: Any, tmp_path: Path) -> None:
         "SELECT (extract(epoch FROM time) * 1000000)::bigint FROM message_store.messages"
     ).fetchone()
     assert history(tmp_path / "m.db")[0].recorded_us == at, "a time without a zone is UTC"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("id", "NULL"), ("position", "NULL"), ("stream_name", "NULL"), ("type", "NULL"), ("type", "''")],
+)
+def test_a_torn_row_of_message_db(postgres: str, session: Any, tmp_path: Path, column: str, value: str) -> None:
+    write_accounts(session)
+    session.execute(f"ALTER TABLE messages ALTER {column} DROP NOT NULL")
+    session.execute(f"UPDATE messages SET {column} = {value} WHERE global_position = 3")
+    with pytest.raises(InvalidInput, match="position 3 of the source") as caught:
+        mirrored(postgres, tmp_path / "m.db")
+    assert caught.value.hint
+    assert len(history(tmp_path / "m.db")) == 2
+
+
+def test_columns_that_are_missing_are_named(postgres: str, session: Any) -> None:
+    write_accounts(session)
+    session.execute("ALTER TABLE messages DROP COLUMN metadata CASCADE")
+    with pytest.raises(NotFound) as caught:
+        open_reader(postgres, DIALECTS)
+    assert "message_store.messages has no metadata" in caught.value.complaints
 
 
 MARTEN = """
