@@ -34,7 +34,7 @@ _SWAPPED = "could not open relation with OID"
 
 
 class Link:
-    """The way to one store on a server. s: its schema, quoted for SQL. tables: those that were there lately."""
+    """The way to one store on a server. s: its schema, quoted for SQL. tables: those seen with their checkpoints."""
 
     def __init__(self, url: str, *, read_only: bool, limits: Limits) -> None:
         self.address: Address = address_of(url)

@@ -258,6 +258,7 @@ class PostgresRows(PostgresRowReader):
         relation = self._relation(name)
         if relation is None or not self._exists(relation):
             return
+        self._link.tables.discard(name)
         self._keep_readers_out([name])
         if not _is_plain(name):
             self._hide(name)
