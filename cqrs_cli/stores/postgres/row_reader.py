@@ -143,13 +143,12 @@ class PostgresRowReader:
             raise self._refused(table.name, error) from error
 
     def _stream(self, table: Table, sql: str, values: Values) -> Iterator[Scalars]:
-        with self._link.connection() as connection:
-            try:
-                yield from connection.streamed(sql, values)
-            except psycopg.errors.UndefinedTable as error:
-                self._missed(table.name, error)
-            except (psycopg.Error, UnicodeEncodeError) as error:
-                raise self._refused(table.name, error) from error
+        try:
+            yield from self._link.stream(sql, values)
+        except psycopg.errors.UndefinedTable as error:
+            self._missed(table.name, error)
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise self._refused(table.name, error) from error
 
     def _missed(self, name: str, error: psycopg.errors.UndefinedTable) -> None:
         """A table is not there. It has no rows then, unless it is one of the store's own, or was known to be there."""
