@@ -99,7 +99,7 @@ SQLITE = (
     "tests/cli/commands/test_pages.py::test_every_row_is_read_when_it_is_asked_for",  # counts in the class of SQLite
     "tests/cli/commands/test_project.py::test_a_row_that_was_changed_by_hand",
     "tests/cli/commands/test_project.py::test_a_sample_is_part_of_the_rows",
-    "tests/cli/commands/test_project.py::test_a_table_",
+    "tests/cli/commands/test_project.py::test_a_table_of",
     "tests/cli/commands/test_project.py::test_drift_for_the_machines_that_watch",
     "tests/cli/commands/test_project.py::test_the_smallest_sample_has_a_row",
     "tests/cli/commands/test_rows.py::test_a_view_shows_the_rows_to_other_tools",
@@ -112,14 +112,12 @@ SQLITE = (
     "tests/http/test_http_operation.py::test_sql_reads",  # a dialect
     "tests/cli/test_remarks.py::test_rows_of_another_python_are_called_that",
     "tests/workbench/processors/test_deadlines.py::test_a_clock_that_once_ran_ahead",
-    "tests/workbench/processors/test_inline.py::test_a_table_that_is_gone",
     "tests/workbench/processors/test_inline.py::test_of_two_that_are_sent_at_once",
     "tests/workbench/processors/test_inline.py::test_rows_are_there_with_the_commit",
     "tests/workbench/processors/test_loop.py::test_an_altered_table_is_no_events_fault",
     "tests/workbench/processors/test_projections.py::test_a_stored_row_that_no_longer_fits",
     "tests/workbench/processors/test_projections.py::test_a_table_that_was_altered",
     "tests/workbench/processors/test_projections.py::test_rows_and_checkpoint_are_one_transaction",
-    "tests/workbench/processors/test_reactions.py::test_a_table_that_was_dropped_needs_a_rebuild",
     "tests/workbench/processors/test_rebuild.py",  # other processes, and what SQLite keeps; tests/stores/postgres has its own
     "tests/workbench/processors/test_rows_of_their_own.py",  # comes in between in the class of SQLite
     "tests/workbench/processors/test_taken_in.py::test_an_alias_that_came_later",
@@ -135,6 +133,7 @@ BOTH = (
     "tests/cli/commands/test_streams.py",
     "tests/cli/options/test_wait.py",
     "tests/http/test_http_commands.py",
+    "tests/http/test_http_freshness.py::test_somebody_drops_the_table",
     "tests/http/test_http_queries.py",
     "tests/http/test_http_serving.py::test_followers_hear_each_event_once_in_order_whatever_breaks",
     "tests/http/test_http_serving.py::test_two_servers_on_one_store",

@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from cqrs_cli.stores.contract import Store
@@ -68,9 +68,15 @@ def program() -> list[str]:
     return [sys.executable, "-m", "tests.servers" if _DSN in os.environ else "cqrs_cli"]
 
 
-def of_environment(environ: Mapping[str, str]) -> OnServer | None:
-    """What the process was told."""
-    return OnServer(environ[_DSN], environ[_FOLDER], environ[_PREFIX]) if _DSN in environ else None
+def told(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment tells a process where its stores are."""
+    return {name: environ[name] for name in (_DSN, _FOLDER, _PREFIX) if name in environ}
+
+
+def as_told() -> AbstractContextManager[None]:
+    """While the stores of this process are where it was told."""
+    words = told(os.environ)
+    return in_force(OnServer(*words.values())) if words else nullcontext()
 
 
 @contextmanager
@@ -93,6 +99,5 @@ def in_force(place: OnServer) -> Iterator[None]:
 if __name__ == "__main__":
     from cqrs_cli.__main__ import main
 
-    told = of_environment(os.environ)
-    with nullcontext() if told is None else in_force(told):
+    with as_told():
         sys.exit(main())

@@ -195,7 +195,8 @@ class Store(Protocol):
     def sql(self, statement: str, parameters: Mapping[str, Any], seconds: float) -> SQLRows:
         """One statement of SQL that reads, over the log's views and the read models; `seconds` limit its work.
 
-        Raises `Misuse` (code `sql`) for SQL that is wrong, that writes, or where the store has none.
+        Raises `Unavailable` (code `timed-out`) when they are over, as 0 are at once; `Misuse` (code `sql`) for SQL
+        that is wrong, that writes, or where the store has none.
         """
 
     @property

@@ -11,9 +11,10 @@ Its object is an `Opener`. The installed packages are asked only for a scheme th
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.errors import ConfigurationError, Misuse
 
 if TYPE_CHECKING:
     from cqrs_cli.stores.contract import Store
@@ -22,6 +23,7 @@ GROUP = "cqrs.stores"
 MEMORY = "memory"
 SERVERS = ("postgresql", "postgres")
 _FILES = ("sqlite", "file")
+_TIMEOUT = "timeout="
 Create = bool | Literal["lazily"]
 
 
@@ -116,16 +118,18 @@ def impatient(url: str, seconds: int) -> str:
     """The URL of a store on a server, which is waited for no longer than so many seconds; any other as it is."""
     if _scheme_of(url) not in SERVERS:
         return url
-    import re
+    from urllib.parse import unquote
+
+    from cqrs_cli.stores import timeouts
 
     base, _, query = url.partition("?")
     pairs = query.split("&") if query else []
-    for number, pair in enumerate(pairs):
-        if (said := re.fullmatch(r"timeout=(\d+(?:\.\d+)?)", pair)) is not None and float(said[1]) > seconds:
-            pairs[number] = f"timeout={seconds}"
-    if not any(pair.startswith("timeout=") for pair in pairs):
-        pairs.append(f"timeout={seconds}")
-    return f"{base}?{'&'.join(pairs)}"
+    said = {number: unquote(pair[len(_TIMEOUT) :]) for number, pair in enumerate(pairs) if pair.startswith(_TIMEOUT)}
+    for number, text in said.items():
+        with suppress(Misuse):  # what it is not is said when the store is opened
+            if timeouts.seconds(_TIMEOUT, text) > seconds:
+                pairs[number] = f"{_TIMEOUT}{seconds}"
+    return f"{base}?{'&'.join(pairs if said else [*pairs, f'{_TIMEOUT}{seconds}'])}"
 
 
 def path_of(url: str) -> str | None:

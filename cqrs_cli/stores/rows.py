@@ -121,7 +121,7 @@ class RowReader(Protocol):
         """How many rows of the table fulfil every condition; 0 if it does not exist. Raises `Misuse` as `select`."""
 
     def exists(self, table: Table) -> bool:
-        """Whether there is such a table."""
+        """Whether there is such a table; if it has a checkpoint, whether there was one when that was looked at last."""
 
 
 class Rows(RowReader, Protocol):

@@ -218,6 +218,27 @@ class RowsContract:
         assert list(store.rows.select(PEOPLE)) == [(1, "a", "x", "m")]
         assert [store.rows.exists(table) for table in (sales, people)] == [False, False]
 
+    def test_a_table_that_somebody_dropped_is_not_there(self, store: Store, url: str) -> None:
+        """Whoever looks where rows stand sees next whether they are there, whatever was so before."""
+        sales, counts = Checkpoint("sales", 1, "f"), Checkpoint("counts", 1, "f")
+        looks: list[Callable[[], object]] = [lambda: store.rows.checkpoint("sales"), store.rows.checkpoints]
+        for look in looks:
+            with store.transaction() as rows:
+                rows.create(SALES)
+                rows.create(self.COUNTS)
+                rows.move_all([(rows.checkpoint(one.name), one) for one in (sales, counts)])
+            look()
+            assert [store.rows.exists(table) for table in (SALES, self.COUNTS, PEOPLE)] == [True, True, False]
+            with open_store(url) as other, other.transaction() as theirs:
+                theirs.drop("sales")
+            look()
+            assert [store.rows.exists(table) for table in (SALES, self.COUNTS)] == [False, True]
+            with open_store(url) as other, other.transaction() as theirs:
+                theirs.forget("counts")
+                theirs.drop("counts")
+            store.rows.checkpoints()
+            assert not store.rows.exists(self.COUNTS)
+
     @pytest.mark.parametrize(
         "change",
         [

@@ -1,18 +1,19 @@
 """Equal tags mean equal rows, whoever else moves these rows, makes them anew or takes them away."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlite_utils
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Query, Read, Workbench, decide, evolve
 from tests.conftest import ROOT
 from tests.http.served import Served, serving
+from tests.servers import told
+from tests.tables import drop
 
 
 class Count(Command):
@@ -62,6 +63,7 @@ domain = Domain("counters", Counter, Total, TotalOf)
 ELSE = """
 from cqrs_cli import Workbench
 from tests.http import test_http_freshness as there
+from tests.servers import as_told
 
 if {changed}:
 
@@ -76,7 +78,7 @@ if {changed}:
     domain = there.Domain("counters", there.Counter, Total)
 else:
     domain = there.domain
-with Workbench.open("cqrs.db", domain) as bench:
+with as_told(), Workbench.open("cqrs.db", domain) as bench:
     {do}
 """
 
@@ -92,7 +94,7 @@ def folder(tmp_path: Path) -> Path:
 def elsewhere(folder: Path, do: str, changed: bool = False) -> None:
     """Let another process do something with the store; changed: by other code of the read model."""
     code = ELSE.format(do=do, changed=changed)
-    environ = {"PYTHONPATH": str(ROOT)}
+    environ = {"PYTHONPATH": str(ROOT)} | told(os.environ)
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -154,13 +156,13 @@ def test_another_process_makes_the_rows_anew(folder: Path) -> None:
         assert other not in (tag, anew)
 
 
-@pytest.mark.file
-def test_somebody_drops_the_table(folder: Path) -> None:
-    with serving(str(folder / "cqrs.db"), domain) as served:
+@pytest.mark.parametrize("read_only", [False, True])
+def test_somebody_drops_the_table(folder: Path, read_only: bool) -> None:
+    """One thread reads all of it, and knows the table from before."""
+    with serving(str(folder / "cqrs.db"), domain, read_only=read_only, readers=1) as served:
         _, _, tag = total(served)
         assert total(served, tag)[0] == 304
-        with closing(sqlite_utils.Database(folder / "cqrs.db").conn) as connection:
-            connection.execute("DROP TABLE total")
+        drop(folder / "cqrs.db", "total")
         status, problem, _ = total(served, tag)
         assert (status, problem["code"]) == (503, "needs-rebuild")
         elsewhere(folder, "bench.rebuild('total')")

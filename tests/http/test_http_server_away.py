@@ -191,6 +191,8 @@ def test_the_password_is_in_no_answer_and_no_note(server: Server, tmp_path: Path
         ("postgres://h/db?schema=s", 5, "postgres://h/db?schema=s&timeout=5"),
         ("postgresql://h/db?timeout=90&schema=s", 5, "postgresql://h/db?timeout=5&schema=s"),
         ("postgresql://h/db?timeout=0.5", 5, "postgresql://h/db?timeout=0.5"),
+        ("postgresql://h/db?timeout=1e3", 5, "postgresql://h/db?timeout=5"),
+        ("postgresql://h/db?timeout=%39%30", 5, "postgresql://h/db?timeout=5"),
         ("postgresql://h/db?timeout=soon", 5, "postgresql://h/db?timeout=soon"),
         ("postgresql://h/db?connect_timeout=9", 5, "postgresql://h/db?connect_timeout=9&timeout=5"),
         ("shop.db?timeout=9", 5, "shop.db?timeout=9"),

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cqrs_cli.cli.options.combinations import seconds
 from cqrs_cli.cli.options.sources import Sources
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.session import current
 from cqrs_cli.errors import Misuse, NothingMatched
+from cqrs_cli.stores.timeouts import seconds
 
 PATIENCE = 8.0
-_SHORTEST = 0.001
 
 
 def sql(
@@ -43,13 +42,13 @@ def sql(
         )
     bound = dict(_split(text) for text in parameters or ())
     text = _from_stdin() if statement == "-" else statement
-    left = seconds(timeout, PATIENCE)
+    left = PATIENCE if timeout is None else seconds("--timeout", timeout)
     if timeout is not None:
         session.limit_wait(timeout)
     begun = time.monotonic()
     store = session.store()
     if timeout is not None:  # of both together
-        left = max(left - (time.monotonic() - begun), _SHORTEST)
+        left = max(left - (time.monotonic() - begun), 0)
     result = store.sql(text, bound, left)
 
     def records() -> Iterator[dict[str, Any]]:

@@ -1,10 +1,11 @@
-"""Options that exclude each other or go together, and seconds as they are typed."""
+"""Options that exclude each other or go together."""
 
 from collections.abc import Mapping
 
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.waiting import Waiting
 from cqrs_cli.stores.contract import Store
+from cqrs_cli.stores.timeouts import seconds
 
 PATIENCE = 10.0
 """Seconds for which `--wait` waits."""
@@ -18,22 +19,11 @@ def only_one(options: Mapping[str, bool]) -> str | None:
     return given[0] if given else None
 
 
-def seconds(text: str | None, usual: float, zero: bool = False) -> float:
-    """The value of `--timeout`, `usual` without one. zero: is one too. Raises `Misuse`."""
-    try:
-        found = float(text) if text is not None else usual
-    except ValueError:
-        found = -1.0
-    if not (0 < found < 1e6 or (zero and found == 0)):
-        raise Misuse(f"--timeout wants seconds, not {text!r}", hint="--timeout 30, or 0.5")
-    return found
-
-
 def patience(wait: str | None, timeout: str | None) -> float:
     """Seconds for which `--wait` waits. Raises `Misuse`, also if there is nothing to wait for."""
     if timeout is not None and wait is None:
         raise Misuse("--timeout goes with --wait", hint="--wait @POSITION or --wait COMMAND_ID says what to wait for")
-    return seconds(timeout, PATIENCE, zero=True)
+    return PATIENCE if timeout is None else seconds("--timeout", timeout)
 
 
 def waited(store: Store, options: Mapping[str, str]) -> None:

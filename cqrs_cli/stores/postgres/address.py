@@ -9,8 +9,9 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from cqrs_cli.errors import ConfigurationError
+from cqrs_cli.errors import ConfigurationError, Misuse
 from cqrs_cli.stores.addresses import shown, without_secrets
+from cqrs_cli.stores.timeouts import seconds
 
 SCHEMA, TIMEOUT = "cqrs", 60.0
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
@@ -67,15 +68,11 @@ def _schema(url: str, ours: dict[str, str]) -> str:
 
 
 def _timeout(url: str, ours: dict[str, str]) -> float:
-    text = ours.get("timeout", str(TIMEOUT))
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise _unusable(url, f"{text!r} is no timeout", "seconds for which the server may be away: ?timeout=60")
-    return seconds
+        return seconds("timeout=", ours["timeout"]) if "timeout" in ours else TIMEOUT
+    except Misuse as error:
+        raise _unusable(url, error.message, error.hint) from None
 
 
-def _unusable(url: str, what: str, hint: str) -> ConfigurationError:
+def _unusable(url: str, what: str, hint: str | None) -> ConfigurationError:
     return ConfigurationError(f"{shown(url)}: {what}", hint=hint, store=shown(url))

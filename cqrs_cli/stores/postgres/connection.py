@@ -113,7 +113,7 @@ class Connection(psycopg.Connection[Row]):
         self.settle()
         return cursor
 
-    def streamed(self, sql: str, values: Sequence[Any]) -> Iterator[Row]:
+    def streamed(self, sql: str, values: Sequence[Any]) -> Generator[Row, None, None]:
         """The rows of one statement, a thousand at a time."""
         with self.cursor() as cursor:
             self._in_chunks = True

@@ -13,6 +13,7 @@ _UNTRUSTED = (
     "certificate verify failed", "does not match host name", "root certificate file", "server does not support SSL",
     "SSL error", "certificate authority",
 )  # fmt: skip
+_SWAPPED = "could not open relation with OID"
 _BACKUP = "another tool changed the store: restore a backup"
 _Report = tuple[tuple[str, ...], type[CqrsError], str, str, str | None]
 _REPORTS: tuple[_Report, ...] = (
@@ -45,10 +46,17 @@ def translate(error: psycopg.Error, address: Address, *, lost: bool = False) -> 
     name, state, text = address.shown, error.sqlstate or "", text_of(error, address)
     if lost:
         return connection_lost(name, text)
+    if is_of_a_swap(error):
+        return Passing(f"{name}: a table was replaced while it was read", hint="try again", code="busy", store=name)
     for states, kind, code, message, hint in _REPORTS:
         if state.startswith(states):
             return kind(message.format(name=name, text=text), hint=hint, code=code, store=name)
     return error
+
+
+def is_of_a_swap(error: psycopg.Error) -> bool:
+    """Whether a table was replaced between the parsing of a statement and its run."""
+    return _SWAPPED in str(error)
 
 
 def unreachable(error: psycopg.Error, address: Address) -> CqrsError:

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,7 +19,14 @@ from psycopg.conninfo import make_conninfo
 from cqrs_cli.errors import CqrsError, Misuse, Passing, Unavailable
 from cqrs_cli.stores.postgres.address import Address, address_of
 from cqrs_cli.stores.postgres.connection import Connection, Row
-from cqrs_cli.stores.postgres.errors import has_no_primary, outcome_unknown, read_only, translate, unreachable
+from cqrs_cli.stores.postgres.errors import (
+    has_no_primary,
+    is_of_a_swap,
+    outcome_unknown,
+    read_only,
+    translate,
+    unreachable,
+)
 from cqrs_cli.stores.postgres.limits import Limits
 
 T = TypeVar("T")
@@ -29,12 +36,10 @@ _READS = 5
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _AGAIN = ("40001", "40P01")
 """A standby took away what was being read, or others waited in a circle with us."""
-_SWAPPED = "could not open relation with OID"
-"""A table was replaced between the parsing of a statement and its run."""
 
 
 class Link:
-    """The way to one store on a server. s: its schema, quoted for SQL. tables: those that were there lately."""
+    """The way to one store on a server. s: its schema, quoted for SQL. tables: those seen with their checkpoints."""
 
     def __init__(self, url: str, *, read_only: bool, limits: Limits) -> None:
         self.address: Address = address_of(url)
@@ -197,10 +202,33 @@ class Link:
                 try:
                     return question(connection)
                 except psycopg.Error as error:
-                    passing = connection.is_lost or error.sqlstate in _AGAIN or _SWAPPED in str(error)
-                    if self.in_transaction or not passing or not left:
+                    if not left or not self._passes(error, connection):
                         raise
         raise AssertionError
+
+    def stream(self, sql: str, values: Sequence[Any]) -> Iterator[Row]:
+        """The rows of one statement, as they come. It is begun again as `ask` is, as long as none was given out.
+
+        Raises psycopg's errors, and what connecting raises.
+        """
+        for left in reversed(range(_READS)):
+            with self.connection() as connection, closing(connection.streamed(sql, values)) as rows:
+                try:
+                    first = next(rows, None)
+                except psycopg.Error as error:
+                    if not left or not self._passes(error, connection):
+                        raise
+                    continue
+                if first is not None:
+                    yield first
+                    yield from rows
+                return
+        raise AssertionError
+
+    def _passes(self, error: psycopg.Error, connection: Connection) -> bool:
+        """Whether a question that reads may have another answer when it is asked again."""
+        is_passing = connection.is_lost or error.sqlstate in _AGAIN or is_of_a_swap(error)
+        return is_passing and not self.in_transaction
 
     @contextmanager
     def transaction(self, *, appending: bool = False, piped: bool = True) -> Iterator[Connection]:

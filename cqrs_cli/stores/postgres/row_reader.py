@@ -19,10 +19,11 @@ _IN_MEMORY = 5_000
 OWN_TABLES = frozenset(table.name for table in OPERATIONAL)
 """Tables that are there since the store was made."""
 RowError = psycopg.Error | UnicodeEncodeError
-CHECKPOINTS = (
-    "SELECT c.name, c.position, coalesce(d.definition, '') FROM {s}.cqrs_checkpoints c "
-    "LEFT JOIN {s}.cqrs_definitions d ON d.name = c.name"
+_CHECKPOINTS = (
+    "SELECT c.name, c.position, coalesce(d.definition, ''), to_regclass(%b::text || '.' || quote_ident(c.name)) "
+    "IS NOT NULL FROM {s}.cqrs_checkpoints c LEFT JOIN {s}.cqrs_definitions d ON d.name = c.name"
 )
+"""Each with whether there is a table of its name: who looks where rows stand asks next whether they are there."""
 
 
 class PostgresRowReader:
@@ -35,13 +36,20 @@ class PostgresRowReader:
 
     def checkpoint(self, name: str) -> Checkpoint | None:
         """The checkpoint, or None."""
-        found = self._link.query(f"{CHECKPOINTS.format(s=self._link.s)} WHERE c.name = %b", (name,))
-        return Checkpoint(*found[0]) if found else None
+        found = self._looked("WHERE c.name = %b::text", [name])
+        return found[0] if found else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, by name."""
-        found = self._link.query(f"{CHECKPOINTS.format(s=self._link.s)} ORDER BY c.name")
-        return [Checkpoint(*row) for row in found]
+        return self._looked("ORDER BY c.name")
+
+    def _looked(self, which: str, names: Sequence[str] = ()) -> list[Checkpoint]:
+        """The checkpoints of these names, or all; and it is remembered which of their tables are there."""
+        found = self._link.query(f"{_CHECKPOINTS.format(s=self._link.s)} {which}", (self._link.s, *names))
+        there = {name for name, _, _, is_there in found if is_there}
+        self._link.tables.difference_update(set(names or self._link.tables) - there)
+        self._link.tables.update(there)
+        return [Checkpoint(name, position, definition) for name, position, definition, _ in found]
 
     def load(self, table: Table, keys: Sequence[Scalars]) -> dict[Scalars, Scalars]:
         """The rows that exist among `keys`, by key."""
@@ -106,13 +114,9 @@ class PostgresRowReader:
         return int(found[0][0]) if found else 0
 
     def exists(self, table: Table) -> bool:
-        """Whether there is such a table. One that was there is looked for again when a statement misses it."""
-        known, name = self._link.tables, table.name
-        if self._link.in_transaction:
-            return self._exists(name)
-        if name not in known and self._exists(name):
-            known.add(name)
-        return name in known
+        """Whether there is such a table, or was when its checkpoint was looked at last: no trip is made for that."""
+        is_known = table.name in self._link.tables and not self._link.in_transaction
+        return is_known or self._exists(table.name)
 
     def _source(self, name: str) -> str | None:
         """What to read the rows from, quoted; None if it is known that there is none. A reader does not ask first."""
@@ -139,13 +143,12 @@ class PostgresRowReader:
             raise self._refused(table.name, error) from error
 
     def _stream(self, table: Table, sql: str, values: Values) -> Iterator[Scalars]:
-        with self._link.connection() as connection:
-            try:
-                yield from connection.streamed(sql, values)
-            except psycopg.errors.UndefinedTable as error:
-                self._missed(table.name, error)
-            except (psycopg.Error, UnicodeEncodeError) as error:
-                raise self._refused(table.name, error) from error
+        try:
+            yield from self._link.stream(sql, values)
+        except psycopg.errors.UndefinedTable as error:
+            self._missed(table.name, error)
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise self._refused(table.name, error) from error
 
     def _missed(self, name: str, error: psycopg.errors.UndefinedTable) -> None:
         """A table is not there. It has no rows then, unless it is one of the store's own, or was known to be there."""

@@ -102,6 +102,8 @@ class ReadOnlySQL:
         return LONGEST
 
     def _run(self, work: Any) -> Any:
+        if self._left <= 0:
+            raise self._timed_out()
         self._started = time.monotonic()
         try:
             with self._connection.turn:

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.tables import drop
+
 NEW_VERSION = ('indexes=("city", "total")', 'version=2, indexes=("city", "total")')
 NEW_COLUMN = ("    total: Decimal = Decimal(0)\n\n    @evolve\n    def scored(self, event: Scored) -> None:\n        if",
               "    total: Decimal = Decimal(0)\n    more: int = 0\n\n    @evolve\n    def scored(self, event: Scored) -> None:\n        if")  # fmt: skip
@@ -361,7 +363,7 @@ def test_the_smallest_sample_has_a_row(filled: Any, tmp_path: Path) -> None:
 
 def test_a_table_that_was_dropped_asks_for_a_rebuild(filled: Any, tmp_path: Path) -> None:
     filled("project")
-    by_hand(tmp_path, "DROP TABLE standing")
+    drop(tmp_path / "cqrs.db", "standing")
     for lag in (0, 1):
         for words, code in (("project standing", 1), ("query standing", 1), ("query standing --stale", 1)):
             ran = filled(f"{words} --json")

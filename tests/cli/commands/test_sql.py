@@ -211,8 +211,6 @@ def test_a_time_limit(orders: Path, here: Any) -> None:
     assert 0.3 < PATIENCE <= 8, "a stranger's endless view is over in ten seconds, with the start of a process"
     rows = here("sql", endless.replace("count(*)", "n"), "--timeout", "0.5", "--jsonl")
     assert rows.code == 7
-    for wrong in ("0", "-1", "x", "inf", "nan"):
-        assert here("sql", "SELECT 1", f"--timeout={wrong}").code == 2
 
 
 def test_no_value_eats_the_memory(orders: Path, here: Any) -> None:

@@ -1,5 +1,6 @@
 """`--wait` of the commands that read the log: first it has what is waited for, then it is read."""
 
+import re
 import shlex
 import threading
 import time
@@ -14,12 +15,13 @@ from cqrs_cli.cli.shell.session import Session
 from cqrs_cli.log.waiting import Waiting
 from cqrs_cli.stores.registry import open_store
 from tests.cli.conftest import commit
+from tests.conftest import ROOT
 
-WORDS = {
+WORDS = {  # that a command wants besides
     "bisect": "order-1 'state.total > 0'",
     "blame": "order-1",
     "diff": "order-1@1 order-1@2",
-    "export": "",
+    "query orders-by-customer": "--customer-id 1e38d67d-be8f-47d2-84e0-ba9ff270b34e",
     "replay": "order-1",
     "show": "@1",
     "sql": "'SELECT 1'",
@@ -27,15 +29,56 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("command", WAITING)
-def test_what_does_not_come_is_an_error(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+PAGES = dict(re.findall(r"^##+ (.*)\n((?:(?!##).*\n)*)", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE))
+"""The help of each command; `query order-summary` are the rows of a read model."""
+TIMED = [command for command, page in PAGES.items() if "--timeout SECONDS" in page]
+
+
+def test_what_takes_seconds_is_called_timeout_and_goes_with_wait() -> None:
+    assert {*WAITING, "project", "query order-summary", "query orders-by-customer"} == {*TIMED}
+    for page in PAGES.values():
+        taking = re.findall(r"^ +(--\S+).* (?:SECONDS|S) ", page, re.MULTILINE)
+        assert {*taking, *re.findall(r"--[\w-]*timeout[\w-]*", page)} <= {"--timeout"}
+        assert ("--timeout SECONDS" in page) == ("--wait @P" in page)
+
+
+@pytest.mark.parametrize("command", TIMED)
+def test_every_timeout_takes_no_time_and_refuses_the_same_in_the_same_words(
+    orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     monkeypatch.setenv("CQRS_APP", "samples.orders:domain")
-    timeout = "" if command == "sql" else "--timeout 0"  # its own limits the work too, which can't be done in none
+    words = shlex.split(f"{command} {WORDS.get(command, '')} --json --wait @8")
+    for timeout in ("0", "0.0", "-0"):
+        ran = here(*words, f"--timeout={timeout}")
+        assert (ran.code, ran.error["code"]) == (7, "timed-out"), ran
+        assert "the log is at @7, not yet at @8 after 0 s" in ran.error["message"]
+    for timeout in ("soon", "", "-1", "nan", "inf", "1000001", "5s"):
+        ran = here(*words, f"--timeout={timeout}")
+        assert (ran.code, ran.error["message"]) == (2, f"--timeout wants seconds, not {timeout!r}"), ran
+        assert ran.error["hint"] == "from 0, which waits for nothing, to 1,000,000, such as 30 or 0.5"
+
+
+@pytest.mark.parametrize("command", TIMED)
+def test_without_a_timeout_it_is_waited_for_as_long_as_is_usual(
+    orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("CQRS_APP", "samples.orders:domain")
     monkeypatch.setattr("cqrs_cli.cli.options.combinations.PATIENCE", 0.0)
-    ran = here(*shlex.split(f"{command} {WORDS.get(command, '')} --json --wait @8 {timeout}"))
+    ran = here(*shlex.split(f"{command} {WORDS.get(command, '')} --json --wait @8"))
     assert (ran.code, ran.error["code"]) == (7, "timed-out"), ran
-    assert "the log is at @7, not yet at @8 after 0 s" in ran.error["message"]
-    assert "--wait" in here(command, "--help").out
+
+
+def test_what_is_there_is_not_waited_for(orders: Path, here: Any) -> None:
+    assert here("log", "--count", "--wait", "@7", "--timeout", "0").out == "7\n"
+    assert here("log", "--count", "--wait", "command-7", "--timeout", "0").out == "7\n"
+
+
+def test_in_no_time_no_statement_is_run(orders: Path, here: Any) -> None:
+    """Neither on a store where it would be done before anybody looks at the clock."""
+    for words in ("--timeout 0", "--wait @7 --timeout 0"):
+        ran = here("sql", "SELECT 1", "--json", *words.split())
+        assert (ran.code, ran.out, ran.error["code"]) == (7, "", "timed-out"), ran
+        assert (ran.error["message"]) == "the statement worked longer than 0 s"
 
 
 def test_what_comes_is_read(orders: Path, here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +137,6 @@ def test_of_the_timeout_of_sql_the_work_gets_what_the_wait_left(
 
 def test_mistakes(orders: Path, here: Any) -> None:
     assert "--timeout goes with --wait" in here("log", "--timeout", "3").err
-    assert "seconds, not 'soon'" in here("log", "--wait", "@1", "--timeout", "soon").err
     assert here("log", "--wait", "@x").code == 2
 
 

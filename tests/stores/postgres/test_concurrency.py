@@ -122,6 +122,7 @@ def test_who_is_ended_for_a_circle_of_somebody_elses_reads_again() -> None:
                 rows.put(SALES, [("a", 1, None, None)])
             ways: list[Callable[[], Iterable[Any]]] = [
                 lambda: store.rows.select(SALES, limit=9),
+                lambda: store.rows.select(SALES),  # which is streamed
                 lambda: store.sql("SELECT * FROM sales", {}, 60),
             ]
             for way in ways:

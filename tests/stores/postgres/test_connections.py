@@ -52,9 +52,6 @@ def test_the_url_is_libpqs_and_ours() -> None:
         "postgresql://h/db?schema=pg_shop",
         "postgresql://h/db?schema=a%22b",
         f"postgresql://h/db?schema={'x' * 41}",
-        "postgresql://h/db?timeout=soon",
-        "postgresql://h/db?timeout=-1",
-        "postgresql://h/db?timeout=nan",
         "postgresql://u:hidden@h/db?nosuch=1",
         "postgresql://u:hidden%zz@h/db",
     ],
@@ -63,6 +60,14 @@ def test_a_url_that_can_not_be_used(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_store(url)
     assert "hidden" not in f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+
+
+@pytest.mark.parametrize("timeout", ["soon", "", "-1", "nan", "1000001"])
+def test_the_timeout_of_a_url_is_refused_in_the_words_of_the_option(timeout: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_store(f"postgresql://h/db?timeout={timeout}")
+    assert caught.value.message == f"postgresql://h/db?timeout={timeout}: timeout= wants seconds, not {timeout!r}"
+    assert caught.value.hint == "from 0, which waits for nothing, to 1,000,000, such as 30 or 0.5"
 
 
 def test_a_server_that_is_not_there_or_does_not_let_us_in(postgres_url: str) -> None:

@@ -1,14 +1,17 @@
 """Read models in native types, behind views that stay when the table is replaced."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import psycopg
 import pytest
 
-from cqrs_cli.errors import Conflict, Damaged, Misuse, NeedsRebuild, Unavailable
+from cqrs_cli.errors import Conflict, Damaged, Misuse, NeedsRebuild, Passing, Unavailable
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.operational import OPERATIONAL
+from cqrs_cli.stores.postgres.connection import Connection, Row
 from cqrs_cli.stores.postgres.limits import Limits
 from cqrs_cli.stores.postgres.store import PostgresStore
 from cqrs_cli.stores.registry import open_store
@@ -238,3 +241,44 @@ def test_what_was_streamed_leaves_nothing_to_the_next(store: PostgresStore, whol
         assert len(list(streamed)) == 19
     del streamed
     assert list(store.read(Selection(stream="order-1"))) == [], "two statements in one trip"
+
+
+CIRCLE = psycopg.errors.DeadlockDetected("a circle")
+SWAPPED = psycopg.errors.InternalError_("could not open relation with OID 16384")
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, failures: list[tuple[int, psycopg.Error]]) -> None:
+    """Let long answers end, one after the other, after so many rows; those that come then are whole."""
+    streamed = Connection.streamed
+
+    def broken(self: Connection, sql: str, values: Sequence[Any]) -> Generator[Row, None, None]:
+        after, error = failures.pop(0) if failures else (None, None)
+        yield from islice(streamed(self, sql, values), after)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(Connection, "streamed", broken)
+
+
+@pytest.mark.parametrize("error", [CIRCLE, SWAPPED], ids=["circle", "swap"])
+def test_a_long_answer_is_begun_again_as_long_as_nothing_was_given_out(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error
+) -> None:
+    failures = [(0, error)] * 4
+    failing(monkeypatch, failures)
+    assert [row[0] for row in store.rows.select(SALES)] == ["a", "b"]
+    assert failures == []
+
+
+@pytest.mark.parametrize("error", [CIRCLE, SWAPPED], ids=["circle", "swap"])
+@pytest.mark.parametrize("failures", [[1], [0, 1], [0] * 5], ids=["after a row", "again", "always"])
+def test_what_was_begun_to_be_given_out_is_asked_for_again_by_who_wants_it(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, failures: list[int], error: psycopg.Error
+) -> None:
+    failing(monkeypatch, [(after, error) for after in failures])
+    seen: list[object] = []
+    with pytest.raises(Passing) as caught:
+        seen.extend(row[0] for row in store.rows.select(SALES))
+    assert (caught.value.code, caught.value.hint) == ("busy", "try again")
+    assert seen == ["a"] * failures[-1], "none twice"
+    assert [row[0] for row in store.rows.select(SALES)] == ["a", "b"]

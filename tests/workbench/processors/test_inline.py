@@ -2,11 +2,9 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from cqrs_cli.stores.registry import open_store
 from cqrs_cli.workbench.outcome import Request
 from tests.limited import limited
 from tests.members import ChangeEmail, Directory, Join, Joined, Leave, Member, Score, domain
+from tests.tables import drop
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = domain.projections["directory"].table
@@ -220,9 +219,7 @@ def test_a_changed_inline_projection_refuses_commands_until_it_is_rebuilt(bench:
 
 def test_a_table_that_is_gone_refuses_commands_until_it_is_rebuilt(bench: Workbench, tmp_path: Path) -> None:
     bench.send(Join(member_id="a", email="a@x.org"))
-    with closing(sqlite3.connect(tmp_path / "m.db")) as connection, connection:
-        connection.execute("DROP TABLE directory")
-    connection.close()
+    drop(tmp_path / "m.db", "directory")
     for dry_run in (True, False):
         with pytest.raises(Misuse) as caught:
             bench.send(Join(member_id="b", email="a@x.org"), dry_run=dry_run)

@@ -1,8 +1,6 @@
 """Reactions over the log: what a react sees, what moves together, where a reaction starts, what stops it."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from tests import office
 from tests.bank import Between
 from tests.limited import limited
 from tests.reacting import dump, pay, sent, waiting
+from tests.tables import drop
 
 
 @pytest.fixture
@@ -615,8 +614,7 @@ def test_a_table_that_was_dropped_needs_a_rebuild_and_nothing_is_answered_twice(
         pay(bench, "o1")
         bench.runner().drain()
         before = sent(bench.store)
-        with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
-            connection.execute("DROP TABLE fulfilment")
+        drop(tmp_path / "s.db", "fulfilment")
         status = bench.reactions("fulfilment")[0]
         assert (status.status, status.reason) == ("needs-rebuild", "its table is gone")
         pay(bench, "o2")
