@@ -18,6 +18,7 @@ from cqrs_cli import Scenario
 from samples.retail import domain
 from samples.retail.paper import CreditNoteIssued, InvoiceLine, InvoicePlaced, IssueCreditNote, PlaceInvoice
 from tests.conftest import ROOT, Shell
+from tests.servers import program
 
 NOON = datetime(2010, 12, 1, 12, tzinfo=UTC)
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -279,7 +280,7 @@ def test_killed_in_the_middle_it_ends_in_the_same_rows(
     acknowledged: set[str] = set()
     # Nobody reads on after 200 outcomes, so the pipe fills up and the kill is sure to come in the middle.
     with subprocess.Popen(
-        [sys.executable, "-m", "cqrs_cli", "send", "--batch", str(commands), "--allow-rejected", "--jsonl"],
+        [*program(), "send", "--batch", str(commands), "--allow-rejected", "--jsonl"],
         cwd=shop.folder,
         env=shop.environ,
         stdout=subprocess.PIPE,

@@ -68,7 +68,10 @@ def test_waiting_while_stale_means_that_others_bring_the_rows(filled: Any, tmp_p
     assert (ran.code, ran.error["code"]) == (7, "timed-out")
     assert "standing had not come to x (@7)" in ran.error["message"]
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
-    other = "import time; time.sleep(0.5)\nfrom cqrs_cli import Workbench\nfrom members import domain\nWorkbench.open('cqrs.db', domain).project()"
+    other = (
+        "import time; time.sleep(0.5)\nfrom cqrs_cli import Workbench\nfrom members import domain\n"
+        "from tests.servers import as_told\nwith as_told():\n    Workbench.open('cqrs.db', domain).project()"
+    )
     with subprocess.Popen([sys.executable, "-c", other], cwd=tmp_path, env=environ):
         ran = filled("query standing --stale --wait x --timeout 100 --where member_id=ann --json")
     assert ran.json[0]["scores"] == 2
