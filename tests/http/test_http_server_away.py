@@ -110,7 +110,7 @@ def test_it_ends_while_the_server_is_away(server: Server, tmp_path: Path) -> Non
         server.kill()
         until(lambda: client.get("/events").status_code == 503)
         code, said = served.end()
-        assert (code, "Traceback" in said) == (0, False)
+        assert (code, "Traceback" in said) == (0, False), said
 
 
 def test_what_was_asked_while_a_server_restarts_is_answered_or_asked_anew(server: Server, tmp_path: Path) -> None:
