@@ -1,4 +1,4 @@
-"""Where servers of the tests are: a folder that goes, and programs that end, with the tests, however those end."""
+"""Where servers of the tests are: a folder that goes, programs that end, and ports, with the tests, however those end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 _STARTER = """
@@ -64,15 +64,17 @@ shutil.rmtree(folder, ignore_errors=True)
 
 
 class Place:
-    """A temporary folder of a user who is not root, and the programs that were started there. Close it."""
+    """A temporary folder of a user who is not root, the programs that were started there, and their ports. Close it."""
 
     def __init__(self, prefix: str, *, guarded: bool = False) -> None:
         """guarded: programs that these start, and what is frozen, end too; on Linux. Whatever has `prefix` and
         belongs to nobody any more is removed."""
         _remove_left_behind(prefix)
         self.folder = Path(tempfile.mkdtemp(prefix=prefix))
-        self._lock = (self.folder / "lock").open("w")
+        self._lock = (self.folder / "lock.new").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (self.folder / "lock.new").rename(self.folder / "lock")  # nobody finds it before it is locked
+        self._kept = ExitStack()
         self._user = self._group = -1
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -88,6 +90,10 @@ class Place:
         """Give a file or folder to the user of the programs."""
         if self._user >= 0:
             os.chown(path, self._user, self._group)
+
+    def ports(self, count: int) -> list[int]:
+        """Ports for programs of this place, all different: `kept_ports`."""
+        return kept_ports(count, self._kept)
 
     def write(self, name: str, text: str) -> Path:
         """A file that only the user of the programs may read."""
@@ -144,17 +150,24 @@ class Place:
             self._guard.stdin.close()
             self._guard.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._kept.close()
         self._lock.close()
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody has: all different."""
+def kept_ports(count: int, kept: ExitStack) -> list[int]:
+    """Ports of the loopback that nobody has, all different. On Linux nobody is given one before `kept` is closed, also
+    while the program that listens there is away: a socket has it that does not listen, beside which one may that asks
+    for this very port."""
     some = [socket.socket() for _ in range(count)]
     for one in some:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
     ports = [int(one.getsockname()[1]) for one in some]
     for one in some:
-        one.close()
+        if sys.platform == "linux":
+            kept.enter_context(one)
+        else:
+            one.close()
     return ports
 
 

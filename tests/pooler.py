@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from tests.place import Place, free_ports
+from tests.place import Place
 
 PROGRAM = "pgbouncer"
 _PREFIX = "cqrs-pooler-"
@@ -30,8 +30,8 @@ class Pooler:
         parts = urlsplit(dsn)
         self.database, self._password = parts.path.strip("/"), secrets.token_hex(16)
         self._user, self._own = parts.username or "", parts.password or ""
-        self.port = free_ports(1)[0]
         self._place = Place(_PREFIX)
+        [self.port] = self._place.ports(1)
         try:
             users = self._place.write("users", f'"{self._user}" "{self._own}"\n"{_ADMIN}" "{self._password}"\n')
             settings = "\n".join(

@@ -19,7 +19,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from tests.place import Place, free_ports
+from tests.place import Place
 from tests.postgres_server import ROLE, NoServer, programs
 
 _PREFIX = "cqrs-cluster-"
@@ -58,7 +58,7 @@ class Cluster:
         self._password = secrets.token_hex(16)
         self._place = Place(_PREFIX, guarded=True)
         self._agents: dict[str, subprocess.Popen[bytes]] = {}
-        ports = free_ports(9)
+        ports = self._place.ports(9)
         self.nodes = [Node(f"n{at}", *ports[3 * at : 3 * at + 3]) for at in range(3)]
         try:
             self._programs = self._place.readable(binaries)

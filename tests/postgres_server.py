@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.place import Place, free_ports
+from tests.place import Place
 
 SETTING = "CQRS_TEST_POSTGRESQL"
 OLDEST = 14
@@ -118,8 +118,8 @@ class Server:
         """Start it, on the port that it had or on a free one, and wait until it answers."""
         import psycopg
 
-        for _ in range(3):  # somebody may be faster to take a port that was free
-            self.port = getattr(self, "port", None) or free_ports(1)[0]
+        for _ in range(3):  # where ports are not kept, somebody may be faster to take a port that was free
+            self.port = getattr(self, "port", None) or self._place.ports(1)[0]
             settings = [word for setting in self._settings for word in ("-c", setting)]
             place = ("-D", str(self.folder / "data"), "-k", str(self.folder), "-h", "127.0.0.1", "-p", str(self.port))
             words = self._place.words(str(self._programs / "postgres"), *place, *settings)

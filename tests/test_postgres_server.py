@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,8 +21,10 @@ def test_it(postgresql):
     pass
 """
 OWNER = """
-import time
+import sys, time
+from tests import postgres_server
 from tests.postgres_server import Server, programs
+postgres_server._PREFIX = sys.argv[1]
 server = Server(programs())
 print(server.port, server.folder, flush=True)
 time.sleep(600)
@@ -41,10 +44,11 @@ def test_it_answers_on_the_loopback_to_a_role_that_is_no_superuser(postgresql: s
 
 
 @pytest.mark.slow
-def test_it_ends_when_the_tests_are_killed(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True
-    )
+def test_it_ends_when_the_tests_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = f"cqrs-killed-{uuid.uuid4().hex}-"  # of this test alone: others remove what is left of theirs
+    monkeypatch.setattr(postgres_server, "_PREFIX", prefix)
+    words = [sys.executable, "-c", OWNER, prefix]
+    owner = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True)
     assert owner.stdout is not None
     try:
         port, folder = owner.stdout.readline().split()

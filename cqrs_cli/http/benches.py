@@ -266,8 +266,15 @@ class Benches:
         running = self._catching_up
         if running is None or running.done():
             running = self._catching_up = asyncio.ensure_future(self.operate(_caught_up))
+            running.add_done_callback(_heard)
         found: dict[str, CqrsError] = await asyncio.shield(running)
         return found
+
+
+def _heard(run: asyncio.Future[Any]) -> None:
+    """Take note of its error, which whoever waits is told: all who did may be gone, and asyncio would tell of a bug."""
+    if not run.cancelled():
+        run.exception()
 
 
 def _caught_up(bench: Workbench) -> dict[str, CqrsError]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 from tests.browser import shop
 from tests.conftest import NO_BROWSER
@@ -17,6 +17,7 @@ from tests.missing import missing
 APP = "tests.browser.shop:domain"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+expect.set_options(timeout=60_000)  # of its own it waits five seconds, which a busy machine lets pass
 
 
 def chromium() -> str | None:

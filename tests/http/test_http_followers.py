@@ -1,15 +1,19 @@
 """Followers by the hundred: none loses an event, and a server that ends lets all of them go."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
+import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cqrs_cli import Workbench
+from cqrs_cli.errors import Passing
 from cqrs_cli.http.benches import Benches
 from cqrs_cli.http.options import Options
 from cqrs_cli.http.tail import Tail
@@ -113,3 +117,35 @@ def test_who_hears_nothing_is_told_that_it_is_heard(tmp_path: Path) -> None:
     first, *others = asyncio.run(told())
     assert first == b"retry: 1000\n: follows from @0\n\n"
     assert all(one.startswith(b": still here, @") for one in others)
+
+
+def test_what_fails_when_whoever_waited_is_gone_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is when the server ends while its store is away."""
+    gone = threading.Event()
+
+    def fails(self: Workbench) -> Any:
+        gone.wait(60)
+        raise Passing("away", code="unreachable")
+
+    async def unheard() -> list[str]:
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        waiting = asyncio.ensure_future(benches.catch_up())
+        while benches._catching_up is None:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        gone.set()
+        while not benches._catching_up.done():
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        benches._catching_up = None
+        gc.collect()
+        return told
+
+    monkeypatch.setattr(Workbench, "try_project", fails)
+    benches = Benches(str(tmp_path / "cqrs.db"), bank.domain, Options())
+    try:
+        assert asyncio.run(unheard()) == []
+    finally:
+        benches.close()

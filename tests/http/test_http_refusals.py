@@ -355,7 +355,7 @@ def last_id(served: Served, headers: dict[str, str], query: str = "") -> int:
             await asyncio.sleep(60)
 
         task = asyncio.ensure_future(served.app(scope, receive, send))
-        frame = await asyncio.wait_for(told.get(), 20)
+        frame = await asyncio.wait_for(told.get(), 60)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         return frame.decode()

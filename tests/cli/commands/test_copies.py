@@ -195,7 +195,7 @@ def test_a_mirror_follows_until_it_is_stopped(cqrs, tmp_path: Path, number: int)
         while json.loads(mirror.stdout.readline())["position"] < 7:
             time.sleep(0.01)
         mirror.send_signal(number)
-        assert mirror.wait(30) == 0
+        assert mirror.wait(100) == 0
     finally:
         mirror.kill()
         mirror.communicate()

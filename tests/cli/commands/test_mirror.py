@@ -151,7 +151,7 @@ def test_it_follows_until_it_is_stopped(cqrs: Any, kennel: Path, tmp_path: Path,
             add(kennel, name)
             assert json.loads(mirror.stdout.readline()) == {"position": at, "commits": 1, "events": 1}
         mirror.send_signal(number)
-        assert mirror.wait(30) == 0
+        assert mirror.wait(100) == 0
     finally:
         mirror.kill()
         mirror.communicate()

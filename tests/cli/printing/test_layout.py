@@ -182,7 +182,8 @@ def test_output_stays_linear(seen, letter):
         return time.process_time() - before
 
     few = [{"name": letter * 2**18 if n == 500 else letter, "n": n} for n in range(1_000)]
-    assert seconds(Table(records)) < 10 * seconds(Table(few)) + 0.5, "four times the text, not sixteen times the work"
+    most, least = (min(seconds(Table(rows)) for _ in range(3)) for rows in (records, few))
+    assert most < 10 * least + 0.5, "four times the text, not sixteen times the work"
 
 
 def test_a_large_table_is_streamed(seen):

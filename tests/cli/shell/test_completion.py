@@ -42,13 +42,21 @@ class Standing(Projection, key="note_id"):
 
 domain = Domain("reading", Note, Directory, Standing)
 """
+PATIENT = """
+import sys
+from cqrs_cli.__main__ import main
+from cqrs_cli.cli.shell import completion
+
+completion.PATIENCE = float(sys.argv[1])
+sys.exit(main())
+"""
 
 
 @pytest.fixture
 def complete(tmp_path):
-    """What a shell would be offered after `cqrs WORDS`."""
+    """What a shell would be offered after `cqrs WORDS`, by who looks at a store for so many seconds at most."""
 
-    def run(words, shell="bash", **environ):
+    def run(words, shell="bash", patience=60.0, **environ):
         line = f"cqrs {words}"
         asked = {
             "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
@@ -56,7 +64,7 @@ def complete(tmp_path):
             "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
         }[shell]
         ran = subprocess.run(
-            [sys.executable, "-m", "cqrs_cli"],
+            [sys.executable, "-c", PATIENT, str(patience)],
             cwd=tmp_path,
             env={
                 "PYTHONPATH": str(ROOT),
@@ -100,8 +108,8 @@ def test_names_from_the_store(complete, orders):
 def test_a_server_that_does_not_answer_is_not_waited_for(complete):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/shop?connect_timeout=1000&timeout=1000"
-        assert complete("log ord", CQRS_STORE=url) == []
-        assert complete("project st", CQRS_STORE=url) == []
+        assert complete("log ord", patience=0.5, CQRS_STORE=url) == []
+        assert complete("project st", patience=0.5, CQRS_STORE=url) == []
     assert complete("log ord", CQRS_STORE=f"{url}&schema=shop") == []
 
 

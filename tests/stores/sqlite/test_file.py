@@ -571,7 +571,7 @@ def test_a_wait_sees_the_first_write_of_another(unmade: SQLiteStore, path: Path)
     thread = threading.Thread(target=write)
     assert unmade.head() == 0
     thread.start()
-    assert unmade.wait(0, 30)
+    assert unmade.wait(0, 60)
     thread.join()
 
 

@@ -106,7 +106,7 @@ def test_other_threads_see_a_transaction_when_it_is_committed(store: SQLiteStore
     seen: list[Any] = []
 
     def look() -> None:
-        assert inside.wait(10)
+        assert inside.wait(60)
         seen.append(store.rows.checkpoint("p"))
         seen.append(store.head())
 
@@ -118,7 +118,7 @@ def test_other_threads_see_a_transaction_when_it_is_committed(store: SQLiteStore
         time.sleep(0.1)
         assert seen == []
         assert store.rows.checkpoint("p") == Checkpoint("p", 1, "d")  # its own thread sees it
-    thread.join(10)
+    thread.join(60)
     assert seen == [Checkpoint("p", 1, "d"), 0]
 
 
@@ -145,7 +145,7 @@ def test_nobody_hangs_on_a_transaction_that_does_not_end(tmp_path: Path) -> None
     with SQLiteStore(str(tmp_path / "a.db"), create=True, limits=Limits(timeout=0.1)) as store, store.transaction():
         for use in (store.head, store.close, lambda: store.append(commit("c1")), lambda: store.rows.checkpoints()):
             with ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable, match="locked"):
-                pool.submit(use).result(10)
+                pool.submit(use).result(60)
     assert os.path.exists(tmp_path / "a.db")
 
 
@@ -157,7 +157,7 @@ def test_others_read_while_a_thread_waits_for_another_process(store: SQLiteStore
         assert store.head() == 0
         assert not waiting.done()
         fcntl.flock(lock, fcntl.LOCK_UN)
-        assert waiting.result(10).position == 1
+        assert waiting.result(60).position == 1
 
 
 def test_a_close_waits_for_who_is_in_the_middle_and_ends_the_rest(store: SQLiteStore) -> None:

@@ -247,7 +247,7 @@ def test_processes_that_race_upgrade_it_once(old: Callable[..., str], name: str)
         process.start()
     assert [queue.get() for _ in started] == [FORMAT] * 4
     for process in started:
-        process.join(30)
+        process.join(60)
     after = everything(path)
     log = ("streams", "event_types", "commits", "events")
     assert {table: rows for table, rows in after.items() if table not in log} == {

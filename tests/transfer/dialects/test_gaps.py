@@ -111,7 +111,7 @@ def test_a_row_that_is_no_event_is_no_gap_and_no_news(postgres: str, session: An
         assert [event.position for event in reader.events(2)] == [3]
         assert not reader.wait(3, 0.1), "else whoever follows would never rest"
         session.execute(INSERT, ("c",))
-        assert reader.wait(3, 5)
+        assert reader.wait(3, 60)
 
 
 def test_a_number_that_is_taken_before_the_insert_is_waited_for(postgres: str, session: Any, tmp_path: Path) -> None:

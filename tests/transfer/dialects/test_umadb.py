@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +20,7 @@ import pytest
 from cqrs_cli.errors import InvalidInput, Misuse, Unavailable
 from cqrs_cli.transfer.dialects.known import DIALECTS
 from cqrs_cli.transfer.dialects.opening import open_reader
+from tests.place import kept_ports
 from tests.transfer.dialects.mirrors import mirrored
 from tests.transfer.logs import fields_of, history
 
@@ -31,9 +31,8 @@ ID = UUID("11111111-1111-4111-8111-111111111111")
 def running(folder: Path, *words: str) -> Iterator[int]:
     """The port of a server."""
     umadb: Any = pytest.importorskip("umadb", reason="make peers installs it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    kept = ExitStack()
+    [port] = kept_ports(1, kept)
     program = "import sys; from umadb.umadb_server_cli import main; sys.exit(main())"
     words = ("--listen", f"127.0.0.1:{port}", "--db-path", str(folder / "uma.db"), *words)
     process = subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.DEVNULL)
@@ -54,6 +53,7 @@ def running(folder: Path, *words: str) -> Iterator[int]:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+        kept.close()
 
 
 @pytest.fixture
