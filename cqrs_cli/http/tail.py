@@ -80,6 +80,13 @@ class Tail:
         """That the log has grown, by whoever made it grow."""
         self._told.set()
 
+    def told_to(self, position: int) -> None:
+        """The same in the loop, by who knows how far: while nobody follows there is nothing more to look for."""
+        if self.followers:
+            self._told.set()
+        elif position > self.head:
+            self._take([], position)
+
     async def moved(self, seconds: float | None = None) -> bool:
         """Wait until the head has moved, at most so long; whether it has."""
         try:
