@@ -93,7 +93,7 @@ class Benches:
                 self._writer = _Writer(options.waiting, options.together, self._opened_to_write)
                 self._keeper = Threads("keeper", 1, options.waiting, self._opened_to_write)
             self._readers = Threads(
-                "reader", options.readers, options.waiting, self.opened_to_read, all_at_once=self._is_on_a_server
+                "reader", options.readers, options.waiting, self.opened_to_read, all_at_once=self.is_on_a_server
             )
         except BaseException:
             self.close()
@@ -114,7 +114,8 @@ class Benches:
         return {name: threads.waiting for name, threads in kinds.items() if threads is not None}
 
     @property
-    def _is_on_a_server(self) -> bool:
+    def is_on_a_server(self) -> bool:
+        """Whether the store is one that is asked over a network, not a file or memory of this machine."""
         return path_of(self.url) is None and not self.url.startswith(MEMORY + ":")
 
     def opened_to_read(self) -> Workbench:
@@ -142,7 +143,7 @@ class Benches:
         try:
             return Workbench.open(url, self.domain, create=False, durability=durability)
         except StoreNotFound:
-            if self._is_on_a_server:
+            if self.is_on_a_server:
                 raise  # on a server nobody makes a store in passing
             return Workbench.open(url, self.domain, create=True, durability=durability)
 

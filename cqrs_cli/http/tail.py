@@ -81,8 +81,11 @@ class Tail:
         self._told.set()
 
     def told_to(self, position: int) -> None:
-        """The same in the loop, by who knows how far: while nobody follows there is nothing more to look for."""
-        if self.followers:
+        """The same in the loop, by who wrote up to there: while nobody follows there is nothing more to look for.
+
+        On a server others may read from a standby, which is asked what it has.
+        """
+        if self.followers or self._benches.is_on_a_server:
             self._told.set()
         elif position > self.head:
             self._take([], position)
