@@ -122,6 +122,7 @@ def test_every_job_is_answered_in_whatever_way_they_come(play: Callable[..., Any
     assert {type(one) for one in found} == {int, RuntimeError, asyncio.CancelledError}
 
 
+@pytest.mark.usefixtures("never_looks")
 def test_what_comes_while_a_thread_is_about_to_sleep_is_done(tmp_path: Path) -> None:
     Workbench.open(tmp_path / "cqrs.db", bank.domain).close()
     later: list[asyncio.Future[Any]] = []
