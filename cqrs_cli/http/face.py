@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -34,6 +34,7 @@ JSON = "application/json"
 IDENTITY = "cqrs.identity"
 """Where the gate leaves who asks, in the scope of a request."""
 Records = Iterable[Mapping[str, Any]]
+Place = TypeVar("Place", str, str | None)
 
 
 @dataclass
@@ -146,10 +147,10 @@ class Face:
         return say(error, None if self.hiding is None else self.hiding.record(error.details))
 
     def place(self, place: str) -> str:
-        """A place to go on from, as a link may have it."""
+        """A place to go on from, or the name of a stream, as a link may have it."""
         return place if self.hiding is None else self.hiding.sealed(place)
 
-    def opened(self, place: str | None) -> str | None:
+    def opened(self, place: Place) -> Place:
         """The place that a link had."""
         return place if self.hiding is None or place is None else self.hiding.opened(place)
 
