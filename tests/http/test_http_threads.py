@@ -58,7 +58,7 @@ def never_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("never_looks")
 def test_one_thread_does_what_waits(play: Callable[..., Any]) -> None:
-    async def what(made: Threads) -> list[int]:
+    async def what(made: Threads) -> Any:
         return await asyncio.gather(*(made.submit(breathing) for _ in range(50)))
 
     assert len(set(play(what, 4))) == 1
@@ -68,7 +68,7 @@ def test_one_thread_does_what_waits(play: Callable[..., Any]) -> None:
 def test_what_waits_for_a_server_does_so_at_the_same_time(play: Callable[..., Any]) -> None:
     meeting = threading.Barrier(3, timeout=60)
 
-    async def what(made: Threads) -> list[int]:
+    async def what(made: Threads) -> Any:
         return await asyncio.gather(*(made.submit(lambda _: meeting.wait()) for _ in range(3)))
 
     assert sorted(play(what, 3, all_at_once=True)) == [0, 1, 2]
