@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -34,7 +34,6 @@ JSON = "application/json"
 IDENTITY = "cqrs.identity"
 """Where the gate leaves who asks, in the scope of a request."""
 Records = Iterable[Mapping[str, Any]]
-Place = TypeVar("Place", str, str | None)
 
 
 @dataclass
@@ -150,7 +149,11 @@ class Face:
         """A place to go on from, or the name of a stream, as a link may have it."""
         return place if self.hiding is None else self.hiding.sealed(place)
 
-    def opened(self, place: Place) -> Place:
+    def meant(self, name: str) -> str:
+        """The name, or the id, that a link had in its path."""
+        return name if self.hiding is None else self.hiding.opened(name)
+
+    def opened(self, place: str | None) -> str | None:
         """The place that a link had."""
         return place if self.hiding is None or place is None else self.hiding.opened(place)
 

@@ -74,7 +74,7 @@ class Trace:
     async def show(self, request: Request) -> Response:
         """The story of a command, an event, a correlation; of a stream the stories. from: the first row, from 1 on."""
         start = Parameters(request, {"from"}).number("from", 1, 10**8)
-        what = typed(self._site.face.opened(request.path_params["what"]))
+        what = typed(self._site.face.meant(request.path_params["what"]))
 
         def read(bench: Workbench) -> dict[str, Any]:
             told, stream = _told(bench.store, what)
