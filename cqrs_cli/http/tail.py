@@ -55,7 +55,7 @@ class Tail:
         self._keep_alive = keep_alive
         self._loop.call_later(keep_alive, self._beat)
         self._bench = benches.opened_to_read()
-        self.head = self._bench.store.head()
+        self.head = self._looked_to = self._bench.store.head()
         self._thread = threading.Thread(target=self._run, name="cqrs-tail", daemon=True)
         self._thread.start()
 
@@ -88,6 +88,7 @@ class Tail:
         if self.followers or self._benches.is_on_a_server:
             self._told.set()
         elif position > self.head:
+            self._looked_to = position
             self._take([], position)
 
     async def moved(self, seconds: float | None = None) -> bool:
@@ -100,12 +101,11 @@ class Tail:
 
     def _run(self) -> None:
         with self._bench as bench:
-            position = self.head
             while not self._stop.is_set():
                 self._told.wait(LOOK_AGAIN if self.followers else LOOK_SELDOM)
                 self._told.clear()
                 try:
-                    position = self._look(bench, position)
+                    self._looked_to = max(self._look(bench, self._looked_to), self._looked_to)
                 except RuntimeError:  # the loop is closed
                     return
                 except CqrsError:  # whoever asks the store hears of it; here it is tried again

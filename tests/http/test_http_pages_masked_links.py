@@ -66,6 +66,13 @@ def test_a_row_leads_nowhere_by_what_is_masked_of_it(store: str) -> None:
         assert to_streams(page(served, "/ui/models/balance").links) != []
 
 
+def test_what_is_followed_has_no_link_that_a_script_would_make_of_what_is_masked(store: str) -> None:
+    for mask in ({}, {"key": ""}):
+        with serving(store, bank.domain, mask=mask) as served:
+            [button] = [of for tag, of in page(served, "/ui/log").tags if of.get("id") == "tail"]
+            assert ("data-masked" in button) is bool(mask)
+
+
 def test_letters_and_processes_lead_to_their_events(tmp_path: Path) -> None:
     url = str(tmp_path / "cqrs.db")
     with Workbench.open(url, office.domain) as bench:
