@@ -7,16 +7,15 @@ Requests go to the threads, not threads to the requests. The writer takes what w
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from cqrs_cli.domain.domain import Domain
 from cqrs_cli.domain.messages import Command
-from cqrs_cli.errors import CqrsError, Passing, StoreNotFound, Unavailable
+from cqrs_cli.errors import CqrsError, StoreNotFound, Unavailable
 from cqrs_cli.http.options import Options
+from cqrs_cli.http.threads import Job, Threads
 from cqrs_cli.stores.registry import MEMORY, impatient, path_of
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench
@@ -25,7 +24,6 @@ T = TypeVar("T")
 READS_WAIT, WRITES_WAIT = 0, 5
 """Seconds for which a server may be away: who reads is told at once to come again, for others wait for the thread; of
 what is written it is then known whether it is there."""
-Work = Callable[[Workbench], Any]
 
 
 class _Send(NamedTuple):
@@ -35,85 +33,6 @@ class _Send(NamedTuple):
     expect: Expect
 
 
-class _Job:
-    """Work, and who waits for it."""
-
-    __slots__ = ("future", "loop", "work")
-
-    def __init__(self, work: Work | _Send, loop: asyncio.AbstractEventLoop) -> None:
-        self.work, self.loop = work, loop
-        self.future: asyncio.Future[Any] = loop.create_future()
-
-    def settle(self, result: Any, error: BaseException | None = None) -> None:
-        """Say what came of it, from any thread. A client that went away hears nothing."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self.loop.call_soon_threadsafe(self._done, result, error)
-
-    def _done(self, result: Any, error: BaseException | None) -> None:
-        if self.future.done():
-            return
-        if error is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(error)
-
-
-class Threads:
-    """Threads that each own a workbench, from its first to its last breath, and do jobs from one queue.
-
-    waiting: jobs that wait at most. Only the loop that serves hands jobs over, so it can count them before.
-    """
-
-    def __init__(self, name: str, count: int, waiting: int, opened: Callable[[], Workbench]) -> None:
-        self.queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # a bounded one takes locks in Python
-        self._most, self._opened = waiting, opened
-        self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._run, name=f"cqrs-{name}-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
-        errors = [error for _ in self._threads if (error := self._ready.get()) is not None]
-        if errors:
-            self.close()
-            raise errors[0]
-
-    def submit(self, work: Work | _Send) -> asyncio.Future[Any]:
-        """What comes of the work. Raises `Passing` (`busy`) if too much waits already; then nothing was done."""
-        if self.queue.qsize() >= self._most:
-            raise Passing("too many requests wait already", code="busy", hint="try again in a moment")
-        job = _Job(work, asyncio.get_running_loop())
-        self.queue.put(job)
-        return job.future
-
-    def close(self) -> None:
-        """Finish what waits, and end the threads."""
-        for _ in self._threads:
-            self.queue.put(None)
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        try:
-            bench = self._opened()
-        except BaseException as failure:
-            self._ready.put(failure)
-            return
-        self._ready.put(None)
-        with bench:
-            job: _Job | None
-            while (job := self.queue.get()) is not None:
-                self._do(bench, job)
-
-    def _do(self, bench: Workbench, job: _Job) -> None:
-        if job.future.cancelled() or isinstance(job.work, _Send):
-            return
-        try:
-            result = job.work(bench)
-        except BaseException as error:
-            job.settle(None, error)
-        else:
-            job.settle(result)
-
-
 class _Writer(Threads):
     """One thread; commands that wait together are written together."""
 
@@ -121,47 +40,41 @@ class _Writer(Threads):
         self._together = together
         super().__init__("writer", 1, waiting, opened)
 
-    def _do(self, bench: Workbench, job: _Job) -> None:
-        jobs, after = self._waiting(job)
-        if len(jobs) == 1 and isinstance(job.work, _Send):
-            command, expect = job.work
-            try:
-                job.settle(bench.send(command, expect=expect))
-            except BaseException as error:
-                job.settle(None, error)
-        elif jobs:
+    def _do(self, bench: Workbench, job: Job) -> None:
+        if not isinstance(job.work, _Send):
+            super()._do(bench, job)
+            return
+        jobs, after = self._together_with(job)
+        if len(jobs) == 1:
+            super()._do(bench, Job(partial(_sent, job.work), job.future))
+        else:
             self._write(bench, jobs)
+        self._tell()
         if after is not None:
             super()._do(bench, after)
 
-    def _waiting(self, job: _Job) -> tuple[list[_Job], _Job | None]:
+    def _together_with(self, job: Job) -> tuple[list[Job], Job | None]:
         """The commands that wait, from this one on, and the other work that comes after them."""
-        if not isinstance(job.work, _Send):
-            return [], job
         jobs = [job]
-        while len(jobs) < self._together:
-            try:
-                more = self.queue.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self.queue.put(None)
-                break
+        while len(jobs) < self._together and (more := self._next()) is not None:
             if not isinstance(more.work, _Send):
                 return jobs, more
             jobs.append(more)
         return jobs, None
 
-    def _write(self, bench: Workbench, jobs: Sequence[_Job]) -> None:
-        sends = [(number, job.work) for number, job in enumerate(jobs) if isinstance(job.work, _Send)]
-        requests = [Request(number, send.command, send.expect) for number, send in sends]
+    def _write(self, bench: Workbench, jobs: Sequence[Job]) -> None:
+        requests = [Request(number, job.work.command, job.work.expect) for number, job in enumerate(jobs)]
         answered = 0
         try:
             for answered, outcome in enumerate(bench.send_batch(requests), 1):
-                jobs[answered - 1].settle(outcome._replace(line=None), outcome.error)
+                self._settle(jobs[answered - 1], outcome._replace(line=None), outcome.error)
         except BaseException as error:
             for job in jobs[answered:]:
-                job.settle(None, error)
+                self._settle(job, None, error)
+
+
+def _sent(send: _Send, bench: Workbench) -> Outcome:
+    return bench.send(send.command, expect=send.expect)
 
 
 class Benches:
@@ -179,7 +92,9 @@ class Benches:
             if not options.read_only:
                 self._writer = _Writer(options.waiting, options.together, self._opened_to_write)
                 self._keeper = Threads("keeper", 1, options.waiting, self._opened_to_write)
-            self._readers = Threads("reader", options.readers, options.waiting, self.opened_to_read)
+            self._readers = Threads(
+                "reader", options.readers, options.waiting, self.opened_to_read, all_at_once=self.is_on_a_server
+            )
         except BaseException:
             self.close()
             raise
@@ -196,7 +111,12 @@ class Benches:
     def waiting(self) -> dict[str, int]:
         """How many requests wait, by what they wait for."""
         kinds = {"read": self._readers, "write": self._writer, "operate": self._keeper}
-        return {name: threads.queue.qsize() for name, threads in kinds.items() if threads is not None}
+        return {name: threads.waiting for name, threads in kinds.items() if threads is not None}
+
+    @property
+    def is_on_a_server(self) -> bool:
+        """Whether the store is one that is asked over a network, not a file or memory of this machine."""
+        return path_of(self.url) is None and not self.url.startswith(MEMORY + ":")
 
     def opened_to_read(self) -> Workbench:
         """A workbench that only reads, for a thread."""
@@ -223,7 +143,7 @@ class Benches:
         try:
             return Workbench.open(url, self.domain, create=False, durability=durability)
         except StoreNotFound:
-            if path_of(self.url) is None and not self.url.startswith(MEMORY + ":"):
+            if self.is_on_a_server:
                 raise  # on a server nobody makes a store in passing
             return Workbench.open(url, self.domain, create=True, durability=durability)
 

@@ -96,7 +96,8 @@ async def outcome_of(face: Face, command: Command, expect: Expect, dry_run: bool
     if dry_run:
         return await face.benches.read(lambda bench: bench.send(command, expect=expect, dry_run=True))
     outcome = await face.benches.send(command, expect)
-    face.tail.told()
+    if outcome.position is not None:
+        face.tail.told_to(outcome.position)
     return outcome
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from cqrs_cli import __version__
 from cqrs_cli.http.face import Face, answer, route
-from cqrs_cli.http.openapi import document
+from cqrs_cli.http.openapi.document import document
 from cqrs_cli.http.parameters import Parameters
 from cqrs_cli.json_text import json_text
 

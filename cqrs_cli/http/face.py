@@ -146,8 +146,12 @@ class Face:
         return say(error, None if self.hiding is None else self.hiding.record(error.details))
 
     def place(self, place: str) -> str:
-        """A place to go on from, as a link may have it."""
+        """A place to go on from, or the name of a stream, as a link may have it."""
         return place if self.hiding is None else self.hiding.sealed(place)
+
+    def meant(self, name: str) -> str:
+        """The name, or the id, that a link had in its path."""
+        return name if self.hiding is None else self.hiding.opened(name)
 
     def opened(self, place: str | None) -> str | None:
         """The place that a link had."""

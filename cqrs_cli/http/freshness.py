@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from starlette.requests import Request
@@ -53,12 +54,22 @@ class Place(NamedTuple):
         return told if self.tag is None else told | {"ETag": self.tag}
 
 
+class _Look:
+    """A look at where the read models stand, for all who asked before it began."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self.found: asyncio.Future[Place | None]
+
+
 class Freshness:
     """Brings the read models as far as a request wants them."""
 
     def __init__(self, face: Face) -> None:
         self._face = face
         self._names, self._kinds = sorted(face.domain.projections), face.domain.row_types()
+        self._look: _Look | None = None
+        self._seen: str | None = None
 
     def _place(self, bench: Workbench) -> Place:
         found = bench.store.rows.checkpoints()
@@ -94,6 +105,11 @@ class Freshness:
         if wanted and self._face.options.read_only and not asked.flag("stale"):
             await self._wait_for_rows(wanted)
 
+        if known is not None and known == self._seen:  # most likely it is so still
+            place = await self._unread()
+            if place is not None and known == place.tag and (as_they_are or not place.lag):
+                return place, None
+
         def at_head(bench: Workbench) -> tuple[Place, T | None] | None:
             place = self._place(bench)
             return self._read(bench, place, known, answer, {}) if as_they_are or not place.lag else None
@@ -103,6 +119,22 @@ class Freshness:
             return found
         errors = await benches.catch_up()
         return await benches.read(lambda bench: self._read(bench, self._place(bench), known, answer, errors))
+
+    async def _unread(self) -> Place | None:
+        """Where the read models stand, of which no row is read; None if a table of theirs is gone.
+
+        All who ask before the look has begun share it: it is as new as any of them wants it.
+        """
+        look = self._look
+        if look is None or look.has_begun:
+            look = self._look = _Look()
+            look.found = asyncio.ensure_future(self._face.benches.read(partial(self._looked, look)))
+        return await asyncio.shield(look.found)
+
+    def _looked(self, look: _Look, bench: Workbench) -> Place | None:
+        look.has_begun = True
+        place = self._place(bench)
+        return place if self._are_there(bench, place) else None
 
     def _read(
         self, bench: Workbench, place: Place, known: str | None, answer: Answer[T], errors: Errors
@@ -114,6 +146,7 @@ class Freshness:
             came = answer(bench, errors)
             after = self._tag(bench.store.rows.checkpoints())
             if after == place.tag:
+                self._seen = after
                 return place, came
             place = self._place(bench)
         return place._replace(tag=None), came

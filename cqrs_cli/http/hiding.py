@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from cqrs_cli.domain.domain import Domain
+from cqrs_cli.http.seals import Seals
 from cqrs_cli.masking import Mask, redaction
 from cqrs_cli.pseudonyms import PSEUDONYM, Pseudonyms
 from cqrs_cli.stores.contract import Store
-
-PLACES = 10_000
-"""Places to go on from that are kept: a page that is followed after so many others has to be asked for anew."""
 
 
 class Hiding:
     """The mask of a server, which threads share. Its values are learned from the log before anything is shown.
 
-    fields: each with its way. key: of pseudonyms that are the same each time; None: of this run.
+    fields: each with its way. key: of pseudonyms and links that are the same each time; None: of this run.
     Raises `Misuse` for a way that is none.
     """
 
     def __init__(self, domain: Domain, fields: Mapping[str, str], key: bytes | None) -> None:
         ways = {field: redaction(f"{field}={way or PSEUDONYM}")[1] for field, way in fields.items()}
-        self._mask = Mask(ways, Pseudonyms(key or os.urandom(32)))
+        key = key or os.urandom(32)
+        self._mask, self._seals = Mask(ways, Pseudonyms(key)), Seals(key)
         self._mask.name_keys({name: one.key for name, one in domain.categories.items()})
         self._lock, self._read_to = threading.Lock(), 0
-        self._places: OrderedDict[str, str] = OrderedDict()
 
     def learn(self, store: Store) -> None:
         """Know the values that came to the log since."""
@@ -55,15 +51,10 @@ class Hiding:
             return self._mask.prose(text)
 
     def sealed(self, place: str) -> str:
-        """What stands in a link for a place to go on from, which holds values: a word that means it here."""
-        word = f"m-{secrets.token_hex(12)}"
-        with self._lock:
-            self._places[word] = place
-            while len(self._places) > PLACES:
-                self._places.popitem(last=False)
-        return word
+        """What stands in a link for a place that holds values: a word that means it here."""
+        return self._seals.word(place)
 
     def opened(self, word: str) -> str:
         """The place that a word of `sealed` means; what is none is a place itself."""
-        with self._lock:
-            return self._places.get(word, word)
+        found = self._seals.text(word)
+        return word if found is None else found

@@ -94,7 +94,7 @@ def _behind(ids: Sequence[str], after: str) -> int:
 
 async def retried(face: Face, request: Request) -> str:
     """Send the dead letter of a request again; what became of it, as JSON. Raises `NotFound`, `busy`, `read-only`."""
-    id, user = request.path_params["id"], on_record(request)
+    id, user = face.meant(request.path_params["id"]), on_record(request)
     told = await face.benches.operate(lambda bench: face.line(bench, records.delivery(bench.retry(id))))
     LOG.info("dead letter %s sent again by %s", id, user)
     face.tail.told()
@@ -103,7 +103,7 @@ async def retried(face: Face, request: Request) -> str:
 
 async def dropped(face: Face, request: Request, reason: str) -> str:
     """Put the dead letter of a request away for good: the letter as JSON. Raises what `retried` does."""
-    id, user = request.path_params["id"], on_record(request)
+    id, user = face.meant(request.path_params["id"]), on_record(request)
 
     def write(bench: Workbench) -> str:
         letters.drop(bench.store, [id], user, reason, time.time_ns() // 1000)

@@ -55,7 +55,7 @@ class Tail:
         self._keep_alive = keep_alive
         self._loop.call_later(keep_alive, self._beat)
         self._bench = benches.opened_to_read()
-        self.head = self._bench.store.head()
+        self.head = self._looked_to = self._bench.store.head()
         self._thread = threading.Thread(target=self._run, name="cqrs-tail", daemon=True)
         self._thread.start()
 
@@ -80,6 +80,17 @@ class Tail:
         """That the log has grown, by whoever made it grow."""
         self._told.set()
 
+    def told_to(self, position: int) -> None:
+        """The same in the loop, by who wrote up to there: while nobody follows there is nothing more to look for.
+
+        On a server others may read from a standby, which is asked what it has.
+        """
+        if self.followers or self._benches.is_on_a_server:
+            self._told.set()
+        elif position > self.head:
+            self._looked_to = position
+            self._take([], position)
+
     async def moved(self, seconds: float | None = None) -> bool:
         """Wait until the head has moved, at most so long; whether it has."""
         try:
@@ -90,12 +101,11 @@ class Tail:
 
     def _run(self) -> None:
         with self._bench as bench:
-            position = self.head
             while not self._stop.is_set():
                 self._told.wait(LOOK_AGAIN if self.followers else LOOK_SELDOM)
                 self._told.clear()
                 try:
-                    position = self._look(bench, position)
+                    self._looked_to = max(self._look(bench, self._looked_to), self._looked_to)
                 except RuntimeError:  # the loop is closed
                     return
                 except CqrsError:  # whoever asks the store hears of it; here it is tried again

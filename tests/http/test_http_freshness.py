@@ -1,8 +1,10 @@
 """Equal tags mean equal rows, whoever else moves these rows, makes them anew or takes them away."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from cqrs_cli import Aggregate, Command, Domain, Event, Projection, Query, Read, Workbench, decide, evolve
+from cqrs_cli.http.freshness import Freshness, Place
 from tests.conftest import ROOT
 from tests.http.served import Served, serving
 from tests.servers import told
@@ -169,3 +172,36 @@ def test_somebody_drops_the_table(folder: Path, read_only: bool) -> None:
         status, rows, new = total(served, tag)
         assert (status, rows["total"]) == (200, 1)
         assert new != tag
+
+
+def test_a_look_is_shared_by_those_alone_who_asked_before_it_began(folder: Path) -> None:
+    with serving(str(folder / "cqrs.db"), domain) as served:
+        face = served.app.face  # type: ignore[attr-defined]
+        freshness, begun, free = Freshness(face), threading.Event(), threading.Event()
+        place = freshness._place
+        held = [True]
+
+        def looked(bench: Workbench) -> Place:
+            found = place(bench)
+            if held and held.pop():
+                begun.set()
+                free.wait()
+            return found
+
+        freshness._place = looked  # type: ignore[method-assign]
+
+        async def ask() -> list[Place | None]:
+            first = [asyncio.ensure_future(freshness._unread()) for _ in range(3)]
+            await asyncio.to_thread(begun.wait)
+            await face.benches.write(lambda bench: bench.send(Count(counter_id="a")))
+            await face.benches.catch_up()
+            second = asyncio.ensure_future(freshness._unread())
+            await asyncio.sleep(0)  # it has asked
+            free.set()
+            return await asyncio.gather(*first, second)
+
+        one, two, three, later = served.run(ask())
+        assert one is two is three
+        assert one is not None
+        assert later is not None
+        assert (one.tag, one.head) != (later.tag, later.head), "who asks now is told what is so now"

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from cqrs_cli import __version__
 from cqrs_cli.http.app import create_app, routes
-from cqrs_cli.http.openapi import document
+from cqrs_cli.http.openapi.document import document
 from samples.orders import domain as orders_domain
 from samples.orders.fulfilment import domain as fulfilment
 from samples.retail import domain as retail

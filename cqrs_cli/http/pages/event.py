@@ -40,7 +40,7 @@ class EventPage:
     async def show(self, request: Request) -> Response:
         """An event by `1200`, `@1200`, `order-17@5` or an id; of a command with several, the first."""
         Parameters(request, ())
-        what = typed(request.path_params["what"])
+        what = typed(self._site.face.meant(request.path_params["what"]))
 
         def read(bench: Workbench) -> dict[str, Any]:
             event = events_named(bench.store, what)[0]

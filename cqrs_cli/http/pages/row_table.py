@@ -69,7 +69,7 @@ class RowTable:
             raw = parse_json(json_text(bench.jsonable(row)))
             hidden = frozenset(one.name for one in self.columns if raw[one.name] != values.get(one.name))
         streams = {
-            name: stream
+            name: self._site.plain(bench, {"stream": stream})["stream"]
             for name, kinds in self._keyed.items()
             for kind in kinds
             if name not in hidden and (stream := _stream(bench, kind, getattr(row, name))) is not None

@@ -20,8 +20,10 @@ from cqrs_cli.http.face import Face, check_right, identity
 from cqrs_cli.http.hints import say
 from cqrs_cli.http.identity import Right
 from cqrs_cli.http.pages import text
+from cqrs_cli.http.pages.hidden_text import leading
 from cqrs_cli.http.pages.json_lines import json_lines, unmarked
 from cqrs_cli.http.problems import kind_of, log_failure
+from cqrs_cli.json_text import json_line
 from cqrs_cli.payloads.jsontext import parse_json
 from cqrs_cli.stores.addresses import shown
 from cqrs_cli.workbench.workbench import Workbench
@@ -61,6 +63,7 @@ class Site:
         self._environment.globals |= {
             "assets": hashlib.blake2s(assets, digest_size=4).hexdigest(),
             "domain": face.domain,
+            "masks": face.hiding is not None,
             "read_only": face.options.read_only,
             "signs_in": face.options.token is not None,
             "sections": SECTIONS,
@@ -113,6 +116,8 @@ class Site:
     def plain(self, bench: Workbench, record: Mapping[str, Any]) -> dict[str, Any]:
         """A record as its JSON says it: without what is hidden, numbers with their digits (`Decimal`)."""
         made: dict[str, Any] = parse_json(self.face.line(bench, record))
+        if self.face.hiding is not None:
+            made = leading(made, parse_json(json_line(record)), self.face.place)
         return made
 
     def plains(self, bench: Workbench, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ class StreamPage:
         """A stream at a version (`at=5`), a position (`at=@1200`) or a time; `fragment=1` gives what moves with it."""
         asked, given = Parameters(request, {"at", "with", "beside", "fragment"}), request.query_params
         texts = {name: asked.one(name) if given.get(name) else None for name in ("at", "with", "beside")}
-        stream, is_fragment = request.path_params["stream"], asked.flag("fragment")
+        stream, is_fragment = self._site.face.meant(request.path_params["stream"]), asked.flag("fragment")
 
         def read(bench: Workbench) -> dict[str, Any]:
             one = self._at(bench, stream, texts["at"])
@@ -73,7 +73,7 @@ class StreamPage:
                 "snapshot": self._snapshot(bench, one),
                 "compared": self._compared(bench, one, texts["with"]),
                 "beside": self._beside(bench, one, texts["beside"]),
-                "shells": [shell(*words) for words in _shells(one)],
+                "shells": [self._site.prose(shell(*words)) for words in _shells(one)],
             }
 
         found = await self._site.face.benches.read(read)

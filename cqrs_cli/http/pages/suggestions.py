@@ -24,5 +24,5 @@ def suggested(site: Site, bench: Workbench, category: str) -> Iterator[str]:
     events = bench.store.scan(Selection(category=category, backwards=True, limit=LOOKED_AT))
     for stream in islice(dict.fromkeys(event.stream for event in events), SUGGESTED):
         named = {kind.key[0]: str(kind.key_of(stream)[0])}
-        if site.plain(bench, named) == named:
+        if site.plain(bench, named) == named and stream_shown(site, bench, stream) == stream:
             yield named[kind.key[0]]

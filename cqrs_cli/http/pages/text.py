@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from cqrs_cli.http.pages.hidden_text import HiddenText
 from cqrs_cli.json_text import control, escape_json, json_text
 from cqrs_cli.jsonable import Digits
 
@@ -164,5 +165,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "brief": brief,
     "compact": compact,
     "short": short,
-    "q": lambda value: quote(str(value), safe=""),
+    "q": lambda value: quote(value.word if isinstance(value, HiddenText) else str(value), safe=""),
 }

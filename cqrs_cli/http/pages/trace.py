@@ -74,7 +74,7 @@ class Trace:
     async def show(self, request: Request) -> Response:
         """The story of a command, an event, a correlation; of a stream the stories. from: the first row, from 1 on."""
         start = Parameters(request, {"from"}).number("from", 1, 10**8)
-        what = typed(request.path_params["what"])
+        what = typed(self._site.face.meant(request.path_params["what"]))
 
         def read(bench: Workbench) -> dict[str, Any]:
             told, stream = _told(bench.store, what)
@@ -84,12 +84,12 @@ class Trace:
             return {"rows": rows, "count": len(nodes), "is_whole": told.is_whole, "is_stream": stream is not None,
                     "length": _length(times.last - times.first)}  # fmt: skip
 
-        found = await self._site.face.benches.read(read)
+        found, name = await self._site.face.benches.read(read), self._site.prose(what)
         newer = max(1, start - PAGE) if start > 1 else None
         older = start + PAGE if start - 1 + PAGE < found["count"] else None
         return self._site.render(
-            request, "trace.html", title=f"Trace {self._site.prose(what)}", what=self._site.prose(what), start=start,
-            newer=newer, older=older, most=MOST_COMMITS, newest=NEWEST, shell=shell("trace", what), **found,
+            request, "trace.html", title=f"Trace {name}", what=name, start=start,
+            newer=newer, older=older, most=MOST_COMMITS, newest=NEWEST, shell=shell("trace", name), **found,
         )  # fmt: skip
 
     def _row(self, bench: Workbench, times: Times, node: Node, depth: int, above: Node | None) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.handler import Poisoned, Writes
 from cqrs_cli.workbench.processors.rows import RowFold
 
+TRACE_PARENT = "traceparent"
+"""The member of metadata in which a face leaves the trace of a request."""
+
 
 class ReactionHandler:
     """Takes events for one reaction: first the evolve, then its clauses, which see the row as it is then.
@@ -186,7 +189,7 @@ class ReactionHandler:
         if isinstance(answer, After):
             deadline, due_us = answer.name or type(command).__name__, self._due(clause, recorded, answer, now_us)
         sent, data = self._sent(clause, recorded, command)
-        metadata = {**command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
+        metadata = {**_trace_of(recorded), **command.meta.metadata, "reaction": f"{self._reaction.name}.{clause.name}"}
         return Outgoing(
             reaction=self._reaction.name,
             event_id=recorded.event_id,
@@ -226,6 +229,14 @@ class ReactionHandler:
         sent = self._codec.sent(command)  # which proves that it survives JSON
         assert sent.data is not None
         return sent, sent.data
+
+
+def _trace_of(recorded: Recorded) -> dict[str, str]:
+    """The trace that an event belongs to, for what answers it: `traceparent` of W3C Trace Context, if it has one."""
+    if recorded.metadata_json is None or TRACE_PARENT not in recorded.metadata_json:
+        return {}
+    found = recorded.metadata.get(TRACE_PARENT)
+    return {TRACE_PARENT: found} if isinstance(found, str) else {}
 
 
 def _where(clause: Clause, recorded: Recorded) -> str:

@@ -175,6 +175,22 @@ def test_commands_carry_where_they_come_from(bench):
     assert (greet.correlation_id, greet.causation_id) == ("story", f"{ship.id}:1")
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [({"traceparent": TRACE, "secret": "x"}, {"traceparent": TRACE}), ({"traceparent": ["x"]}, {}), ({"a": TRACE}, {})],
+)
+def test_commands_of_reactions_are_of_the_trace_of_the_event_and_so_is_what_answers_them(bench, metadata, told):
+    bench.runner().drain()
+    bench.send(office.Pay(order_id="o1").with_meta(metadata=metadata))
+    bench.runner().drain()
+    metadata_of = {one.command.type: one.events[0].metadata for one in bench.store.commits()}
+    assert metadata_of["Ship"] == told | {"reaction": "fulfilment.ship"}
+    assert metadata_of["Greet"] == told | {"reaction": "welcome.greet"}
+
+
 def test_derived_ids_never_change():
     assert outbox.command_id("pay-o1:1", "fulfilment", 1) == "e4184a6e-58be-5107-bcfb-94cd4c971b7e"
     parts = [("e:1", "r", 1, 0), ("e:1", "r", 1, 1), ("e:1", "r", 2, 0), ("e:1", "s", 1, 0), ("e:2", "r", 1, 0)]

@@ -34,7 +34,7 @@ function row(event) {
   $("i", type).className = colour(event.type);
   type.firstChild.append(seen(event.type));
   const link = stream.firstChild, [name, version] = link.children;
-  link.href = `${ROOT}/ui/streams/${encodeURIComponent(event.stream)}?at=${event.version}`;
+  if (!("masked" in tail.dataset)) link.href = `${ROOT}/ui/streams/${encodeURIComponent(event.stream)}?at=${event.version}`;
   link.title = name.textContent = seen(event.stream);
   version.textContent = "@" + event.version;
   data.append(...preview(event.data));
