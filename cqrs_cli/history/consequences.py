@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cqrs_cli.domain.fold import State
@@ -13,10 +14,10 @@ from cqrs_cli.workbench.workbench import Workbench
 
 
 class Concerned(NamedTuple):
-    """A row, whether or not it is there: of which projection or process manager, and its key."""
+    """A row, whether or not it is there: of which projection or process manager, and its key, by column."""
 
     projection: str
-    key: tuple[Any, ...]
+    key: Mapping[str, Any]
 
 
 def state_changes(folds: Folds, event: Recorded, before: State[Any] | None = None) -> list[Change]:
@@ -42,5 +43,6 @@ def rows_concerned(bench: Workbench, event: Recorded) -> list[Concerned]:
             if event.type not in (kind.stored.name, *kind.stored.aliases):
                 continue
             decoded = bench.codec.decode(event) if decoded is None else decoded
-            found += [Concerned(rows.name, key) for key in keys_of(rows, route)(decoded, event)]
+            keys = keys_of(rows, route)(decoded, event)
+            found += [Concerned(rows.name, dict(zip(rows.table.key, key, strict=True))) for key in keys]
     return found

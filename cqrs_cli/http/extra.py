@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from cqrs_cli.errors import ConfigurationError
 
-PACKAGES = ("fastapi", "uvicorn", "httptools", "jinja2", "prometheus_client")
+PACKAGES = ("fastapi", "uvicorn", "httptools", "jinja2", "prometheus_client", "cryptography")
 
 
 def check_installed() -> None:

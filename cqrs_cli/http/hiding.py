@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.http.seals import Seals
 from cqrs_cli.masking import Mask, redaction
 from cqrs_cli.pseudonyms import PSEUDONYM, Pseudonyms
 from cqrs_cli.stores.contract import Store
@@ -23,6 +22,8 @@ class Hiding:
 
     def __init__(self, domain: Domain, fields: Mapping[str, str], key: bytes | None) -> None:
         ways = {field: redaction(f"{field}={way or PSEUDONYM}")[1] for field, way in fields.items()}
+        from cqrs_cli.http.seals import Seals  # cryptography is imported by who masks alone
+
         key = key or os.urandom(32)
         self._mask, self._seals = Mask(ways, Pseudonyms(key)), Seals(key)
         self._mask.name_keys({name: one.key for name, one in domain.categories.items()})

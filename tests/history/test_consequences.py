@@ -68,4 +68,4 @@ def test_what_an_event_changed(bench: Workbench) -> None:
 
 def test_the_rows_that_it_concerns_also_under_a_name_of_old(bench: Workbench) -> None:
     found = [rows_concerned(bench, event) for event in bench.log()]
-    assert found == [[Concerned("by_number", (n,)), Concerned("totals", ("a",))] for n in (1, 5, 2)]
+    assert found == [[Concerned("by_number", {"n": n}), Concerned("totals", {"tally_id": "a"})] for n in (1, 5, 2)]

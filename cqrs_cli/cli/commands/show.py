@@ -144,8 +144,8 @@ def _where(node: Mapping[str, Any]) -> str:
     return place + str(node["id"])
 
 
-def _key(parts: Any) -> str:
-    return ",".join(cell_text(part) for part in parts)
+def _key(parts: Mapping[str, Any]) -> str:
+    return ",".join(cell_text(part) for part in parts.values())
 
 
 def _parsed(data: Any) -> Any:
