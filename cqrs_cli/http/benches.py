@@ -16,7 +16,7 @@ from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CqrsError, StoreNotFound, Unavailable
 from cqrs_cli.http.options import Options
 from cqrs_cli.http.threads import Job, Threads
-from cqrs_cli.stores.registry import MEMORY, impatient, path_of
+from cqrs_cli.stores.registry import MEMORY, impatient, of_primary, path_of
 from cqrs_cli.workbench.outcome import Expect, Outcome, Request
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -119,8 +119,11 @@ class Benches:
         return path_of(self.url) is None and not self.url.startswith(MEMORY + ":")
 
     def opened_to_read(self) -> Workbench:
-        """A workbench that only reads, for a thread."""
-        return Workbench.open(impatient(self.url, READS_WAIT), self.domain, create=False, read_only=True)
+        """A workbench that only reads, for a thread. Of several servers it reads the one that is written: who has sent
+        a command asks next for what came of it.
+        """
+        url = self.url if self.options.read_only else of_primary(self.url)
+        return Workbench.open(impatient(url, READS_WAIT), self.domain, create=False, read_only=True)
 
     def check_writes(self) -> None:
         """Raise `Unavailable` (`read-only`) if nothing is written here."""

@@ -98,27 +98,42 @@ class Freshness:
 
     async def _fresh(self, asked: Parameters, answer: Answer[T], known: str | None) -> tuple[Place, T | None]:
         benches = self._face.benches
-        wanted = asked.position("wait")
+        wanted, stale = asked.position("wait") or 0, asked.flag("stale")
         if wanted:
             await self._wait_for_log(wanted)
-        as_they_are = asked.flag("stale") or self._face.options.read_only
-        if wanted and self._face.options.read_only and not asked.flag("stale"):
+        as_they_are = stale or self._face.options.read_only
+        if wanted and self._face.options.read_only and not stale:
             await self._wait_for_rows(wanted)
+
+        def is_there(place: Place) -> bool:
+            """Each look may be at another server: a standby comes to a position later than the one it was seen at."""
+            return (place.position if self._face.options.read_only and not stale else place.head) >= wanted
 
         if known is not None and known == self._seen:  # most likely it is so still
             place = await self._unread()
-            if place is not None and known == place.tag and (as_they_are or not place.lag):
+            if place is not None and known == place.tag and is_there(place) and (as_they_are or not place.lag):
                 return place, None
 
         def at_head(bench: Workbench) -> tuple[Place, T | None] | None:
             place = self._place(bench)
-            return self._read(bench, place, known, answer, {}) if as_they_are or not place.lag else None
+            is_fresh = is_there(place) and (as_they_are or not place.lag)
+            return self._read(bench, place, known, answer, {}) if is_fresh else None
 
         found = await benches.read(at_head)
         if found is not None:
             return found
-        errors = await benches.catch_up()
-        return await benches.read(lambda bench: self._read(bench, self._place(bench), known, answer, errors))
+        errors = {} if as_they_are else await benches.catch_up()
+
+        def caught_up(bench: Workbench) -> tuple[Place, T | None] | None:
+            place = self._place(bench)
+            return self._read(bench, place, known, answer, errors) if is_there(place) else None
+
+        end = time.monotonic() + self._face.options.patience
+        while (found := await benches.read(caught_up)) is None:
+            if time.monotonic() >= end:
+                raise self._late(f"the server that was read had not come to @{wanted}", wanted)
+            await asyncio.sleep(LOOK_AGAIN)
+        return found
 
     async def _unread(self) -> Place | None:
         """Where the read models stand, of which no row is read; None if a table of theirs is gone.

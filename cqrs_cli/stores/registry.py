@@ -24,6 +24,7 @@ MEMORY = "memory"
 SERVERS = ("postgresql", "postgres")
 _FILES = ("sqlite", "file")
 _TIMEOUT = "timeout="
+_WHICH = "target_session_attrs="
 Create = bool | Literal["lazily"]
 
 
@@ -112,6 +113,13 @@ def _scheme_of(url: str) -> str | None:
     scheme, colon, _ = url.partition(":")
     # A drive's letter, or a colon further on.
     return scheme if colon and len(scheme) > 1 and "/" not in scheme else None
+
+
+def of_primary(url: str) -> str:
+    """The URL of a store on a server, read where it is written unless it says otherwise; any other as it is."""
+    if _scheme_of(url) not in SERVERS or _WHICH in url.partition("?")[2]:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{_WHICH}read-write"
 
 
 def impatient(url: str, seconds: int) -> str:

@@ -10,7 +10,9 @@ import pytest
 
 from cqrs_cli.log.waiting import Waiting
 from cqrs_cli.stores.registry import open_store
+from tests import members as members_domain
 from tests.conftest import NO_POSTGRESQL
+from tests.http.served import serving
 from tests.missing import missing
 from tests.postgres_server import NoServer, Server, programs
 from tests.stores.postgres.administrator import run
@@ -104,7 +106,9 @@ def test_what_writes_says_so_or_finds_the_primary(on: Any, pair: Pair, line: str
     assert (ran.code, ran.error["code"]) == (7, "read-only"), ran
     assert "standby" in ran.error["message"]
     assert "HOST1,HOST2" in ran.error["hint"]
-    assert on(pair.either, line).code == 0, "the primary is found"
+    for attrs in ("", "&target_session_attrs=any", "&target_session_attrs=prefer-standby"):
+        joined = f"{pair.either}{'&' if '?' in pair.either else '?'}{attrs[1:]}"
+        assert on(joined, line).code in (0, 1), "the primary is found"  # 1: bob has joined before
 
 
 def test_what_is_waited_for_comes(on: Any, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +161,30 @@ def test_a_doctor_tells_which_is_which(on: Any, pair: Pair) -> None:
     assert [one["code"] for one in here.json["findings"]] == ["asynchronous"]
     assert here.code == 1
     assert there.json["findings"] == []
+
+
+def test_over_http_rows_are_as_new_as_what_was_written(on: Any, pair: Pair, schema: str) -> None:
+    """Of both servers, the standby named first, the one that is written is read, unless the URL says otherwise."""
+    url = f"{pair.either}{'&' if '?' in pair.either else '?'}schema={schema}"
+    ann, bob = ({"member_id": name, "email": f"{name}@x.org", "city": "Oslo"} for name in ("ann", "bob"))
+    pair.pause("pg_wal_replay_pause()")
+    try:
+        with serving(url, members_domain.domain) as served:
+            sent = served.post("/commands/join", bob)
+            assert sent.status_code == 201, sent.text
+            assert {row["member_id"] for row in served.get("/projections/directory").json()} == {"ann", "bob"}
+            at = sent.json()["position"]
+        anywhere = f"{url}&target_session_attrs=any"
+        with serving(anywhere, members_domain.domain, patience=0.2) as served:
+            assert served.post("/commands/join", ann).status_code == 400, "what is written is written to the primary"
+            tail = served.app.face.tail
+            tail.head = max(tail.head, at)  # as one that follows another server than the one that is read
+            for path in (f"/projections/directory?wait=@{at}", f"/projections/directory?wait=@{at}&stale=true"):
+                late = served.get(path)
+                assert (late.status_code, late.json()["code"]) == (503, "timed-out"), late.text
+        with serving(anywhere, members_domain.domain, patience=60) as served:
+            pair.pause("pg_wal_replay_resume()")
+            rows = served.get(f"/projections/directory?wait=@{at}").json()
+            assert {row["member_id"] for row in rows} == {"ann", "bob"}
+    finally:
+        pair.pause("pg_wal_replay_resume()")

@@ -60,8 +60,10 @@ class Link:
 
     def dial(self, **settings: Any) -> Connection:
         """A new connection, which whoever has it closes. Raises psycopg's own errors."""
-        wanted = {"target_session_attrs": "any" if self.read_only else "read-write"}
-        conninfo = make_conninfo(**(wanted | self.address.libpq | settings))
+        which = "any" if self.read_only else "read-write"
+        if not self.read_only or "target_session_attrs" not in self.address.libpq:  # which is for who reads
+            settings = {"target_session_attrs": which} | settings
+        conninfo = make_conninfo(**(self.address.libpq | settings))
         connection = Connection.connect(conninfo, autocommit=True, prepare_threshold=None)
         connection.add_notice_handler(connection.note)
         connection.used = time.monotonic()
