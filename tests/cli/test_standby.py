@@ -177,7 +177,8 @@ def test_over_http_rows_are_as_new_as_what_was_written(on: Any, pair: Pair, sche
         anywhere = f"{url}&target_session_attrs=any"
         with serving(anywhere, members_domain.domain, patience=0.2) as served:
             assert served.post("/commands/join", ann).status_code == 400, "what is written is written to the primary"
-            tail = served.app.face.tail
+            app: Any = served.app
+            tail = app.face.tail
             tail.head = max(tail.head, at)  # as one that follows another server than the one that is read
             for path in (f"/projections/directory?wait=@{at}", f"/projections/directory?wait=@{at}&stale=true"):
                 late = served.get(path)
