@@ -118,8 +118,10 @@ class Server:
         """Start it, on the port that it had or on a free one, and wait until it answers."""
         import psycopg
 
-        for _ in range(3):  # where ports are not kept, somebody may be faster to take a port that was free
-            self.port = getattr(self, "port", None) or self._place.ports(1)[0]
+        begins = not hasattr(self, "port")
+        for pause in (0.1, 0.5, 2.0, 0.0):
+            if begins:  # elsewhere than on Linux somebody may be faster to take a port that was free
+                self.port = self._place.ports(1)[0]
             settings = [word for setting in self._settings for word in ("-c", setting)]
             place = ("-D", str(self.folder / "data"), "-k", str(self.folder), "-h", "127.0.0.1", "-p", str(self.port))
             words = self._place.words(str(self._programs / "postgres"), *place, *settings)
@@ -132,7 +134,7 @@ class Server:
                 except psycopg.OperationalError:
                     time.sleep(0.02)
             self.kill()
-            del self.port
+            time.sleep(pause)  # what was killed is not gone at once, and nothing starts beside it
         raise NoServer(f"postgres of {self._programs}: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
 
     def _make_role(self) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -91,3 +92,26 @@ def test_without_any_it_is_said_and_under_ci_it_is_a_failure(tmp_path: Path, ci:
         "no server for the tests on PostgreSQL: no PostgreSQL from 14 on: neither CQRS_TEST_POSTGRESQL names one"
         in ran.stdout
     )
+
+
+@pytest.mark.slow
+def test_it_comes_back_where_it_was_though_not_at_once() -> None:
+    """What was killed may be there for a moment yet, and who has the address waits there for it."""
+    server = postgres_server.Server(postgres_server.programs())
+    try:
+        before = server.dsn()
+        server.kill()
+        lock = server.folder / "data" / "postmaster.pid"
+        user = "nobody" if os.geteuid() == 0 else None  # as the server; others' processes are no servers to it
+        another = subprocess.Popen(["sleep", "1"], user=user, cwd="/")
+        lines = lock.read_text().splitlines()
+        lock.write_text("\n".join([str(another.pid), *lines[1:]]) + "\n")
+        ended = threading.Thread(target=another.wait)  # till then it counts as there
+        ended.start()
+        server.start()
+        assert another.returncode is not None, "it began beside a server that is there"
+        ended.join()
+        assert server.dsn() == before
+        psycopg.connect(before).close()
+    finally:
+        server.close()
