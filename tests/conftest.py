@@ -85,6 +85,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kept-on", choices=("file", "server", "both"), default="both", help=told)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto`: one more than there are processors, for many tests wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with its store in a file, on a server, or both."""
     chosen = str(metafunc.config.getoption("--kept-on"))

@@ -130,22 +130,23 @@ def test_what_fails_when_whoever_waited_is_gone_is_no_bug(tmp_path: Path, monkey
     async def unheard() -> list[str]:
         told: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
-        waiting = asyncio.ensure_future(benches.catch_up())
-        while benches._catching_up is None:
+        benches = Benches(str(tmp_path / "cqrs.db"), bank.domain, Options())
+        try:
+            waiting = asyncio.ensure_future(benches.catch_up())
+            while benches._catching_up is None:
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            gone.set()
+            while not benches._catching_up.done():
+                await asyncio.sleep(0.001)
             await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        gone.set()
-        while not benches._catching_up.done():
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0)
-        benches._catching_up = None
-        gc.collect()
-        return told
+            benches._catching_up = None
+            gc.collect()
+            return told
+        finally:
+            gone.set()
+            benches.close()
 
     monkeypatch.setattr(Workbench, "try_project", fails)
-    benches = Benches(str(tmp_path / "cqrs.db"), bank.domain, Options())
-    try:
-        assert asyncio.run(unheard()) == []
-    finally:
-        benches.close()
+    assert asyncio.run(unheard()) == []

@@ -190,7 +190,7 @@ def test_who_reads_waits_for_no_server_and_who_writes_for_a_moment(monkeypatch: 
     benches.url, benches.domain, benches.options = "postgresql://h/db?timeout=90", bank.domain, Options()
     benches.opened_to_read()
     benches.opened_to_operate()
-    assert opened == ["postgresql://h/db?timeout=0", "postgresql://h/db?timeout=5"]
+    assert opened == ["postgresql://h/db?timeout=0&target_session_attrs=read-write", "postgresql://h/db?timeout=5"]
 
 
 @pytest.mark.parametrize(
