@@ -21,7 +21,7 @@ LEANING := $(QUICK) tests/cli/options tests/cli/shell tests/domain tests/http te
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
 
-# The tests that say the most a second: every room, in less than 20 seconds on two cores. tests/slow.py has the rest.
+# The tests that say the most a second: every room, in a minute and a half on two cores. tests/slow.py has the rest.
 quick: .venv/.ready
 	@$(BIN)/python -m pytest -q -n auto $(QUICK)
 
