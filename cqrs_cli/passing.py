@@ -1,7 +1,11 @@
-"""Files and folders that are only on the way: a signal that ends this process takes them along."""
+"""Files and folders that are only on the way: the end of this process takes them along, by a signal too.
+
+Whoever makes one takes it away; but Ctrl-C may come while that is being done.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -13,7 +17,7 @@ _made: dict[str, int] = {}  # by path: the process that made it, as a child that
 
 
 def passing(path: str) -> None:
-    """Take the file or folder away if a signal ends this process.
+    """Take the file or folder away if it is there yet when this process ends, or a signal ends it.
 
     Where somebody else listens to the signal, or wants it ignored, it is theirs, and the path is their matter.
     """
@@ -35,7 +39,8 @@ def passed(path: str) -> None:
                 signal.signal(number, signal.SIG_DFL)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+@atexit.register
+def _take_away() -> None:
     import shutil
 
     for path, process in list(_made.items()):
@@ -46,6 +51,10 @@ def _end(number: int, frame: FrameType | None) -> None:
         else:
             with contextlib.suppress(OSError):
                 os.unlink(path)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    _take_away()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
@@ -55,9 +64,10 @@ def passing_folder(prefix: str, within: str | None = None) -> Iterator[str]:
     """A folder in that for temporary ones, or in another, which is removed at the end, also at one by a signal."""
     import tempfile
 
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=within) as folder:
-        passing(folder)
-        try:
-            yield folder
-        finally:
-            passed(folder)
+    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=within)
+    try:
+        passing(folder.name)
+        yield folder.name
+    finally:
+        folder.cleanup()
+        passed(folder.name)

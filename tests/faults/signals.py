@@ -4,6 +4,7 @@ Each run is a fork of one process in which everything is imported, so that its c
 many there are, and the signal comes at one of them, whatever the machine does at that moment.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -96,6 +97,7 @@ def _run(wanted: dict[str, Any], saying: int) -> None:
     with suppress(OSError):
         sys.stdout.flush()
     os.write(saying, str(calls.made).encode())
+    atexit._run_exitfuncs()  # as at the end of a process that is no fork
     os._exit(code)
 
 
