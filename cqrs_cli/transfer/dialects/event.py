@@ -15,10 +15,7 @@ from cqrs_cli.stores.moments import micros
 
 _is_plain = re.compile(r"[A-Za-z0-9._-]+").fullmatch
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
-_decoder = json.JSONDecoder()
-_scan = getattr(
-    _decoder, "scan_once", _decoder.raw_decode
-)  # what `loads` does besides takes longer than a small payload
+_decode = json.JSONDecoder().raw_decode  # what `loads` does besides takes longer than a small payload
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -104,10 +101,10 @@ def parsed(data: bytes | str, position: int, what: str = "payload") -> Any:
     """What JSON says. Raises `InvalidInput` (`not-json`) with the position of what is none."""
     try:
         text = data if isinstance(data, str) else data.decode()
-        found, end = _scan(text, 0)
+        found, end = _decode(text)
         if end == len(text):
             return found
-    except (ValueError, RecursionError, StopIteration):
+    except (ValueError, RecursionError):
         pass
     try:
         return json.loads(data)  # which knows spaces around it, and other encodings
