@@ -205,3 +205,14 @@ def test_a_look_is_shared_by_those_alone_who_asked_before_it_began(folder: Path)
         assert one is not None
         assert later is not None
         assert (one.tag, one.head) != (later.tag, later.head), "who asks now is told what is so now"
+
+
+@pytest.mark.file  # a server is asked, as others may read from a standby
+def test_who_keeps_rows_fresh_hears_of_a_command_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the log is looked at next, for what others wrote."""
+    monkeypatch.setattr("cqrs_cli.http.tail.LOOK_SELDOM", 600)
+    with serving(str(folder / "cqrs.db"), domain) as served:
+        app: Any = served.app
+        before = app.face.tail.head
+        assert served.post("/commands/count", {"counter_id": "a"}).status_code == 201
+        assert app.face.tail.head == before + 1
