@@ -8,6 +8,7 @@ all that follows.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
@@ -20,6 +21,7 @@ from cqrs_cli.stores.audit import Audit, Flaw
 from cqrs_cli.stores.bulk import ChainTexts
 from cqrs_cli.stores.commits import MAX_COMMIT_EVENTS, SentCommand
 from cqrs_cli.stores.operational import OPERATIONAL, REJECTIONS
+from cqrs_cli.stores.sqlite.connection import Connection
 from cqrs_cli.stores.sqlite.definitions import definitions
 from cqrs_cli.stores.sqlite.errors import translate, unread
 from cqrs_cli.stores.sqlite.file import SQLiteFile
@@ -50,38 +52,71 @@ def audit(file: SQLiteFile, wanted: Collection[int] = (), progress: _Progress | 
     raises `Unavailable` for what is wrong with the disk or with who reads.
     """
     rest = file.rest
-    with file.reader() as connection:
+    with file.reader() as connection, file.reader() as beside, _OwnCheck(beside) as own_check:
         walk = _Walk(connection, frozenset(wanted))
-        looks: tuple[Callable[[], list[Flaw]], ...] = (
-            lambda: _file(connection, file.path),
-            lambda: _definitions(connection, int(file.facts["format"])),
-            lambda: walk.run(progress),
-        )
-        for look in looks:
-            try:
-                walk.flaws += look()
-            except (sqlite3.Error, UnicodeDecodeError) as error:
-                walk.flaws.append(_unreadable(error, file.path, walk))
+        try:
+            walk.flaws += _definitions(connection, int(file.facts["format"]))
+            walk.run(progress)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            told = f"what comes after @{walk.head} can't be read, nor was looked at: {_damage(error, file.path)}"
+            walk.flaws.append(Flaw(walk.head + 1, "unreadable", told))
+        flaws = own_check.flaws(file.path) + walk.flaws  # what explains the rest is said first
     file.check_rest(rest)
-    return Audit(walk.commits, walk.events, walk.head, walk.hash, walk.hashes, walk.flaws[:MOST])
+    return Audit(walk.commits, walk.events, walk.head, walk.hash, walk.hashes, flaws[:MOST])
 
 
-def _unreadable(error: sqlite3.Error | UnicodeDecodeError, path: str, walk: _Walk) -> Flaw:
+def _damage(error: sqlite3.Error | UnicodeDecodeError, path: str) -> str:
+    """What an error says of a damaged file. Raises it if it is of another kind."""
     from cqrs_cli.errors import Damaged
 
     told = translate(error, path)
     if not isinstance(told, (Damaged, sqlite3.Error)) or str(error) == "interrupted":
         raise told from error
-    return Flaw(walk.head + 1, "unreadable", f"what comes after @{walk.head} can't be read, nor was looked at: {error}")
+    return str(error)
 
 
-def _file(connection: sqlite3.Connection, path: str) -> list[Flaw]:
-    """What SQLite says of pages, indexes, types and values that must be there. Raises `Unavailable` for the disk."""
-    told = connection.execute(f"PRAGMA integrity_check({_FILE_COMPLAINTS})").fetchall()
-    failed = next(filter(None, (unread(path, line) for (line,) in told)), None)
+class _OwnCheck:
+    """SQLite's own check of the file, in a thread: it is one statement, during which Python is free to walk the log."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lines: list[str] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="cqrs-check", daemon=True)
+
+    def __enter__(self) -> _OwnCheck:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        while self._thread.is_alive():  # an interrupt before the statement begins is lost
+            self._connection.interrupt()
+            self._thread.join(0.01)
+
+    def _run(self) -> None:
+        try:
+            with self._connection.turn:
+                told = self._connection.execute(f"PRAGMA integrity_check({_FILE_COMPLAINTS})").fetchall()
+            self._lines = [line for (line,) in told]
+        except BaseException as error:
+            self._error = error
+
+    def flaws(self, path: str) -> list[Flaw]:
+        """What it says of pages, indexes, types and values that must be there. Raises `Unavailable` for the disk."""
+        self._thread.join()
+        if isinstance(self._error, (sqlite3.Error, UnicodeDecodeError)):
+            return [Flaw(None, "file", f"SQLite's own check can't be made: {_damage(self._error, path)}")]
+        if self._error is not None:
+            raise self._error
+        return _told(self._lines, path)
+
+
+def _told(lines: Sequence[str], path: str) -> list[Flaw]:
+    """What SQLite's own check said. Raises `Unavailable` for the disk."""
+    failed = next(filter(None, (unread(path, line) for line in lines)), None)
     if failed is not None:
         raise failed
-    return [Flaw(None, "file", f"SQLite's own check: {line}") for (line,) in told if line != "ok"]
+    return [Flaw(None, "file", f"SQLite's own check: {line}") for line in lines if line != "ok"]
 
 
 def _definitions(connection: sqlite3.Connection, format: int) -> list[Flaw]:
@@ -112,8 +147,8 @@ class _Walk:
         self._stream_texts, self._type_texts = ChainTexts(self._streams), ChainTexts(types)
         self._versions = array("q")
 
-    def run(self, progress: _Progress | None) -> list[Flaw]:
-        """Look at all of it; no flaw is given but what is added to `flaws`."""
+    def run(self, progress: _Progress | None) -> None:
+        """Look at all of it, and add to `flaws` what is wrong."""
         query = self._connection.execute
         query("BEGIN")  # the ends as they are at one moment
         last = query("SELECT max(first_position) FROM commits").fetchone()[0] or 0
@@ -144,7 +179,6 @@ class _Walk:
             name = dict(query("SELECT id, name FROM streams WHERE id = ?", (id,))).get(id)
             if name is not None and not self.flaws:  # where events are amiss, that was said
                 self._flaw(None, "stream", f"the stream {name} has no event")
-        return []
 
     def _numbered(self, table: str) -> int:
         """How many names a table has; their ids are to be 1, 2, 3 …"""

@@ -2,7 +2,10 @@
 
 import os
 import random
+import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,14 @@ import pytest
 from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.stores.contract import Append, Selection
 from cqrs_cli.stores.sqlite import audit
+from cqrs_cli.stores.sqlite.connection import Connection
 from cqrs_cli.stores.sqlite.file import SQLiteFile
 from cqrs_cli.stores.sqlite.store import SQLiteStore
 from cqrs_cli.testing.making import commit, event
 
 PAGE = 4096
 NOTE = b"n" * 60
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def is_refused(use: Callable[[], Any]) -> bool:
     return False
 
 
-def leaves(content: bytes) -> list[int]:
+def leaves(content: bytes | bytearray) -> list[int]:
     """Where the pages of the table of events begin that hold rows."""
     return [at for at in range(0, len(content), PAGE) if content[at] == 13 and content[at : at + PAGE].count(NOTE) > 9]
 
@@ -154,21 +159,64 @@ def test_a_page_that_the_disk_does_not_give_is_no_damage(
     """SQLite's own check says both in one sentence. tests/faults/calls.py has each read of a store fail."""
     told = f"*** in database main ***\nPage 12: unable to get the page. error code={code}"
 
-    class Connection:
-        def execute(self, sql: str) -> Any:
-            assert "integrity_check" in sql
-            return self
-
-        def fetchall(self) -> list[tuple[str]]:
-            return [(told,)]
-
     with SQLiteStore(str(path), read_only=True) as store:
         monkeypatch.setattr(SQLiteFile, "query", lambda *_: [(told,)])
         with pytest.raises(kind, match="unable to get the page"):
             store.check()
-    look: Any = audit._file
     if kind is Damaged:
-        assert [flaw.code for flaw in look(Connection(), "log.db")] == ["file"]
+        assert [flaw.code for flaw in audit._told([told], "log.db")] == ["file"]
     else:
         with pytest.raises(Unavailable, match="the disk could not read it"):
-            look(Connection(), "log.db")
+            audit._told([told], "log.db")
+
+
+def test_an_audit_that_is_stopped_stops_sqlites_own_check(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one statement, in a thread: nothing goes on, or holds the file, when the audit is over."""
+    begun = threading.Event()
+
+    def check_for_ever(self: Any) -> None:
+        begun.set()
+        with suppress(sqlite3.OperationalError):  # interrupted
+            self._connection.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+            )
+
+    def stop(events: int) -> None:
+        begun.wait()
+        raise KeyboardInterrupt
+
+    def interrupt(self: Connection) -> None:
+        interrupted.append(self)
+        sqlite3.Connection.interrupt(self)
+
+    interrupted: list[Connection] = []
+    monkeypatch.setattr(Connection, "interrupt", interrupt, raising=False)
+    monkeypatch.setattr(audit._OwnCheck, "_run", check_for_ever)
+    with SQLiteStore(str(path), read_only=True) as store, pytest.raises(KeyboardInterrupt):
+        store.audit(progress=stop)
+    assert interrupted, "else closing waits until it has come to its end"
+    assert not [thread for thread in threading.enumerate() if thread.name == "cqrs-check"]
+
+
+def test_what_explains_the_rest_is_said_first(path: Path) -> None:
+    """SQLite's own check ends after the walk along the log, which finds what follows from it."""
+    content = bytearray(path.read_bytes())
+    index = next(at for at in range(0, len(content), PAGE) if content[at] == 10 and b"c150" in content[at : at + PAGE])
+    content[content.index(b"c150", index)] = ord("b")
+    content[content.index(NOTE, leaves(content)[3])] = ord("m")
+    path.write_bytes(content)
+    with SQLiteStore(str(path), read_only=True) as store:
+        codes = [flaw.code for flaw in store.audit().flaws]
+    assert codes[0] == "file"
+    assert codes[-1] == "chain"
+
+
+def test_a_file_that_sqlite_cant_check_is_told_once(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    leaf = leaves(content)[1]
+    content[leaf + 3 : leaf + 5] = bytes(2)  # a page with no rows
+    path.write_bytes(content)
+    with SQLiteStore(str(path), read_only=True) as store:
+        flaws = store.audit().flaws
+    assert len({flaw.what for flaw in flaws}) == len(flaws)
+    assert ("unreadable", True) in [(flaw.code, (flaw.position or 0) > 1) for flaw in flaws]
