@@ -16,7 +16,7 @@ VERSIONED := -m "slow and not faults" --kept-on file tests/cli/options tests/dom
 # The rooms that lean on the libraries most, for a pair of versions that differs from two that are run in full.
 LEANING := $(QUICK) tests/cli/options tests/cli/shell tests/domain tests/http tests/scenario
 
-.PHONY: docs pictures site demo quick test both fuzz lowest newest lint bench peers faults clean
+.PHONY: docs pictures site demo quick test both fuzz lowest newest lint bench peers faults image clean
 
 demo: .venv/.ready
 	@$(BIN)/cqrs demo
@@ -84,6 +84,10 @@ site: .venv/.docs
 
 faults: .venv/.ready
 	@$(BIN)/python -m pytest -q -rs -m faults --timeout 1800 -o faulthandler_timeout=1790
+
+# The image of samples/http, built and run without an engine. Root, on Debian.
+image:
+	@bash tests/samples/image.sh
 
 clean:
 	@rm -rf .venv .venv-lowest .venv-newest build dist site .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,8 +33,7 @@ def read_token(path: str | os.PathLike[str]) -> str:
             token = file.read().strip()
     except (OSError, UnicodeDecodeError) as error:
         told = getattr(error, "strerror", None) or "it is no ASCII"
-        hint = f"make one: (umask 077; openssl rand -hex 32 > {path})"
-        raise ConfigurationError(f"{path} can't be read: {told}", code="token-file", hint=hint) from None
+        raise ConfigurationError(f"{path} can't be read: {told}", code="token-file", hint=_way_on(path, error)) from None
     if len(token) < SHORTEST or not _TOKEN.fullmatch(token):
         raise ConfigurationError(
             f"the token in {path} has {len(token)} characters, or some that no header can have",
@@ -42,3 +41,11 @@ def read_token(path: str | os.PathLike[str]) -> str:
             hint=f"{SHORTEST} or more that nobody guesses: openssl rand -hex 32 makes some",
         )
     return token
+
+
+def _way_on(path: str | os.PathLike[str], error: Exception) -> str:
+    if isinstance(error, PermissionError) and hasattr(os, "geteuid"):
+        return f"it has to belong to who serves: chown {os.geteuid()} {path}"
+    if isinstance(error, IsADirectoryError):
+        return "a file with the token; a container makes a folder where a file that is mounted is missing"
+    return f"make one: (umask 077; openssl rand -hex 32 > {path})"

@@ -1,6 +1,10 @@
-"""A client of the orders that needs nothing but Python: `python client.py http://127.0.0.1:8027`."""
+"""A client of the orders that needs nothing but Python: `python client.py http://127.0.0.1:8027`.
+
+The token, where one is wanted, is in the variable SHOP_TOKEN.
+"""
 
 import json
+import os
 import sys
 import time
 import uuid
@@ -13,13 +17,14 @@ from urllib.request import Request, urlopen
 
 URL, ADA = sys.argv[1], "22222222-2222-4222-8222-222222222222"
 ITEM = {"product_id": str(uuid.UUID(int=1)), "product_name": "Pen", "quantity": 2, "unit_price": "1.50"}
+WHO = {"Authorization": f"Bearer {os.environ['SHOP_TOKEN']}"} if "SHOP_TOKEN" in os.environ else {}
 HOME = {"street": "Kirkegata 1", "city": "Oslo", "postal_code": "0153", "country": "NO"}
 
 
 def ask(path: str, body: object = None, **headers: str) -> tuple[int, Message, Any]:
     """Status, headers and body; asked again while nobody answers, or the answer is to try again."""
     data = None if body is None else json.dumps(body).encode()
-    given = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    given = WHO | {"Content-Type": "application/json"} | {name.replace("_", "-"): it for name, it in headers.items()}
     for wait in (0.1, 0.3, 1, 3, 10):
         try:
             with urlopen(Request(URL + path, data, given), timeout=30) as answer:
@@ -34,15 +39,18 @@ def ask(path: str, body: object = None, **headers: str) -> tuple[int, Message, A
 
 
 def send(command: str, **fields: object) -> Any:
-    """What became of a command."""
-    return ask(f"/commands/{command}", fields, Idempotency_Key=str(uuid.uuid4()))[2]
+    """What became of a command. Ends the program with what is wrong, if the answer is a problem."""
+    status, _, answer = ask(f"/commands/{command}", fields, Idempotency_Key=str(uuid.uuid4()))
+    if status >= 400:
+        raise SystemExit(f"{answer['title']}: {answer['detail']}")
+    return answer
 
 
 def follow(last: int) -> Iterator[Any]:
     """Each event after a position, once and in order, for ever: after a break it goes on behind the last one."""
     while True:
         try:
-            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
+            headers = WHO | {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
             with urlopen(Request(f"{URL}/events", None, headers), timeout=60) as lines:
                 for name, _, value in (line.decode().rstrip().partition(": ") for line in lines):
                     if name == "data":
