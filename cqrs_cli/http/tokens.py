@@ -33,7 +33,9 @@ def read_token(path: str | os.PathLike[str]) -> str:
             token = file.read().strip()
     except (OSError, UnicodeDecodeError) as error:
         told = getattr(error, "strerror", None) or "it is no ASCII"
-        raise ConfigurationError(f"{path} can't be read: {told}", code="token-file", hint=_way_on(path, error)) from None
+        raise ConfigurationError(
+            f"{path} can't be read: {told}", code="token-file", hint=_way_on(path, error)
+        ) from None
     if len(token) < SHORTEST or not _TOKEN.fullmatch(token):
         raise ConfigurationError(
             f"the token in {path} has {len(token)} characters, or some that no header can have",

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # `make image`: builds the image of samples/http from what is committed, without an engine, and runs it as it says itself.
-# Wants root on Debian, Python 3.13 with a prefix of its own, and PyPI. The base is made here of Debian's packages and that
-# Python, in the place of the one that the Dockerfile names, and the wheel is that of this checkout.
+# Wants root on Debian, the Python of the image with a prefix of its own, and PyPI. The base is made here of Debian's
+# packages and that Python, in the place of the one that the Dockerfile names; the wheel is that of this checkout.
 set -euo pipefail
-checkout=$(git rev-parse --show-toplevel) python=$(command -v python3.13 || echo python3)
+checkout=$(git rev-parse --show-toplevel)
+python=$("$checkout/.ci/newest-python" || echo python3)
 prefix=$("$python" -c 'import sys; print(sys.base_prefix)') version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-command -v buildah debootstrap curl openssl setpriv >/dev/null ||
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah debootstrap curl openssl util-linux >/dev/null
+for program in buildah debootstrap curl openssl; do
+    command -v $program >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $program >/dev/null
+done
 work=$(mktemp -d) && cd "$work"
 b() { buildah --root "$work/store" --runroot "$work/run" --storage-driver vfs "$@"; }
 box="" && trap '[ -z "$box" ] || b rm "$box" >/dev/null; rm -rf --one-file-system "$work"' EXIT

@@ -95,7 +95,9 @@ def test_the_dockerfile_says_what_an_image_should() -> None:
     assert f"--uid {user} " in one("RUN")
     names = [name for name, _ in SAID]
     assert "RUN" not in names[names.index("USER") :], "what is made is made by root"
-    assert ("RUN", "chmod -R a=rX,u+w .") in SAID[names.index("COPY") :], "a checkout may be readable by its owner alone"
+    assert ("RUN", "chmod -R a=rX,u+w .") in SAID[names.index("COPY") :], (
+        "a checkout may be readable by its owner alone"
+    )
     variable, _, store = one("ENV").partition("=")
     assert (variable, str(Path(store).parent)) == ("CQRS_STORE", one("VOLUME"))
     assert one("VOLUME") in one("RUN"), "a volume belongs to who has its folder in the image"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.http import serving
+from cqrs_cli.http import serving, tokens
 from cqrs_cli.http.app import Application
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -90,6 +90,26 @@ def test_a_token_that_others_can_read_is_none(served: Any) -> None:
     ran = served(f"serve --port 0 --token-file {token_file()}")
     assert (ran.code, served.found[0][0].token) == (0, TOKEN)
     assert TOKEN not in ran.out + ran.err + repr(served.found[0][0])
+
+
+def test_a_token_that_can_not_be_read_has_its_own_way_on(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("folder").mkdir()
+    for name, said in (("nothing", "make one: "), ("folder", "a file with the token")):
+        ran = served(f"serve --port 0 --token-file {name}")
+        assert (ran.code, served.found) == (2, [])
+        assert said in ran.err
+    path = token_file()
+    if os.geteuid() == 0:  # who may read everything
+        monkeypatch.setattr(tokens, "open", refused, raising=False)
+    else:
+        os.chmod(path, 0)
+    ran = served(f"serve --port 0 --token-file {path}")
+    assert (ran.code, served.found) == (2, [])
+    assert f"chown {os.geteuid()} {path}" in ran.err
+
+
+def refused(*_: object, **__: object) -> Any:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_outside_loopback_it_only_reads_unless_it_is_asked_to_write(served: Any) -> None:
