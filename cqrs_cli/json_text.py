@@ -45,6 +45,7 @@ def inert_json(text: str) -> str:
     return re.sub(BRACKETED, r"\\u0023", text) if "##" in text else text
 
 
+_BLANK = dict.fromkeys(map(ord, "\t\n\r"), " ")
 _quote = json.encoder.encode_basestring
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -55,18 +56,20 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 
 def json_line(record: Mapping[str, Any]) -> str:
-    """A record as one line of JSON. `RawJson` members are spliced in, not parsed: 5 µs instead of 15 an event."""
+    """A record as one line of JSON. `RawJson` is spliced in, not parsed: 5 µs instead of 15 an event."""
     return inert_json("{" + ",".join([f"{_quote(name)}:{_member(value)}" for name, value in record.items()]) + "}")
 
 
 def _member(value: Any) -> str:
     kind = type(value)
-    if kind is RawJson:
-        return value  # type: ignore[no-any-return]
+    if kind is RawJson:  # a line break or tab in it stands between tokens
+        return value if value.isprintable() else value.translate(_BLANK)  # type: ignore[no-any-return]
     if kind is str:
         return _quote(value)
     if kind is dict and RawJson in map(type, value.values()):
         return json_line(value)
+    if kind is list and any(type(item) is dict and RawJson in map(type, item.values()) for item in value):
+        return "[" + ",".join(map(_member, value)) + "]"
     if kind is int:
         return str(value)
     if value is None:

@@ -231,6 +231,19 @@ def test_values_of_python_become_json_as_documented():
     assert json.loads(json_text(value)) == json.loads(json_line(value)) == expected
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n", "\t", " "])
+def test_stored_json_stays_on_its_line(blank):
+    """A payload may have been laid out by who wrote it: where a line is a record, it takes one line all the same."""
+    stored = RawJson(f'{{{blank}"a":{blank}1.10,{blank}"b": "x\\ty"}}')
+    for record in ({"data": stored}, {"events": [{"data": stored}]}, {"event": {"data": stored}}):
+        line = json_line(record)
+        assert len(line.splitlines()) == 1
+        assert "1.10" in line
+        [told] = json.loads(line).values()
+        told = told[0] if isinstance(told, list) else told
+        assert told.get("data", told) == {"a": 1.1, "b": "x\ty"}
+
+
 def test_many_records_in_every_format(printed):
     def work(printer):
         assert printer.print(Table(iter(rows(2)), ["stream", "total"])) == 2
