@@ -46,7 +46,7 @@ class Counted:
 class Face:
     """One domain on one store, as it is served. `open` it in the loop that serves, and `close` it there.
 
-    failure: why it could not be opened.
+    failure: why it could not be opened, or can't go on: its store was replaced by another one.
     """
 
     def __init__(self, url: str, domain: Domain, options: Options) -> None:
@@ -91,12 +91,16 @@ class Face:
             self._benches = Benches(self.url, self.domain, self.options)
             if self.options.run:
                 self._benches.begin_reactions()
-            self._tail = Tail(self._benches, self.line)
+            self._tail = Tail(self._benches, self.line, self._is_lost)
         except CqrsError as error:
             self.failure = error
             self.close()
             raise
         self._jobs = Jobs(self._benches)
+
+    def _is_lost(self, error: CqrsError) -> None:
+        self.failure = error
+        problems.LOG.error("no request can be answered any more: %s", error.message)
 
     def close(self) -> None:
         """Finish what is being written, and close everything."""

@@ -36,7 +36,9 @@ class Health:
         ]
 
     async def live(self, request: Request) -> Response:
-        """The process answers."""
+        """The process answers, and its store is the one that it began with; else 503, and it is to be started anew."""
+        if self._face.failure is not None:
+            raise self._face.failure
         return answer_value({"live": True}, 200, {"Cache-Control": "no-store"})
 
     async def ready(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import signal
 import socket
@@ -51,7 +52,10 @@ def listen(host: str, port: int) -> socket.socket:
         made.listen(2048)
     except OSError as error:
         made.close()
-        told = "somebody listens there already" if "in use" in str(error) else error.strerror
+        if error.errno == errno.EADDRNOTAVAIL:
+            hint = "an address of this machine; 0.0.0.0 is all of them"
+            raise Unavailable(f"{host} is no address of this machine", code="no-address", hint=hint) from None
+        told = "somebody listens there already" if error.errno == errno.EADDRINUSE else error.strerror
         hint = "another one: --port N, or --port 0 for any that is free"
         raise Unavailable(f"port {port} of {host}: {told}", code="port-taken", hint=hint) from None
     return made
@@ -73,6 +77,10 @@ class _Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is over: also when nothing can be answered any more."""
+        return await super().on_tick(counter) or self._application.face.failure is not None
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Followers are let go before anybody waits for them. To be ended by a signal is no failure: exit 0."""
         self._application.let_go()
@@ -84,7 +92,7 @@ class _Server(uvicorn.Server):
 def serve(app: Application, made: socket.socket, ready: Callable[[], object], root_path: str = "") -> None:
     """Serve until SIGTERM or SIGINT; what is being written is finished. ready: called once requests are taken.
 
-    Raises what opening the store raises.
+    Raises what opening the store raises, and `Unavailable` (`replaced`) when another store is in its place.
     """
     config = uvicorn.Config(
         app,
@@ -107,3 +115,5 @@ def serve(app: Application, made: socket.socket, ready: Callable[[], object], ro
         raise CqrsError("the server did not start", code="bug", hint="it is said above why") from None
     finally:
         made.close()
+    if app.face.failure is not None:
+        raise app.face.failure

@@ -46,8 +46,11 @@ class _Fresh(NamedTuple):
 class Tail:
     """The end of the log, as it grows. head: its position. followers: how many there are."""
 
-    def __init__(self, benches: Benches, encode: Encode, keep_alive: float = KEEP_ALIVE) -> None:
-        self._benches, self._encode = benches, encode
+    def __init__(
+        self, benches: Benches, encode: Encode, lost: Callable[[CqrsError], object], keep_alive: float = KEEP_ALIVE
+    ) -> None:
+        """lost: is told, in the thread, that the store is another one by now. Nothing is followed any more then."""
+        self._benches, self._encode, self._lost = benches, encode, lost
         self._ring: deque[_Fresh] = deque(maxlen=RING)
         self._loop, self._moved = asyncio.get_running_loop(), asyncio.Event()
         self._told, self._stop = threading.Event(), threading.Event()
@@ -108,7 +111,11 @@ class Tail:
                     self._looked_to = max(self._look(bench, self._looked_to), self._looked_to)
                 except RuntimeError:  # the loop is closed
                     return
-                except CqrsError:  # whoever asks the store hears of it; here it is tried again
+                except CqrsError as error:  # whoever asks the store hears of it; here it is tried again
+                    if error.code == "replaced":
+                        self._lost(error)
+                        self.stop()
+                        return
                     time.sleep(LOOK_AGAIN)
 
     def _look(self, bench: Workbench, position: int) -> int:

@@ -96,7 +96,7 @@ def test_who_hears_nothing_is_told_that_it_is_heard(tmp_path: Path) -> None:
 
     async def told() -> list[bytes]:
         benches = Benches(str(tmp_path / "cqrs.db"), bank.domain, Options())
-        tail = Tail(benches, lambda bench, record: json_line(record), keep_alive=0.01)
+        tail = Tail(benches, lambda bench, record: json_line(record), lambda error: None, keep_alive=0.01)
         busy = asyncio.create_task(write(benches, tail))
         came = []
         async for chunk in tail.follow(0, Selection(), lambda event: False):

@@ -1,6 +1,7 @@
 """`cqrs serve` as a program: signals, followers, reconnects, several processes on one store."""
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from cqrs_cli import Workbench
 from tests import bank
 from tests.http.programs import Program, frames, program
+from tests.http.served import serving
 
 pytestmark = pytest.mark.slow
 FOLLOWS = {"Accept": "text/event-stream"}
@@ -52,6 +54,42 @@ def test_it_ends_at_once_whoever_follows(tmp_path: Path, number: int) -> None:
         assert (code, len(ended)) == (0, 20)
         assert "Traceback" not in said
         assert "error" not in said
+
+
+@pytest.mark.parametrize("words", [(), ("--run",), ("--read-only",)])
+def test_one_whose_store_is_another_by_now_ends(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It could answer nothing any more, and whoever keeps it running starts it anew only if it ends."""
+    with Workbench.open(str(tmp_path / "cqrs.db"), bank.domain) as bench:
+        bench.send(bank.Open(account_id="ada"))
+    with Workbench.open(str(tmp_path / "other.db"), bank.domain) as bench:
+        bench.send(bank.Open(account_id="bob"))
+    with program(tmp_path, *words) as server, server.client() as client:
+        assert client.get("/health/live").status_code == 200
+        os.replace(tmp_path / "other.db", tmp_path / "cqrs.db")
+        _, said = server.process.communicate(timeout=60)
+    assert server.process.returncode == 7
+    assert "error[replaced]" in said
+    assert "Traceback" not in said
+
+
+def test_one_inside_another_application_says_that_it_does_not_live(tmp_path: Path) -> None:
+    store = str(tmp_path / "cqrs.db")
+    with serving(store, bank.domain) as served:
+        assert served.get("/health/live").status_code == 200
+        os.rename(store, tmp_path / "elsewhere.db")
+        live = served.get("/health/live")
+        while live.status_code == 200:
+            live = served.get("/health/live")
+        assert (live.status_code, live.json()["code"]) == (503, "replaced")
+
+
+def test_a_store_that_it_makes_is_told(tmp_path: Path) -> None:
+    for told in (1, 0):
+        with program(tmp_path) as server:
+            assert server.url
+            code, said = server.end()
+        assert code == 0
+        assert said.count("made the store cqrs.db") == told
 
 
 def test_followers_hear_each_event_once_in_order_whatever_breaks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cqrs_cli.http.identity import Authenticate
     from cqrs_cli.http.options import Options
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?").fullmatch
 HOST, PORT = "127.0.0.1", 8027
 _KINDS: dict[str, type] = {
     **{"host": str, "port": int, "read-only": bool, "write": bool, "run": bool, "token-file": str},
@@ -112,7 +114,7 @@ def serve(
     options = _options(asked, session, plug, is_loopback(asked.host))
     domain = session.domain()
     session.stand_apart()
-    _look(session, options, foreign)
+    was_there = _look(session, options, foreign)
     session.keep(_noting(session))
     from cqrs_cli.http.app import Application
     from cqrs_cli.http.face import Face
@@ -120,27 +122,33 @@ def serve(
     made = listen(asked.host, asked.port)
     url = url_of(made)
     app = Application(Face(session.settings.store, domain, options))
-    run_server(app, made, lambda: _ready(session, url, options), asked.root_path)
+    run_server(app, made, lambda: _ready(session, url, options, was_there), asked.root_path)
 
 
-def _ready(session: Session, url: str, options: Options) -> None:
+def _ready(session: Session, url: str, options: Options, was_there: bool) -> None:
     record = {"url": url, "store": session.store_shown, "read_only": options.read_only, "run": options.run}
     session.printer.print(Table([record], text=lambda told: str(told["url"]), live=True))
+    if not was_there:
+        session.printer.message(f"made the store {session.store_file}")
     how = "reads only" if options.read_only else "reads and writes"
     session.printer.message(f"{how} {session.store_shown}; Ctrl-C ends it")
 
 
-def _look(session: Session, options: Options, foreign: bool) -> None:
-    """Refuse a store that is another domain's, and reactions that do not know where to begin, before anybody asks."""
+def _look(session: Session, options: Options, foreign: bool) -> bool:
+    """Refuse a store that is another domain's, and reactions that do not know where to begin, before anybody asks.
+
+    Whether there is a store.
+    """
     try:
         bench = session.workbench(write=not options.read_only and options.run, create=False)
     except StoreNotFound:
         if options.read_only:
             raise
-        return
+        return False
     check_pair(session, bench, foreign, recent=True)
     if options.run:
         bench.runner(stop=lambda: True).drain()
+    return True
 
 
 # ── settings ──────────────────────────────────────────────────────────────────────────────────
@@ -193,10 +201,18 @@ def _check(asked: Asked) -> None:
         scheme, mark, rest = origin.partition("://")
         if scheme not in ("http", "https") or not mark or not rest or "/" in rest or "*" in rest:
             raise Misuse(f"--cors {origin!r} is no origin", hint="https://shop.example.org, without a path")
+    for name in asked.allow_host:
+        if not _is_host(name):
+            hint = "shop.example.org: without a scheme, a port or a path; each name by itself"
+            raise Misuse(f"--allow-host {name!r} is no name of a host", hint=hint)
     if asked.root_path and (not asked.root_path.startswith("/") or asked.root_path.endswith("/")):
         raise Misuse(f"--root-path {asked.root_path!r} is no path", hint="/shop")
     if not (0 <= asked.port <= 65535 and 1 <= asked.readers <= 64 and asked.followers >= 1):
         raise ConfigurationError(f"[tool.cqrs.{HTTP}]: a number is out of bounds", hint="cqrs serve --help tells them")
+
+
+def _is_host(name: str) -> bool:
+    return _HOST(name) is not None or (name.startswith("[") and name.endswith("]") and ":" in name)
 
 
 def _plug(spec: str, session: Session) -> Authenticate:

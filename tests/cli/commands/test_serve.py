@@ -42,7 +42,7 @@ def test_it_prints_where_it_answers(served: Any) -> None:
     ran = served("serve --port 0")
     [(options, (host, port), _)] = served.found
     assert (ran.code, ran.out) == (0, f"http://{host}:{port}\n")
-    assert ran.err == "reads and writes cqrs.db; Ctrl-C ends it\n"
+    assert ran.err == "made the store cqrs.db\nreads and writes cqrs.db; Ctrl-C ends it\n"
     assert (options.read_only, options.sql, options.run, options.token) == (False, True, False, None)
 
 
@@ -59,6 +59,10 @@ def test_it_prints_where_it_answers(served: Any) -> None:
         ("--cors *", 2, "is no origin"),
         ("--cors shop.example.org", 2, "is no origin"),
         ("--root-path shop/", 2, "is no path"),
+        ("--allow-host *", 2, "is no name of a host"),
+        ("--allow-host http://shop.example.org", 2, "is no name of a host"),
+        ("--allow-host shop.example.org:8027", 2, "is no name of a host"),
+        ("--host 8.8.8.8 --write --authenticate tests.bank:the_moment", 7, "error[no-address]"),
         ("--authenticate who", 2, "MODULE:FUNCTION"),
         ("--authenticate nothing.at_all:who", 2, "no module named"),
         ("--authenticate tests.bank:nobody", 2, "names no function"),
