@@ -37,6 +37,8 @@ _KEPT = frozenset(" -_.,:;/+@#()&'%*!?=|~")
 """Marks that mean nothing anywhere: not in JSON, not in a terminal, not in a name of a stream."""
 _DIGITS, _HEX = "0123456789", "0123456789abcdef"
 _ROUNDS = 6
+_AT_ONCE = 4_000
+"""Letters that have one order. What comes after them in a longer text has one that depends on them."""
 
 
 class Pseudonyms:
@@ -112,10 +114,15 @@ class Pseudonyms:
         """Each character another one of its alphabet; one without any stays."""
         pairs = [(char, alphabet) for char, alphabet in zip(text, alphabets, strict=True) if alphabet]
         form = "".join(alphabet[:1] or char for char, alphabet in zip(text, alphabets, strict=True))
-        numbers = [alphabet.index(char) for char, alphabet in pairs]
-        told = iter(self._next(numbers, [len(alphabet) for _, alphabet in pairs], form))
+        told: list[int] = []
+        for at in range(0, len(pairs), _AT_ONCE):  # nearly always one part: an order over longer ones takes for ever
+            part = pairs[at : at + _AT_ONCE]
+            numbers = [alphabet.index(char) for char, alphabet in part]
+            own = f"{form} {at} {self.digest(''.join(char for char, _ in pairs[:at]))}" if at else form
+            told += self._next(numbers, [len(alphabet) for _, alphabet in part], own)
+        shown = iter(told)
         return "".join(
-            alphabet[next(told)] if alphabet else char for char, alphabet in zip(text, alphabets, strict=True)
+            alphabet[next(shown)] if alphabet else char for char, alphabet in zip(text, alphabets, strict=True)
         )
 
     def _moment(self, found: re.Match[str]) -> str | None:

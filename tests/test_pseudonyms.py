@@ -111,3 +111,22 @@ def test_the_next_day_is_not_the_next_day(pseudonyms):
 
 def test_what_looks_like_a_day_and_is_none_becomes_no_day(pseudonyms):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [0-9a-f]{16}", pseudonyms.of("2026-13-45"))
+
+
+@pytest.mark.parametrize("size", [3_999, 4_001, 20_000])
+@pytest.mark.parametrize("char", ["x", "7", "Ж"])
+def test_a_long_text_is_another_one_of_its_form(pseudonyms, size, char):
+    """Two that differ anywhere differ afterwards, and no part of it stays."""
+    text = char * size
+    made = pseudonyms.of(text)
+    assert len(made) == size
+    assert made.isalpha() == text.isalpha()
+    assert char * 20 not in made
+    for at in (0, size // 2, size - 1):
+        other = "y" if char == "x" else "8" if char == "7" else "Д"
+        assert pseudonyms.of(text[:at] + other + text[at + 1 :]) != made
+
+
+def test_texts_that_were_one_part_before_are_what_they_were(pseudonyms):
+    """A copy goes on under its key: what it has made of a text holds."""
+    assert pseudonyms.of("abc" * 1_000)[:12] == "cftgyzyboufa"
