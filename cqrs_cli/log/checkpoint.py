@@ -58,8 +58,28 @@ def parse(body: str) -> Checkpoint:
     return Checkpoint(found[1], int(found[2]), b64decode(found[3]))
 
 
-def compare(verified: Verified, checkpoint: Checkpoint) -> Flaw | None:
-    """What shows that a log did not only grow since the checkpoint. verified: with the hash at its position."""
+def origin_if_any(store: Store) -> str | None:
+    """The same; None of a log whose beginning can't be read."""
+    try:
+        return origin_of(store)
+    except Damaged:
+        return None
+
+
+def compare(verified: Verified, checkpoint: Checkpoint, origin: str | None = None) -> Flaw | None:
+    """What shows that a log did not only grow since the checkpoint. verified: with the hash at its position.
+
+    origin: of the log that was verified, where it is known.
+    """
+    flaw = _difference(verified, checkpoint)
+    if flaw is None or origin is None or not checkpoint.position or checkpoint.origin == origin:
+        return flaw
+    return flaw._replace(
+        what=f"the checkpoint is of another log ({checkpoint.origin}), or all of this one was written anew"
+    )
+
+
+def _difference(verified: Verified, checkpoint: Checkpoint) -> Flaw | None:
     position, hash = checkpoint.position, verified.hashes.get(checkpoint.position)
     if position > verified.head:
         return Flaw(verified.head, "cut", f"the checkpoint is at @{position}, and the log ends at @{verified.head}")

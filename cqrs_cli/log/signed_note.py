@@ -44,7 +44,7 @@ class Note(NamedTuple):
 def parse(data: bytes) -> Note:
     """The note in a file. Raises `Misuse`."""
     try:
-        text, gap, under = data.decode().rpartition("\n\n")
+        text, gap, under = data.decode().replace("\r\n", "\n").rpartition("\n\n")
         if not gap or len(data) > _MOST_BYTES or (under and not under.endswith("\n")):
             raise ValueError("no note")
         signatures = []
@@ -98,6 +98,7 @@ def _key_hash(name: str, public: bytes) -> bytes:
 
 
 def _private(pem: bytes) -> Ed25519PrivateKey:
+    check_installed()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = _loaded("load_pem_private_key", pem, None)
@@ -110,7 +111,7 @@ def _public(data: bytes) -> tuple[str | None, bytes]:
     """Its name, if it says one, and its 32 bytes."""
     found = _KEY.fullmatch(data.decode("utf-8", "replace"))
     if found is not None:
-        raw = b64decode(found[3])
+        raw = _unpacked(found[3])
         if raw[:1] == _ED25519 and len(raw) == 33 and _key_hash(found[1], raw[1:]).hex() == found[2]:
             check_installed()
             return found[1], raw[1:]
@@ -120,6 +121,13 @@ def _public(data: bytes) -> tuple[str | None, bytes]:
     if not isinstance(key, Ed25519PublicKey):
         raise _no_key("a public key of Ed25519, as PEM or as NAME+HASH+BASE64")
     return None, key.public_bytes_raw()
+
+
+def _unpacked(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _loaded(loader: str, *arguments: Any) -> Any:

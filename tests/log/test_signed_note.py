@@ -2,6 +2,7 @@
 
 import builtins
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log import signed_note
-from cqrs_cli.log.signed_note import Note
+from cqrs_cli.log.signed_note import Note, is_signed, sign
 
 TEXT = "cqrs/17\n3\nhash\n"
 
@@ -118,3 +119,19 @@ def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.Mon
         signed_note.check_installed()
     assert raised.value.hint == "install the extra: pip install 'cqrs-cli[sign]'"
     assert signed_note.parse(b"text\n\n").text == "text\n", "reading one wants nothing"
+
+
+@pytest.mark.parametrize("text", ["x+00000000+A", "x+00000000+AAAAA", "x+00000000+=", "no key"])
+def test_a_mistyped_public_key_is_refused(text: str) -> None:
+    with pytest.raises(Misuse, match="no key of that kind"):
+        is_signed(Note("text\n"), text.encode())
+
+
+def test_without_the_library_both_ways_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    for use in (lambda: sign("text\n", "cqrs/x", b""), lambda: is_signed(Note("text\n"), b"")):
+        with pytest.raises(Misuse) as caught:
+            use()
+        assert caught.value.code == "no-cryptography"

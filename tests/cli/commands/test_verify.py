@@ -6,9 +6,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cqrs_cli.stores.registry import open_store
+from cqrs_cli.testing.making import commit, event
 from tests.log.test_signed_note import pem, public_pem
 
 
@@ -126,6 +128,63 @@ def test_of_a_changed_log_there_is_no_checkpoint(orders: Path, here: Any, tmp_pa
     ran = here("verify --checkpoint")
     assert ran.code == 6
     assert "cqrs/" not in ran.out
+
+
+def test_a_checkpoint_that_holds_stays_when_there_is_no_new_one(orders: Path, here: Any, tmp_path: Path) -> None:
+    """It may be the only thing that proves what was: what is found goes elsewhere."""
+    assert here("verify --checkpoint -o then.txt").code == 0
+    then = (tmp_path / "then.txt").read_bytes()
+    assert here("verify --against then.txt --checkpoint -o then.txt").code == 0
+    assert (tmp_path / "then.txt").read_bytes() == then
+    change(orders, EDIT)
+    for words in ("", "--against then.txt", "--json"):
+        ran = here(f"verify --checkpoint -o then.txt {words}")
+        assert (ran.code, (tmp_path / "then.txt").read_bytes()) == (6, then), words
+        assert "@3: " in ran.err
+    change(orders, "DELETE FROM events WHERE position > 6", "DELETE FROM commits WHERE first_position > 6")
+    assert here("verify --against then.txt --checkpoint -o then.txt").code == 6
+    assert (tmp_path / "then.txt").read_bytes() == then
+
+
+def test_a_checkpoint_of_another_log_is_told_as_that(orders: Path, here: Any, tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "other.db"), create=True) as store:
+        store.append(commit("c1", event("order-1")))
+    assert here("--store other.db verify --checkpoint -o other.txt").code == 0
+    ran = here("verify --against other.txt --json")
+    assert ran.code == 6
+    assert "is of another log (cqrs/" in ran.json["findings"][0]["what"]
+
+
+def test_a_checkpoint_that_went_through_windows(orders: Path, here: Any, tmp_path: Path) -> None:
+    here("verify --checkpoint -o then.txt")
+    (tmp_path / "then.txt").write_bytes((tmp_path / "then.txt").read_bytes().replace(b"\n", b"\r\n"))
+    assert here("verify --against then.txt").code == 0
+
+
+@pytest.mark.parametrize("position", [1, 2, 3])
+@pytest.mark.parametrize("format", ["--json", "--format=junit", "--format=sarif", ""])
+def test_what_was_found_is_said_though_the_domain_can_not_read_the_log(
+    parcels: Any, tmp_path: Path, format: str, position: int
+) -> None:
+    for number in range(3):
+        parcels(f"send register --parcel-id P{number} --weight 1")
+    (path,) = tmp_path.glob("*.db")
+    change(path, f"DELETE FROM events WHERE position = {position}")
+    ran = parcels(f"verify --rows {format}")
+    assert ran.code == 6
+    assert f"@{position} of the commit" in ran.out
+
+
+def test_how_much_was_compared_is_said(parcels: Any) -> None:
+    parcels("send register --parcel-id P1 --weight 1")
+    ran = parcels("verify --deep --rows")
+    assert ran.code == 0
+    assert "0 snapshots compared" in ran.err
+    assert "0 rows compared" in ran.err
+    parcels("project")
+    assert "0 rows compared" not in parcels("verify --rows").err
+    ran = parcels("verify --rows --app tests.bank:domain --json")
+    assert (ran.code, ran.error["code"]) == (2, "foreign-log")
 
 
 def test_what_is_refused(orders: Path, here: Any, tmp_path: Path) -> None:

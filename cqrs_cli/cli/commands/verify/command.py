@@ -18,6 +18,7 @@ from cqrs_cli.log import verification
 from cqrs_cli.log.checkpoint import Checkpoint
 from cqrs_cli.log.verification import Verified
 from cqrs_cli.stores.audit import Flaw
+from cqrs_cli.stores.contract import Store
 
 SHOWN = 100
 _HINT = "keep the file as it is and restore a backup beside it"
@@ -61,6 +62,10 @@ def verify(
     session = current()
     then = None if against is None else checkpoint_in(against, public_key)
     found = _looked_at(session, then, deep, rows)
+    if checkpoint and not found.ok and session.settings.output is not None:  # what is there may be the only proof
+        for flaw in found.flaws[:SHOWN]:
+            session.printer.message(f"{verification.at(flaw)}{flaw.what}")
+        raise Damaged(f"no checkpoint was made: {_summary(found, against, then)}", code="not-verified", hint=_HINT)
     if checkpoint and found.ok:
         print_checkpoint(session, found, key)
     else:
@@ -74,21 +79,27 @@ def _looked_at(session: Session, then: Checkpoint | None, deep: bool, rows: bool
     """All that was asked for."""
     try:
         store = session.store()
-        head = store.head()
     except Damaged as error:
         if error.code != "damaged":  # no store of ours, of which nothing can be said
             raise
         return Verified(0, 0, 0, None, {}, [Flaw(None, "unreadable", error.message)])
-    with session.printer.progress("verified", head) as done:
+    with session.printer.progress("verified", _head(store)) as done:
         found = verification.verify(store, () if then is None else (then.position,), done)
     if then is not None:
-        grown = checkpoints.compare(found, then)
+        grown = checkpoints.compare(found, then, checkpoints.origin_if_any(store))
         found.flaws.extend([] if grown is None else [grown])
     if deep or rows or session.settings.app is not None:
         from cqrs_cli.cli.commands.verify.domain import flaws_by_domain
 
         found.flaws.extend(flaws_by_domain(session, deep, rows, is_sound=found.ok))
     return found
+
+
+def _head(store: Store) -> int | None:
+    try:
+        return store.head()
+    except Damaged:  # what is wrong with it is found on the way
+        return None
 
 
 def _summary(found: Verified, against: str | None, then: Checkpoint | None) -> str:

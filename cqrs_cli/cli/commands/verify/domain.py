@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from cqrs_cli.cli.options.foreign import check_pair
+from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.values import cell_text
 from cqrs_cli.cli.shell.session import Session
-from cqrs_cli.errors import CqrsError, NotFound, StoreFailed
+from cqrs_cli.errors import CqrsError, Damaged, NotFound, StoreFailed
 from cqrs_cli.history.snapshot_comparison import compare
 from cqrs_cli.stores.audit import Flaw
 from cqrs_cli.stores.contract import Selection
 from cqrs_cli.stores.streams import category_of
+from cqrs_cli.workbench.processors.refold import Check
 from cqrs_cli.workbench.snapshots import select
 from cqrs_cli.workbench.workbench import Workbench
 
@@ -19,29 +22,50 @@ def flaws_by_domain(session: Session, deep: bool, rows: bool, is_sound: bool) ->
     A domain that can't be loaded is no fault of the store: it is said, unless it was needed.
     """
     message = session.printer.message
+    untold = "whether the domain knows all types can't be told"
     try:
         bench = session.workbench()
-    except StoreFailed:
-        raise
+    except StoreFailed as error:
+        if is_sound:
+            raise
+        message(f"{untold}: {error.message}")  # what was found is said in any case
+        return []
     except CqrsError as error:
         if deep or rows:
             raise
-        message(f"whether the domain knows all types can't be told: {error.message}")
+        message(f"{untold}: {error.message}")
         return []
-    flaws = list(_types(bench))
+    try:
+        flaws = list(_types(bench))
+    except Damaged as error:
+        if is_sound:
+            raise
+        message(f"{untold}: {error.message}")
+        return []
     if (deep or rows) and not is_sound:
         message("the log is not what was written, so neither snapshots nor rows are compared with it")
         return flaws
+    if deep or rows:
+        check_pair(session, bench, foreign=False, recent=True)
     if deep:
+        count = 0
         with session.printer.progress("comparing", unit="snapshots") as done:
             for one in _snapshots(bench):
-                done(1)
+                count += 1
                 flaws += one
-    if rows:
-        with session.printer.progress("comparing", len(list(bench.domain.row_types())), "read models") as done:
-            for kind in sorted(bench.domain.row_types(), key=lambda one: one.name):
-                flaws += _rows(bench, kind.name)
                 done(1)
+        message(f"{counted(count, 'snapshot')} compared")
+    if rows:
+        compared = dict.fromkeys(sorted(kind.name for kind in bench.domain.row_types()), 0)
+        with session.printer.progress("comparing", len(compared), "read models") as done:
+            for name in compared:
+                check = _checked(bench, name, flaws)
+                if check is not None:
+                    compared[name] = check.compared
+                    flaws += _drift(check)
+                done(1)
+        listed = ", ".join(f"{name} {rows:,}" for name, rows in compared.items())
+        message(f"{counted(sum(compared.values()), 'row')} compared" + (f": {listed}" if listed else ""))
     return flaws
 
 
@@ -70,17 +94,22 @@ def _snapshots(bench: Workbench) -> Iterator[list[Flaw]]:
         ]
 
 
-def _rows(bench: Workbench, name: str) -> Iterator[Flaw]:
+def _checked(bench: Workbench, name: str, flaws: list[Flaw]) -> Check | None:
+    """A read model compared with a fold. None if it has no rows yet, or can't be compared, which is a flaw."""
     try:
-        found = bench.check(name)
-    except NotFound:  # it has no rows yet
-        return
+        return bench.check(name)
+    except NotFound:
+        return None
     except StoreFailed:
         raise
     except CqrsError as error:
-        yield Flaw(None, "rows", f"{name} can't be compared: {error.message}")
-        return
-    for one in found.drift:
+        flaws.append(Flaw(None, "rows", f"{name} can't be compared: {error.message}"))
+        return None
+
+
+def _drift(check: Check) -> Iterator[Flaw]:
+    name = check.projection
+    for one in check.drift:
         key = ", ".join(f"{column}={value}" for column, value in one.key.items())
         live, fresh = cell_text(one.live), cell_text(one.fresh)
         yield Flaw(None, "rows", f"{name} {key}, {one.column or 'the row'}: live {live}, folded {fresh}")
