@@ -12,12 +12,30 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from cqrs_cli.errors import CqrsError, Damaged, Misuse, NotFound, StoreNotFound
+from cqrs_cli.log.origins import fork_of
 from cqrs_cli.log.verification import Verified, at, verify
 from cqrs_cli.stores.contract import Selection, Store
+from cqrs_cli.stores.operational import DEAD_LETTERS, REJECTIONS, SKIPS
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.sqlite.copying import clear_beside, copy_all, nobody_writes, replace
 from cqrs_cli.stores.sqlite.store import SQLiteStore
-from cqrs_cli.transfer.placement import check_folder, check_target, made_beside, put_in_place, sync, sync_folder, taken
+from cqrs_cli.transfer.placement import (
+    check_folder,
+    check_place,
+    check_target,
+    made_beside,
+    put_in_place,
+    sync,
+    sync_folder,
+    taken,
+)
+
+_ON_RECORD = (
+    (REJECTIONS, "rejected commands"),
+    (DEAD_LETTERS, "commands that came to nothing, or what was done with them,"),
+    (SKIPS, "events that were passed over"),
+)
+"""What stands in no log, and is gone with a store."""
 
 Steps = Callable[[int, int], object]
 
@@ -42,6 +60,7 @@ def backup(source: Store, path: str, *, force: bool = False, progress: Steps | N
     """
     file = _file_of(source)
     path = os.path.realpath(path)
+    check_place(path)
     if os.path.exists(path) and os.path.samefile(file, path):
         raise Misuse("a store is no backup of itself", hint="another path, best on another disk", code="same-file")
     if force:
@@ -67,17 +86,22 @@ def restore(backup: str, path: str, *, force: bool = False, progress: Steps | No
 
     It is verified first. What is beside the old store goes, so that it is not mixed with the new one; who has the old
     one open goes on with the new one if its log has all that was there, and is told so if not. The mode is that of the
-    store that is replaced, else the backup's. force: although the store has what the backup has not.
-    Raises `NotFound` (no backup), `Misuse` (`newer-store`), `Damaged`, `Unavailable`.
+    store that is replaced, else 0600. force: although the store has what the backup has not, or the backup is a fork.
+    Raises `NotFound` (no backup), `Misuse` (`newer-store`, `fork`), `Damaged`, `Unavailable`.
     """
     path = os.path.realpath(path)
     check_folder(path)
-    if not os.path.exists(backup):
-        raise NotFound(f"no backup at {backup}", hint="the file that a backup was written to", code="no-backup")
+    check_place(path)
+    _check_there(backup)
     if os.path.exists(path) and os.path.samefile(backup, path):
         raise Misuse("a store is no backup of itself", hint="the file that a backup was written to", code="same-file")
     with open_store(backup, read_only=True) as source, made_beside(path) as made:
-        found = _copied(source, made, like=path if os.path.exists(path) else backup, progress=progress)
+        if not force:
+            _check_original(source, backup)
+        is_there = os.path.exists(path)
+        found = _copied(source, made, like=path if is_there else backup, progress=progress)
+        if not is_there:
+            os.chmod(made, 0o600)
         if os.path.lexists(path):
             with nobody_writes(path):
                 if not force:
@@ -88,6 +112,27 @@ def restore(backup: str, path: str, *, force: bool = False, progress: Steps | No
             put_in_place(made, path)
         sync_folder(path)
     return found._replace(path=path)
+
+
+def _check_there(backup: str) -> None:
+    hint = "the file that a backup was written to"
+    try:
+        os.stat(backup)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"no backup at {backup}", hint=hint, code="no-backup") from None
+    except OSError as error:
+        raise Misuse(f"{backup} can't be read: {error.strerror}", hint=hint, code="unreadable-file") from None
+
+
+def _check_original(source: Store, backup: str) -> None:
+    """Raise `Misuse` for a fork: the store would be one from then on, on which no reaction runs."""
+    origin = fork_of(source.rows)
+    if origin is not None:
+        raise Misuse(
+            f"{backup} is a fork of {origin.source}, made to try something: no reaction would run on the store",
+            hint="a backup of the store; --force takes the fork all the same",
+            code="fork-of-a-store",
+        )
 
 
 def _file_of(store: Store) -> str:
@@ -160,4 +205,8 @@ def _lost(store: Store, copy: Store) -> str | None:
     for one in store.rows.checkpoints():
         if one.position > known.get(one.name, 0):
             return f"is further than the backup: {one.name} has read up to @{one.position}"
+    for table, what in _ON_RECORD:
+        kept = set(copy.rows.select(table))
+        if any(row not in kept for row in store.rows.select(table)):
+            return f"has {what} on record that the backup has not"
     return None

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from cqrs_cli.errors import Misuse, StoreNotFound, Unavailable
 from cqrs_cli.passing import passed, passing
+from cqrs_cli.stores.sqlite.opening import check_is_file
 
 SUFFIXES = ("", "-wal", "-shm", "-lock", "-journal")
 
@@ -53,6 +54,12 @@ def check_folder(path: str) -> None:
         raise StoreNotFound(f"no folder for the store {path}", hint="make the folder first", store=path)
 
 
+def check_place(path: str) -> None:
+    """Raise `ConfigurationError` if something is there that is no file: it is not replaced, whatever is said."""
+    if os.path.lexists(path):
+        check_is_file(path, os.stat(path))
+
+
 def taken(path: str) -> Misuse:
     """Something is there already."""
     return Misuse(f"{path} is there already", hint="a path where nothing is", code="exists", path=path)
@@ -86,3 +93,6 @@ def put_in_place(made: str, path: str) -> None:
     except OSError:  # a file system without links
         check_target(path)
         os.rename(made, path)
+    else:
+        with suppress(FileNotFoundError):  # at once: a store has one name. If we die here, who opens it does this
+            os.unlink(made)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.errors import Damaged, Misuse, NotFound, StoreNotFound, Unavailable
+from cqrs_cli.errors import ConfigurationError, Damaged, Misuse, NotFound, StoreNotFound, Unavailable
 from cqrs_cli.log.verification import verify
+from cqrs_cli.stores.operational import DEAD_LETTERS, ORIGINS, REJECTIONS, SKIPS
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Checkpoint, Column, Table
 from cqrs_cli.stores.sqlite import copying
@@ -168,6 +169,41 @@ def test_what_is_refused(path: str, tmp_path: Path) -> None:
     assert content(path)
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_never_replaced(path: str, tmp_path: Path, make: Any) -> None:
+    """A device least of all: `backup /dev/null --force` by root would take it from everybody."""
+    made = backed_up(path, str(tmp_path / "b.db")).path
+    place = str(tmp_path / "place")
+    make(place)
+    kind = stat.S_IFMT(os.lstat(place).st_mode)
+    for force in (False, True):
+        for use in (lambda: backed_up(path, place, force=force), lambda: restore(made, place, force=force)):  # noqa: B023
+            with pytest.raises(ConfigurationError, match=r"place is a (pipe|folder)"):
+                use()
+    assert stat.S_IFMT(os.lstat(place).st_mode) == kind
+    assert [name for name in os.listdir(tmp_path) if name.startswith("place")] == ["place"]
+
+
+def test_a_refused_restore_leaves_nothing_beside(path: str, tmp_path: Path) -> None:
+    made = backed_up(path, str(tmp_path / "b.db")).path
+    (tmp_path / "text").write_text("no store" * 100)
+    with pytest.raises(Misuse):
+        restore(made, str(tmp_path / "text"))
+    assert "text-lock" not in os.listdir(tmp_path)
+
+
+def test_who_dies_between_two_names_leaves_a_store(path: str, tmp_path: Path) -> None:
+    """A file gets its name before the one that it was made under goes. Whoever opens it takes that away."""
+    made = backed_up(path, str(tmp_path / "b.db")).path
+    os.link(made, f"{made}.0123abcd.part")
+    with open_store(made, read_only=True) as store:
+        assert store.head() == 20
+    assert not beside(tmp_path)
+    os.link(made, tmp_path / "other.db")
+    with pytest.raises(Unavailable, match="2 names"):
+        open_store(made, read_only=True)
+
+
 # ── restoring ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -194,6 +230,37 @@ def test_a_newer_store_is_replaced_only_when_it_is_said(path: str, tmp_path: Pat
         rows.move("sizes", Checkpoint("sizes", 5, "{}"), Checkpoint("sizes", 6, "{}"))
     with pytest.raises(Misuse, match="sizes has read up to @6"):
         restore(made.path, path)
+
+
+@pytest.mark.parametrize("table", [REJECTIONS, DEAD_LETTERS, SKIPS])
+def test_what_stands_in_no_log_is_lost_only_when_it_is_said(path: str, tmp_path: Path, table: Table) -> None:
+    made = backed_up(path, str(tmp_path / "b.db"))
+    row = tuple(0 if column.kind == "integer" else "{}" for column in table.columns)
+    with open_store(path) as store, store.transaction() as rows:
+        rows.put(table, [row])
+    with pytest.raises(Misuse, match="on record that the backup has not") as raised:
+        restore(made.path, path)
+    assert raised.value.code == "newer-store"
+    newer = backed_up(path, str(tmp_path / "newer.db"))
+    assert restore(newer.path, path).head == 20
+    assert restore(made.path, path, force=True).head == 20
+
+
+def test_a_fork_takes_no_store_s_place_in_passing(path: str, tmp_path: Path) -> None:
+    with open_store(path) as store, store.transaction() as rows:
+        rows.put(ORIGINS, [("sqlite:elsewhere.db", "fork", 20, None, 20, 1)])
+    fork = backed_up(path, str(tmp_path / "fork.db")).path
+    with pytest.raises(Misuse) as raised:
+        restore(fork, str(tmp_path / "new.db"))
+    assert raised.value.code == "fork-of-a-store"
+    assert restore(fork, str(tmp_path / "new.db"), force=True).head == 20
+
+
+def test_where_no_store_was_it_is_its_owner_s_alone(path: str, tmp_path: Path) -> None:
+    made = backed_up(path, str(tmp_path / "b.db")).path
+    os.chmod(made, 0o644)
+    restore(made, str(tmp_path / "new.db"))
+    assert stat.S_IMODE(os.stat(tmp_path / "new.db").st_mode) == 0o600
 
 
 def test_another_history_of_the_same_length_is_newer(path: str, tmp_path: Path) -> None:

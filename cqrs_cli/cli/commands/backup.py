@@ -1,5 +1,7 @@
 """`cqrs backup` and `cqrs restore`: all of the store in a file, and back."""
 
+import os
+import shlex
 from typing import Annotated
 
 import typer
@@ -10,7 +12,7 @@ from cqrs_cli.cli.printing.documents import Single
 from cqrs_cli.cli.printing.plurals import counted
 from cqrs_cli.cli.printing.progress import steps
 from cqrs_cli.cli.shell.session import Session, current
-from cqrs_cli.errors import Misuse
+from cqrs_cli.errors import Damaged, Misuse
 from cqrs_cli.stores.registry import path_of
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there, whatever it has.")]
@@ -32,6 +34,9 @@ def backup(
     session = current()
     session.hide_nothing_in("a backup", _COPIES)
     path, store = _path(file), session.store()
+    output = session.settings.output
+    if output is not None and os.path.realpath(output) == os.path.realpath(path):
+        raise Misuse(f"-o {output} would overwrite the backup", hint="leave -o out, or give it another path")
     from cqrs_cli.transfer.backup import backup as make
 
     session.printer.ready(Single)
@@ -62,15 +67,21 @@ def restore(
     from cqrs_cli.transfer.backup import restore as put
 
     session.printer.ready(Single)
-    with session.printer.progress("copied", unit="pages") as done:
-        made = put(_path(file), store, force=force, progress=steps(done))
+    try:
+        with session.printer.progress("copied", unit="pages") as done:
+            made = put(_path(file), store, force=force, progress=steps(done))
+    except Damaged as error:
+        if error.code != "not-verified":
+            raise
+        hint = f"cqrs --store {shlex.quote(file)} verify shows all; restore an older backup"
+        raise Damaged(error.message, hint=hint, code="backup-damaged") from None
     record = records.copied(made, file, store)
     session.printer.print(Single(record, text=lambda one: _told(one, f"{one['store']} is as {one['file']} was")))
 
 
 def _path(text: str) -> str:
     path = path_of(text)
-    if path is None:
+    if path is None or text == "-":
         raise Misuse(f"a backup is a file, not {text}", hint="a path: shop-backup.db", code="configuration")
     return path
 

@@ -97,9 +97,9 @@ def nobody_writes(path: str, timeout: float = Limits().timeout) -> Iterator[None
     lock.acquire()
     try:
         yield
+    finally:
         if not had_lock:
             lock.remove()
-    finally:
         lock.release()
         lock.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import time
 from contextlib import suppress
+from glob import escape, glob
 from typing import Literal, NamedTuple
 
 from cqrs_cli.errors import ConfigurationError, NotFound, StoreNotFound, Unavailable
@@ -53,6 +54,15 @@ _NOT_FILES = (
     (stat.S_ISSOCK, "a socket"),
     (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
 )
+
+
+def check_is_file(path: str, found: os.stat_result) -> None:
+    """Raise `ConfigurationError` for what is there and is no file, which no store can be."""
+    for is_such, what in _NOT_FILES:
+        if is_such(found.st_mode):
+            raise ConfigurationError(f"{path} is {what}", code="configuration", store=path)
+
+
 _MAKING = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_HEADER = bytes.fromhex("d9d505f920a163d7")
@@ -140,11 +150,20 @@ class Opening:
     def _check(self, found: os.stat_result) -> None:
         if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
             return
-        for is_such, what in _NOT_FILES:
-            if is_such(found.st_mode):
-                raise ConfigurationError(f"{self.path} is {what}", code="configuration", store=self.path)
+        check_is_file(self.path, found)
+        if found.st_nlink == 2 and self._take_twin_away(found):
+            return
         remedy = "keep one name, or make the other a copy, while nobody has the store open"
         raise has_other_names(self.path, f"has {found.st_nlink} names (hard links)", remedy)
+
+    def _take_twin_away(self, found: os.stat_result) -> bool:
+        """Whether its other name was the one under which `placement` made it, and who made it died before it went."""
+        for twin in glob(escape(self.real_path) + ".????????.part"):
+            with suppress(OSError):
+                if os.path.samestat(os.lstat(twin), found):
+                    os.unlink(twin)
+                    return True
+        return False
 
     def make_file(self) -> None:
         """An empty file for its owner alone. One that is there is taken if it can be trusted. Raises typed errors."""

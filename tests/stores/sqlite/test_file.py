@@ -944,10 +944,12 @@ def test_who_may_not_write_to_the_folder_reads_what_others_write(readable: Path)
                 assert store.wait(store.head(), 0) is False
                 found = [one.commit_id for one in store.read()]
                 told.send((found, next(iter(store.sql("SELECT count(*) FROM events", {}, 5)))[0]))
+            seen = store.head()  # before they begin to write
             told.recv()
             for number in range(10, 30):
-                assert store.wait(store.head(), 60)
-                told.send(store.head())
+                assert store.wait(seen, 60)
+                seen = store.head()
+                told.send(seen)
                 assert store.commit(f"c{number}") is not None
         return "done"
 
