@@ -150,10 +150,15 @@ def _has_what_was_taken(path: str, file: int, index: Index) -> bool:
         length = _FRAME_HEADER + index.page_size
         waiting, last = set(), {}
         for number in range(index.backfilled, index.frames):
-            waiting.add(_FRAME.unpack(os.pread(log, 16, _FRAMES_START + number * length))[0])
+            head = os.pread(log, _FRAME.size, _FRAMES_START + number * length)
+            if len(head) < _FRAME.size:
+                return False  # it is cut off meanwhile: who closes last does that
+            waiting.add(_FRAME.unpack(head)[0])
         for number in range(max(0, index.backfilled - _COMPARED), index.backfilled):
             frame = os.pread(log, length, _FRAMES_START + number * length)
-            page, salt = _FRAME.unpack(frame[:16])
+            if len(frame) < length:
+                return False
+            page, salt = _FRAME.unpack(frame[: _FRAME.size])
             if salt != index.salt:
                 return False  # it is begun anew meanwhile
             last[page] = frame[_FRAME_HEADER:]

@@ -372,3 +372,18 @@ def test_a_look_that_fails_after_a_commit_is_made_again(tmp_path: Path, monkeypa
         monkeypatch.undo()
         assert failed
         assert store.append(commit("c3")).position == 3
+
+
+@pytest.mark.parametrize(("backfilled", "there"), [(1, 0), (1, 1), (3, 1), (3, 2)])
+def test_a_log_that_is_cut_off_while_one_looks_is_looked_at_again(tmp_path: Path, backfilled: int, there: int) -> None:
+    """Who closes the store last takes the log away, also between a look at its index and one at it."""
+    path, size = str(tmp_path / "shop.db"), 512
+    index = sqlite_witness.Index(size, 3, 3, b"saltsalt", backfilled, backfilled)
+    frame = (1).to_bytes(4, "big") + bytes(4) + index.salt + bytes(8 + size)
+    Path(f"{path}-wal").write_bytes(bytes(32) + frame * there + frame[:20])
+    Path(path).write_bytes(bytes(size * 3))
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        assert sqlite_witness._has_what_was_taken(path, descriptor, index) is False
+    finally:
+        os.close(descriptor)
