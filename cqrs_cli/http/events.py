@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from cqrs_cli import records
-from cqrs_cli.errors import CqrsError, NotFound
+from cqrs_cli.errors import Conflict, CqrsError, NotFound
 from cqrs_cli.history.consequences import rows_concerned, state_changes
 from cqrs_cli.history.folds import DomainFolds
 from cqrs_cli.http.face import Face, answer, next_link, route
@@ -88,7 +88,16 @@ class Events:
         tail = self._face.tail
         start = position("Last-Event-ID", last) if last else after if after is not None else tail.head
         tail.admit()
-        selection = await self._face.benches.read(lambda bench: wanted.on(bench.store, _ignored, missing_ok=True))
+        selection, head = await self._face.benches.read(
+            lambda bench: (wanted.on(bench.store, _ignored, missing_ok=True), bench.store.head())
+        )
+        if start > head and not self._face.benches.is_on_a_server:  # there a standby may be asked, which is behind
+            raise Conflict(
+                f"the log ends at @{head}, before @{start}: it is another one than was followed, or an older backup",
+                code="beyond-the-end",
+                hint="look at what is there, and follow it from a position that it has",
+                head=head,
+            )
         frames = tail.follow(start, selection._replace(limit=None), _matcher(wanted, selection))
         return StreamingResponse(
             frames, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

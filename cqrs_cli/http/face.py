@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -234,9 +235,10 @@ def answer_value(value: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def next_link(request: Request, **parameters: Any) -> str:
-    """The value of `Link` that leads to the next page."""
-    url = request.url.include_query_params(**parameters)
-    return f'<{quote(url.path, safe="/%")}?{url.query}>; rel="next"'
+    """The value of `Link` that leads to the next page. The path is as it was asked for, not decoded."""
+    raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"], safe="/").encode()
+    query = URL("?" + request.scope.get("query_string", b"").decode("latin-1")).include_query_params(**parameters).query
+    return f'<{quote(raw.decode("latin-1"), safe="/%")}?{query}>; rel="next"'
 
 
 def path_to(*parts: str, root: str = "") -> str:

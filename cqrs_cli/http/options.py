@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Options:
     ui: pages for people as well. filters: of the log, each a name and the parameters of its page.
     together: commands written at once. patience: seconds that a request waits for a position.
     fold: what events of streams that are no aggregate's come to, by type, as under [tool.cqrs.fold].
+    spoken: options of the shell with which it was started, for the lines of the shell that pages show.
     mask: fields to hide, each with its way, and mask_key for pseudonyms that are the same each time.
     """
 
@@ -43,5 +44,6 @@ class Options:
     patience: float = 10.0
     durability: str | None = None
     fold: Mapping[str, Any] = field(default_factory=dict)
+    spoken: Sequence[str] = ()
     mask: Mapping[str, str] = field(default_factory=dict)
     mask_key: bytes | None = field(default=None, repr=False)

@@ -57,7 +57,9 @@ def follow(last: int) -> Iterator[Any]:
                         event = json.loads(value)
                         yield event
                         last = event["position"]
-        except (OSError, HTTPException):
+        except (OSError, HTTPException) as told:
+            if isinstance(told, HTTPError) and told.code < 500:  # to ask again changes nothing
+                raise SystemExit(f"{told.code}: {told.read().decode()}") from None
             time.sleep(1)
 
 

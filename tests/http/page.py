@@ -68,7 +68,7 @@ class Page(HTMLParser):
     @property
     def shell(self) -> list[str]:
         """The words of the line that shows the same, without `cqrs`."""
-        [*_, line] = re.findall(r"<code tabindex=\"0\">(.*?)</code>", self.answer.text)
+        [*_, line] = re.findall(r"<code tabindex=\"0\">(.*?)</code>", self.answer.text, re.DOTALL)
         found = shlex.split(html.unescape(line))
         assert found[0] == "cqrs"
         return found[1:]

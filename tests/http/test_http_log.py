@@ -1,6 +1,7 @@
 """The log over HTTP: pages, searches in bounded steps, one event, streams, stories, and aggregates then and now."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -119,6 +120,28 @@ def test_the_history_of_an_aggregate(filled: Any) -> None:
     assert [[step["version"] for step in page] for page in pages] == [[1, 2], [3]]
     assert pages[1][0]["changes"] == [{"path": "balance", "old": 500, "new": 480}]
     assert pages[0][0]["event"]["type"] == "Opened"
+
+
+@pytest.mark.parametrize("id", ["50%", "50%25", "a b", 'a"b', "a/b", "a?b#c", "ключ", "😀", "a&b=c+d"])
+def test_pages_go_on_in_the_same_stream_whatever_it_is_called(served: Any, id: str) -> None:
+    for made in (id, quote(id, safe="")):  # a stream that is called like the other one's path
+        served.post("/commands/open", {"account_id": made})
+        for _ in range(4):
+            served.post("/commands/deposit", {"account_id": made, "amount": 1})
+    stream = next(one["stream"] for one in served.get("/events?type=Opened").json())
+    pages = followed(served, f"/aggregates/{quote(stream, safe='')}/history?limit=2")
+    assert [[step["version"] for step in page] for page in pages] == [[1, 2], [3, 4], [5]]
+    assert {step["event"]["stream"] for page in pages for step in page} == {stream}
+
+
+def test_a_follower_beyond_the_end_is_told(filled: Any) -> None:
+    """A store was put back to a backup: what comes next would be taken for what was seen already."""
+    follows = {"Accept": "text/event-stream"}
+    for answer in (
+        filled.get("/events", headers=follows | {"Last-Event-ID": "7"}),
+        filled.get("/events?after=@99", headers=follows),
+    ):
+        assert (answer.status_code, answer.json()["code"], answer.json()["head"]) == (409, "beyond-the-end", 6)
 
 
 def test_where_each_field_is_from(filled: Any) -> None:

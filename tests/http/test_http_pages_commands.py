@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import pytest
+from pydantic import BaseModel
 
+from cqrs_cli import Aggregate, Command, Domain, Event, decide, evolve
 from cqrs_cli.http.identity import Identity
 from tests import bank
 from tests.http import forms_domain
@@ -299,6 +302,72 @@ def test_what_is_masked_is_told_nowhere(tmp_path: Any) -> None:
         assert "hush" not in rest, rest[rest.index("hush") - 200 :]
         wrong = preview(one, fields | {"/amount": "hush-2"}, "deposit")
         assert "hush" not in re.sub('value="hush-[12]"', "", wrong.answer.text)
+
+
+class Wrapping(BaseModel):
+    express: bool = False
+    ribbons: list[str] = []
+
+
+class Label(BaseModel):
+    text: str
+    lines: list[str] = []
+
+
+class Packed(Event):
+    wrapping: Wrapping | None
+    label: Label | None
+
+
+class Pack(Command):
+    crate_id: str
+    wrapping: Wrapping | None = None
+    label: Label | None = None
+
+
+class Crate(Aggregate, key="crate_id"):
+    crate_id: str
+
+    @decide(creates=True)
+    def pack(self, command: Pack) -> Packed:
+        return Packed(wrapping=command.wrapping, label=command.label)
+
+    @evolve
+    def packed(self, event: Packed) -> None:
+        """Nothing is kept."""
+
+
+def test_a_group_that_may_be_left_out_is_if_nothing_is_typed(tmp_path: Any) -> None:
+    """Though a list in it has a default, and another field of it must be there."""
+    with serving(str(tmp_path / "cqrs.db"), Domain("crates", Crate)) as one:
+        assert sent(one, filled(one, "pack", **{"/crate_id": "c1"}), "pack") == {"wrapping": None, "label": None}
+        typed = filled(one, "pack", **{"/crate_id": "c2", "/wrapping/express": "true"})
+        assert sent(one, typed, "pack") == {"wrapping": {"express": True, "ribbons": []}, "label": None}
+        typed = filled(one, "pack", **{"/crate_id": "c3", "/label/lines#": "1", "/label/lines/0": "up"})
+        assert submit(one, "/ui/commands/pack", typed | {"do": "send"}).status_code == 422, "text is wanted"
+
+
+def test_a_form_of_another_domain_sends_nothing(boxes: Any) -> None:
+    """The domain has changed since the page was loaded: what it has no input for was meant all the same."""
+    fields = filled(boxes, **LEAST)
+    path = "/ui/commands/fill"
+    for strange in ({"/old_name": "x"}, {"/contact?": "Fax"}, {"/parts/0/size": "1"}, {"/to/planet": "Mars"}):
+        for do in ("preview", "send"):
+            answer = submit(boxes, path, fields | strange | {"do": do})
+            assert (answer.status_code, "load the page again" in answer.text) == (422, True), strange
+    assert boxes.get("/events").json() == []
+    body = urlencode([*(fields | {"do": "send"}).items(), ("/box_id", "other")])
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert boxes("POST", path, content=body, headers=kind).status_code == 422
+
+
+def test_lines_for_the_shell_mean_the_store_that_is_served(tmp_path: Any) -> None:
+    spoken = ("--app", "tests.bank:domain", "--store", "with a space.db")
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, spoken=spoken, sql=True) as one:
+        for path in ("/ui/", "/ui/log", "/ui/commands/open", "/ui/sql"):
+            assert page(one, path).shell[:4] == list(spoken), path
+        line = page(one, "/ui/sql?q=" + quote("-- the count\nSELECT 'a   b' AS n")).shell
+        assert line[4:] == ["sql", "--", "-- the count\nSELECT 'a   b' AS n"]
 
 
 def test_a_form_of_no_form_is_refused(boxes: Any) -> None:

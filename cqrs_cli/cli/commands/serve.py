@@ -241,6 +241,7 @@ def _options(asked: Asked, session: Session, plug: Authenticate | None, is_alone
         followers=asked.followers,
         durability=session.settings.durability,
         fold=session.settings.fold,
+        spoken=session.spoken(),
         mask={} if hiding is None else hiding.fields,
         mask_key=session.settings.mask_key,
     )

@@ -95,6 +95,13 @@ class Session:
         self._flags[name] = value
         self._settings = None
 
+    def spoken(self) -> list[str]:
+        """The options by which a line typed elsewhere means the same domain and store. No password is in them."""
+        from cqrs_cli.stores.addresses import shown
+
+        typed = {name: self._flags[name] for name in ("config", "app", "store") if name in self._flags}
+        return [word for name, value in typed.items() for word in (f"--{name}", shown(str(value)))]
+
     def hide(self, option: str, fields: Sequence[str]) -> None:
         """`--mask` or `--redact` as given on the command line, before and after the command."""
         self._hidden.setdefault(option, []).extend(fields)

@@ -97,7 +97,7 @@ class CommandPage:
         """Do what the button says: one more element, one less, a preview, or send."""
         Parameters(request, ())
         name, reader = self._of(request)
-        asked = _asked(dict(await form_of(request)))
+        asked = _asked(await form_of(request))
         edit = _EDITS.fullmatch(asked.do)
         if edit is not None:
             asked.typed = _edited(asked.typed, edit[1], edit[2])
@@ -105,6 +105,7 @@ class CommandPage:
             raise Misuse(f"there is no button {asked.do[:40]!r}", hint="preview, send, add:…, remove:…")
         fields = self._fields(name, reader, asked)
         if asked.do in ("preview", "send"):
+            _refuse_strangers(fields, asked.typed)
             await self._try(request, name, reader, asked, fields)
         sent = asked.outcome if asked.do == "send" else None
         if sent is not None:
@@ -197,7 +198,36 @@ class CommandPage:
         return self._forms[name].filled(asked.typed)
 
 
-def _asked(given: dict[str, str]) -> Asked:
+def _refuse_strangers(fields: Sequence[Field], typed: Mapping[str, str]) -> None:
+    """Raise `InvalidInput` for what the form has no input for: it was made of another domain than is served now.
+
+    What belongs to a kind of a union that was chosen before, or to an element of a list that went, is no stranger.
+    """
+    every = [one for top in fields for one in top.all()]
+    known = {name for one in every for name in (one.name, f"{one.name}#", f"{one.name}?")}
+    gone = tuple(f"{one.name}/" for one in every if one.kind == "union")
+    lists = {one.name: len(one.parts) for one in every if one.kind == "list"}
+
+    def is_known(name: str) -> bool:
+        return name in known or name.startswith(gone) or any(_is_beyond(name, *one) for one in lists.items())
+
+    strange = [name for name in typed if not is_known(name)]
+    strange += [f"{one.name}?" for one in every if one.kind == "union" and one.value not in ("", *one.options)]
+    if strange:
+        told = f"the form has no input {strange[0][1:41]!r}: the domain has changed since the page was loaded"
+        raise InvalidInput(told, hint="load the page again")
+
+
+def _is_beyond(name: str, within: str, count: int) -> bool:
+    """Whether an input is of an element that a list has not, or has not any more."""
+    number = name.removeprefix(f"{within}/").partition("/")[0]
+    return name.startswith(f"{within}/") and number.isdecimal() and int(number[:9]) >= count
+
+
+def _asked(pairs: Sequence[tuple[str, str]]) -> Asked:
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise InvalidInput("the form has an input twice", hint="load the page again")
     do, command_id, expect = (given.pop(name, "") for name in ("do", "command_id", "expect"))
     strange = next((name for name in given if not name.startswith("/")), None)
     if strange is not None:

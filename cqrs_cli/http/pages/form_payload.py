@@ -50,7 +50,7 @@ class FormPayload:
     def _value(self, field: Field) -> Any:
         if field.kind == "group":
             made = self._group(field.parts)
-            return made if made or field.is_required else _OUT
+            return made if field.is_required or _is_typed(field) else _OUT
         if field.kind == "list":
             items = [self._item(one) for one in field.parts]
             return items if items or field.is_required or field.default not in (UNDEFINED, None) else _OUT
@@ -109,6 +109,11 @@ class FormPayload:
             return made
         self._broken.append(field.path)  # what the other kinds would miss in it is nobody's concern
         return value
+
+
+def _is_typed(field: Field) -> bool:
+    """Whether something of it was typed or chosen: a group that may be left out is, if nothing was."""
+    return bool(field.value) or any(field.kind == "list" or _is_typed(one) for one in field.parts)
 
 
 def _path(one: Complaint) -> Path:

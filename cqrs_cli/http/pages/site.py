@@ -59,6 +59,7 @@ class Site:
             finalize=text.visible,
         )
         self._environment.filters |= {**text.FILTERS, "json_lines": json_lines, "unmarked": unmarked, "kebab": kebab}
+        self._environment.filters["spoken"] = self._spoken
         assets = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))
         self._environment.globals |= {
             "assets": hashlib.blake2s(assets, digest_size=4).hexdigest(),
@@ -123,6 +124,11 @@ class Site:
     def plains(self, bench: Workbench, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Several."""
         return [self.plain(bench, record) for record in records]
+
+    def _spoken(self, line: str) -> str:
+        """A line for the shell with what this server was started with: elsewhere it would mean another store."""
+        begin = shell(*self.face.options.spoken)
+        return f"{begin}{line.removeprefix('cqrs')}" if line.startswith("cqrs ") else line
 
     def prose(self, told: str) -> str:
         """A text without what is hidden."""

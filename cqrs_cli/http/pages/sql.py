@@ -56,7 +56,7 @@ class SqlPage:
                 answer = await self._site.face.benches.read(lambda bench: _asked(bench, statement))
             except CqrsError as failed:
                 error = failed
-        line = shell("sql", " ".join(statement.split()) or f"SELECT * FROM {VIEW} LIMIT 10")
+        line = shell("sql", "--" if statement.startswith("-") else None, statement or f"SELECT * FROM {VIEW} LIMIT 10")
         status = 200 if error is None else kind_of(error).status
         return self._site.render(
             request, "sql.html", status, title="SQL", q=statement, answer=answer, error=error, tables=self._tables,
