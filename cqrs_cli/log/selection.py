@@ -61,8 +61,8 @@ class EventFilter:
         self.until = parse_time(asked.until, local=asked.local) if asked.until is not None else None
         self.before = parse_position(asked.before) if asked.before is not None else None
         self.has_domain = asked.has_domain
-        self.types, self.reverse, stream = _listed(asked.types), asked.reverse, self.address.stream
-        self.user, self.commands, self._met = asked.user, _listed(asked.commands), _Met(asked.user)
+        self.types, self.reverse, stream = names_in(asked.types), asked.reverse, self.address.stream
+        self.user, self.commands, self._met = asked.user, names_in(asked.commands), _Met(asked.user)
         self.matches = matcher(asked.user, self.commands, asked.grep, asked.where or (), self._met.take)
         self.category, self.correlation, self.last = asked.category, asked.correlation, asked.last
         after = parse_position(asked.after) if asked.after is not None else 0
@@ -210,9 +210,15 @@ def _of_story(store: Store, correlation: str, selection: Selection) -> Iterator[
     )
 
 
-def _listed(names: Iterable[str] | None) -> list[str]:
-    """Several names in one word: `A,B`."""
-    return [name for text in names or () for name in text.split(",") if name]
+def names_in(texts: Iterable[str] | None) -> list[str]:
+    """Several names in one word: `A,B`. Raises `Misuse` for a word without any, which would choose all."""
+    found = []
+    for text in texts or ():
+        names = [name for name in text.split(",") if name]
+        if not names:
+            raise Misuse(f"{text!r} names nothing", hint="leave it out to have all; is a variable of the shell empty?")
+        found += names
+    return found
 
 
 def _end_of(store: Store, stream: str, version: int | None, missing_ok: bool) -> int | None:

@@ -154,6 +154,14 @@ def begin(
     Raises `Misuse` if the source is another one by now, or has a gap.
     """
     reached = sink.reached(name)
+    if reached is None and source.begins and not sink.has(source.begins, source.mark(source.begins)):
+        raise Misuse(
+            f"{source.name} begins after {source.begins:,} here, and what comes before is not there",
+            hint="what is before comes first: an export of all, or a copy of the store that it is the end of",
+            code="gap",
+            source=source.name,
+            position=0,
+        )
     if reached is not None and reached.position and reached.mark is not None:
         if reached.position < source.begins:
             raise Misuse(

@@ -26,6 +26,10 @@ class InterchangeSink:
         """Where it was told to begin."""
         return self._begun
 
+    def has(self, position: int, mark: str | None) -> bool:
+        """It is told where it begins."""
+        return True
+
     def take(self, source: str, parcels: Sequence[Parcel], reached: Reached) -> int:
         """Write them."""
         line = self._lines.commit

@@ -48,6 +48,14 @@ class Event:
         """Whether its payload was changed in place, which would be lost."""
         return self._is_read and self._data != ExactJson().loads(self.text.decode())
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything but its payload was changed in place, which would be lost."""
+        was = self.recorded
+        return (self.stream, self.type, self.schema_version, self.text) != (
+            was.stream, was.type, was.schema_version, was.data,
+        )  # fmt: skip
+
     def but(
         self,
         *,
@@ -59,15 +67,32 @@ class Event:
     ) -> Event:
         """Another event in the place of this one, with something changed.
 
-        Several made of one split it. merging: other events of the commit that it stands for, too.
+        Several made of one split it. merging: other events of the commit that it stands for, too. Raises `Misuse`.
         """
+        merged = list(merging)
+        for name, value, kind in (
+            ("stream", stream, str),
+            ("type", type, str),
+            ("schema_version", schema_version, int),
+        ):
+            if value is not None and value.__class__ is not kind:
+                raise _wrong(f"{name}={value!r}, which is no {'text' if kind is str else 'whole number'}")
+        for one in merged:
+            if not isinstance(one, Event):
+                raise _wrong(f"merging has {one!r}, which is no event")
         other = Event(self.recorded)
         other.stream = self.stream if stream is None else stream
         other.type = self.type if type is None else type
         other.schema_version = self.schema_version if schema_version is None else schema_version
         other.text = self.text if data is None else _bytes(data)
-        other.of = (*self.of, *(origin for one in merging for origin in one.of))
+        other.of = (*self.of, *(origin for one in merged for origin in one.of))
         return other
+
+
+def _wrong(what: str) -> Misuse:
+    return Misuse(
+        f"an event can't have {what}", hint="event.but(stream=…, type=…, data=…, schema_version=…)", code="map"
+    )
 
 
 class Mapping:
@@ -105,7 +130,7 @@ class Mapping:
             after = list(self._function(tuple(before)) or ())
         except Misuse as error:
             raise error.retold(f"{self.name}, at @{parcel.position}: {error.message}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # who leaves would leave the copy half done, with exit 0
             raise DomainFailed(
                 f"{self.name} failed at @{parcel.position}: {type(error).__name__}: {error}",
                 hint="nothing of its transaction was copied; mend it and copy again",
@@ -118,12 +143,24 @@ class Mapping:
                     hint="give the events that came in, or event.but(…); nothing for what is dropped",
                     code="map",
                 )
+            if any(all(origin is not one for one in before) for origin in event.of):
+                raise Misuse(
+                    f"{self.name} gave an event of another commit, at @{parcel.position}",
+                    hint="each commit is mapped by itself: give what was made of its own events",
+                    code="map",
+                )
             if event.is_touched:
                 raise Misuse(
                     f"{self.name} changed the data of an event in place, at @{parcel.position}",
                     hint="event.but(data={**event.data, …}) gives another event",
                     code="map",
                 )
+        if any(one.is_changed for one in before):
+            raise Misuse(
+                f"{self.name} changed an event in place, at @{parcel.position}",
+                hint="event.but(stream=…, type=…) gives another event",
+                code="map",
+            )
         return after
 
     def _count(self, before: list[Event], after: list[Event]) -> None:

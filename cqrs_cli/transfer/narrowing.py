@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cqrs_cli.errors import Misuse
 from cqrs_cli.log.matching import matcher, same_words
 from cqrs_cli.log.points import parse_stream, parse_time
-from cqrs_cli.log.selection import category_named
+from cqrs_cli.log.selection import category_named, names_in
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.streams import category_of
 from cqrs_cli.transfer.parcel import Parcel, recorded
@@ -46,9 +46,9 @@ class Narrowing:
     def __init__(self, wanted: Wanted) -> None:
         since = None if wanted.since is None else parse_time(wanted.since)
         until = None if wanted.until is None else parse_time(wanted.until)
-        streams = sorted({_stream(text) for text in _listed(wanted.streams)})
-        kinds = sorted({category_named(text) for text in _listed(wanted.categories)})
-        types, commands = sorted(set(_listed(wanted.types))), sorted(set(_listed(wanted.commands)))
+        streams = sorted({_stream(text) for text in names_in(wanted.streams)})
+        kinds = sorted({category_named(text) for text in names_in(wanted.categories)})
+        types, commands = sorted(set(names_in(wanted.types))), sorted(set(names_in(wanted.commands)))
         conditions = list(wanted.where)
         said: list[tuple[str, object]] = [
             ("stream", streams), ("category", kinds), ("type", types), ("since", since), ("until", until),
@@ -101,7 +101,3 @@ def _stream(text: str) -> str:
 
 def _said(name: str, value: object) -> str:
     return f"{name}={','.join(value) if isinstance(value, list) else value}"
-
-
-def _listed(names: Iterable[str]) -> list[str]:
-    return [name for text in names for name in text.split(",") if name]

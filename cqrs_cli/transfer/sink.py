@@ -24,6 +24,9 @@ class Sink(Protocol):
     def reached(self, source: str) -> Reached | None:
         """How far it has taken a source; None if it has nothing of it."""
 
+    def has(self, position: int, mark: str | None) -> bool:
+        """Whether it has all of a log up to a position, where this is the mark, though nobody noted that."""
+
     def take(self, source: str, parcels: Sequence[Parcel], reached: Reached) -> int:
         """Take these, and know from now on how far the source was read; how many of them it had already.
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from cqrs_cli.errors import CommandReused, CqrsError, StoreFailed
 from cqrs_cli.log.origins import IMPORT, Origin, note, origin_of, refuse_other_masks
 from cqrs_cli.stores.commits import Commit, NewEvent, Receipt, RecordedCommit
-from cqrs_cli.stores.contract import Append, BulkStore, Store
+from cqrs_cli.stores.contract import Append, BulkStore, Selection, Store
 from cqrs_cli.stores.rows import Rows
 from cqrs_cli.transfer.parcel import Parcel
 from cqrs_cli.transfer.sink import Reached
@@ -26,6 +26,12 @@ class StoreSink:
         refuse_other_masks(self.store.rows, source)
         origin = origin_of(self.store.rows, source)
         return None if origin is None else Reached(origin.source_position, origin.source_hash)
+
+    def has(self, position: int, mark: str | None) -> bool:
+        """Whether a commit ends there with this hash."""
+        last = next(self.store.read(Selection(before=position + 1, backwards=True, limit=1)), None)
+        commit = None if last is None or last.position != position else self.store.commit(last.commit_id)
+        return commit is not None and commit.hash is not None and commit.hash.hex() == mark
 
     def take(self, source: str, parcels: Sequence[Parcel], reached: Reached) -> int:
         """Append what is not there. Raises `CommandReused` for an id that is there with another body."""
@@ -48,7 +54,8 @@ class StoreSink:
             return False
 
     def _take_each(self, source: str, parcels: Sequence[Parcel], reached: Reached) -> int:
-        store = self.store
+        store, count = self.store, len(parcels)
+        parcels = _once(parcels)
         known = store.known([one.commit.id for one in parcels])
         for one in parcels:
             if one.commit.id in known:
@@ -57,7 +64,7 @@ class StoreSink:
         if not new:
             with store.transaction() as rows:
                 self._note(rows, source, reached, None)
-            return len(parcels)
+            return count
         appends = [Append(commit) for commit in new[:1]]
         # None is written after one that can't be: the next copy begins with it.
         appends += [Append(commit, follows=(before.id,)) for before, commit in pairwise(new)]
@@ -74,7 +81,7 @@ class StoreSink:
         if again:  # somebody else copies the same: perhaps it was the last, and nothing was noted
             with store.transaction() as rows:
                 self._note(rows, source, reached, None)
-        return len(parcels) - len(new) + again
+        return count - len(new) + again
 
     def _note(self, rows: Rows, source: str, reached: Reached, position: int | None) -> None:
         """position: of the last event here that came of it; None: it stays what it was."""
@@ -103,6 +110,23 @@ class StoreSink:
                 command_id=commit.id,
                 position=there.events[0].position,
             )
+
+
+def _once(parcels: Sequence[Parcel]) -> Sequence[Parcel]:
+    """Without those that come again as they are. Raises `CommandReused` for one that comes again as another."""
+    first: dict[str, Commit] = {}
+    for one in parcels:
+        commit = one.commit
+        before = first.setdefault(commit.id, commit)
+        if before._replace(recorded_us=None) != commit._replace(recorded_us=None):
+            raise CommandReused(
+                f"the commit {commit.id!r} comes twice, with other contents the second time, at "
+                f"position {one.position:,} of the source",
+                hint="nothing of what it comes with was taken: give one of them another id, there or by --map",
+                command_id=commit.id,
+                position=one.position,
+            )
+    return parcels if len(first) == len(parcels) else [one for one in parcels if first.pop(one.commit.id, None)]
 
 
 def _differing(commit: Commit, there: RecordedCommit) -> str | None:

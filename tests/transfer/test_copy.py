@@ -1,5 +1,6 @@
 """One copy: resumable, idempotent, narrowed and mapped, with a proof that can fail."""
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -316,6 +317,89 @@ def test_a_function_that_fails_copies_nothing_wrong(tmp_path: Path, function: An
 
 
 # ── a mirror ──────────────────────────────────────────────────────────────────────────────────
+
+
+def kept(given: list[Event]) -> Any:
+    """A function with a memory."""
+    return lambda events: given.extend(events) or given[:1]
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "complaint"),
+    [
+        (lambda events: [events[0].but(schema_version=True)], Misuse, "no whole number"),
+        (lambda events: [events[0].but(schema_version="2")], Misuse, "no whole number"),
+        (lambda events: [events[0].but(stream=5)], Misuse, "no text"),
+        (lambda events: [events[0].but(type=b"x")], Misuse, "no text"),
+        (lambda events: [events[0].but(merging=[1])], Misuse, "no event"),
+        (lambda events: [setattr(events[0], "type", "Other") or events[0]], Misuse, "in place"),
+        (lambda events: [setattr(events[0], "stream", "o-1") or events[0].but(type="X")], Misuse, "in place"),
+        (kept([]), Misuse, "of another commit"),
+        (lambda events: sys.exit(0), DomainFailed, "SystemExit"),
+    ],
+)
+def test_what_a_function_may_not_do(tmp_path: Path, function: Any, kind: Any, complaint: str) -> None:
+    source = make(tmp_path / "a.db", plain_commits(3))
+    with pytest.raises(kind, match=complaint):
+        copied(source, tmp_path / "b.db", Mapping(function, "f"))
+
+
+@pytest.mark.parametrize("together", [2, 5_000])
+def test_an_id_that_comes_twice_with_other_contents_takes_nothing_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """Nothing after it is there, however often one tries: else it would be passed over in the end."""
+    monkeypatch.setattr(copying, "_EVENTS_TOGETHER", together)
+    first, second, third = plain_commits(3)
+    parcels = [Parcel(first, 1), Parcel(second._replace(id=first.id), 2), Parcel(third, 3)]
+    for _ in range(3):
+        with open_store(str(tmp_path / "b.db"), create=True) as store, pytest.raises(CommandReused):
+            copy(Listed(parcels), StoreSink(store))
+        with open_store(str(tmp_path / "b.db"), create=True) as store:
+            assert third.id not in [one.commit_id for one in store.read()]
+    again = [Parcel(first, 1), Parcel(first, 2), Parcel(third, 3)]
+    with open_store(str(tmp_path / "c.db"), create=True) as store:
+        assert copy(Listed(again), StoreSink(store)).duplicates == 1
+        assert [one.commit_id for one in store.read()] == [first.id, third.id]
+
+
+class Listed:
+    """A source of parcels. begins: the position that it begins after."""
+
+    name, has_chain = "listed", False
+
+    def __init__(self, parcels: Sequence[Parcel], begins: int = 0, before: str | None = None) -> None:
+        self._parcels, self.begins, self._before = parcels, begins, before
+
+    def parcels(self, after: int) -> Iterator[Parcel]:
+        return (one for one in self._parcels if one.position > after)
+
+    def mark(self, position: int) -> str | None:
+        return self._before if position == self.begins else None
+
+    def wait(self, after: int, seconds: float) -> bool:
+        return False
+
+
+def test_a_tail_goes_on_from_what_comes_before_alone(tmp_path: Path) -> None:
+    """Else what comes before could never come any more."""
+    commits = plain_commits(3)
+    source = make(tmp_path / "a.db", commits[:2])
+    with open_store(str(source)) as store:
+        mark = StoreSource(store).mark(2)
+        tail = [Parcel(commits[2], 3)]
+        with open_store(str(tmp_path / "b.db"), create=True) as empty, pytest.raises(Misuse) as raised:
+            copy(Listed(tail, 2, mark), StoreSink(empty))
+        assert raised.value.code == "gap"
+        with pytest.raises(Misuse):
+            copy(Listed(tail, 2, "00" * 32), StoreSink(store))
+        assert copy(Listed(tail, 2, mark), StoreSink(store)).events == 1
+
+
+def test_a_word_that_names_nothing_does_not_choose_all() -> None:
+    for wanted in (Wanted(types=[""]), Wanted(streams=[","]), Wanted(categories=[""]), Wanted(commands=[""])):
+        with pytest.raises(Misuse, match="names nothing"):
+            Narrowing(wanted)
 
 
 def test_a_mirror_goes_on_with_what_comes_and_ends_when_told(tmp_path: Path) -> None:

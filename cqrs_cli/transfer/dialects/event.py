@@ -15,7 +15,15 @@ from cqrs_cli.stores.moments import micros
 
 _is_plain = re.compile(r"[A-Za-z0-9._-]+").fullmatch
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
-_decode = json.JSONDecoder().raw_decode  # what `loads` does besides takes longer than a small payload
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_decode = json.JSONDecoder(
+    parse_constant=_refuse
+).raw_decode  # what `loads` does besides takes longer than a small payload
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -107,7 +115,7 @@ def parsed(data: bytes | str, position: int, what: str = "payload") -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return json.loads(data)  # which knows spaces around it, and other encodings
+        return json.loads(data if isinstance(data, str) else data.decode(), parse_constant=_refuse)  # spaces around it
     except (ValueError, RecursionError):
         raise InvalidInput(
             f"the {what} at position {position:,} of the source is no JSON",
@@ -134,13 +142,13 @@ def metadata_text(value: object, position: int) -> str | None:
 
 
 def time_of(value: object) -> int | None:
-    """A moment in microseconds UTC: of a text in ISO form or a `datetime`; without a zone it is UTC."""
+    """A moment in microseconds UTC: of a text in ISO form or a `datetime`; without a zone it is UTC.
+
+    Raises `ValueError` for what is none: the row would be taken for one of today.
+    """
     if value is None:
         return None
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
 

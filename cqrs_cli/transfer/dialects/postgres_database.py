@@ -29,9 +29,12 @@ SELECT DISTINCT virtualtransaction FROM pg_locks
 WHERE locktype = 'relation'
 AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND relation IN (SELECT t.oid FROM unnest(%s::regclass[]) AS t(oid)
-                 UNION SELECT p.relid FROM unnest(%s::regclass[]) AS t(oid), pg_partition_tree(t.oid) AS p)
+AND relation IN (WITH RECURSIVE parts (oid) AS (
+                     SELECT t.oid FROM unnest(%s::regclass[]) AS t(oid)
+                     UNION SELECT i.inhrelid FROM pg_inherits i JOIN parts ON i.inhparent = parts.oid)
+                 SELECT oid FROM parts)
 """
+_VIEWS = "SELECT oid::regclass::text FROM pg_class WHERE oid = ANY(%s::regclass[]) AND relkind NOT IN ('r', 'p')"
 # Sequences that a column of the tables takes its numbers from, of which a session keeps some for later.
 _KEPT = """
 SELECT c.relname, s.seqcache FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
@@ -98,11 +101,17 @@ class PostgresDatabase:
     def writers(self, tables: Sequence[Table]) -> frozenset[str]:
         """The transactions that may be writing to the tables now."""
         names = [table.quoted for table in tables]
-        return frozenset([name for (name,) in self._all(_WRITERS, (names, names))])
+        return frozenset([name for (name,) in self._all(_WRITERS, (names,))])
 
     def check_order(self, tables: Sequence[Table]) -> None:
-        """Raise `Misuse` (`kept-numbers`) for a sequence of which each session keeps numbers for later."""
+        """Raise `Misuse` for a sequence of which each session keeps numbers (`kept-numbers`), and a view (`view`)."""
         names = [table.quoted for table in tables]
+        for (name,) in self._all(_VIEWS, (names,)):
+            raise Misuse(
+                f"{name} is a view: who is writing to what it shows can't be known, so that what commits late is lost",
+                hint="name the table that it shows, as [mirror.NAME] table",
+                code="view",
+            )
         for sequence, kept in self._all(_KEPT, (names, names)):
             raise Misuse(
                 f"the sequence {sequence} gives each session {kept} numbers at a time (CACHE {kept})",

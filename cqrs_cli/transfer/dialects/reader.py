@@ -72,6 +72,7 @@ class TableReader:
 
     def events(self, after: int) -> Iterator[ForeignEvent]:
         """What comes after a position."""
+        self._check_positions(after)
         last, give_up = after, time.monotonic() + _WAIT_FOR_WRITERS
         has_gaps, mapped = self._database.has_gaps, self._map
         self.gap = None
@@ -81,6 +82,8 @@ class TableReader:
                 if has_gaps and row[0] != last + 1 and not self._follows(row, last):
                     missing = row
                     break
+                if row[0] == last:
+                    raise self._misfit(row, "another row has that position")
                 last, number = row[0], number + 1
                 try:
                     event = mapped(row)
@@ -100,6 +103,20 @@ class TableReader:
                     self.gap = last + 1
                     return
                 time.sleep(_LOOK_AGAIN)
+
+    def _check_positions(self, after: int) -> None:
+        """Raise `InvalidInput` (`row`) for a row that has no position, or none from 1 on: it would be passed over."""
+        if after:
+            return
+        position, where = self._select.position, self._select.where
+        strange = f"({position} IS NULL OR {position} < ?)" + (f" AND ({where})" if where else "")
+        row = self._database.first(f"SELECT {position} FROM {self._select.source} WHERE {strange} LIMIT 1", 1)
+        if row is not None:
+            raise InvalidInput(
+                f"a row of {self._place[0].shown} has the position {'NULL' if row[0] is None else row[0]}",
+                hint="positions grow from 1: mend it with the tools of the store that wrote it",
+                code="row",
+            )
 
     def at(self, position: int) -> ForeignEvent | None:
         """The event at a position."""

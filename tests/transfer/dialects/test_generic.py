@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli.errors import ConfigurationError, InvalidInput
+from cqrs_cli.errors import ConfigurationError, InvalidInput, Misuse
 from cqrs_cli.transfer.dialects.generic import described
 from tests.transfer.dialects.mirrors import mirrored
 from tests.transfer.logs import fields_of, history
@@ -20,6 +20,7 @@ MOST = {
     **LEAST, "id": "uid", "time": "at", "metadata": "meta", "correlation": "story", "causation": "cause", "user": "who"
 }  # fmt: skip
 COLUMNS = 'entity {text}, kind {text}, payload {json}, uid {text}, at {time}, meta {json}, story {text}, cause {text}, "who" {text}'
+PLAIN = {"table": "ev", "position": "pos", "stream": "s", "type": "t", "data": "d"}
 ROWS = (
     """('order/7', 'Placed', '{"n": 1}', 'u-1', '2026-01-31 10:00:00', '{"ip": 1}', 's', 'c', 'ada')""",
     "('order/7', 'Paid', '[]', 'u-2', '2026-01-31 10:00:01', NULL, NULL, NULL, NULL)",
@@ -125,3 +126,54 @@ def test_a_position_that_is_no_number(postgres: str, session: Any, tmp_path: Pat
     said = {"table": "e", "position": "n", "stream": "s", "type": "t", "data": "d"}
     with pytest.raises(ConfigurationError, match="a column of text"):
         mirrored(postgres, tmp_path / "m.db", dialects=[described("mine", said)])
+
+
+@pytest.mark.parametrize("position", ["0", "-5", "NULL"])
+def test_a_position_that_reading_would_pass_over_is_told(tmp_path: Path, position: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE ev (pos INT, s TEXT, t TEXT, d TEXT)")
+        connection.execute(f"INSERT INTO ev VALUES (1, 'a-1', 'T', '{{}}'), ({position}, 'a-1', 'Lost', '{{}}')")
+        connection.commit()
+    with pytest.raises(InvalidInput, match="has the position"):
+        mirrored(str(tmp_path / "s.db"), tmp_path / "m.db", dialects=[described("mine", PLAIN)])
+
+
+def test_two_rows_of_one_position_are_told(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE ev (pos INT, s TEXT, t TEXT, d TEXT)")
+        connection.execute("INSERT INTO ev VALUES (1, 'a-1', 'T', '{}'), (1, 'a-2', 'T', '{}')")
+        connection.commit()
+    with pytest.raises(InvalidInput, match="another row has that position"):
+        mirrored(str(tmp_path / "s.db"), tmp_path / "m.db", dialects=[described("mine", PLAIN)])
+
+
+@pytest.mark.parametrize("payload", ['{"a": NaN}', "[Infinity]", "\ufeff{}", '{"a":'])
+def test_a_payload_that_is_no_json_is_told(tmp_path: Path, payload: str) -> None:
+    """Python's own reads NaN: the store would be called damaged by whoever reads it."""
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE ev (pos INT, s TEXT, t TEXT, d TEXT)")
+        connection.execute("INSERT INTO ev VALUES (1, 'a-1', 'T', ?)", (payload,))
+        connection.commit()
+    with pytest.raises(InvalidInput) as raised:
+        mirrored(str(tmp_path / "s.db"), tmp_path / "m.db", dialects=[described("mine", PLAIN)])
+    assert raised.value.code == "not-json"
+
+
+def test_a_time_that_is_none_is_told(tmp_path: Path) -> None:
+    """It would be recorded today, and all that follow it."""
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE ev (pos INT, s TEXT, t TEXT, d TEXT, at TEXT)")
+        connection.execute("INSERT INTO ev VALUES (1, 'a-1', 'T', '{}', '01/02/2024 10:00')")
+        connection.commit()
+    with pytest.raises(InvalidInput) as raised:
+        mirrored(str(tmp_path / "s.db"), tmp_path / "m.db", dialects=[described("mine", {**PLAIN, "time": "at"})])
+    assert raised.value.code == "row"
+
+
+def test_a_view_on_a_server_is_refused(session: Any, postgres: str, tmp_path: Path) -> None:
+    """Nobody can know who is writing to what it shows: what commits late would be passed over."""
+    session.execute("CREATE TABLE ev (pos bigserial, s text, t text, d jsonb)")
+    session.execute("CREATE VIEW shown AS SELECT * FROM ev")
+    with pytest.raises(Misuse) as raised:
+        mirrored(postgres, tmp_path / "m.db", dialects=[described("mine", {**PLAIN, "table": "shown"})])
+    assert raised.value.code == "view"
