@@ -17,7 +17,7 @@ from cqrs_cli.log.origins import fork_of
 from cqrs_cli.log.orphans import reactions_with_commands
 from cqrs_cli.log.outbox import count_overdue
 from cqrs_cli.log.stops import stops
-from cqrs_cli.log.waiting import lags
+from cqrs_cli.log.waiting import beyond_the_end, lags
 from cqrs_cli.stores.contract import Store
 
 MOST_PROVED, LAST_PROVED = 200_000, 100_000
@@ -92,6 +92,10 @@ def _origin(store: Store, facts: Mapping[str, Any]) -> list[Finding]:
 def _processors(store: Store) -> Iterator[Finding]:
     """What the records of projections and reactions say, whatever today's code is."""
     positions = {one.name: one.position for one in store.rows.checkpoints()}
+    head = store.head()  # after them: others may append
+    for name, position in positions.items():
+        if position > head:
+            yield Finding("beyond-the-end", "error", name, f"{name}: {beyond_the_end(position, head)}")
     for name, stop in stops(store.rows).items():
         if stop.position > positions.get(name, 0):  # else another runner has passed that since
             said = f"{name} stopped at @{stop.position} ({stop.type} in {stop.stream}): {stop.error}"

@@ -37,6 +37,8 @@ def _events(store: Store, names: Names) -> Iterator[Finding]:
 
 
 def _processor(one: ProcessorStatus) -> Iterator[Finding]:
+    if one.is_beyond:  # the log says so itself
+        return
     if one.status == "stopped" and one.stop is None:
         yield Finding("asks", "error", one.name, str(one.reason))
     elif one.status == "stopped":

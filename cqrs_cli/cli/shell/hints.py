@@ -119,6 +119,7 @@ SKIPPED = ("cqrs run --status{reaction!s:.0}{skipped!s:.0}", "cqrs project {proj
 
 FINDINGS = {
     "asks": "cqrs run --from @P: what comes after P is answered",
+    "beyond-the-end": "cqrs verify --against FILE, a checkpoint, tells; restore a backup",
     "dead-letters": "cqrs run --failed lists them",
     "lock-behind": "cqrs schema --lock, and commit it",
     "needs-rebuild": "cqrs project {where} --rebuild",

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
 from cqrs_cli.log.stops import Skip, Stop, contained, stops_and_skips
-from cqrs_cli.log.waiting import lag_seconds
+from cqrs_cli.log.waiting import beyond_the_end, lag_seconds
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
 from cqrs_cli.workbench.processors.definitions import made_by_others
@@ -28,7 +28,8 @@ class ProcessorStatus(NamedTuple):
     source: that other code than today's took part in making the rows, or another Python did (a hint only).
     rebuilding: how far a rebuild came that runs or was interrupted. contained: positions of skipped events
     that are in the rows until these are rebuilt. Of reactions: waiting, deadlines: commands in the outbox;
-    failed: open dead letters; rewound: how it was started again (see `definitions`).
+    failed: open dead letters; rewound: how it was started again (see `definitions`). is_beyond: the log ends before
+    what it has read.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ProcessorStatus(NamedTuple):
     deadlines: int = 0
     failed: int = 0
     rewound: Sequence[Mapping[str, Any]] = ()
+    is_beyond: bool = False
 
 
 class Whereabouts(NamedTuple):
@@ -125,8 +127,16 @@ def statuses_of(store: Store, asked: Sequence[Named], counted: bool = True) -> l
     head = store.head()
     found = look(store.rows, [one.name + suffix for one in asked for suffix in ("", REBUILD)])
     told = [_status(store, one, head, found[one.name], found[one.name + REBUILD].checkpoint, counted) for one in asked]
+    if any(one.position > head for one in told):
+        head = store.head()  # others may have appended since
+        told = [_beyond(one, head) if one.position > head else one for one in told]
     seconds = {position: lag_seconds(store, position) for position in {one.position for one in told if one.lag}}
     return [one._replace(lag_seconds=seconds.get(one.position, 0.0)) for one in told]
+
+
+def _beyond(one: ProcessorStatus, head: int) -> ProcessorStatus:
+    """Of one that has read what is not there: what comes there next it would pass over."""
+    return one._replace(status="stopped", reason=beyond_the_end(one.position, head), is_beyond=True)
 
 
 def _status(

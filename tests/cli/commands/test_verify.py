@@ -187,6 +187,24 @@ def test_how_much_was_compared_is_said(parcels: Any) -> None:
     assert (ran.code, ran.error["code"]) == (2, "foreign-log")
 
 
+def test_who_has_read_beyond_the_end_is_not_ready(parcels: Any, tmp_path: Path) -> None:
+    """The end of the log was cut off: what is written there next would be passed over."""
+    for number in range(3):
+        parcels(f"send register --parcel-id P{number} --weight 1")
+    parcels("project")
+    (path,) = tmp_path.glob("*.db")
+    assert parcels("doctor").code == 0
+    change(path, "DELETE FROM events WHERE position = 3", "DELETE FROM commits WHERE first_position = 3")
+    ran = parcels("doctor --json")
+    assert ran.code == 1
+    told = [one["message"] for one in ran.json["findings"] if one["code"] == "beyond-the-end"]
+    assert told, ran.out
+    assert "it has read up to @3, and the log ends at @2" in told[0]
+    status = parcels("project --status --json").json
+    assert {one["status"] for one in status} == {"stopped"}
+    assert parcels("project --status --max-lag 0").code == 1
+
+
 def test_what_is_refused(orders: Path, here: Any, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("nothing\n")
     (tmp_path / "other.txt").write_text("nothing\n\n")
