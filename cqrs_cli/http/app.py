@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -37,7 +37,8 @@ from cqrs_cli.http.sql import Sql
 def create_app(url: str, domain: Domain, options: Options | None = None, **settings: Any) -> Application:
     """An ASGI application over a store and a domain: `create_app("shop.db", domain, read_only=True)`.
 
-    settings: fields of `Options`, if these are not given whole. The store is opened when the server's life begins.
+    settings: fields of `Options`, if these are not given whole. The store is opened when the server's life begins. An
+    application that mounts it runs its `lifespan`.
     """
     return Application(Face(url, domain, _options(options, settings)))
 
@@ -46,7 +47,8 @@ def router(url: str, domain: Domain, options: Options | None = None, **settings:
     """The same routes, to be included in a FastAPI application: `app.include_router(router(…), prefix="/shop")`.
 
     Its life is part of that application's. Everything of the gate holds but the check of the host's name, which is the
-    application's own. There are no pages for people in it: `app.mount("/shop", create_app(…))` has them.
+    application's own. There are no pages for people in it: `shop = create_app(…)` has them, in an application that
+    was made by `FastAPI(lifespan=shop.lifespan)` and has it by `app.mount("/shop", shop)`.
     """
     face = Face(url, domain, _options(options, settings))
     made = APIRouter(lifespan=_life(face))
@@ -83,14 +85,19 @@ class Gated:
 
 
 class Application:
-    """A face behind its gate."""
+    """A face behind its gate.
+
+    lifespan: its life, for an application that mounts it, since nobody else begins that of what is mounted. Called with
+    an application, it is the context in which the store is open.
+    """
 
     def __init__(self, face: Face) -> None:
         self.face = face
+        self.lifespan = _life(face)
         self.inner = FastAPI(
             title=face.domain.name,
             version=__version__,
-            lifespan=_life(face),
+            lifespan=self.lifespan,
             docs_url=None,
             redoc_url=None,
             openapi_url=None,
@@ -139,7 +146,7 @@ class Application:
         return self._told(request, CqrsError("a bug in cqrs", code="bug", hint="it is in the log of the server"))
 
 
-def _life(face: Face) -> Any:
+def _life(face: Face) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_: Any) -> AsyncIterator[None]:
         face.open()

@@ -70,7 +70,7 @@ class Commands:
             headers |= {} if outcome.position is None else {"Log-Position": str(outcome.position)}
         committed = outcome.status == "committed"
         if committed and not self._face.hides(stream):
-            headers["Location"] = path_to("aggregates", stream, root=request.scope.get("root_path", ""))
+            headers["Location"] = path_to(request, "aggregates", stream)
 
         def text(bench: Workbench) -> str:
             return self._face.line(bench, record) + "\n"

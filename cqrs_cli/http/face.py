@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from starlette.routing import Route
 
 from cqrs_cli import records
 from cqrs_cli.domain.domain import Domain
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, Unavailable
 from cqrs_cli.http import problems, tracing
 from cqrs_cli.http.benches import Benches
 from cqrs_cli.http.hiding import Hiding
@@ -34,6 +35,7 @@ from cqrs_cli.workbench.workbench import Workbench
 JSON = "application/json"
 IDENTITY = "cqrs.identity"
 """Where the gate leaves who asks, in the scope of a request."""
+_PARAMETER = re.compile(r"\{(\w+)\}")
 Records = Iterable[Mapping[str, Any]]
 
 
@@ -62,20 +64,23 @@ class Face:
 
     @property
     def benches(self) -> Benches:
-        """The workbenches, while it is open."""
-        assert self._benches is not None, "the server's life has not begun: is its lifespan run?"
+        """The workbenches, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        if self._benches is None:
+            raise _not_begun()
         return self._benches
 
     @property
     def tail(self) -> Tail:
-        """The end of the log, while it is open."""
-        assert self._tail is not None
+        """The end of the log, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        if self._tail is None:
+            raise _not_begun()
         return self._tail
 
     @property
     def jobs(self) -> Jobs:
-        """Work that takes long, while it is open."""
-        assert self._jobs is not None
+        """Work that takes long, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        if self._jobs is None:
+            raise _not_begun()
         return self._jobs
 
     @property
@@ -172,6 +177,13 @@ class Face:
         return json_line(self.hiding.record(record) if self.hiding is not None else record) + "\n"
 
 
+def _not_begun() -> Unavailable:
+    """Whoever mounts an application begins its life: Starlette does not."""
+    told = "the store is not open: the life of this application has not begun, or is over"
+    hint = "whoever mounts it runs its lifespan: FastAPI(lifespan=shop.lifespan)"
+    return Unavailable(told, code="not-begun", hint=hint)
+
+
 class _Id(StringConvertor):
     """An id as the last part of a path: of commands, which their senders choose, with slashes too."""
 
@@ -238,9 +250,17 @@ def next_link(request: Request, **parameters: Any) -> str:
     """The value of `Link` that leads to the next page. The path is as it was asked for, not decoded."""
     raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"], safe="/").encode()
     query = URL("?" + request.scope.get("query_string", b"").decode("latin-1")).include_query_params(**parameters).query
-    return f'<{quote(raw.decode("latin-1"), safe="/%")}?{query}>; rel="next"'
+    return f'<{quote(raw, safe="/%")}?{query}>; rel="next"'
 
 
-def path_to(*parts: str, root: str = "") -> str:
-    """A path whose parts may hold any letter: they are percent-encoded."""
-    return root + "".join("/" + quote(part, safe="") for part in parts)
+def root_of(request: Request) -> str:
+    """The path that all of ours is below, percent-encoded, where a proxy, a mount or a router's prefix put it."""
+    own = _PARAMETER.sub(lambda found: str(request.path_params[found[1]]), request.scope[tracing.ROUTE])
+    asked: str = request.scope["path"]
+    root: str = request.scope.get("root_path", "")
+    return quote(("" if asked.startswith(root + "/") else root) + asked.removesuffix(own), safe="/")
+
+
+def path_to(request: Request, *parts: str) -> str:
+    """A path of ours whose parts may hold any letter: they are percent-encoded."""
+    return root_of(request) + "".join("/" + quote(part, safe="") for part in parts)

@@ -109,7 +109,7 @@ class Projections:
     def _started(self, request: Request, kind: JobKind) -> Response:
         Parameters(request, ())
         made = started(self._face, request, kind, self._face.domain.rows_of(request.path_params["name"]).name)
-        where = path_to("jobs", made.id, root=request.scope.get("root_path", ""))
+        where = path_to(request, "jobs", made.id)
         return answer(self._told(made) + "\n", 202, {"Location": where, "Cache-Control": "no-store"})
 
     async def job(self, request: Request) -> Response:

@@ -1,6 +1,9 @@
 """The gate: of each rule one request that is refused and one that passes."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from cqrs_cli import Workbench
-from cqrs_cli.http import router
+from cqrs_cli.http import create_app, router
 from cqrs_cli.http.gate import HEADERS
 from cqrs_cli.http.identity import Identity
 from tests import bank
@@ -193,9 +196,60 @@ def test_it_can_be_a_part_of_somebodys_application(tmp_path: Any) -> None:
 
 
 def test_options_are_given_whole_or_one_by_one() -> None:
-    from cqrs_cli.http import Options, create_app
+    from cqrs_cli.http import Options
 
     with pytest.raises(TypeError):
         create_app("x.db", bank.domain, Options(), readers=2)
     assert asyncio.iscoroutinefunction(create_app("x.db", bank.domain, readers=2).__call__)
     assert httpx.__version__
+
+
+def inside(tmp_path: Path, kind: str) -> tuple[FastAPI, str]:
+    """An application of the user's that has ours below a path, and the path."""
+    store = str(tmp_path / "cqrs.db")
+    if kind == "router":
+        mine = FastAPI()
+        mine.include_router(router(store, bank.domain), prefix="/a bank")
+        return mine, "/a%20bank"
+    shop = create_app(store, bank.domain)
+    mine = FastAPI(lifespan=shop.lifespan)
+    mine.mount("/bank", shop)
+    return mine, "/bank"
+
+
+@contextmanager
+def living(mine: FastAPI) -> Iterator[Served]:
+    served = Served(mine, lambda: mine.router.lifespan_context(mine))
+    served.open()
+    try:
+        yield served
+    finally:
+        served.close()
+
+
+@pytest.mark.parametrize("kind", ["router", "mounted"])
+def test_addresses_lead_on_wherever_it_is(tmp_path: Path, kind: str) -> None:
+    mine, below = inside(tmp_path, kind)
+    with living(mine) as client:
+        made = client.post(f"{below}/commands/open", {"account_id": "a b"})
+        assert made.status_code == 201, made.text
+        assert made.headers["location"].startswith(f"{below}/aggregates/account-")
+        assert client.get(made.headers["location"]).json()["version"] == 1
+        client.post(f"{below}/commands/deposit", {"account_id": "a b", "amount": 1})
+        paged = client.get(made.headers["location"] + "/history?limit=1")
+        assert client.get(paged.links["next"]["url"]).json()[0]["version"] == 2
+        client.get(f"{below}/projections/balance")
+        job = client.post(f"{below}/projections/balance/check").headers["location"]
+        assert client.get(job).status_code == 200
+        assert client.get(f"{below}/openapi.json").json()["servers"] == [{"url": below}]
+        if kind != "router":
+            assert client.get(f"{below}/ui/").status_code == 200
+
+
+def test_one_whose_life_nobody_begins_says_so(tmp_path: Path) -> None:
+    mine = FastAPI()
+    mine.mount("/bank", create_app(str(tmp_path / "cqrs.db"), bank.domain))
+    with living(mine) as client:
+        told = client.get("/bank/events")
+        assert (told.status_code, told.json()["code"]) == (503, "not-begun")
+        assert "lifespan" in told.json()["hint"]
