@@ -88,7 +88,12 @@ class Freshness:
         It is given the errors of those that could not be brought to the head, by name. None: the client has just
         these rows. Raises `Unavailable` (`timed-out`).
         """
-        return await self._fresh(asked, answer, request.headers.get("if-none-match"))
+        return await self._fresh(asked, answer, self._known(request.headers.get("if-none-match")))
+
+    def _known(self, header: str | None) -> str | None:
+        """The tag of what the client has: of several that of just now. A proxy that packs an answer makes it weak."""
+        tags = [tag.strip().removeprefix("W/") for tag in (header or "").split(",") if tag.strip()]
+        return self._seen if self._seen in tags else tags[0] if tags else None
 
     async def look(self, asked: Parameters, answer: Answer[T]) -> T:
         """The same for who has nothing yet: what `answer` makes of them."""

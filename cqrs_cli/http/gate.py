@@ -8,6 +8,7 @@ need a type of body that no form can send. Programs send neither header and pass
 from __future__ import annotations
 
 import hmac
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from inspect import isawaitable
@@ -16,12 +17,13 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.responses import RedirectResponse, Response
 
-from cqrs_cli.errors import CqrsError, Misuse
+from cqrs_cli.errors import CqrsError, DomainFailed, Misuse
 from cqrs_cli.failure import domain_failed
 from cqrs_cli.http import tracing
 from cqrs_cli.http.face import IDENTITY, Face
 from cqrs_cli.http.identity import Identity
 from cqrs_cli.http.options import LOOPBACK
+from cqrs_cli.http.problems import LOG
 from cqrs_cli.http.sessions import Sessions
 
 Scope = MutableMapping[str, Any]
@@ -146,8 +148,14 @@ class Gate:
                 found = await told if isawaitable(told) else told
             except CqrsError:
                 raise
-            except Exception as error:
-                raise domain_failed(error, "authenticate") from error
+            except BaseException as error:
+                if isinstance(error, CancelledError):
+                    raise
+                LOG.error("authenticate failed", exc_info=domain_failed(error, "authenticate"))
+                raise _no_answer() from error  # its text is for nobody who is not known yet
+            if not isinstance(found, Identity | None):
+                LOG.error("authenticate gave %s, and an Identity or None is wanted", type(found).__name__)
+                raise _no_answer()
         elif options.token is not None:
             scheme, _, given = headers.one(b"authorization").partition(" ")
             is_theirs = hmac.compare_digest(given.strip().encode("latin-1"), options.token.encode())
@@ -174,6 +182,10 @@ class Gate:
             return message
 
         return limited
+
+
+def _no_answer() -> DomainFailed:
+    return DomainFailed("nobody can say who asks", hint="the notes of the server say why")
 
 
 class _Headers:

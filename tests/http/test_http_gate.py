@@ -1,7 +1,7 @@
 """The gate: of each rule one request that is refused and one that passes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -215,6 +215,22 @@ def inside(tmp_path: Path, kind: str) -> tuple[FastAPI, str]:
     mine = FastAPI(lifespan=shop.lifespan)
     mine.mount("/bank", shop)
     return mine, "/bank"
+
+
+@pytest.mark.parametrize("gives", ["ada", 7, ValueError("the password is hush"), SystemExit(0)])
+def test_a_plug_that_fails_tells_nobody_why(tmp_path: Path, gives: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def who(headers: Mapping[str, str]) -> Any:
+        if isinstance(gives, BaseException):
+            raise gives
+        return gives
+
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, authenticate=who) as served:
+        answer = served.get("/events")
+        assert (answer.status_code, answer.json()["code"]) == (500, "domain-failed")
+        assert "hush" not in answer.text
+        assert "ada" not in answer.text
+        assert served.get("/events").status_code == 500, "it goes on"
+    assert "authenticate" in caplog.text
 
 
 @contextmanager

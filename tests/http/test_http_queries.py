@@ -152,3 +152,11 @@ def test_a_server_that_only_reads_says_how_far_behind_it_is(tmp_path: Any) -> No
             refused = served.post(path, {"account_id": "cid"} if "commands" in path else None)
             assert (refused.status_code, refused.json()["code"]) == (403, "read-only")
         assert served.post("/commands/open?dry_run=true", {"account_id": "cid"}).status_code == 200
+
+
+def test_a_tag_that_a_proxy_made_weak_is_known_all_the_same(served: Any) -> None:
+    served.post("/commands/open", {"account_id": "ada"})
+    tag = served.get("/projections/balance").headers["etag"]
+    for header in (tag, f"W/{tag}", f'"other", W/{tag}', f'{tag}, "other"'):
+        assert served.get("/projections/balance", headers={"If-None-Match": header}).status_code == 304, header
+    assert served.get("/projections/balance", headers={"If-None-Match": 'W/"other"'}).status_code == 200

@@ -14,7 +14,7 @@ from cqrs_cli.cli.options.foreign import Foreign, check_pair
 from cqrs_cli.cli.printing.documents import Table
 from cqrs_cli.cli.shell.session import Session, current
 from cqrs_cli.config import HTTP
-from cqrs_cli.errors import ConfigurationError, Misuse, StoreNotFound
+from cqrs_cli.errors import ConfigurationError, CqrsError, Misuse, StoreNotFound
 from cqrs_cli.near_names import did_you_mean
 
 if TYPE_CHECKING:
@@ -271,9 +271,17 @@ class _Notes(logging.Handler):
         self._session = session
         self.setFormatter(logging.Formatter("%(message)s"))
 
+    def _told(self, record: logging.LogRecord) -> str:
+        """A line; under `--debug` its traceback, too. Where a bug is, ours or the user's, nobody else is told."""
+        error = record.exc_info[1] if record.exc_info else None
+        if self._session.settings.debug or (error is not None and not isinstance(error, CqrsError)):
+            return self.format(record)
+        where = error.traceback if isinstance(error, CqrsError) else None
+        return record.getMessage() + (f"\n{where}" if where else "")
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, and under `--debug` the traceback. Nobody's request fails for a note that can't be written."""
-        told = self.format(record) if self._session.settings.debug else record.getMessage()
+        """Write a line, perhaps with the traceback. Nobody's request fails for a note that can't be written."""
+        told = self._told(record)
         with suppress(OSError, ValueError):
             for line in told.splitlines():
                 self._session.printer.error(line)

@@ -5,10 +5,13 @@ import os
 import socket
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cqrs_cli.cli.commands.serve import _Notes
+from cqrs_cli.errors import DomainFailed, Unavailable
 from cqrs_cli.http import serving, tokens
 from cqrs_cli.http.app import Application
 
@@ -199,3 +202,21 @@ def test_it_leaves_no_handler_behind(served: Any) -> None:
     assert served("serve --port 0").code == 0
     assert [logging.getLogger(name).handlers for name in ("cqrs.http", "uvicorn")] == before
     assert logging.getLogger("uvicorn").propagate
+
+
+def test_notes_say_where_a_bug_is() -> None:
+    """The answer does not, and says that they do."""
+    said: list[str] = []
+    session: Any = SimpleNamespace(settings=SimpleNamespace(debug=False), printer=SimpleNamespace(error=said.append))
+    notes = _Notes(session)
+    for error, where in (
+        (KeyError("x"), "KeyError: 'x'"),
+        (DomainFailed("open raised", traceback="  shop.py, line 7, in open"), "shop.py, line 7"),
+        (Unavailable("it is locked"), None),
+    ):
+        said.clear()
+        notes.emit(
+            logging.LogRecord("cqrs.http", logging.ERROR, "", 0, "GET /x failed", (), (type(error), error, None))
+        )
+        assert said[0] == "GET /x failed"
+        assert any(where in line for line in said) if where else len(said) == 1
