@@ -105,7 +105,10 @@ class Gate:
                 return
             scope[IDENTITY] = await self._identity(scope, headers)
         except Unauthorized as error:
-            await _turned_away(scope, headers, self._face.problem(error))(scope, receive, guarded)
+            problem = self._face.problem(error)
+            if self._options.token is not None:  # a plug asks in its own way, and the form is for a token
+                problem = _turned_away(scope, headers, problem)
+            await problem(scope, receive, guarded)
             return
         except CqrsError as error:
             await self._face.problem(error)(scope, receive, guarded)

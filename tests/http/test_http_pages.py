@@ -174,6 +174,12 @@ def test_a_session(tmp_path: Path) -> None:
         assert served.get("/ui/log").status_code == 401
 
 
+def test_where_a_plug_asks_nobody_is_led_to_a_form_for_a_token(tmp_path: Path) -> None:
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, authenticate=lambda headers: None) as served:
+        told = served.get("/ui/log", headers={"Accept": "text/html"})
+        assert (told.status_code, told.json()["code"]) == (401, "unauthorized")
+
+
 @pytest.mark.parametrize(
     "to",
     ["https://evil.example", "//evil.example", "/events", "/ui/\\evil", "/ui", "javascript:alert(1)", "/ui/\r\nX: y"],

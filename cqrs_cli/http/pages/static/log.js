@@ -60,5 +60,5 @@ function follow() {
 }
 if (tail) {
   tail.onclick = follow;
-  KEYS[" "] = () => document.activeElement === document.body && (follow(), true);
+  KEYS[" "] = () => isFree() && (follow(), true);
 }

@@ -4,6 +4,8 @@ const $ = (query, at = document) => at.querySelector(query);
 const $$ = (query, at = document) => [...at.querySelectorAll(query)];
 const thin = number => String(number).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 const ROOT = document.documentElement.dataset.root;
+// Whether no input has the focus: a click into the page gives it to what the content is in.
+const isFree = () => [document.body, $("main")].includes(document.activeElement);
 const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private window */ } };
 const kept = name => { try { return localStorage.getItem(name); } catch { return null; } };
 const marked = (text, cls) => { const made = document.createElement("span"); made.className = cls; made.textContent = text; return made; };
@@ -110,7 +112,7 @@ document.addEventListener("keydown", event => {
     case "g": going = true; setTimeout(() => going = false, 1200); break;
     case "j": move(1); break;
     case "k": move(-1); break;
-    case "Enter": if (chosen >= 0 && document.activeElement === document.body) location = $$("main tr[data-href]")[chosen].dataset.href; break;
+    case "Enter": if (chosen >= 0 && isFree()) location = $$("main tr[data-href]")[chosen].dataset.href; break;
     case "?": $("#help").showModal(); break;
     case "ArrowLeft": $("#newer")?.click(); break;
     case "ArrowRight": $("#older")?.click(); break;
