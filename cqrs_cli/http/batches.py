@@ -34,6 +34,7 @@ class Batches:
     async def send(self, request: Request) -> Response:
         """Send the lines in their order; answer a line of JSON for each, once it is durable."""
         fail_fast = Parameters(request, {"fail_fast"}).flag("fail_fast")
+        bodies.check_encoding(request)
         if bodies.media_type(request) not in bodies.LINES:
             raise bodies.unsupported(request, bodies.LINES[0])
         body, user, traced = await request.body(), identity(request).user, tracing.trace_parent(request)
@@ -50,7 +51,7 @@ class Batches:
             self._face.hiding.learn_given(body.decode("utf-8", "replace"))
         lines = enumerate(body.split(b"\n"), 1)
         found = [reader.request(number, line) for number, line in lines if line and not line.isspace()]
-        return [_enveloped(one, user, traced) for one in found] if user is not None or traced is not None else found
+        return [_enveloped(one, user, traced) for one in found]
 
     async def _outcomes(self, sendings: Sequence[Sending], fail_fast: bool) -> AsyncIterator[bytes]:
         for begin in range(0, len(sendings), TOGETHER):
@@ -84,9 +85,12 @@ def _enveloped(one: Sending, user: str | None, traced: str | None) -> Sending:
     if command is None:
         return one
     meta = command.meta
-    if user is not None and meta.user_id not in (None, user):
-        error = InvalidInput(f"user_id is {meta.user_id!r}, and who asks is {user!r}", hint="leave user_id out")
+    if meta.user_id not in (None, user):
+        who = "nobody that is known" if user is None else repr(user)
+        error = InvalidInput(f"user_id is {meta.user_id!r}, and who asks is {who}", hint="leave user_id out")
         return one._replace(command=None, error=error, name=type(command).stored.name, command_id=meta.command_id)
+    if user is None and traced is None:
+        return one
     signed = command.with_meta(
         command_id=meta.command_id,
         timestamp=meta.timestamp,

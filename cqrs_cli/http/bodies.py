@@ -27,6 +27,14 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def check_encoding(request: Request) -> None:
+    """Raise `Misuse` (`unsupported-media-type`) for a body that is packed."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        told, hint = f"the body is packed, by {encoding[:60]}", "send it as it is, without Content-Encoding"
+        raise Misuse(told, code="unsupported-media-type", hint=hint)
+
+
 def unsupported(request: Request, wanted: str) -> Misuse:
     """The error of a body of another type."""
     given = media_type(request)
@@ -39,6 +47,7 @@ def unsupported(request: Request, wanted: str) -> Misuse:
 
 async def object_of(request: Request) -> dict[str, Any]:
     """The JSON object that a body is. Raises `Misuse` (`unsupported-media-type`, `not-json`), `InvalidInput`."""
+    check_encoding(request)
     given = media_type(request)
     if given != JSON and not (given.startswith("application/") and given.endswith("+json")):
         raise unsupported(request, JSON)

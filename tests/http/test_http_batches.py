@@ -81,3 +81,18 @@ def test_a_line_is_of_who_asks_and_nobody_elses(tmp_path: Any) -> None:
         assert [one["status"] for one in found] == ["committed", "invalid", "committed"]
         assert [one["user_id"] for one in served.get("/events").json()] == ["ada", "ada"]
         assert found[2]["command_id"] == "k"
+
+
+def test_a_line_names_nobody_where_nobody_is_known(served: Any) -> None:
+    """Who sends it may write anything: only a plug knows who asks."""
+    body = lines({**line("open", account_id="a"), "user_id": "eve"}, line("open", account_id="b"))
+    told = outcomes(served.post("/commands", content=body, headers=NDJSON))
+    assert [one["status"] for one in told] == ["invalid", "committed"]
+    assert "nobody that is known" in told[0]["reason"]
+
+
+def test_a_packed_body_is_refused(served: Any) -> None:
+    for path, kind in (("/commands", "application/x-ndjson"), ("/commands/open", "application/json")):
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+        answer = served("POST", path, content=b"{}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-media-type")

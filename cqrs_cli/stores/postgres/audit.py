@@ -14,7 +14,7 @@ from cqrs_cli.stores import chain
 from cqrs_cli.stores.audit import Audit, Flaw
 from cqrs_cli.stores.commits import SentCommand
 from cqrs_cli.stores.postgres.connection import Row
-from cqrs_cli.stores.postgres.health import missing
+from cqrs_cli.stores.postgres.health import missing, strange
 from cqrs_cli.stores.postgres.link import Link
 
 MOST = 1_000
@@ -45,6 +45,7 @@ def audit(link: Link, wanted: Collection[int] = (), progress: _Progress | None =
     """
     walk = _Walk(link, frozenset(wanted))
     flaws = [Flaw(None, "schema", f"the {what} is missing: another tool has dropped it") for what in missing(link)]
+    flaws += [Flaw(None, "schema", f"the {what} was not made by cqrs") for what in strange(link)]
     try:
         walk.run(progress)
     except Damaged as error:

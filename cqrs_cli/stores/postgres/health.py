@@ -29,6 +29,21 @@ def missing(link: Link) -> list[str]:
     return [part for part in _parts(link.schema) if part not in there]
 
 
+_HOOKS = (
+    "SELECT 'trigger ' || t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    f"JOIN pg_namespace {_IN.format('c.relnamespace')} AND NOT t.tgisinternal AND t.tgenabled <> 'D' "
+    "UNION ALL SELECT 'rule ' || r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
+    f"JOIN pg_namespace {_IN.format('c.relnamespace')} AND c.relkind IN ('r', 'p')"
+)
+
+
+def strange(link: Link) -> list[str]:
+    """What others hung onto the store's own tables: it may change, or drop, what is acknowledged."""
+    own = set(_parts(link.schema))
+    found = [(f"{what} of {table}", table) for what, table in link.query(_HOOKS, (link.schema,) * 2)]
+    return sorted(what for what, table in found if what not in own and f"table {table}" in own)
+
+
 def _parts(schema: str) -> list[str]:
     """What a store is made of, as its SQL says."""
     sql = statements(schema)
@@ -38,7 +53,7 @@ def _parts(schema: str) -> list[str]:
 
 def findings(link: Link) -> list[Finding]:
     """All that is soon said; nothing of it looks at an event."""
-    return [*_missing(link), *rights.findings(link), *server.findings(link)]
+    return [*_missing(link), *_strange(link), *rights.findings(link), *server.findings(link)]
 
 
 def _missing(link: Link) -> Iterator[Finding]:
@@ -49,3 +64,11 @@ def _missing(link: Link) -> Iterator[Finding]:
         if kind == "trigger":
             told = f"the {part} is missing or switched off: nothing refuses a program's change of what is only appended"
         yield Finding(f"missing-{kind}", severity, link.name, told, _RESTORE)
+
+
+def _strange(link: Link) -> Iterator[Finding]:
+    for what in strange(link):
+        said = f"the {what} was not made by cqrs: it may change, or leave out, what is said to be stored"
+        yield Finding(
+            "foreign-trigger", "error", link.name, said, "drop it, and look whether all is there: cqrs verify"
+        )

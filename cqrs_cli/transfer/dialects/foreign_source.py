@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from cqrs_cli.errors import CqrsError
+from cqrs_cli.errors import CqrsError, InvalidInput
 from cqrs_cli.log.origins import origin_of
 from cqrs_cli.stores.checks import check_append
 from cqrs_cli.stores.commits import MAX_COMMIT_BYTES, MAX_EVENT_BYTES, Commit, NewEvent
@@ -20,6 +20,7 @@ from cqrs_cli.transfer.dialects.reader import Reader
 from cqrs_cli.transfer.parcel import Parcel
 
 _MOST_EVENTS = 1_000
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _LONGEST_NAME = 150
 
 _new_event: Callable[[tuple[Any, ...]], NewEvent] = partial(tuple.__new__, NewEvent)
@@ -97,6 +98,13 @@ def _parcel(events: Sequence[ForeignEvent], newest_us: int) -> Parcel:
     now_us, recorded_us = time.time_ns() // 1000, first.time_us
     if recorded_us is None:
         recorded_us = max(newest_us, now_us)
+    elif not _FIRST_US <= recorded_us <= _LAST_US:
+        raise InvalidInput(
+            f"the event at position {first.position:,} of the source has a time beyond the years 1 to 9999",
+            hint="mend it with the tools of the store that wrote it",
+            code="row",
+            position=first.position,
+        )
     elif not newest_us <= recorded_us <= now_us:
         metadata = _with_time(metadata, recorded_us)
         recorded_us = max(newest_us, min(recorded_us, now_us))

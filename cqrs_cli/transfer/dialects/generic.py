@@ -75,6 +75,8 @@ def _read(kind: Kind, key: str, column: str, type: str) -> str:
 
 def _event(name: str, row: Mapping[str, Any], unit: int) -> ForeignEvent:
     position: int = row["position"]
+    if isinstance(row["stream"], bytes) or isinstance(row["type"], bytes):
+        raise ValueError("its stream or its type is binary, and no text")
     if not isinstance(position, int) or row["stream"] is None or row["type"] is None:
         raise InvalidInput(
             f"the row at {position!r} has no whole number as position, no stream or no type",

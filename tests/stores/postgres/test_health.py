@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from cqrs_cli.log.verification import verify
 from cqrs_cli.stores.postgres import server as of_server
 from cqrs_cli.stores.postgres.address import address_of
 from cqrs_cli.stores.postgres.limits import Limits
@@ -224,3 +225,23 @@ def test_a_read_model_of_another_role(url: str, as_role: Callable[[str], str]) -
     found = told(as_role("writer"), "not-owner")
     assert found.startswith("the read model things belongs to the role ")
     assert codes(url) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE RULE lost AS ON INSERT TO {s}.events DO INSTEAD NOTHING",
+        "CREATE TRIGGER lost BEFORE INSERT ON {s}.commits FOR EACH ROW EXECUTE FUNCTION {s}.nothing()",
+    ],
+)
+def test_what_others_hung_onto_the_log(url: str, statement: str) -> None:
+    """A rule or trigger may leave out what is acknowledged."""
+    schema = address_of(url).schema
+    assert "foreign-trigger" not in [code for code, _ in codes(url)]
+    function = "CREATE FUNCTION {s}.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    with connected(url) as connection:
+        for one in (function, statement):
+            connection.execute(one.format(s=f'"{schema}"').encode())
+    assert ("foreign-trigger", "error") in codes(url)
+    with open_store(url, read_only=True) as store:
+        assert ["was not made by cqrs" in flaw.what for flaw in verify(store).flaws] == [True]

@@ -177,3 +177,14 @@ def test_a_view_on_a_server_is_refused(session: Any, postgres: str, tmp_path: Pa
     with pytest.raises(Misuse) as raised:
         mirrored(postgres, tmp_path / "m.db", dialects=[described("mine", {**PLAIN, "table": "shown"})])
     assert raised.value.code == "view"
+
+
+@pytest.mark.parametrize(("stream", "at"), [(b"\x01abc", 1), ("a-1", 2**62), ("a-1", -(2**62))])
+def test_a_row_that_can_not_be_is_told(tmp_path: Path, stream: Any, at: int) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE ev (pos INT, s, t TEXT, d TEXT, at INT)")
+        connection.execute("INSERT INTO ev VALUES (1, ?, 'T', '{}', ?)", (stream, at))
+        connection.commit()
+    with pytest.raises(InvalidInput) as raised:
+        mirrored(str(tmp_path / "s.db"), tmp_path / "m.db", dialects=[described("mine", {**PLAIN, "time": "at"})])
+    assert (raised.value.code, raised.value.details["position"]) == ("row", 1)
