@@ -53,7 +53,8 @@ class KnownValues:
         self._ways[text] = way
         if len(text) >= (_LEAST_DIGITS if text.isdecimal() else _LEAST):
             # As it is, as Python and JSON quote it, and as it stands in the names of streams.
-            spelled = {text, normalize("NFC", text), repr(text)[1:-1], ascii(text)[1:-1], json.dumps(text)[1:-1]}
+            spelled = {text, normalize("NFC", text), normalize("NFD", text), repr(text)[1:-1], ascii(text)[1:-1]}
+            spelled |= {json.dumps(text)[1:-1], repr(text.encode("utf-8", "surrogatepass"))[2:-1]}
             spelled.add(json.dumps(text, ensure_ascii=False)[1:-1])
             spelled |= {_percent(text, others) for others in (_NOT_IN_KEYS, _NOT_IN_URLS)}
             for one in spelled:
