@@ -42,7 +42,7 @@ def send(command: str, **fields: object) -> Any:
     """What became of a command. Ends the program with what is wrong, if the answer is a problem."""
     status, _, answer = ask(f"/commands/{command}", fields, Idempotency_Key=str(uuid.uuid4()))
     if status >= 400:
-        raise SystemExit(f"{command}: {status} {(answer or {}).get('detail', '')}")
+        raise SystemExit(f"{command}: {status} {answer}")
     return answer
 
 
