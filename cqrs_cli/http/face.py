@@ -64,21 +64,21 @@ class Face:
 
     @property
     def benches(self) -> Benches:
-        """The workbenches, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        """The workbenches, while it is open. Raises `Unavailable` (`no-lifespan`) before and after."""
         if self._benches is None:
             raise _not_begun()
         return self._benches
 
     @property
     def tail(self) -> Tail:
-        """The end of the log, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        """The end of the log, while it is open. Raises `Unavailable` (`no-lifespan`) before and after."""
         if self._tail is None:
             raise _not_begun()
         return self._tail
 
     @property
     def jobs(self) -> Jobs:
-        """Work that takes long, while it is open. Raises `Unavailable` (`not-begun`) before and after."""
+        """Work that takes long, while it is open. Raises `Unavailable` (`no-lifespan`) before and after."""
         if self._jobs is None:
             raise _not_begun()
         return self._jobs
@@ -181,7 +181,7 @@ def _not_begun() -> Unavailable:
     """Whoever mounts an application begins its life: Starlette does not."""
     told = "the store is not open: the life of this application has not begun, or is over"
     hint = "whoever mounts it runs its lifespan: FastAPI(lifespan=shop.lifespan)"
-    return Unavailable(told, code="not-begun", hint=hint)
+    return Unavailable(told, code="no-lifespan", hint=hint)
 
 
 class _Id(StringConvertor):

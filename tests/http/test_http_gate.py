@@ -267,5 +267,5 @@ def test_one_whose_life_nobody_begins_says_so(tmp_path: Path) -> None:
     mine.mount("/bank", create_app(str(tmp_path / "cqrs.db"), bank.domain))
     with living(mine) as client:
         told = client.get("/bank/events")
-        assert (told.status_code, told.json()["code"]) == (503, "not-begun")
+        assert (told.status_code, told.json()["code"]) == (503, "no-lifespan")
         assert "lifespan" in told.json()["hint"]

@@ -106,7 +106,7 @@ def test_names_that_are_hidden_stand_in_no_link(tmp_path: Path, monkeypatch: pyt
         more = re.search(r'id="older"[^>]*href="([^"]+)"', page)
         assert more is not None
         following = served.get(unescape(more[1])).text
-        assert "1 streams by name" in text_of(following)
+        assert "1 stream by name" in text_of(following)
         assert not re.search("lovelace|turing", following)
         assert following != page
 
