@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.finding import Finding
 from cqrs_cli.log.clock import ahead_of, last_recorded
+from cqrs_cli.log.ends import beyond_the_end
 from cqrs_cli.log.letters import count_letters
 from cqrs_cli.log.origins import fork_of
 from cqrs_cli.log.orphans import reactions_with_commands
 from cqrs_cli.log.outbox import count_overdue
 from cqrs_cli.log.stops import stops
-from cqrs_cli.log.waiting import beyond_the_end, lags
+from cqrs_cli.log.waiting import lags
 from cqrs_cli.stores.contract import Store
 
 MOST_PROVED, LAST_PROVED = 200_000, 100_000

@@ -57,11 +57,6 @@ def lags(store: Store, names: Iterable[str]) -> list[tuple[str, int, int]]:
     return [(name, at, max(head - at, 0)) for name in names for at in [positions.get(name, 0)]]
 
 
-def beyond_the_end(position: int, head: int) -> str:
-    """What is said of who has read what the log has not."""
-    return f"it has read up to @{position}, and the log ends at @{head}: its end was cut off, or it is another one"
-
-
 def lag_seconds(store: Store, position: int) -> float:
     """How old the oldest event after a position is, by the clock that commits are recorded by; 0 if there is none."""
     oldest = next(iter(store.read(Selection(after=position, limit=1, as_found=True))), None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from cqrs_cli.errors import CommandReused, CqrsError, StoreFailed
+from cqrs_cli.log.ends import check_ends
 from cqrs_cli.log.origins import IMPORT, Origin, note, origin_of, refuse_other_masks
 from cqrs_cli.stores.commits import Commit, NewEvent, Receipt, RecordedCommit
 from cqrs_cli.stores.contract import Append, BulkStore, Selection, Store
@@ -22,7 +23,11 @@ class StoreSink:
         self.store = store
 
     def reached(self, source: str) -> Reached | None:
-        """As it is noted. A fork is as far as it was taken. Raises `Misuse` if it came under other masks."""
+        """As it is noted. A fork is as far as it was taken.
+
+        Raises `Misuse` if it came under other masks; `Damaged` if the store has lost its end.
+        """
+        check_ends(self.store)
         refuse_other_masks(self.store.rows, source)
         origin = origin_of(self.store.rows, source)
         return None if origin is None else Reached(origin.source_position, origin.source_hash)

@@ -12,6 +12,7 @@ from cqrs_cli.domain.decision import Decided, Target, decide
 from cqrs_cli.domain.fold import State
 from cqrs_cli.domain.messages import Command
 from cqrs_cli.errors import CommandReused, Conflict, CqrsError, StoreFailed
+from cqrs_cli.log.ends import check_ends
 from cqrs_cli.stores.commits import SentCommand
 from cqrs_cli.stores.contract import Inline
 from cqrs_cli.workbench.aggregates import Aggregates
@@ -29,9 +30,16 @@ class Sender:
     def __init__(self, engine: Engine, aggregates: Aggregates, inline: InlineProjections) -> None:
         self.engine, self.aggregates, self._inline = engine, aggregates, inline
         self._store, self.codec, self.service = engine.store, engine.codec, engine.services
+        self._is_whole = False
 
     def inline_hook(self) -> Inline | None:
-        """What every append of this domain runs in its transaction."""
+        """What every append of this domain runs in its transaction.
+
+        Raises `Damaged` before the first one if the end of the log is gone: somebody would pass over what comes.
+        """
+        if not self._is_whole:
+            check_ends(self._store)
+            self._is_whole = True
         return self._inline.hook()
 
     def send(self, command: Command, expect: Expect = None) -> Outcome:

@@ -109,7 +109,7 @@ def _remarks(one: ProcessorStatus) -> Iterator[str]:
     if one.status == "needs-rebuild":
         yield f"{one.name} needs a rebuild: {one.reason}; {again}"
     elif one.status == "stopped":
-        yield f"{one.name} stopped {one.reason}"
+        yield f"{one.name}{':' if one.is_beyond else ' stopped'} {one.reason}"
     elif one.source == "code":
         yield (
             f"{one.name}: its code is not the one that its rows were made with; "

@@ -25,6 +25,10 @@ FALLBACKS = {
     "category-not-found": ("to fold its events without the domain: --generic{foreign_stream!s:.0}",),
     "conflict": (),
     "dead-letter-not-found": ("cqrs run --failed lists them",),
+    "end-lost": (
+        "cqrs verify --against FILE, a checkpoint, tells; restore a backup. To go on with what is there: "
+        "cqrs project NAME --rebuild and cqrs run --rewind NAME --to @{head} --yes, by what cqrs doctor tells",
+    ),
     "event-not-found": (
         "cqrs run{reaction!s:.0} --status says where it stopped",
         "cqrs project {projection} --status says where it stopped",

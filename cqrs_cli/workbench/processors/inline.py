@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cqrs_cli.errors import DomainFailed, Misuse
+from cqrs_cli.log.ends import end_lost
 from cqrs_cli.log.stops import skips_of_each
 from cqrs_cli.stores.commits import Recorded
 from cqrs_cli.stores.contract import Inline, Selection
@@ -49,6 +50,8 @@ class InlineProjections:
             if (fault := code.fault(checkpoint)) is not None:
                 raise fault
             behind = first - 1 - checkpoint.position
+            if behind < 0:
+                raise end_lost(projection.name, checkpoint.position, first - 1)
             if behind >= self._limits.inline_lag:
                 raise Misuse(
                     f"the inline projection {projection.name} is {behind} events behind",

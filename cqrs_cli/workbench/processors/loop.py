@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cqrs_cli.errors import Conflict, CqrsError, NeedsRebuild, StoreFailed
+from cqrs_cli.log.ends import end_lost
 from cqrs_cli.log.stops import clear_stop
 from cqrs_cli.stores.commits import Recorded, StoredEvent
 from cqrs_cli.stores.contract import Selection, Store
@@ -61,9 +62,16 @@ class Loop:
                 if one.name not in faults and one.position < goal:
                     groups.setdefault((one.position, goal), []).append(one)
             if not groups:
+                self._beyond(processors, head, faults)
                 return faults
             for (_, goal), group in sorted(groups.items(), key=lambda item: item[0]):
                 self._bring(group, goal, faults)
+
+    def _beyond(self, processors: Sequence[Processor], head: int, faults: Faults) -> None:
+        """Who has read more than the log has stands still. head: of the log, which others may have moved since."""
+        some = [one for one in processors if one.goal is None and one.name not in faults and one.position > head]
+        head = self._log.head() if some else head
+        faults |= {one.name: end_lost(one.name, one.position, head) for one in some if one.position > head}
 
     def settle(self, processors: Sequence[Processor]) -> None:
         """Write how far those have come that had no event of their own of late, and what is pending."""

@@ -10,6 +10,7 @@ from cqrs_cli.domain.process_manager import ProcessManager
 from cqrs_cli.domain.row_model import RowType, foreign
 from cqrs_cli.errors import Conflict, CqrsError, StoreFailed
 from cqrs_cli.log import stops
+from cqrs_cli.log.ends import check_ends
 from cqrs_cli.stores.rows import Checkpoint, Rows, Table
 from cqrs_cli.workbench.engine import Engine
 from cqrs_cli.workbench.processors.batches import batches
@@ -158,7 +159,8 @@ class Projector:
     def ready_to_read(self, projection: RowType, read_only: bool) -> None:
         """Catch the rows up, where that may be. Those of reactions are read as they are: they move when these run.
 
-        Raises `NeedsRebuild` for rows that are gone, or that were made with another definition and are to be moved.
+        Raises `NeedsRebuild` for rows that are gone, or that were made with another definition and are to be moved;
+        `Damaged` for those of more events than the log has.
         """
         reaction = self.engine.domain.reactions.get(projection.name)
         if reaction is None and not read_only:
@@ -166,6 +168,7 @@ class Projector:
                 raise error
             return
         checkpoint = self._store.rows.checkpoint(projection.name)
+        check_ends(self._store, [] if checkpoint is None else [checkpoint])
         if reaction is not None:
             fault = begun_otherwise(reaction, self._store.rows, own=checkpoint is not None)
             if fault is None and checkpoint is not None:

@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
+from cqrs_cli.log.ends import beyond_the_end
 from cqrs_cli.log.stops import Skip, Stop, contained, stops_and_skips
-from cqrs_cli.log.waiting import beyond_the_end, lag_seconds
+from cqrs_cli.log.waiting import lag_seconds
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint, RowReader
 from cqrs_cli.workbench.processors.definitions import made_by_others

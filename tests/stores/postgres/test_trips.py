@@ -87,13 +87,14 @@ def test_opening_asks_once(proxy: Proxy) -> None:
 
 def test_a_command_is_one_trip(proxy: Proxy) -> None:
     with Workbench.open(proxy.url, plain) as bench:
+        assert trips(proxy, lambda: opened(bench)) == 2, "the first of a process asks how far everybody has read"
         assert trips(proxy, lambda: opened(bench)) == 1
         key = opened(bench)
         assert trips(proxy, lambda: bench.send(Deposit(account_id=key, cents=1))) == 1, "its state is at hand"
         assert trips(proxy, lambda: list(bench.send_batch(batch(key)))) == 2, "the lock with the end, then all rows"
     with Workbench.open(proxy.url, plain) as bench:
         known = trips(proxy, lambda: bench.send(Deposit(account_id=key, cents=1)))
-        assert known == 2, "the stream, the append"
+        assert known == 3, "the stream, the checkpoints, the append"
 
 
 def test_a_command_with_an_inline_projection_is_five_or_six(proxy: Proxy) -> None:
