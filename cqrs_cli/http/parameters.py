@@ -93,19 +93,24 @@ def position(name: str, text: str) -> int:
 
 def expectation(request: Request) -> Expect:
     """The version that a command's stream must have: `If-Match: "5"`, or `If-None-Match: *` for none yet."""
-    match, none = request.headers.get("if-match"), request.headers.get("if-none-match")
+    match, none = (_all_of(request, name) for name in ("if-match", "if-none-match"))
     if match is not None and none is not None:
         raise Misuse("If-Match and If-None-Match exclude each other", hint="give one of them")
     if none is not None:
         if none.strip() != "*":
             raise Misuse("If-None-Match of a command is *: its stream is not there yet", hint="If-None-Match: *")
         return "new"
-    if match is None or match.strip() == "*":
+    if match is None:
         return None
     found = _VERSION.fullmatch(match.strip())
     if found is None:
-        raise Misuse(f"If-Match is a version in quotes, not {match[:40]!r}", hint='If-Match: "5"')
+        raise Misuse(f"If-Match is one version in quotes, not {match[:40]!r}", hint='If-Match: "5"')
     return int(found[1])
+
+
+def _all_of(request: Request, name: str) -> str | None:
+    """A header; one that comes twice is a list, as HTTP has it."""
+    return ", ".join(request.headers.getlist(name)) if name in request.headers else None
 
 
 def header_text(request: Request, name: str) -> str | None:

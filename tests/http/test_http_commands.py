@@ -74,11 +74,14 @@ def test_a_dry_run_tells_events_and_rows_and_writes_nothing(served: Any) -> None
         ({"If-Match": '"1"'}, 201, 2),
         ({"If-Match": "1"}, 201, 2),
         ({"If-Match": 'W/"1"'}, 201, 2),
-        ({"If-Match": "*"}, 201, 2),
         ({"If-Match": '"7"'}, 412, 1),
         ({"If-None-Match": "*"}, 412, 1),
         ({"If-None-Match": '"1"'}, 400, 1),
         ({"If-Match": "five"}, 400, 1),
+        ({"If-Match": ""}, 400, 1),
+        ({"If-Match": "*"}, 400, 1),  # for it to hold, any stream would do: no version is expected
+        ([("If-Match", '"1"'), ("If-Match", '"7"')], 400, 1),
+        ([("If-None-Match", "*"), ("If-None-Match", '"7"')], 400, 1),
         ({"If-Match": '"1"', "If-None-Match": "*"}, 400, 1),
     ],
 )

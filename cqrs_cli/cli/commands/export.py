@@ -70,22 +70,26 @@ def export(
 
 
 class _Exported:
-    """A log on its way out, in each of the forms. end: what the last line said."""
+    """A log on its way out, in each of the forms. end: what the last line said.
+
+    Raises `NotFound` for a position that is none, `Misuse` for one inside a commit.
+    """
 
     def __init__(self, session: Session, source: StoreSource, between: Between, after: int) -> None:
+        from cqrs_cli.transfer.fork import end_of
+
         self._session, self._source, self._between, self._after = session, source, between, after
+        self._before = end_of(source.store, after) if after else None  # a position of it, and none inside a commit
         self.end: End | None = None
 
     def lines(self, write: Callable[[str], None]) -> int:
         """As an interchange file."""
         from cqrs_cli.stores import chain
         from cqrs_cli.transfer.copy import copy
-        from cqrs_cli.transfer.fork import end_of
         from cqrs_cli.transfer.interchange_lines import Head
         from cqrs_cli.transfer.interchange_sink import InterchangeSink
 
-        source, is_whole = self._source, not self._between.steps
-        before = end_of(source.store, self._after) if self._after else None  # no position inside a commit
+        source, is_whole, before = self._source, not self._between.steps, self._before
         previous = None if before is None or before.hash is None else before.hash.hex()
         until = source.until or 0
         total = sum(source.store.types(before=until + 1).values()) if is_whole and not self._after else None
