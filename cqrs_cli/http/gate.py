@@ -106,7 +106,9 @@ class Gate:
             scope[IDENTITY] = await self._identity(scope, headers)
         except Unauthorized as error:
             problem = self._face.problem(error)
-            if self._options.token is not None:  # a plug asks in its own way, and the form is for a token
+            if (
+                self._options.token is not None and self._options.ui
+            ):  # a plug asks in its own way, and the form is for a token
                 problem = _turned_away(scope, headers, problem)
             await problem(scope, receive, guarded)
             return
@@ -220,7 +222,8 @@ def _path(scope: Scope) -> str:
 def _turned_away(scope: Scope, headers: _Headers, problem: Response) -> Response:
     """What nobody that is known gets: a browser that wants a page is led to the form."""
     path = _path(scope)
-    if scope["method"] != "GET" or "text/html" not in headers.one(b"accept") or not (path + "/").startswith(UI + "/"):
+    is_page = path == "/" or (path + "/").startswith(UI + "/")
+    if scope["method"] != "GET" or "text/html" not in headers.one(b"accept") or not is_page:
         return problem
     query = scope.get("query_string", b"").decode("latin-1")
     to = quote(f"{path}?{query}" if query else path, safe="/")

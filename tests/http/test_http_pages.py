@@ -147,6 +147,24 @@ def test_where_a_proxy_has_put_them(tmp_path: Path) -> None:
         assert served.get("/ui").headers["location"] == "/shop/ui/"
 
 
+def test_the_address_alone_leads_people_to_the_pages(tmp_path: Path) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    with serving(str(tmp_path / "cqrs.db"), bank.domain) as served:
+        led = served.get("/", headers=browser)
+        assert (led.status_code, led.headers["location"]) == (303, "/ui/")
+        told = served.get("/")
+        assert (told.status_code, told.json()["code"], told.json()["detail"]) == (404, "no-such-path", "there is no /")
+        assert served.post("/", headers=browser).status_code == 405
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, token=TOKEN) as served:
+        led = served.get("/", headers=browser)
+        assert (led.status_code, led.headers["location"]) == (303, "/ui/login?to=/")
+        assert served.get("/").status_code == 401
+        assert served.post("/ui/login?to=/", content=f"token={TOKEN}", headers=FORM).headers["location"] == "/ui/"
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, token=TOKEN, ui=False) as served:
+        assert served.get("/", headers=browser).status_code == 401, "there is no form to be led to"
+        assert served.get("/ui/", headers=browser).status_code == 401
+
+
 # ── who may ───────────────────────────────────────────────────────────────────────────────────
 
 

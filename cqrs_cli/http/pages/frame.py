@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -41,6 +42,7 @@ class Frame:
         """What is served."""
         site = self._site
         return [
+            Route("/", self.front, methods=["GET"]),
             site.route("GET", "/ui", self.home, None, "home"),
             site.route("GET", "/ui/static/{name}", self.static, None, "static"),
             site.route("GET", "/ui/login", self.login, None, "login"),
@@ -49,6 +51,12 @@ class Frame:
             site.route("GET", "/ui/pulse", self.pulse, "read", "pulse"),
             site.route("GET", "/ui/go", self.go, "read", "go"),
         ]
+
+    async def front(self, request: Request) -> Response:
+        """Where somebody begins who opened the address that was printed; a program is told that there is nothing."""
+        if "text/html" in request.headers.get("accept", ""):
+            return _to(request, HOME)
+        raise HTTPException(404)
 
     async def home(self, request: Request) -> Response:
         """To where the pages begin."""
