@@ -72,6 +72,7 @@ def log(
         session.printer.print(Single({"count": found}, text=lambda record: str(record["count"])))
     else:
         if follow:
+            session.tell_unmet()
             read = _following(store, wanted, selection, session.printer)
         else:
             read = wanted.read(store, selection, session.printer.message)

@@ -130,6 +130,7 @@ def _ready(session: Session, url: str, options: Options, was_there: bool) -> Non
     session.printer.print(Table([record], text=lambda told: str(told["url"]), live=True))
     if not was_there:
         session.printer.message(f"made the store {session.store_file}")
+    session.tell_unmet()
     how = "reads only" if options.read_only else "reads and writes"
     session.printer.message(f"{how} {session.store_shown}; Ctrl-C ends it")
 

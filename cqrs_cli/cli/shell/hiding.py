@@ -143,6 +143,13 @@ class Hiding:
                 f"the pseudonyms are of this run; with {MASK_KEY} or {MASK_KEY_FILE} set they are the same each time"
             )
 
+    def tell_unmet(self, printer: Printer) -> None:
+        """Say which fields were asked for that the log has none of so far."""
+        self.learn_again()
+        for field in self.typed if self._read_to else ():
+            if field not in self.mask.seen:
+                printer.message(f"nothing in the log is called {field!r} so far: nothing is hidden for it")
+
     def _learn_words(self) -> None:
         """What is typed as an option or as `name=value`, or inside JSON, is quoted by what complains of it."""
         for number, word in enumerate(self._words):

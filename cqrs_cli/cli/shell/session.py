@@ -140,6 +140,11 @@ class Session:
                 raise Misuse(f"{what} is made of what there is: nothing in it can be hidden", hint=hint, code="mask")
             self.printer.error(f"{what} is made of what there is: nothing that the settings mask is hidden in it")
 
+    def tell_unmet(self) -> None:
+        """Before what has no end: say which fields are to be hidden that the log has none of so far."""
+        if self.hiding is not None:
+            self.hiding.tell_unmet(self.printer)
+
     def hide_from_errors(self) -> None:
         """What is to be hidden is known before an error is told, whatever failed; nothing of it is shown else."""
         try:

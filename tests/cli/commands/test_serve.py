@@ -197,6 +197,15 @@ def test_without_its_packages_it_is_one_line(served: Any, monkeypatch: pytest.Mo
     )
 
 
+def test_a_mask_that_names_nothing_is_told_before_anybody_asks(served: Any) -> None:
+    assert served("serve --port 0 --mask owner").err.startswith("made the store"), "nothing is in it yet"
+    assert served("send open --account-id ada").code == 0
+    ran = served("serve --port 0 --mask ownr --mask owner")
+    told, then = ran.err.splitlines()[:2]
+    assert told == "nothing in the log is called 'ownr' so far: nothing is hidden for it"
+    assert "reads and writes" in then
+
+
 def test_it_leaves_no_handler_behind(served: Any) -> None:
     before = [list(logging.getLogger(name).handlers) for name in ("cqrs.http", "uvicorn")]
     assert served("serve --port 0").code == 0
