@@ -148,7 +148,7 @@ class Hiding:
         self.learn_again()
         for field in self.typed if self._read_to else ():
             if field not in self.mask.seen:
-                printer.message(f"nothing in the log is called {field!r} so far: nothing is hidden for it")
+                printer.error(f"nothing in the log is called {field!r} so far: nothing is hidden for it")
 
     def _learn_words(self) -> None:
         """What is typed as an option or as `name=value`, or inside JSON, is quoted by what complains of it."""
