@@ -145,6 +145,21 @@ def test_where_a_proxy_has_put_them(tmp_path: Path) -> None:
         assert all(one.startswith("/shop/") for one in links)
         assert 'aria-current="page">Log' in page
         assert served.get("/ui").headers["location"] == "/shop/ui/"
+        assert served.get("/", headers={"Accept": "text/html"}).headers["location"] == "/shop/ui/"
+
+
+def test_a_session_below_a_path_is_for_that_path(tmp_path: Path) -> None:
+    with serving(str(tmp_path / "cqrs.db"), bank.domain, token=TOKEN) as served:
+        app = served.app
+
+        async def moved(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "root_path": "/shop", "path": "/shop" + scope["path"]}, receive, send)
+
+        served.client._transport.app = moved  # type: ignore[attr-defined]
+        begun = served.post("/ui/login", content=f"token={TOKEN}", headers=FORM)
+        assert (begun.headers["location"], begun.headers["set-cookie"].count("Path=/shop;")) == ("/shop/ui/", 1)
+        ended = served.post("/ui/logout", headers={"Cookie": begun.headers["set-cookie"].partition(";")[0]})
+        assert "Path=/shop;" in ended.headers["set-cookie"]
 
 
 def test_the_address_alone_leads_people_to_the_pages(tmp_path: Path) -> None:

@@ -86,13 +86,14 @@ class Frame:
             return self._site.render(request, "login.html", 401, title="Sign in", to=_local(request), is_wrong=True)
         response = _to(request, _local(request))
         secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, session, LASTS, path="/", secure=secure, httponly=True, samesite="strict")
+        path = _cookie_path(request)
+        response.set_cookie(COOKIE, session, LASTS, path=path, secure=secure, httponly=True, samesite="strict")
         return response
 
     async def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""
         response = _to(request, "/ui/login")
-        response.delete_cookie(COOKIE, path="/")
+        response.delete_cookie(COOKIE, path=_cookie_path(request))
         return response
 
     # ── what moves ────────────────────────────────────────────────────────────────────────────
@@ -153,6 +154,11 @@ def _q(text: str) -> str:
 
 def _to(request: Request, path: str) -> RedirectResponse:
     return RedirectResponse(request.scope.get("root_path", "") + path, 303)
+
+
+def _cookie_path(request: Request) -> str:
+    """Below which a session is sent: to us, and to nothing else that the host has."""
+    return request.scope.get("root_path", "") or "/"
 
 
 def _local(request: Request) -> str:
