@@ -87,6 +87,7 @@ def _mapping(session: Session, text: str) -> Mapping:
     name, _, attribute = text.partition(":")
     if not name or not attribute:
         raise DomainNotLoaded(f"--map wants MODULE:FUNCTION, not {text!r}", hint="--map tidy:tidy, or tidy.py:tidy")
+    session.stand_apart()
     module = load_module(name, session.settings.folder)
     function = getattr(module, attribute, None)
     if not callable(function):

@@ -185,6 +185,19 @@ def test_a_map_is_counted_and_another_code_is_another_copy(cqrs, tmp_path: Path)
     assert not (tmp_path / "c.db").exists()
 
 
+@pytest.mark.parametrize("form", ["", "--csv", "--format cloudevents"])
+def test_what_a_map_prints_is_no_data(cqrs, tmp_path: Path, form: str) -> None:
+    make(tmp_path / "cqrs.db", plain_commits(3))
+    loud = "print('module')\n" + TIDY.replace("    for", "    print('call')\n    for")
+    for name, text in (("quiet", TIDY), ("loud", loud)):
+        (tmp_path / f"{name}.py").write_text(text)
+    quiet, ran = (cqrs("export", *form.split(), "--map", f"{name}:tidy") for name in ("quiet", "loud"))
+    assert ran.stdout.splitlines()[1:-1] == quiet.stdout.splitlines()[1:-1]
+    assert len(ran.stdout.splitlines()) == len(quiet.stdout.splitlines())
+    assert ran.stderr.splitlines().count("call") == 3
+    assert ran.stderr.splitlines().count("module") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_mirror_follows_until_it_is_stopped(cqrs, tmp_path: Path, number: int) -> None:
     source, target = make(tmp_path / "a.db", plain_commits(3)), tmp_path / "b.db"
