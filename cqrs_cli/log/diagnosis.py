@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cqrs_cli.errors import CqrsError, Damaged, Unavailable
 from cqrs_cli.finding import Finding
 from cqrs_cli.log.clock import ahead_of, last_recorded
-from cqrs_cli.log.ends import beyond_the_end
+from cqrs_cli.log.ends import beyond_the_end, head_for
 from cqrs_cli.log.letters import count_letters
 from cqrs_cli.log.origins import fork_of
 from cqrs_cli.log.orphans import reactions_with_commands
@@ -93,7 +93,7 @@ def _origin(store: Store, facts: Mapping[str, Any]) -> list[Finding]:
 def _processors(store: Store) -> Iterator[Finding]:
     """What the records of projections and reactions say, whatever today's code is."""
     positions = {one.name: one.position for one in store.rows.checkpoints()}
-    head = store.head()  # after them: others may append
+    head = head_for(store, max(positions.values(), default=0))  # after them: others may append
     for name, position in positions.items():
         if position > head:
             yield Finding("beyond-the-end", "error", name, f"{name}: {beyond_the_end(position, head)}")

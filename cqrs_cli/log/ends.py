@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from cqrs_cli.errors import Damaged
+from cqrs_cli.log.waiting import LOOK_AGAIN
 from cqrs_cli.stores.contract import Store
 from cqrs_cli.stores.rows import Checkpoint
+
+_PATIENCE = 1.0
 
 
 def beyond_the_end(position: int, head: int) -> str:
@@ -17,9 +22,20 @@ def end_lost(name: str, position: int, head: int) -> Damaged:
     return Damaged(f"{name}: {beyond_the_end(position, head)}", code="end-lost", processor=name, head=head)
 
 
+def head_for(store: Store, position: int) -> int:
+    """The head of the log for who has read up to a position: asked for a while whether it has come there.
+
+    Of several servers that are read in turn, one may be behind another.
+    """
+    end = time.monotonic() + _PATIENCE
+    while (head := store.head()) < position and time.monotonic() < end:
+        time.sleep(LOOK_AGAIN)
+    return head
+
+
 def check_ends(store: Store, checkpoints: list[Checkpoint] | None = None) -> None:
     """Raise `Damaged` (`end-lost`) if somebody has read more than the log has. checkpoints: of all, if not these."""
     known = store.rows.checkpoints() if checkpoints is None else checkpoints
     furthest = max(known, key=lambda one: one.position, default=None)
-    if furthest is not None and furthest.position > (head := store.head()):
+    if furthest is not None and furthest.position > (head := head_for(store, furthest.position)):
         raise end_lost(furthest.name, furthest.position, head)

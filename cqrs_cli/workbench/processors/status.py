@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from cqrs_cli.domain.row_model import RowType, outdated
 from cqrs_cli.errors import CqrsError, Misuse, NeedsRebuild
-from cqrs_cli.log.ends import beyond_the_end
+from cqrs_cli.log.ends import beyond_the_end, head_for
 from cqrs_cli.log.stops import Skip, Stop, contained, stops_and_skips
 from cqrs_cli.log.waiting import lag_seconds
 from cqrs_cli.stores.contract import Store
@@ -128,8 +128,8 @@ def statuses_of(store: Store, asked: Sequence[Named], counted: bool = True) -> l
     head = store.head()
     found = look(store.rows, [one.name + suffix for one in asked for suffix in ("", REBUILD)])
     told = [_status(store, one, head, found[one.name], found[one.name + REBUILD].checkpoint, counted) for one in asked]
-    if any(one.position > head for one in told):
-        head = store.head()  # others may have appended since
+    if any(one.position > head for one in told):  # others may have appended since
+        head = head_for(store, max(one.position for one in told))
         told = [_beyond(one, head) if one.position > head else one for one in told]
     seconds = {position: lag_seconds(store, position) for position in {one.position for one in told if one.lag}}
     return [one._replace(lag_seconds=seconds.get(one.position, 0.0)) for one in told]

@@ -169,6 +169,20 @@ def test_what_others_append_meanwhile_is_no_loss(path: str, bench: Workbench, mo
     assert bench.runner().drain().failures == {}
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_server_that_is_behind_another_has_lost_nothing(
+    path: str, bench: Workbench, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """Where several are read in turn: the checkpoint is of one, the head of another that comes after it."""
+    head, real = bench.store.head(), type(bench.store).head
+    with Workbench.open(path, domain, read_only=read_only) as other:
+        heads = iter([head - 1] * 4)
+        monkeypatch.setattr(type(bench.store), "head", lambda self: next(heads, None) or real(self))
+        if read_only:
+            assert other.page("counts").rows
+        assert {one.status for one in other.statuses()} == {"ready"}
+
+
 def test_to_go_on_with_what_is_there(path: str, bench: Workbench) -> None:
     for name in ("counts", "live", "nags"):
         put_ahead(bench, name)
