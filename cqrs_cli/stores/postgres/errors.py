@@ -30,6 +30,10 @@ _REPORTS: tuple[_Report, ...] = (
     (("25P03", "08", "57P", "58"), Passing, "connection-lost", "{name}: the connection was lost: {text}", _AGAIN),
     (("3F000", "42P01", "42703", "42883", "23"), Damaged, "damaged", "{name} is damaged: {text}", _BACKUP),
     (("CQ009",), Damaged, "damaged", "{name} refused the append: {text}", _BACKUP),
+    (
+        ("CQ012",), Damaged, "foreign-trigger", "{name}: {text}",
+        "nothing was written; cqrs doctor names the rules and triggers that are not of cqrs: drop them",
+    ),
     (("CQ010",), Unavailable, "isolation", "{name}: {text}", "default_transaction_isolation is to be read committed"),
 )  # fmt: skip
 """By the beginning of the SQLSTATE, the first that fits: the error's class, code, message and hint."""

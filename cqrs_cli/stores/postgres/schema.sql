@@ -117,6 +117,8 @@ DECLARE
     v_at bigint;
     v_versions bigint[];
     v_text text;
+    v_commits bigint;
+    v_events bigint;
 BEGIN
     PERFORM {s}.guard();
     LOOP
@@ -159,10 +161,16 @@ BEGIN
     INSERT INTO {s}.commits VALUES (
         v_head + 1, p_id, n, v_at, p_command_type, p_command_version, p_command_digest, p_command_data, p_issued_at,
         p_correlation, p_causation, p_user, p_metadata, sha256(convert_to(v_text, 'UTF8')));
+    GET DIAGNOSTICS v_commits = ROW_COUNT;
     INSERT INTO {s}.events (position, commit_position, stream, version, type, schema_version, data)
         SELECT v_head + u.i, v_head + 1, u.stream, u.version, u.type, u.schema_version, u.data
         FROM unnest(p_streams, v_versions, p_types, p_schema_versions, p_data)
             WITH ORDINALITY AS u(stream, version, type, schema_version, data, i);
+    GET DIAGNOSTICS v_events = ROW_COUNT;
+    IF v_commits + v_events <> 1 + n THEN
+        RAISE EXCEPTION 'a trigger or a rule left out rows of the log: of % there were written %',
+            1 + n, v_commits + v_events USING ERRCODE = 'CQ012';
+    END IF;
     PERFORM {s}.meet(p_types);
     PERFORM {s}.tell();
     RETURN QUERY SELECT 'ok', v_head + 1, v_at, v_versions, 0, 0::bigint;
@@ -205,6 +213,8 @@ CREATE FUNCTION {s}.write_commits(
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     v_head bigint;
+    v_commits bigint;
+    v_events bigint;
 BEGIN
     PERFORM {s}.guard();
     PERFORM pg_advisory_xact_lock({lock}, '{s}.events'::regclass::oid::int);
@@ -215,8 +225,14 @@ BEGIN
     INSERT INTO {s}.commits SELECT * FROM unnest(
         p_first, p_ids, p_counts, p_recorded_at, p_command_types, p_command_versions, p_command_digests,
         p_command_data, p_issued_at, p_correlations, p_causations, p_users, p_metadata, p_hashes);
+    GET DIAGNOSTICS v_commits = ROW_COUNT;
     INSERT INTO {s}.events (position, commit_position, stream, version, type, schema_version, data)
         SELECT * FROM unnest(e_position, e_commit, e_streams, e_versions, e_types, e_schema_versions, e_data);
+    GET DIAGNOSTICS v_events = ROW_COUNT;
+    IF v_commits + v_events <> cardinality(p_ids) + cardinality(e_position) THEN
+        RAISE EXCEPTION 'a trigger or a rule left out rows of the log: of % there were written %',
+            cardinality(p_ids) + cardinality(e_position), v_commits + v_events USING ERRCODE = 'CQ012';
+    END IF;
     PERFORM {s}.meet(e_types);
     PERFORM {s}.tell();
 END $$;

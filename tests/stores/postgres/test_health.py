@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from cqrs_cli.errors import Damaged
 from cqrs_cli.log.verification import verify
+from cqrs_cli.stores.contract import Append
 from cqrs_cli.stores.postgres import server as of_server
 from cqrs_cli.stores.postgres.address import address_of
 from cqrs_cli.stores.postgres.limits import Limits
@@ -15,6 +17,7 @@ from cqrs_cli.stores.postgres.schema import script
 from cqrs_cli.stores.postgres.store import PostgresStore
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.stores.rows import Column, Table
+from cqrs_cli.testing.making import commit, event
 from tests.conftest import NO_POSTGRESQL
 from tests.missing import missing
 from tests.postgres_server import NoServer, Server, programs
@@ -235,7 +238,7 @@ def test_a_read_model_of_another_role(url: str, as_role: Callable[[str], str]) -
     ],
 )
 def test_what_others_hung_onto_the_log(url: str, statement: str) -> None:
-    """A rule or trigger may leave out what is acknowledged."""
+    """What they leave out is not acknowledged, whichever way it is written."""
     schema = address_of(url).schema
     assert "foreign-trigger" not in [code for code, _ in codes(url)]
     function = "CREATE FUNCTION {s}.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
@@ -245,3 +248,31 @@ def test_what_others_hung_onto_the_log(url: str, statement: str) -> None:
     assert ("foreign-trigger", "error") in codes(url)
     with open_store(url, read_only=True) as store:
         assert ["was not made by cqrs" in flaw.what for flaw in verify(store).flaws] == [True]
+    with open_store(url) as store:
+        assert isinstance(store, PostgresStore)
+        for write in (
+            lambda: store.append(commit("c1")),
+            lambda: store.append(commit("c1"), inline=lambda rows, recorded: None),
+            lambda: store.append_many([Append(commit("c1")), Append(commit("c2"))]),
+            lambda: store.take_in([commit("c1")], lambda rows, position: None),
+        ):
+            with pytest.raises(Damaged, match=r"left out rows of the log: of \d there were written \d") as caught:
+                write()
+            assert caught.value.code == "foreign-trigger"
+            assert (store.head(), store.commit("c1")) == (0, None)
+
+
+def test_a_trigger_that_leaves_out_some(url: str) -> None:
+    schema = address_of(url).schema
+    with connected(url) as connection:
+        for one in (
+            "CREATE FUNCTION {s}.second() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN RETURN CASE WHEN NEW.version = 2 THEN NULL ELSE NEW END; END'",
+            "CREATE TRIGGER second BEFORE INSERT ON {s}.events FOR EACH ROW EXECUTE FUNCTION {s}.second()",
+        ):
+            connection.execute(one.format(s=f'"{schema}"').encode())
+    with open_store(url) as store:
+        store.append(commit("c1", event("a-1")))
+        with pytest.raises(Damaged, match="left out rows of the log: of 4 there were written 3"):
+            store.append(commit("c2", event("b-1"), event("b-1"), event("b-1")))
+        assert (store.head(), store.commit("c2")) == (1, None)
