@@ -48,6 +48,7 @@ class Projector:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self._store = engine, engine.store
+        self._there = 0  # a position that the log is known to have: who reads again need not ask
 
     def code(self, projection: RowType) -> Code:
         """Today's code of a projection."""
@@ -168,7 +169,9 @@ class Projector:
                 raise error
             return
         checkpoint = self._store.rows.checkpoint(projection.name)
-        check_ends(self._store, [] if checkpoint is None else [checkpoint])
+        if checkpoint is not None and checkpoint.position > self._there:
+            check_ends(self._store, [checkpoint])
+            self._there = checkpoint.position
         if reaction is not None:
             fault = begun_otherwise(reaction, self._store.rows, own=checkpoint is not None)
             if fault is None and checkpoint is not None:
