@@ -106,9 +106,8 @@ class Gate:
             scope[IDENTITY] = await self._identity(scope, headers)
         except Unauthorized as error:
             problem = self._face.problem(error)
-            if (
-                self._options.token is not None and self._options.ui
-            ):  # a plug asks in its own way, and the form is for a token
+            # A plug asks in its own way: the form is for a token.
+            if self._options.token is not None and self._options.ui:
                 problem = _turned_away(scope, headers, problem)
             await problem(scope, receive, guarded)
             return

@@ -18,6 +18,7 @@ WORDS = {
     "command-not-found": "GET /openapi.json lists the commands",
     "conflict": "look at it: GET /aggregates/{stream}, whose ETag is the version to send as If-Match",
     "dead-letter-not-found": "GET /dead-letters lists them",
+    "end-lost": "restore a backup; what cqrs doctor says on the machine of the server tells how to go on without",
     "event-not-found": "GET /events shows what there is",
     "fork": "a server with run and a fork send twice what the original sends",
     "id-not-found": "the id of a command, an event or a correlation, or @position",

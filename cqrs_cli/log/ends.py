@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from cqrs_cli.errors import Damaged
 from cqrs_cli.log.waiting import LOOK_AGAIN
@@ -19,7 +20,7 @@ def beyond_the_end(position: int, head: int) -> str:
 
 def end_lost(name: str, position: int, head: int) -> Damaged:
     """The error of a processor that has read up to a position which the log has not."""
-    return Damaged(f"{name}: {beyond_the_end(position, head)}", code="end-lost", processor=name, head=head)
+    return Damaged(f"{name}: {beyond_the_end(position, head)}", code="end-lost", projection=name, head=head)
 
 
 def head_for(store: Store, position: int) -> int:
@@ -33,9 +34,8 @@ def head_for(store: Store, position: int) -> int:
     return head
 
 
-def check_ends(store: Store, checkpoints: list[Checkpoint] | None = None) -> None:
-    """Raise `Damaged` (`end-lost`) if somebody has read more than the log has. checkpoints: of all, if not these."""
-    known = store.rows.checkpoints() if checkpoints is None else checkpoints
-    furthest = max(known, key=lambda one: one.position, default=None)
+def check_ends(store: Store, checkpoints: Iterable[Checkpoint]) -> None:
+    """Raise `Damaged` (`end-lost`) if one of these has read more than the log has."""
+    furthest = max(checkpoints, key=lambda one: one.position, default=None)
     if furthest is not None and furthest.position > (head := head_for(store, furthest.position)):
         raise end_lost(furthest.name, furthest.position, head)

@@ -27,7 +27,7 @@ class StoreSink:
 
         Raises `Misuse` if it came under other masks; `Damaged` if the store has lost its end.
         """
-        check_ends(self.store)
+        check_ends(self.store, self.store.rows.checkpoints())
         refuse_other_masks(self.store.rows, source)
         origin = origin_of(self.store.rows, source)
         return None if origin is None else Reached(origin.source_position, origin.source_hash)

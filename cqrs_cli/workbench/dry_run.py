@@ -30,6 +30,7 @@ def dry_run(sender: Sender, command: Command, expect: Expect = None) -> Outcome:
     known = sender.honoured(command, sent)
     if known is not None:
         return known
+    sender.check_whole()
     decided = sender.decide(command, sent, sender.aggregates.target_of(command), expect)
     return DryRun(sender.engine).outcome(command, decided)
 

@@ -33,14 +33,15 @@ class Sender:
         self._is_whole = False
 
     def inline_hook(self) -> Inline | None:
-        """What every append of this domain runs in its transaction.
-
-        Raises `Damaged` before the first one if the end of the log is gone: somebody would pass over what comes.
-        """
-        if not self._is_whole:
-            check_ends(self._store)
-            self._is_whole = True
+        """What every append of this domain runs in its transaction. Raises what `check_whole` does."""
+        self.check_whole()
         return self._inline.hook()
+
+    def check_whole(self) -> None:
+        """Raise `Damaged` if the end of the log is gone: somebody would pass over what comes. It is asked once."""
+        if not self._is_whole:
+            check_ends(self._store, self._store.rows.checkpoints())
+            self._is_whole = True
 
     def send(self, command: Command, expect: Expect = None) -> Outcome:
         """Decide and append, durably. Raises `Rejected`, `NotFound`, `Conflict`, `CommandReused`, `DomainFailed` …

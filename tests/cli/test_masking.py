@@ -268,9 +268,12 @@ def test_without_a_mask_the_test_would_find_them(leaky):
 
 def test_what_comes_while_one_follows_is_hidden(leaky, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "CQRS_MASK_KEY": KEY}
-    words = [sys.executable, "-m", "cqrs_cli", "log", "-f", "--jsonl", "--after", "@495", *MASKS]
-    with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as follower:
+    words = [sys.executable, "-m", "cqrs_cli", "log", "-f", "--jsonl", "--after", "@495", *MASKS, "--mask", "emial"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=tmp_path, env=environment, text=True, **pipes) as follower:
         assert follower.stdout is not None
+        assert follower.stderr is not None
+        assert follower.stderr.readline() == "nothing in the log is called 'emial' so far: nothing is hidden for it\n"
         try:
             before = [json.loads(follower.stdout.readline()) for _ in range(5)]
             email, name = "new.one@mail.example.org", "Newcomer Ø1"

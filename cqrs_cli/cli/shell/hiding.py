@@ -135,20 +135,21 @@ class Hiding:
 
     def tell_unseen(self, printer: Printer) -> None:
         """Say which fields were asked for and not there, and that pseudonyms are of this run."""
-        for field in self.typed:
-            if field not in self.mask.seen:
-                printer.error(f"nothing is called {field!r} here: nothing was hidden for it")
+        for field in self._unseen():
+            printer.error(f"nothing is called {field!r} here: nothing was hidden for it")
         if self.mask.seen and not self._told:
             printer.message(
                 f"the pseudonyms are of this run; with {MASK_KEY} or {MASK_KEY_FILE} set they are the same each time"
             )
 
     def tell_unmet(self, printer: Printer) -> None:
-        """Say which fields were asked for that the log has none of so far."""
+        """Say which fields were asked for that a log with events has none of so far."""
         self.learn_again()
-        for field in self.typed if self._read_to else ():
-            if field not in self.mask.seen:
-                printer.error(f"nothing in the log is called {field!r} so far: nothing is hidden for it")
+        for field in self._unseen() if self._read_to else ():
+            printer.error(f"nothing in the log is called {field!r} so far: nothing is hidden for it")
+
+    def _unseen(self) -> list[str]:
+        return [field for field in self.typed if field not in self.mask.seen]
 
     def _learn_words(self) -> None:
         """What is typed as an option or as `name=value`, or inside JSON, is quoted by what complains of it."""

@@ -26,8 +26,8 @@ FALLBACKS = {
     "conflict": (),
     "dead-letter-not-found": ("cqrs run --failed lists them",),
     "end-lost": (
-        "cqrs verify --against FILE, a checkpoint, tells; restore a backup. To go on with what is there: "
-        "cqrs project NAME --rebuild and cqrs run --rewind NAME --to @{head} --yes, by what cqrs doctor tells",
+        "restore a backup; or go on without what is gone: cqrs project {projection} --rebuild, "
+        "of a reaction cqrs run --rewind {projection} --to @{head} --yes",
     ),
     "event-not-found": (
         "cqrs run{reaction!s:.0} --status says where it stopped",

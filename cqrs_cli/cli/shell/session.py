@@ -141,7 +141,7 @@ class Session:
             self.printer.error(f"{what} is made of what there is: nothing that the settings mask is hidden in it")
 
     def tell_unmet(self) -> None:
-        """Before what has no end: say which fields are to be hidden that the log has none of so far."""
+        """Before what has no end: see `Hiding.tell_unmet`."""
         if self.hiding is not None:
             self.hiding.tell_unmet(self.printer)
 

@@ -203,6 +203,14 @@ def test_who_has_read_beyond_the_end_is_not_ready(parcels: Any, tmp_path: Path) 
     status = parcels("project --status --json").json
     assert {one["status"] for one in status} == {"stopped"}
     assert parcels("project --status --max-lag 0").code == 1
+    ran = parcels("project")
+    name = status[0]["projection"]
+    assert ran.code == 1
+    assert ran.err.count(f"{name}: it has read up to @3") == 1, "told once"
+    assert f"cqrs project {name} --rebuild" in ran.err
+    assert "P1" not in ran.out, "rows of a log that is not there"
+    assert parcels("project --rebuild").code == 0
+    assert parcels("send register --parcel-id P9 --weight 1").code == 0
 
 
 def test_what_is_refused(orders: Path, here: Any, tmp_path: Path) -> None:

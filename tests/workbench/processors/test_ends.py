@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cqrs_cli import Aggregate, Command, Domain, Event, Policy, Projection, Workbench, decide, evolve, react
+from cqrs_cli import Domain, Policy, Projection, Workbench, evolve, react
 from cqrs_cli.errors import Damaged
 from cqrs_cli.stores.registry import open_store
 from cqrs_cli.testing.making import commit
@@ -14,40 +14,7 @@ from cqrs_cli.transfer.copy import copy
 from cqrs_cli.transfer.store_sink import StoreSink
 from cqrs_cli.transfer.store_source import StoreSource
 from cqrs_cli.workbench.outcome import Request
-
-
-class Put(Command):
-    box_id: str
-
-
-class Tell(Command):
-    note_id: str
-
-
-class Was(Event): ...
-
-
-class Told(Event): ...
-
-
-class Box(Aggregate):
-    box_id: str
-
-    @decide(creates="either")
-    def put(self, command: Put) -> Was:
-        return Was()
-
-    ignores = (Was,)
-
-
-class Note(Aggregate):
-    note_id: str
-
-    @decide(creates="either")
-    def tell(self, command: Tell) -> Told:
-        return Told()
-
-    ignores = (Told,)
+from tests.boxes import Box, Note, Put, Tell, Was
 
 
 class Counts(Projection, key="box_id"):
@@ -116,6 +83,7 @@ def test_nothing_is_sent(path: str, bench: Workbench, name: str) -> None:
     for does in (
         lambda bench: bench.send(Put(box_id="c")),
         lambda bench: bench.send(Put(box_id="a")),
+        lambda bench: bench.send(Put(box_id="c"), dry_run=True),
         lambda bench: list(bench.send_batch([Request(1, Put(box_id="d"))])),
     ):
         error = once_more(path, does)

@@ -6,66 +6,18 @@ from pathlib import Path
 import pytest
 
 from cqrs_cli import (
-    Aggregate,
-    Command,
     Domain,
-    Event,
     NeedsRebuild,
     ProcessManager,
     Projection,
     Workbench,
-    decide,
     evolve,
     react,
 )
 from cqrs_cli.errors import Conflict
 from cqrs_cli.workbench.processors.rebuild import Rebuild
+from tests.boxes import Box, Note, Put, Tell, Was
 from tests.limited import limited
-
-
-class Put(Command):
-    box_id: str
-
-
-class Mark(Command):
-    box_id: str
-
-
-class Tell(Command):
-    note_id: str
-
-
-class Was(Event): ...
-
-
-class Marked(Event): ...
-
-
-class Told(Event): ...
-
-
-class Box(Aggregate):
-    box_id: str
-
-    @decide(creates="either")
-    def put(self, command: Put) -> Was:
-        return Was()
-
-    @decide(creates="either")
-    def mark(self, command: Mark) -> Marked:
-        return Marked()
-
-    ignores = (Was, Marked)
-
-
-class Note(Aggregate):
-    note_id: str
-
-    @decide(creates="either")
-    def tell(self, command: Tell) -> Told:
-        return Told()
-
-    ignores = (Told,)
 
 
 def sums(version: int, worth: int, inline: bool = False) -> Domain:

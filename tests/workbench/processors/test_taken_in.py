@@ -10,66 +10,18 @@ import pytest
 
 from cqrs_cli import (
     After,
-    Aggregate,
-    Command,
     Domain,
-    Event,
     NeedsRebuild,
     Policy,
     ProcessManager,
     Projection,
     Workbench,
-    decide,
     evolve,
     react,
 )
 from cqrs_cli.cli.shell.hints import say
+from tests.boxes import Box, Mark, Marked, Note, Put, Tell, Was
 from tests.limited import limited
-
-
-class Put(Command):
-    box_id: str
-
-
-class Mark(Command):
-    box_id: str
-
-
-class Tell(Command):
-    note_id: str
-
-
-class Was(Event): ...
-
-
-class Marked(Event, aliases=("Labelled",)): ...
-
-
-class Told(Event): ...
-
-
-class Box(Aggregate):
-    box_id: str
-
-    @decide(creates="either")
-    def put(self, command: Put) -> Was:
-        return Was()
-
-    @decide(creates="either")
-    def mark(self, command: Mark) -> Marked:
-        return Marked()
-
-    ignores = (Was, Marked)
-
-
-class Note(Aggregate):
-    note_id: str
-
-    @decide(creates="either")
-    def tell(self, command: Tell) -> Told:
-        return Told()
-
-    ignores = (Told,)
 
 
 def rows(marks: bool, inline: bool = False) -> Domain:

@@ -184,7 +184,8 @@ def _skip(session: Session, names: Sequence[str], text: str, reason: str | None,
 
 
 def _print_rows(session: Session, bench: Workbench, statuses: Sequence[ProcessorStatus], rows: RowsWanted) -> None:
-    # Rows of another definition can't be read with today's class: none are shown, the status says why.
+    # Rows of another definition can't be read with today's class, and those of a log that lost its end are of no log:
+    # none are shown, the status says why.
     sections = [
         records.section(one.name, one.position, one.lag, rows.live(bench, one.name) if _is_readable(one) else iter(()))
         for one in statuses
@@ -195,7 +196,7 @@ def _print_rows(session: Session, bench: Workbench, statuses: Sequence[Processor
 
 
 def _is_readable(one: ProcessorStatus) -> bool:
-    return one.status not in ("new", "needs-rebuild")
+    return one.status not in ("new", "needs-rebuild") and not one.is_beyond
 
 
 def _print_past(session: Session, bench: Workbench, rows: RowsWanted, at: str) -> None:
